@@ -1,0 +1,23 @@
+//! Who signs in to the dashboard: accounts, their passwords and their sessions.
+//!
+//! Like the domain crate it builds on, it does no I/O. An embedding service that has its own
+//! users needs none of this: keys belong to opaque owners.
+#![warn(clippy::future_not_send)]
+
+mod account;
+mod email;
+mod password;
+pub mod ports;
+mod service;
+mod session;
+mod token;
+
+pub use account::{Account, AccountId, AccountParts, AccountState};
+pub use email::{Email, EmailError};
+pub use password::{Password, PasswordError, PasswordHash};
+pub use service::{
+    AccountPorts, AccountService, BeginSessionError, ChangePasswordError, CreateAccountError,
+    OperatorError, SignInError, SignedIn,
+};
+pub use session::{Session, SessionLifetime};
+pub use token::{MalformedToken, SessionToken};

@@ -1,0 +1,100 @@
+//! What accounts and sessions need from outside.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use async_trait::async_trait;
+use latchkey_domain::ports::{StoreError, UpdateError};
+use latchkey_domain::{Candidates, Digest, KeyedDigest, Timestamp};
+use thiserror::Error;
+
+use crate::{Account, Email, Password, PasswordHash, Session, SessionToken};
+
+/// Where accounts are kept.
+#[async_trait]
+pub trait AccountRepository: Send + Sync + fmt::Debug {
+    /// Adds a new account.
+    async fn insert(&self, account: &Account) -> Result<(), InsertAccountError>;
+
+    /// The account with this address.
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError>;
+
+    /// Stores the next version of an account, with its new password, and takes the session `keep`
+    /// along to that version; all other sessions stay behind, and so end.
+    async fn change_password(
+        &self,
+        account: &Account,
+        keep: Option<&Digest>,
+    ) -> Result<(), UpdateError>;
+
+    /// Stores the next version of an account, now disabled, ends its sessions, revokes every key
+    /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing.
+    async fn disable(&self, account: &Account) -> Result<(), UpdateError>;
+}
+
+/// Where sessions are kept.
+#[async_trait]
+pub trait SessionRepository: Send + Sync + fmt::Debug {
+    /// Adds a new session.
+    async fn insert(&self, session: &Session) -> Result<(), StoreError>;
+
+    /// The session that has one of these digests, with its account.
+    async fn find(&self, digests: &Candidates) -> Result<Option<(Session, Account)>, StoreError>;
+
+    /// Records a use; the instant never moves back.
+    async fn touch(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Removes a session, if it is there.
+    async fn remove(&self, digest: &Digest) -> Result<(), StoreError>;
+
+    /// Removes the sessions that began before one instant or were last used before the other.
+    async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError>;
+}
+
+/// The slow one-way function between a password and what is stored. Implementations keep the work
+/// off the threads that answer requests, and bound how much of it runs at once.
+#[async_trait]
+pub trait PasswordHasher: Send + Sync + fmt::Debug {
+    /// Hashes a password under a new salt.
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HashError>;
+
+    /// Whether `password` is the one that was hashed. Without a hash the answer is `false`, after
+    /// as much work as with one.
+    async fn verify(
+        &self,
+        password: Password,
+        hash: Option<PasswordHash>,
+    ) -> Result<bool, HashError>;
+}
+
+/// The keyed one-way function between a session token and what is stored.
+pub trait TokenHasher: Send + Sync + fmt::Debug {
+    /// The digest under the signing pepper.
+    fn digest(&self, token: &SessionToken) -> KeyedDigest;
+
+    /// The digests under every live pepper, the signing one first.
+    fn candidates(&self, token: &SessionToken) -> Candidates;
+}
+
+/// A password could not be hashed or checked.
+#[derive(Debug, Error)]
+#[error("the password hash failed")]
+pub struct HashError(#[source] Box<dyn StdError + Send + Sync>);
+
+impl HashError {
+    /// Wraps what the hash function said.
+    pub fn new(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// Why an account was not added.
+#[derive(Debug, Error)]
+pub enum InsertAccountError {
+    /// Another account has the address.
+    #[error("the address is taken")]
+    AddressTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

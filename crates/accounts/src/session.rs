@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use latchkey_domain::{KeyedDigest, Timestamp};
+
+use crate::{Account, AccountId};
+
+/// A signed-in browser or script.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What is stored in place of its token.
+    pub digest: KeyedDigest,
+    /// Whose session it is.
+    pub account: AccountId,
+    /// The version of the account under which it began; see [`Account`].
+    pub account_version: i32,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, as far as recorded.
+    pub last_seen_at: Timestamp,
+}
+
+/// How long sessions last (ASVS 5.0, 7.3.1 and 7.3.2).
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLifetime {
+    /// A session ends when it was not used for this long.
+    pub idle: Duration,
+    /// A session ends this long after sign-in, however much it is used.
+    pub absolute: Duration,
+}
+
+impl SessionLifetime {
+    /// Whether `session` of `account` is good at `now`.
+    pub fn covers(&self, session: &Session, account: &Account, now: Timestamp) -> bool {
+        account.is_active()
+            && session.account_version == account.parts().version
+            && now < session.last_seen_at.saturating_add(self.idle)
+            && now < session.created_at.saturating_add(self.absolute)
+    }
+
+    /// Whether the use of `session` at `now` is worth a write: not more than once a minute, and
+    /// often enough that the idle limit is kept within a twentieth of it.
+    pub fn should_record(&self, session: &Session, now: Timestamp) -> bool {
+        now.since(session.last_seen_at) >= (self.idle / 20).min(Duration::from_mins(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey_domain::{Digest, PepperId};
+
+    use super::*;
+    use crate::{AccountParts, AccountState, Email, PasswordHash};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_millis(seconds * 1_000).expect("in range")
+    }
+
+    fn account() -> Account {
+        Account::restore(AccountParts {
+            id: AccountId::new(uuid::Uuid::nil()),
+            email: Email::parse("ada@example.com").expect("an address"),
+            password: PasswordHash::new(String::new()),
+            created_at: at(0),
+            state: AccountState::Active,
+            version: 1,
+        })
+    }
+
+    fn session(created_at: Timestamp, last_seen_at: Timestamp) -> Session {
+        let pepper = PepperId::new(1).expect("not zero");
+        Session {
+            digest: KeyedDigest { pepper, digest: Digest::new([0; 32]) },
+            account: account().parts().id,
+            account_version: 1,
+            created_at,
+            last_seen_at,
+        }
+    }
+
+    const LIFETIME: SessionLifetime =
+        SessionLifetime { idle: Duration::from_secs(100), absolute: Duration::from_secs(1_000) };
+
+    #[test]
+    fn a_session_ends_at_the_idle_limit() {
+        let session = session(at(0), at(50));
+        assert!(LIFETIME.covers(&session, &account(), at(149)));
+        assert!(!LIFETIME.covers(&session, &account(), at(150)));
+    }
+
+    #[test]
+    fn use_does_not_extend_the_absolute_limit() {
+        let session = session(at(0), at(999));
+        assert!(LIFETIME.covers(&session, &account(), at(999)));
+        assert!(!LIFETIME.covers(&session, &account(), at(1_000)));
+    }
+
+    #[test]
+    fn a_new_password_and_a_disabled_account_end_the_session() {
+        let session = session(at(0), at(0));
+        let changed = account().with_password(PasswordHash::new("other".to_owned()));
+        assert!(!LIFETIME.covers(&session, &changed, at(1)));
+        assert!(!LIFETIME.covers(&session, &account().disable(at(1)), at(1)));
+    }
+
+    #[test]
+    fn a_use_is_recorded_rarely_but_within_a_twentieth_of_the_idle_limit() {
+        let session = session(at(0), at(0));
+        assert!(!LIFETIME.should_record(&session, at(4)));
+        assert!(LIFETIME.should_record(&session, at(5)));
+        let long = SessionLifetime { idle: Duration::from_hours(12), ..LIFETIME };
+        assert!(!long.should_record(&session, at(59)));
+        assert!(long.should_record(&session, at(60)));
+    }
+}

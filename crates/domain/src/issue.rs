@@ -1,0 +1,92 @@
+use thiserror::Error;
+
+use crate::ports::{EntropyError, InsertError, StoreError};
+use crate::{
+    ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, Environment, KeyName, KeyState, OwnerId, Secret,
+    Timestamp,
+};
+
+/// What the owner says about a key to be issued.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// What to call it.
+    pub name: KeyName,
+    /// What it is meant for.
+    pub environment: Environment,
+    /// The first instant at which it no longer works, if any; it must lie in the future.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key that was just issued, with the only copy of its secret.
+#[derive(Debug)]
+pub struct IssuedKey {
+    /// The key as stored.
+    pub key: ApiKey,
+    /// The text to hand to its owner, once.
+    pub secret: Secret,
+}
+
+/// Why a key was not issued.
+#[derive(Debug, Error)]
+pub enum IssueError {
+    /// It would never work.
+    #[error("expiresAt must lie in the future")]
+    ExpiryNotInFuture,
+    /// The owner holds as many keys as the policy allows.
+    #[error("You have reached the limit of {limit} API keys; revoke one you no longer use")]
+    LimitReached {
+        /// The most keys an owner may hold.
+        limit: u32,
+    },
+    /// The owner's account has been disabled.
+    #[error("the owner gets no more keys")]
+    OwnerClosed,
+    /// No randomness to make a secret from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiKeyService {
+    /// Issues a key to `owner`. Its secret is in the answer and nowhere else.
+    pub async fn issue(&self, owner: OwnerId, new: NewKey) -> Result<IssuedKey, IssueError> {
+        let now = self.clock.now();
+        if new.expires_at.is_some_and(|end| end <= now) {
+            return Err(IssueError::ExpiryNotInFuture);
+        }
+        let limit = self.policy.max_keys_per_owner;
+        for _attempt in 0..3 {
+            let issued = self.draw(owner.clone(), new.clone(), now)?;
+            match self.keys.insert(&issued.key, limit).await {
+                Ok(()) => return Ok(issued),
+                // One chance in 2^190; whoever hits it gets another secret.
+                Err(InsertError::Duplicate) => {}
+                Err(InsertError::LimitReached) => return Err(IssueError::LimitReached { limit }),
+                Err(InsertError::OwnerClosed) => return Err(IssueError::OwnerClosed),
+                Err(InsertError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::new("three fresh secrets in a row were taken already").into())
+    }
+
+    fn draw(&self, owner: OwnerId, new: NewKey, now: Timestamp) -> Result<IssuedKey, EntropyError> {
+        let NewKey { name, environment, expires_at } = new;
+        let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;
+        let key = ApiKey::restore(ApiKeyParts {
+            id: ApiKeyId::new(self.ids.next(now)?),
+            owner,
+            name,
+            prefix: secret.prefix(),
+            environment,
+            digest: self.hasher.digest(&secret),
+            created_at: now,
+            expires_at,
+            state: KeyState::Active,
+            replaced_by: None,
+            version: 1,
+        });
+        Ok(IssuedKey { key, secret })
+    }
+}

@@ -1,0 +1,38 @@
+//! What an API key is and what may happen to it.
+//!
+//! This crate knows no database, no HTTP, no JSON and no async runtime: it holds the
+//! [`ApiKey`] aggregate, the values it is made of, the [ports](ports) it needs from outside, and
+//! the use cases in [`ApiKeyService`]. Any Rust service can use it without the server.
+//!
+//! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,
+//! [`Digest`] for what is stored in its place.
+#![warn(clippy::future_not_send)]
+
+mod api_key;
+mod brand;
+mod digest;
+mod environment;
+mod id;
+mod issue;
+mod key_prefix;
+mod name;
+mod owner;
+pub mod ports;
+mod secret;
+mod service;
+mod timestamp;
+mod verify;
+
+pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError};
+pub use brand::{Brand, BrandError};
+pub use digest::{Candidates, Digest, KeyedDigest, MAX_LIVE_PEPPERS, PepperId};
+pub use environment::{Environment, UnknownEnvironment};
+pub use id::{ApiKeyId, IdSequence, MalformedId};
+pub use issue::{IssueError, IssuedKey, NewKey};
+pub use key_prefix::{KeyPrefix, MalformedPrefix};
+pub use name::{KeyName, NameError};
+pub use owner::{OwnerError, OwnerId};
+pub use secret::{MalformedSecret, Secret};
+pub use service::{ApiKeyService, IssuePolicy, RevokeError};
+pub use timestamp::Timestamp;
+pub use verify::VerifyError;
