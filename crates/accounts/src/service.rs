@@ -206,6 +206,14 @@ impl AccountService {
         self.sessions.remove(&session.digest.digest).await
     }
 
+    /// Ends the session that `token` belongs to, if there is one.
+    pub async fn end_session_of(&self, token: &SessionToken) -> Result<(), StoreError> {
+        for candidate in self.tokens.candidates(token).as_slice() {
+            self.sessions.remove(&candidate.digest).await?;
+        }
+        Ok(())
+    }
+
     /// Changes the password of whoever is signed in, and ends every other session of theirs.
     pub async fn change_password(
         &self,

@@ -1,1 +1,62 @@
-fn main() {}
+//! The Latchkey server: HTTP, settings, commands and wiring. What an API key is, is said in
+//! `latchkey-domain`.
+
+mod app;
+mod attempts;
+mod cli;
+mod data_dir;
+mod http;
+mod last_uses;
+mod operator;
+mod origin;
+mod peppers;
+mod serve;
+mod settings;
+mod system;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::app::StartError;
+use crate::cli::{Cli, Command};
+use crate::operator::commands;
+
+/// Exits with 0 when all went well, 1 when a command failed, 2 when the settings are wrong.
+fn main() -> ExitCode {
+    let Cli { command, settings } = Cli::parse();
+    let command = command.unwrap_or(Command::Serve);
+    if !commands::needs_settings(&command) {
+        return finish(commands::run_bare(&command));
+    }
+    let settings = match settings.with_environment().resolve() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            complain(&problems);
+            return ExitCode::from(2);
+        }
+    };
+    telemetry::start(&settings.log);
+    let runtime = tokio::runtime::Runtime::new();
+    finish(
+        runtime
+            .map_err(StartError::from)
+            .and_then(|it| it.block_on(commands::run(command, settings))),
+    )
+}
+
+fn finish(outcome: Result<(), StartError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&telemetry::error_chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where a person is told what is wrong")]
+fn complain(what: &dyn std::fmt::Display) {
+    eprintln!("latchkey: {}", what.to_string().replace('\n', "\nlatchkey: "));
+}

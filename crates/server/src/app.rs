@@ -1,0 +1,217 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::http::header::HeaderValue;
+use latchkey_accounts::ports::{AccountRepository, SessionRepository};
+use latchkey_accounts::{AccountPorts, AccountService};
+use latchkey_domain::ports::{
+    ApiKeyRepository, Clock, Entropy, KeyHasher, LastUseRepository, PepperRepository, StoreError,
+};
+use latchkey_domain::{ApiKeyService, IdSequence, PepperId};
+use latchkey_hasher_argon2::Argon2Hasher;
+use latchkey_hasher_hmac::HmacHasher;
+use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_store_sqlite::SqliteStore;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use crate::attempts::SignInAttempts;
+use crate::data_dir;
+use crate::http::error::ApiError;
+use crate::last_uses::LastUses;
+use crate::peppers::{self, PepperError};
+use crate::settings::{Database, Settings};
+use crate::system::{OsEntropy, SystemClock};
+
+/// Everything the server is made of, joined once. Only here is a concrete adapter named.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) settings: Settings,
+    pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    pub(crate) api_keys: ApiKeyService,
+    pub(crate) accounts: AccountService,
+    pub(crate) peppers: Arc<dyn PepperRepository>,
+    /// The peppers of the ring, the signing one first.
+    pub(crate) ring: Vec<PepperId>,
+    pub(crate) last_uses: LastUses,
+    pub(crate) attempts: SignInAttempts,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    request_ids: IdSequence,
+    mutations: TaskTracker,
+    runtime: Handle,
+    draining: AtomicBool,
+}
+
+/// Why the server did not start: a sentence for the operator.
+pub(crate) type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The store that was chosen.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Postgres(Arc<PostgresStore>),
+    Sqlite(Arc<SqliteStore>),
+}
+
+/// The repositories of a store.
+struct Repositories {
+    keys: Arc<dyn ApiKeyRepository>,
+    last_uses: Arc<dyn LastUseRepository>,
+    peppers: Arc<dyn PepperRepository>,
+    accounts: Arc<dyn AccountRepository>,
+    sessions: Arc<dyn SessionRepository>,
+}
+
+impl Store {
+    /// Opens the store and brings its schema up to date.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
+        match &settings.database {
+            Database::Sqlite(path) => {
+                data_dir::prepare(&settings.data_dir)?;
+                let store = SqliteStore::open(path)?;
+                store.migrate().await?;
+                Ok(Self::Sqlite(Arc::new(store)))
+            }
+            Database::Postgres(url) => {
+                let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
+                store.migrate().await?;
+                Ok(Self::Postgres(Arc::new(store)))
+            }
+        }
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(store) => store.ready().await,
+            Self::Sqlite(store) => store.ready().await,
+        }
+    }
+
+    fn repositories(&self) -> Repositories {
+        fn all<S>(store: &Arc<S>) -> Repositories
+        where
+            S: ApiKeyRepository + LastUseRepository + PepperRepository + 'static,
+            S: AccountRepository + SessionRepository,
+        {
+            Repositories {
+                keys: Arc::clone(store) as _,
+                last_uses: Arc::clone(store) as _,
+                peppers: Arc::clone(store) as _,
+                accounts: Arc::clone(store) as _,
+                sessions: Arc::clone(store) as _,
+            }
+        }
+        match self {
+            Self::Postgres(store) => all(store),
+            Self::Sqlite(store) => all(store),
+        }
+    }
+}
+
+impl App {
+    /// Opens the store, checks the peppers against it, and joins everything.
+    pub(crate) async fn open(settings: Settings) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let store = Store::open(&settings).await?;
+        let Repositories { keys, last_uses, peppers, accounts, sessions } = store.repositories();
+
+        let ring = match &settings.peppers {
+            Some(ring) => ring.clone(),
+            None => peppers::load_or_generate(&settings.data_dir, &*peppers, &*entropy).await?,
+        };
+        let hasher = Arc::new(HmacHasher::new(&ring));
+        confirm(&hasher, &*peppers).await?;
+
+        let api_keys = ApiKeyService::new(
+            Arc::clone(&keys),
+            Arc::clone(&hasher) as Arc<dyn KeyHasher>,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            settings.issue_policy.clone(),
+        );
+        let passwords = Arc::new(Argon2Hasher::new(Arc::clone(&entropy)));
+        let ports = AccountPorts {
+            accounts,
+            sessions,
+            passwords,
+            tokens: hasher,
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
+        let attempts = settings.sign_in_attempts_per_minute;
+        Ok(Self {
+            accounts: AccountService::new(ports, settings.session_lifetime),
+            keys,
+            api_keys,
+            ring: ring.ids().collect(),
+            peppers,
+            last_uses: LastUses::new(last_uses, Arc::clone(&clock)),
+            attempts: SignInAttempts::new(attempts, Arc::clone(&clock)),
+            store,
+            request_ids: IdSequence::new(entropy),
+            clock,
+            mutations: TaskTracker::new(),
+            runtime: Handle::current(),
+            draining: AtomicBool::new(false),
+            settings,
+        })
+    }
+
+    /// Runs a change in a task of its own and waits for it: it goes on to its end if the client
+    /// goes away, when the framework drops the handler, and a stop of the server waits for it.
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.mutations.spawn_on(change, &self.runtime).await.map_err(ApiError::internal)
+    }
+
+    /// Waits for the changes that run, and writes what was only noted.
+    pub(crate) async fn settle(&self) {
+        self.mutations.close();
+        self.mutations.wait().await;
+        self.last_uses.flush().await;
+    }
+
+    /// From now on the server is not ready.
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether new requests should come here.
+    pub(crate) async fn ready(&self) -> Result<bool, StoreError> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        self.store.ready().await.map(|()| true)
+    }
+
+    /// A request id for a client that sent none.
+    pub(crate) fn new_request_id(&self) -> HeaderValue {
+        let id = self.request_ids.next(self.clock.now()).unwrap_or_default();
+        HeaderValue::try_from(id.to_string()).expect("a UUID is a header value")
+    }
+
+    /// Where the commands reach this server: only the one process on an embedded database.
+    pub(crate) fn control_dir(&self) -> Option<&Path> {
+        matches!(self.store, Store::Sqlite(_)).then_some(self.settings.data_dir.as_path())
+    }
+}
+
+/// Refuses to start with a pepper that is not the one that made the stored digests, or without one
+/// that unrevoked keys still need: every such key would be refused.
+async fn confirm(hasher: &HmacHasher, peppers: &dyn PepperRepository) -> Result<(), StartError> {
+    let mut ring = Vec::new();
+    for check in hasher.checks() {
+        if !peppers.confirm(&check).await? {
+            return Err(PepperError::Wrong(check.pepper).into());
+        }
+        ring.push(check.pepper);
+    }
+    match peppers.in_use().await?.into_iter().find(|pepper| !ring.contains(pepper)) {
+        Some(missing) => Err(PepperError::Missing(missing).into()),
+        None => Ok(()),
+    }
+}

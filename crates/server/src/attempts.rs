@@ -1,0 +1,147 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use latchkey_domain::Timestamp;
+use latchkey_domain::ports::Clock;
+
+const WINDOW: Duration = Duration::from_mins(1);
+/// Beyond this many names, windows that are over are swept out.
+const SWEEP_ABOVE: usize = 10_000;
+
+/// Bounds how many sign-ins may fail in a minute, for each client address and each account.
+///
+/// An attempt is counted when it begins and given back when it succeeds, so that many at once can't
+/// slip through together.
+#[derive(Debug)]
+pub(crate) struct SignInAttempts {
+    limit: u32,
+    clock: Arc<dyn Clock>,
+    windows: Mutex<HashMap<Subject, Window>>,
+}
+
+/// Whose failures are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subject {
+    Address(IpAddr),
+    Account(String),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    began: Timestamp,
+    failures: u32,
+}
+
+/// One sign-in that was let through.
+#[derive(Debug)]
+pub(crate) struct Attempt(Vec<Subject>);
+
+/// Too many have failed; ask again after this long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    pub(crate) retry_after: Duration,
+}
+
+impl SignInAttempts {
+    pub(crate) fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
+        Self { limit, clock, windows: Mutex::default() }
+    }
+
+    /// Lets a sign-in through, or says how long to wait.
+    pub(crate) fn begin(&self, address: Option<IpAddr>, email: &str) -> Result<Attempt, TooMany> {
+        let now = self.clock.now();
+        let account = Subject::Account(email.to_lowercase());
+        let subjects: Vec<_> =
+            address.map(network).map(Subject::Address).into_iter().chain([account]).collect();
+
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.len() > SWEEP_ABOVE {
+            windows.retain(|_, window| now.since(window.began) < WINDOW);
+        }
+        let full = subjects.iter().filter_map(|subject| {
+            let window = windows.get(subject)?;
+            let left =
+                WINDOW.checked_sub(now.since(window.began)).filter(|left| !left.is_zero())?;
+            (window.failures >= self.limit).then_some(left)
+        });
+        if let Some(retry_after) = full.max() {
+            return Err(TooMany { retry_after });
+        }
+        for subject in &subjects {
+            let fresh = Window { began: now, failures: 0 };
+            let window = windows.entry(subject.clone()).or_insert(fresh);
+            if now.since(window.began) >= WINDOW {
+                *window = fresh;
+            }
+            window.failures += 1;
+        }
+        Ok(Attempt(subjects))
+    }
+
+    /// The attempt was no failure after all.
+    pub(crate) fn forgive(&self, attempt: &Attempt) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        for subject in &attempt.0 {
+            if let Entry::Occupied(mut entry) = windows.entry(subject.clone()) {
+                entry.get_mut().failures = entry.get().failures.saturating_sub(1);
+            }
+        }
+    }
+}
+
+/// One customer of a provider has a whole /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey_testkit::FakeClock;
+
+    use super::*;
+
+    fn attempts(limit: u32) -> (SignInAttempts, Arc<FakeClock>) {
+        let clock = Arc::new(FakeClock::default());
+        (SignInAttempts::new(limit, Arc::clone(&clock) as Arc<dyn Clock>), clock)
+    }
+
+    fn address(last: u8) -> Option<IpAddr> {
+        Some([192, 0, 2, last].into())
+    }
+
+    #[test]
+    fn failures_are_bounded_for_an_account_whatever_the_address() {
+        let (attempts, clock) = attempts(2);
+        assert!(attempts.begin(address(1), "ada@example.com").is_ok());
+        clock.advance(Duration::from_secs(20));
+        assert!(attempts.begin(address(2), "Ada@example.com").is_ok());
+        let refused = attempts.begin(address(3), "ada@example.com").expect_err("too many");
+        assert_eq!(refused.retry_after, Duration::from_secs(40));
+        clock.advance(Duration::from_secs(40));
+        assert!(attempts.begin(address(3), "ada@example.com").is_ok());
+    }
+
+    #[test]
+    fn failures_are_bounded_for_an_address_whatever_the_account() {
+        let (attempts, _clock) = attempts(2);
+        assert!(attempts.begin(address(1), "a@example.com").is_ok());
+        assert!(attempts.begin(address(1), "b@example.com").is_ok());
+        assert!(attempts.begin(address(1), "c@example.com").is_err());
+        assert!(attempts.begin(address(2), "c@example.com").is_ok());
+    }
+
+    #[test]
+    fn successes_do_not_count() {
+        let (attempts, _clock) = attempts(1);
+        for _ in 0..10 {
+            let attempt = attempts.begin(address(1), "ada@example.com").expect("let through");
+            attempts.forgive(&attempt);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use clap::{Parser, Subcommand};
+
+use crate::settings::RawSettings;
+
+/// API keys for your service: issue them, verify them, revoke them.
+#[derive(Debug, Parser)]
+#[command(name = "latchkey", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) settings: RawSettings,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server (this is the default)
+    Serve,
+    /// Bring the database's schema up to date, and stop
+    Migrate,
+    /// Make and manage accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// List and revoke anybody's keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Make peppers and see which are in use
+    #[command(subcommand)]
+    Pepper(PepperCommand),
+    /// Check the settings and print them, without secrets
+    CheckConfig,
+    /// Print the OpenAPI description
+    Openapi,
+    /// Ask the running server whether it is ready
+    Healthcheck,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Make an account; the password is read from a prompt or from standard input
+    Create { email: String },
+    /// End an account's sessions and revoke its keys
+    Disable { email: String },
+    /// Set another password, read from a prompt or from standard input
+    ResetPassword { email: String },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List the keys that are not revoked
+    List {
+        /// Only those of this owner: for the dashboard's accounts, the account's id
+        #[arg(long)]
+        owner: Option<String>,
+    },
+    /// Revoke a key by its id
+    Revoke { id: String },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum PepperCommand {
+    /// Print a new entry for the ring
+    Generate {
+        /// Its number in the ring
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        id: u16,
+    },
+    /// Count the keys that depend on each pepper
+    Status,
+}

@@ -1,0 +1,19 @@
+//! Joins HTTP to the use cases: extractors, the envelope around every answer, a file for each
+//! group of routes.
+
+mod accounts;
+mod api_keys;
+mod body;
+mod client_address;
+mod cross_site;
+mod envelope;
+pub(crate) mod error;
+mod openapi;
+mod operations;
+mod routes;
+mod session;
+mod verify;
+pub(crate) mod wire_time;
+
+pub(crate) use openapi::document;
+pub(crate) use routes::service;

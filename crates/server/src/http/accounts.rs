@@ -1,0 +1,222 @@
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use latchkey_accounts::{Account, Email, Password, PasswordError, SignInError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::body::{JsonBody, Then};
+use super::client_address::client_address;
+use super::cross_site::{self, SameSite};
+use super::error::{ApiError, ErrorBody};
+use super::session::{Presented, User, clearing, granting, presented};
+use super::wire_time::WireTime;
+use crate::app::App;
+
+/// An e-mail address and a password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Credentials {
+    #[schema(format = Email, max_length = 254, example = "ada@example.com")]
+    email: String,
+    #[schema(format = Password, min_length = 12, max_length = 128)]
+    password: String,
+}
+
+/// The password in use and the one to use from now on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct PasswordChange {
+    #[schema(format = Password, max_length = 128)]
+    current_password: String,
+    #[schema(format = Password, min_length = 12, max_length = 128)]
+    new_password: String,
+}
+
+/// An account, as its holder sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccountBody {
+    id: String,
+    email: String,
+    created_at: WireTime,
+}
+
+/// It is done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Success {
+    success: bool,
+}
+
+/// Lets a sign-up through where strangers may make accounts.
+#[derive(Debug)]
+pub(crate) struct SignUpOpen(());
+
+impl FromRequest for SignUpOpen {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        let closed = "Sign-up is closed; ask whoever runs this service for an account";
+        let open = req.app_data::<Data<App>>().is_some_and(|app| app.settings.sign_up_open);
+        let allowed = cross_site::check(req).and_then(|_same_site| {
+            if open { Ok(Self(())) } else { Err(ApiError::new(StatusCode::FORBIDDEN, closed)) }
+        });
+        std::future::ready(allowed)
+    }
+}
+
+/// Make an account and sign in to it.
+#[utoipa::path(
+    post, path = "/api/v1/auth/sign-up", tag = "Accounts", security(()),
+    request_body = Credentials,
+    responses(
+        (status = 201, description = "The account; the answer sets the session cookie", body = AccountBody),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 403, description = "Sign-up is closed, or the call came from another site", body = ErrorBody),
+        (status = 409, description = "The address is taken", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn sign_up(
+    app: Data<App>,
+    Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
+) -> Result<HttpResponse, ApiError> {
+    let email =
+        Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let password = Password::chosen(Zeroizing::new(body.password))?;
+    let work = app.clone();
+    let (account, cookie) = app
+        .finish(async move {
+            let account = work.accounts.create(email, password).await?;
+            let token = work.accounts.begin_session(&account).await?;
+            Ok::<_, ApiError>((account, granting(&work.settings, &token)))
+        })
+        .await??;
+    Ok(HttpResponse::Created()
+        .insert_header((header::SET_COOKIE, cookie))
+        .json(AccountBody::from(&account)))
+}
+
+/// Sign in.
+#[utoipa::path(
+    post, path = "/api/v1/auth/sign-in", tag = "Accounts", security(()),
+    request_body = Credentials,
+    responses(
+        (status = 200, description = "The account; the answer sets the session cookie", body = AccountBody),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No such account, or a wrong password", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 429, description = "Too many failures; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn sign_in(
+    req: HttpRequest,
+    app: Data<App>,
+    Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
+) -> Result<HttpResponse, ApiError> {
+    let password = Password::presented(Zeroizing::new(body.password))?;
+    let attempt = app.attempts.begin(client_address(&req, &app), &body.email);
+    let attempt = attempt.map_err(|too_many| too_many_failures(too_many.retry_after))?;
+    let previous = presented(req.headers(), &app.settings.session_cookie);
+    let work = app.clone();
+    let (account, cookie) = app
+        .finish(async move {
+            let account = work.accounts.sign_in(&body.email, password).await;
+            if !matches!(account, Err(SignInError::Rejected)) {
+                work.attempts.forgive(&attempt);
+            }
+            let account = account?;
+            if let Presented::Token(token) = previous {
+                work.accounts.end_session_of(&token).await?;
+            }
+            let token = work.accounts.begin_session(&account).await?;
+            Ok::<_, ApiError>((account, granting(&work.settings, &token)))
+        })
+        .await??;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::SET_COOKIE, cookie))
+        .json(AccountBody::from(&account)))
+}
+
+/// Sign out: the session is dead on the server.
+#[utoipa::path(
+    post, path = "/api/v1/auth/sign-out", tag = "Accounts",
+    responses(
+        (status = 200, description = "Signed out; the answer clears the cookie", body = Success),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn sign_out(app: Data<App>, User(user): User) -> Result<HttpResponse, ApiError> {
+    let work = app.clone();
+    app.finish(async move { work.accounts.end_session(&user.session).await }).await??;
+    let cookie = clearing(&app.settings);
+    Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::NOW))
+}
+
+/// Who is signed in.
+#[utoipa::path(
+    get, path = "/api/v1/auth/session", tag = "Accounts",
+    responses(
+        (status = 200, description = "The account", body = AccountBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn session(User(user): User) -> HttpResponse {
+    HttpResponse::Ok().json(AccountBody::from(&user.account))
+}
+
+/// Change the password; every other session of the account ends.
+#[utoipa::path(
+    post, path = "/api/v1/auth/password", tag = "Accounts",
+    request_body = PasswordChange,
+    responses(
+        (status = 200, description = "Changed", body = Success),
+        (status = 400, description = "Malformed, invalid, or the current password is wrong", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 409, description = "The account was changed at the same time", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn change_password(
+    app: Data<App>,
+    Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
+) -> Result<HttpResponse, ApiError> {
+    let current = Password::presented(Zeroizing::new(body.current_password))?;
+    let new = Password::chosen(Zeroizing::new(body.new_password))?;
+    let work = app.clone();
+    app.finish(async move { work.accounts.change_password(&user, current, new).await }).await??;
+    Ok(HttpResponse::Ok().json(Success::NOW))
+}
+
+impl Success {
+    pub(crate) const NOW: Self = Self { success: true };
+}
+
+impl From<&Account> for AccountBody {
+    fn from(account: &Account) -> Self {
+        let parts = account.parts();
+        Self {
+            id: parts.id.to_string(),
+            email: parts.email.to_string(),
+            created_at: WireTime(parts.created_at),
+        }
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+fn too_many_failures(wait: Duration) -> ApiError {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let message = "Too many failed sign-ins; try again later";
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, message)
+        .with(header::RETRY_AFTER, HeaderValue::from(seconds))
+}

@@ -1,0 +1,221 @@
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::error::ApiError;
+
+/// The most bytes a request body may have.
+pub(crate) const MAX_BODY: usize = 16 * 1024;
+/// How long a client may take to send its body.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A request body that is a JSON object.
+///
+/// The framework's own extractor takes an array for a struct, 2 MB, any charset, and waits for ever.
+#[derive(Debug)]
+pub(crate) struct JsonBody<T>(pub T);
+
+/// Runs two extractors one after the other, so that the refusal that comes first in the contract
+/// is the one answered; the framework runs the arguments of a handler side by side.
+#[derive(Debug)]
+pub(crate) struct Then<A, B>(pub A, pub B);
+
+type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
+
+impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
+    type Error = ApiError;
+    type Future = Extracting<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let body = read(req.headers(), &mut payload).await?;
+            require_json(req.headers())?;
+            parse(&body).map(Self)
+        })
+    }
+}
+
+impl<A, B> FromRequest for Then<A, B>
+where
+    A: FromRequest<Error = ApiError> + 'static,
+    B: FromRequest<Error = ApiError> + 'static,
+{
+    type Error = ApiError;
+    type Future = Extracting<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let first = A::from_request(&req, &mut payload).await?;
+            let second = B::from_request(&req, &mut payload).await?;
+            Ok(Self(first, second))
+        })
+    }
+}
+
+/// Reads and forgets a body that a call takes no interest in, so that the connection stays usable.
+/// One over the limit is left unread, and the framework closes the connection.
+pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
+    let headers = req.headers();
+    if headers.contains_key(header::CONTENT_LENGTH)
+        || headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        drop(read(headers, payload).await);
+    }
+}
+
+async fn read(headers: &HeaderMap, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let declared = headers.get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > u64::try_from(MAX_BODY).unwrap_or(u64::MAX)) {
+        return Err(too_large());
+    }
+    // All of it at once, so that no reallocation leaves a copy of a password behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+    let reading = async {
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| incomplete(&error))?;
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    match timeout(DEADLINE, reading).await {
+        Ok(read) => read.map(|()| body),
+        Err(_elapsed) => {
+            let message = "The request body did not arrive within 10 seconds";
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, message))
+        }
+    }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 16 KiB")
+}
+
+fn incomplete(error: &PayloadError) -> ApiError {
+    match error {
+        PayloadError::Overflow => too_large(),
+        _ => ApiError::bad_request("The request body is incomplete or badly framed"),
+    }
+}
+
+/// Exactly one `Content-Type`, JSON, in UTF-8 if it says so, and not compressed.
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut types = headers.get_all(header::CONTENT_TYPE);
+    let only = types.next().filter(|_| types.next().is_none());
+    let encoded = headers.contains_key(header::CONTENT_ENCODING);
+    if !encoded && only.and_then(|value| value.to_str().ok()).is_some_and(is_json) {
+        return Ok(());
+    }
+    let message = "Send the body as Content-Type: application/json, in UTF-8 and not compressed";
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().is_some_and(|it| it.eq_ignore_ascii_case("application/json"));
+    let mut parameters = parts.filter(|it| !it.is_empty());
+    essence
+        && parameters.all(|parameter| {
+            parameter.split_once('=').is_some_and(|(name, value)| {
+                name.eq_ignore_ascii_case("charset")
+                    && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
+        })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let first = body.iter().find(|byte| !b" \t\r\n".contains(byte));
+    if first.is_some_and(|byte| *byte != b'{') {
+        return Err(ApiError::bad_request("The request body must be a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(describe(&error)))
+}
+
+/// Says what is wrong with a body without repeating any of it: it may hold a password.
+fn describe(error: &serde_json::Error) -> String {
+    let place = format!("line {} column {}", error.line(), error.column());
+    if error.classify() != Category::Data {
+        return format!("The request body is not valid JSON at {place}");
+    }
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    if what.starts_with("missing field") || what.starts_with("duplicate field") {
+        return format!("The request body has a {what}");
+    }
+    let problem =
+        if what.starts_with("unknown field") { "an unknown member" } else { "a wrong value" };
+    match what.rsplit_once(", expected ") {
+        Some((_, expected)) => {
+            format!("The request body has {problem} at {place}; expected {expected}")
+        }
+        None => format!("The request body has {problem} at {place}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its shape matters")]
+        name: String,
+    }
+
+    #[test]
+    fn json_is_recognised_by_its_type_and_charset() {
+        for good in [
+            "application/json",
+            "APPLICATION/JSON ; charset=\"UTF-8\"",
+            "application/json;charset=utf-8",
+            "application/json;",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/vnd.x+json",
+            "application/json; charset=utf-16",
+            "application/json; charset",
+            "application/json; boundary=x",
+            "application/jsonx",
+        ] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_members_expected_and_repeats_nothing_sent() {
+        for (body, said) in [
+            (r#"{"hunter2":1}"#, "expected `name`"),
+            (r#"{"name":"hunter2","name":"hunter2"}"#, "duplicate field `name`"),
+            (r#"{"name":["hunter2"]}"#, "expected a string"),
+            (r"{}", "missing field `name`"),
+            (r#"{"name":"hunter2""#, "not valid JSON"),
+            (r#"["hunter2"]"#, "must be a JSON object"),
+            ("", "not valid JSON"),
+        ] {
+            let message = parse::<Sample>(body.as_bytes()).expect_err(body).to_string();
+            assert!(message.contains(said) && !message.contains("hunter2"), "{body}: {message}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+use std::time::Instant;
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, Uri};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+use super::cross_site::trusted_origin;
+use super::error::ApiError;
+use crate::app::App;
+
+const MAX_URI: usize = 8 * 1024;
+const MAX_HEADER: usize = 8 * 1024;
+const MAX_HEADERS: usize = 16 * 1024;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; sandbox";
+
+/// What every request and answer has in common: limits on the head, the request id, the security
+/// headers, and one line in the log for all but good verifications.
+pub(crate) async fn envelope(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let began = Instant::now();
+    let app = Data::clone(req.app_data::<Data<App>>().expect("set by the route table"));
+    let request_id = request_id(req.headers(), &app);
+    let kind = Kind::of(req.path());
+    let cors = if kind == Kind::Management { trusted_origin(req.headers(), &app) } else { None };
+
+    let mut response = match refuse_head(&req) {
+        Some(error) => req.error_response(error).map_into_right_body(),
+        None => next.call(req).await?.map_into_left_body(),
+    };
+
+    log(&response, kind, &request_id, began);
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, request_id);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if kind != Kind::Other {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if kind != Kind::Verify {
+        secure(headers, &app);
+    }
+    if kind == Kind::Management {
+        headers.insert(header::VARY, HeaderValue::from_static("Origin, Sec-Fetch-Site"));
+    }
+    if let Some(origin) = cors {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let allow = HeaderValue::from_static("true");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allow);
+        let exposed = HeaderValue::from_static("x-request-id, retry-after");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+    Ok(response)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Asks whether a key is good: as few headers as may be, and no line for a success.
+    Verify,
+    /// Everything else under `/api/`.
+    Management,
+    /// Health, documents, and what is not there.
+    Other,
+}
+
+impl Kind {
+    fn of(path: &str) -> Self {
+        match path.strip_prefix("/api/") {
+            None => Self::Other,
+            Some("v1/verify") => Self::Verify,
+            Some(path) if path.starts_with("v1/verify/") => Self::Verify,
+            Some(_) => Self::Management,
+        }
+    }
+}
+
+fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
+    let sane = |value: &&HeaderValue| {
+        (1..=64).contains(&value.len())
+            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+    };
+    headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| app.new_request_id())
+}
+
+/// Limits that the framework does not have, or has wider.
+fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
+    if req.uri().path_and_query().is_some_and(|it| it.as_str().len() > MAX_URI) {
+        return Some(ApiError::new(StatusCode::URI_TOO_LONG, "The address is longer than 8 KiB"));
+    }
+    let sizes = || req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if sizes().sum::<usize>() > MAX_HEADERS
+        || req.headers().iter().any(|(_, v)| v.len() > MAX_HEADER)
+    {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(ApiError::new(status, "A header is over 8 KiB, or all are over 16 KiB"));
+    }
+    let expect = req.headers().get(header::EXPECT);
+    if expect.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        let message = "Only Expect: 100-continue is understood";
+        return Some(ApiError::new(StatusCode::EXPECTATION_FAILED, message));
+    }
+    (!is_literal(req.uri())).then(not_found)
+}
+
+/// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is
+/// not another spelling of `/api/`; only below `verify`, and as an id, may anything stand.
+fn is_literal(uri: &Uri) -> bool {
+    let path = uri.path();
+    let id = path.strip_prefix("/api/v1/api-keys/").is_some_and(|rest| !rest.contains('/'));
+    !path.contains('%') || id || path.starts_with("/api/v1/verify/")
+}
+
+pub(crate) fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "Not found")
+}
+
+fn secure(headers: &mut HeaderMap, app: &App) {
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let same_origin = HeaderValue::from_static("same-origin");
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, same_origin);
+    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if app.settings.is_https() {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+}
+
+/// The route is logged and not the path: somebody may have put a key there.
+fn log(
+    response: &ServiceResponse<impl MessageBody>,
+    kind: Kind,
+    request_id: &HeaderValue,
+    began: Instant,
+) {
+    let status = response.status();
+    if kind == Kind::Verify && status.is_success() {
+        return;
+    }
+    let request = response.request();
+    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let method = request.method().as_str();
+    let request_id = request_id.to_str().unwrap_or_default();
+    let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let cause = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<ApiError>().and_then(ApiError::cause_chain));
+    let status = status.as_u16();
+    match (cause, kind) {
+        (Some(cause), _) => {
+            tracing::error!(request_id, method, route, status, elapsed_us, cause, "request failed");
+        }
+        (None, Kind::Management) => {
+            tracing::info!(request_id, method, route, status, elapsed_us, "request");
+        }
+        (None, Kind::Verify | Kind::Other) => {
+            tracing::debug!(request_id, method, route, status, elapsed_us, "request");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Data;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, ErrorBody};
+use crate::app::App;
+
+/// How the server is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// The process is alive.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Operations", security(()),
+    responses((status = 200, description = "Alive", body = Health)),
+)]
+pub(crate) async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "ok" })
+}
+
+/// The server can do its work: the database is there, its schema is current, and no stop has begun.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Operations", security(()),
+    responses(
+        (status = 200, description = "Ready", body = Health),
+        (status = 503, description = "Not ready", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
+    if app.ready().await? {
+        return Ok(HttpResponse::Ok().json(Health { status: "ok" }));
+    }
+    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping");
+    Err(error.with(header::RETRY_AFTER, HeaderValue::from_static("1")))
+}

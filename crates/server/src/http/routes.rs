@@ -1,0 +1,117 @@
+use std::future::ready;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{
+    AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse,
+};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+
+use super::cross_site::trusted_origin;
+use super::envelope::{envelope, not_found};
+use super::error::ApiError;
+use super::{accounts, api_keys, openapi, operations, verify};
+use crate::app::App;
+
+/// The whole HTTP service of `app`.
+pub(crate) fn service(
+    app: Data<App>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    actix_web::App::new().app_data(app).configure(routes).wrap(from_fn(envelope))
+}
+
+fn routes(config: &mut ServiceConfig) {
+    let v1 = |path: &str| format!("/api/v1/{path}");
+    config
+        .service(resource(&v1("auth/sign-up"), "POST").post(accounts::sign_up))
+        .service(resource(&v1("auth/sign-in"), "POST").post(accounts::sign_in))
+        .service(resource(&v1("auth/sign-out"), "POST").post(accounts::sign_out))
+        .service(resource(&v1("auth/session"), "GET, HEAD").get(accounts::session))
+        .service(resource(&v1("auth/password"), "POST").post(accounts::change_password))
+        .service(
+            resource(&v1("api-keys"), "GET, HEAD, POST").get(api_keys::list).post(api_keys::create),
+        )
+        .service(
+            resource(&v1("api-keys/{id}"), "GET, HEAD, DELETE")
+                .get(api_keys::get)
+                .delete(api_keys::revoke),
+        )
+        .service(web::resource([v1("verify"), v1("verify/{tail:.*}")]).to(verify::verify))
+        .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
+        .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
+        .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
+        .default_service(web::to(async || -> Result<HttpResponse, ApiError> { Err(not_found()) }));
+}
+
+/// A resource that answers the methods it is given, trusted preflights, and 405 to the rest.
+fn resource(path: &str, allow: &'static str) -> Methods {
+    let other = move |req: HttpRequest, app: Data<App>| ready(other_method(&req, &app, allow));
+    Methods(web::resource(path).default_service(web::to(other)))
+}
+
+struct Methods(Resource);
+
+impl Methods {
+    /// GET, and HEAD by the same handler: the framework leaves the body out.
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::get().to(handler.clone())).route(web::head().to(handler)))
+    }
+
+    fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::post().to(handler)))
+    }
+
+    fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::delete().to(handler)))
+    }
+}
+
+impl HttpServiceFactory for Methods {
+    fn register(self, config: &mut AppService) {
+        self.0.register(config);
+    }
+}
+
+fn other_method(
+    req: &HttpRequest,
+    app: &App,
+    allow: &'static str,
+) -> Result<HttpResponse, ApiError> {
+    let is_preflight = *req.method() == Method::OPTIONS
+        && req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight && trusted_origin(req.headers(), app).is_some() {
+        return Ok(HttpResponse::NoContent()
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allow))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, x-request-id"))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
+            .finish());
+    }
+    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, format!("Allowed here: {allow}"));
+    Err(error.with(header::ALLOW, HeaderValue::from_static(allow)))
+}

@@ -1,0 +1,8 @@
+//! What an operator tells a server: the commands, and the socket by which they reach the running
+//! one that owns an embedded database.
+
+pub(crate) mod commands;
+pub(crate) mod control;
+mod order;
+
+pub(crate) use order::Order;

@@ -1,0 +1,115 @@
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::Order;
+use crate::app::App;
+
+/// The most bytes an order has.
+const MAX_ORDER: u64 = 16 * 1024;
+/// How long a command may take to send its order.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The control socket of a server: whoever may open it, by the file's mode its owner alone, may
+/// tell the server what to do. It is removed on drop.
+#[derive(Debug)]
+pub(crate) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// What a server answers to an order.
+#[derive(Debug, Serialize, Deserialize)]
+enum Answer {
+    Done(String),
+    Failed(String),
+}
+
+impl Control {
+    /// Binds the socket. The caller holds the database's lock, so that what is there is a leftover.
+    pub(crate) fn bind(data_dir: &Path) -> io::Result<Self> {
+        let path = socket(data_dir);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path })
+    }
+
+    /// Carries out orders, for ever.
+    pub(crate) async fn serve(&self, app: Arc<App>) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::spawn(answer(stream, Arc::clone(&app)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket failed to accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the control socket was not removed");
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, app: Arc<App>) {
+    let Ok(Ok(order)) = timeout(PATIENCE, receive(&mut stream)).await else { return };
+    let answer = match order.carry_out(&app).await {
+        Ok(text) => Answer::Done(text),
+        Err(error) => Answer::Failed(error.to_string()),
+    };
+    let text = serde_json::to_vec(&answer).unwrap_or_default();
+    if let Err(error) = stream.write_all(&text).await {
+        tracing::debug!(%error, "a command went away before its answer");
+    }
+}
+
+async fn receive(stream: &mut UnixStream) -> io::Result<Order> {
+    let mut text = Zeroizing::new(Vec::new());
+    stream.take(MAX_ORDER).read_to_end(&mut text).await?;
+    serde_json::from_slice(&text).map_err(|_not_an_order| io::ErrorKind::InvalidData.into())
+}
+
+/// Has the server on this data directory carry out an order. `None`: no server is running.
+pub(crate) async fn send(
+    data_dir: &Path,
+    order: &Order,
+) -> io::Result<Option<Result<String, String>>> {
+    use io::ErrorKind::{ConnectionRefused, NotFound};
+    let mut stream = match UnixStream::connect(socket(data_dir)).await {
+        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => return Ok(None),
+        stream => stream?,
+    };
+    let text = Zeroizing::new(serde_json::to_vec(order)?);
+    stream.write_all(&text).await?;
+    stream.shutdown().await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    match serde_json::from_slice(&answer)? {
+        Answer::Done(text) => Ok(Some(Ok(text))),
+        Answer::Failed(text) => Ok(Some(Err(text))),
+    }
+}
+
+fn socket(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sock")
+}

@@ -1,0 +1,107 @@
+use std::fmt::Write as _;
+
+use latchkey_accounts::{Email, Password};
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{ApiKeyId, KeyState, OwnerId};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::http::wire_time::WireTime;
+
+/// Keys read at a time.
+const PAGE: u32 = 500;
+
+/// Something an operator wants done. It travels through the control socket, and so may hold a
+/// password; it is never printed.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    CreateAccount { email: String, password: String },
+    DisableAccount { email: String },
+    ResetPassword { email: String, password: String },
+    ListKeys { owner: Option<String> },
+    RevokeKey { id: String },
+    PepperStatus,
+}
+
+type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
+
+impl Order {
+    /// Does it, and gives what to print.
+    pub(crate) async fn carry_out(self, app: &App) -> Outcome {
+        match self {
+            Self::CreateAccount { email, password } => {
+                let password = Password::chosen(Zeroizing::new(password))?;
+                let account = app.accounts.create(Email::parse(&email)?, password).await?;
+                Ok(format!("account {} made for {}", account.parts().id, account.parts().email))
+            }
+            Self::DisableAccount { email } => {
+                let email = Email::parse(&email)?;
+                app.accounts.disable(&email).await?;
+                Ok(format!("{email} disabled: its sessions have ended and its keys are revoked"))
+            }
+            Self::ResetPassword { email, password } => {
+                let password = Password::chosen(Zeroizing::new(password))?;
+                let email = Email::parse(&email)?;
+                app.accounts.reset_password(&email, password).await?;
+                Ok(format!("password of {email} changed: its sessions have ended"))
+            }
+            Self::ListKeys { owner } => list_keys(app, owner).await,
+            Self::RevokeKey { id } => revoke_key(app, &id).await,
+            Self::PepperStatus => pepper_status(app).await,
+        }
+    }
+}
+
+async fn list_keys(app: &App, owner: Option<String>) -> Outcome {
+    let mut table = String::from("ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME");
+    if let Some(owner) = owner {
+        for key in app.keys.list(&OwnerId::parse(owner)?).await? {
+            add_row(&mut table, &key);
+        }
+        return Ok(table);
+    }
+    let mut after = None;
+    loop {
+        let page = app.keys.page(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(table) };
+        after = Some(last.key.parts().id);
+        for key in &page {
+            add_row(&mut table, key);
+        }
+    }
+}
+
+fn add_row(table: &mut String, found: &KeyInUse) {
+    let key = found.key.parts();
+    let state = match key.state {
+        KeyState::Active => "active",
+        KeyState::Disabled { .. } => "disabled",
+        KeyState::Revoked { .. } => "revoked",
+    };
+    let created = WireTime(key.created_at);
+    let used = found.last_used_at.map_or("never".to_owned(), |at| WireTime(at).to_string());
+    let (id, owner, prefix, name) = (key.id, &key.owner, &key.prefix, &key.name);
+    write!(table, "\n{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}")
+        .expect("a String takes all text");
+}
+
+async fn revoke_key(app: &App, id: &str) -> Outcome {
+    let not_found = "no key that is not revoked has this id";
+    let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
+    let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
+    app.api_keys.revoke(&owner, id).await?;
+    Ok(format!("key {id} of {owner} revoked"))
+}
+
+async fn pepper_status(app: &App) -> Outcome {
+    let counts = app.peppers.count_keys().await?;
+    let mut table = String::from("PEPPER\tROLE\tKEYS");
+    for (position, pepper) in app.ring.iter().enumerate() {
+        let role = if position == 0 { "signs" } else { "verifies" };
+        let keys = counts.iter().find(|(id, _)| id == pepper).map_or(0, |(_, keys)| *keys);
+        write!(table, "\n{pepper}\t{role}\t{keys}").expect("a String takes all text");
+    }
+    Ok(table)
+}

@@ -1,0 +1,110 @@
+use std::fmt;
+
+use thiserror::Error;
+use url::{Host, Url};
+
+/// The origin of a page or of this service: scheme, host and port (RFC 6454).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    url: Url,
+}
+
+/// The text is not an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be an origin such as https://keys.example.com")]
+pub(crate) struct OriginError;
+
+impl Origin {
+    /// Reads an origin from a setting: a trailing slash and the default port may be there.
+    pub(crate) fn parse(text: &str) -> Result<Self, OriginError> {
+        let url = Url::parse(text).map_err(|_not_a_url| OriginError)?;
+        let bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        let known = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if bare && known { Ok(Self { url }) } else { Err(OriginError) }
+    }
+
+    /// Reads an `Origin` header, which has one spelling but for letter case: what a lenient URL
+    /// parser would repair is refused.
+    pub(crate) fn from_header(bytes: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(bytes).ok()?;
+        let origin = Self::parse(text).ok()?;
+        origin.to_string().eq_ignore_ascii_case(text).then_some(origin)
+    }
+
+    /// The origin of a plain HTTP service asked by this `Host` header.
+    pub(crate) fn of_host(host: &str) -> Option<Self> {
+        Self::from_header(format!("http://{host}").as_bytes())
+    }
+
+    /// Whether it is reached by https.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// Whether only this machine can reach it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url.origin().ascii_serialization())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_has_one_spelling_but_for_letter_case() {
+        let ours = Origin::parse("https://keys.example.com/").expect("an origin");
+        for same in ["https://keys.example.com", "HTTPS://KEYS.example.com"] {
+            assert_eq!(Origin::from_header(same.as_bytes()), Some(ours.clone()), "{same}");
+        }
+        for other in [
+            "null",
+            "https://keys.example.com/",
+            "https://keys.example.com.",
+            "https://keys.example.com:8443",
+            "https://keys.example.com.evil",
+            "https://evilkeys.example.com",
+            "https://user@keys.example.com",
+            "http://keys.example.com",
+            "https:\\\\keys.example.com",
+            " https://keys.example.com",
+            "https://keys.example.com, https://evil.example",
+        ] {
+            assert_ne!(Origin::from_header(other.as_bytes()), Some(ours.clone()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_setting_may_spell_out_the_slash_and_the_default_port_but_no_path() {
+        assert_eq!(Origin::parse("https://a.example:443/"), Origin::parse("https://a.example"));
+        for bad in ["a.example", "ftp://a.example", "https://a.example/x", "https://u:p@a.example"]
+        {
+            assert_eq!(Origin::parse(bad), Err(OriginError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_names_and_addresses_are_known() {
+        for local in
+            ["http://127.0.0.1:8080", "http://[::1]", "http://localhost", "http://a.localhost"]
+        {
+            assert!(Origin::parse(local).expect("an origin").is_loopback(), "{local}");
+        }
+        assert!(!Origin::parse("http://localhost.evil.example").expect("an origin").is_loopback());
+    }
+}

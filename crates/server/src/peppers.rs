@@ -1,0 +1,84 @@
+use std::io;
+use std::path::Path;
+
+use latchkey_domain::PepperId;
+use latchkey_domain::ports::{Entropy, EntropyError, PepperRepository, StoreError};
+use latchkey_hasher_hmac::{Pepper, PepperRing, RingError};
+use thiserror::Error;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::data_dir::{is_open_to_others, write_private};
+
+/// Why the server does not start with the peppers it has.
+#[derive(Debug, Error)]
+pub(crate) enum PepperError {
+    #[error("LATCHKEY_PEPPERS: pepper {0} is not the one that made the stored digests")]
+    Wrong(PepperId),
+    #[error("LATCHKEY_PEPPERS: pepper {0} is missing, and keys that are not revoked need it")]
+    Missing(PepperId),
+    #[error(
+        "LATCHKEY_PEPPERS: {path} is missing, but the database was made with one; \
+         restore it from a backup, without it every key would be refused"
+    )]
+    Lost { path: String },
+    #[error("LATCHKEY_PEPPERS: {path} can be read by others; run: chmod 600 {path}")]
+    OpenToOthers { path: String },
+    #[error("LATCHKEY_PEPPERS: {path} {source}")]
+    Malformed { path: String, source: RingError },
+    #[error("LATCHKEY_PEPPERS: {path}: {source}")]
+    File { path: String, source: io::Error },
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The ring in the data directory, made on the first start. A database that has seen a pepper before
+/// gets no new one: a lost ring must not be papered over.
+pub(crate) async fn load_or_generate(
+    data_dir: &Path,
+    store: &dyn PepperRepository,
+    entropy: &dyn Entropy,
+) -> Result<PepperRing, PepperError> {
+    let file = data_dir.join("peppers");
+    let path = file.display().to_string();
+    if let Some(ring) = load(&file)? {
+        return Ok(ring);
+    }
+    if !store.in_use().await?.is_empty() {
+        return Err(PepperError::Lost { path });
+    }
+    let first = PepperId::new(1).expect("one is not zero");
+    let pepper = generate(first, entropy)?;
+    let line = Zeroizing::new(format!("{}\n", *pepper.to_setting()));
+    write_private(&file, line.as_bytes()).map_err(|source| PepperError::File { path, source })?;
+    tracing::info!(
+        file = %file.display(),
+        "made a pepper; back it up together with the database, neither is of use without the other"
+    );
+    Ok(PepperRing::of(pepper))
+}
+
+/// Draws a new pepper.
+pub(crate) fn generate(id: PepperId, entropy: &dyn Entropy) -> Result<Pepper, EntropyError> {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes)?;
+    let pepper = Pepper::new(id, bytes);
+    bytes.zeroize();
+    Ok(pepper)
+}
+
+fn load(file: &Path) -> Result<Option<PepperRing>, PepperError> {
+    let path = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(PepperError::File { path, source }),
+    };
+    match is_open_to_others(file) {
+        Ok(false) => {}
+        Ok(true) => return Err(PepperError::OpenToOthers { path }),
+        Err(source) => return Err(PepperError::File { path, source }),
+    }
+    PepperRing::parse(&text).map(Some).map_err(|source| PepperError::Malformed { path, source })
+}

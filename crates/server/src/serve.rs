@@ -1,0 +1,115 @@
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{App, StartError};
+use crate::http;
+use crate::operator::control::Control;
+use crate::settings::Settings;
+
+/// How long requests may still run after a stop was asked for; with what comes after it, the
+/// process ends within 30 seconds.
+const GRACE: u64 = 20;
+const SETTLE: Duration = Duration::from_secs(8);
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+const PURGE_EVERY: Duration = Duration::from_hours(1);
+
+/// Runs the server until it is asked to stop.
+pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
+    let listen = settings.listen;
+    let app = Arc::new(App::open(settings).await?);
+    let control = app.control_dir().map(Control::bind).transpose();
+    let control = control.map_err(|error| format!("LATCHKEY_DATA_DIR: control.sock: {error}"))?;
+
+    let data = Data::from(Arc::clone(&app));
+    let server = HttpServer::new(move || http::service(data.clone()))
+        .client_request_timeout(HEAD_DEADLINE)
+        .shutdown_timeout(GRACE)
+        .disable_signals()
+        .bind(listen)
+        .map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    announce(address, &app)?;
+
+    let server = server.run();
+    let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
+    let background = [
+        tokio::spawn(keep_writing(Arc::clone(&app))),
+        tokio::spawn(keep_purging(Arc::clone(&app))),
+        tokio::spawn(keep_obeying(control, Arc::clone(&app))),
+    ];
+    server.await?;
+    stopping.abort();
+    for task in background {
+        task.abort();
+    }
+    if tokio::time::timeout(SETTLE, app.settle()).await.is_err() {
+        tracing::warn!("stopped before everything noted was written");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn keep_writing(app: Arc<App>) {
+    app.last_uses.keep_writing().await;
+}
+
+async fn keep_purging(app: Arc<App>) {
+    let mut hours = tokio::time::interval(PURGE_EVERY);
+    loop {
+        hours.tick().await;
+        if let Err(error) = app.accounts.purge_sessions().await {
+            tracing::warn!(%error, "sessions that are over were not removed");
+        }
+    }
+}
+
+async fn keep_obeying(control: Option<Control>, app: Arc<App>) {
+    if let Some(control) = control {
+        control.serve(app).await;
+    }
+}
+
+fn stop_on_signal(
+    server: ServerHandle,
+    app: Arc<App>,
+) -> io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what runs");
+        app.start_draining();
+        server.stop(true).await;
+    })
+}
+
+/// Says where the server listens, and what to try.
+fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
+    let url =
+        app.settings.public_url.as_ref().map_or(format!("http://{address}"), ToString::to_string);
+    tracing::info!(%address, database = ?app.settings.database, "listening");
+    let mut out = io::stdout().lock();
+    writeln!(out, "Latchkey is listening on http://{address}")?;
+    if app.settings.sign_up_open {
+        let json = "-H 'Content-Type: application/json'";
+        writeln!(
+            out,
+            "\nTry it:\n  \
+             curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
+             -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
+             curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
+             curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n"
+        )?;
+    }
+    out.flush()
+}

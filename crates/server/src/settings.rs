@@ -1,0 +1,136 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use latchkey_accounts::SessionLifetime;
+use latchkey_domain::IssuePolicy;
+use latchkey_hasher_hmac::PepperRing;
+use zeroize::Zeroizing;
+
+use crate::origin::Origin;
+
+mod raw;
+mod resolve;
+
+pub(crate) use raw::RawSettings;
+
+/// What the program needs, checked and complete. Past start-up nobody reads the environment.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    /// Where people reach the service, if that was said explicitly.
+    pub(crate) public_url: Option<Origin>,
+    pub(crate) trusted_origins: Vec<Origin>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database: Database,
+    /// The ring, if it was given; otherwise it is in the data directory.
+    pub(crate) peppers: Option<PepperRing>,
+    pub(crate) sign_up_open: bool,
+    pub(crate) issue_policy: IssuePolicy,
+    pub(crate) names_optional: bool,
+    pub(crate) session_cookie: String,
+    pub(crate) session_lifetime: SessionLifetime,
+    pub(crate) sign_in_attempts_per_minute: u32,
+    /// A tracing filter that was checked.
+    pub(crate) log: String,
+}
+
+/// Which store keeps everything.
+#[derive(Clone)]
+pub(crate) enum Database {
+    /// One file, for one server.
+    Sqlite(PathBuf),
+    /// The URL, with its password.
+    Postgres(Zeroizing<String>),
+}
+
+/// Everything that is wrong with the settings, a sentence each, beginning with the name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Problems(Vec<String>);
+
+impl Settings {
+    /// Whether cookies are marked `Secure` and answers carry HSTS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(Origin::is_secure)
+    }
+
+    /// The address under which this machine itself reaches the server.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        let ip = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.listen.port())
+    }
+}
+
+impl fmt::Display for Settings {
+    /// One `NAME=value` a line, for `check-config`; secrets show only that they are there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined =
+            |list: Vec<String>| if list.is_empty() { "none".into() } else { list.join(",") };
+        let texts = |origins: &[Origin]| joined(origins.iter().map(ToString::to_string).collect());
+        let proxies = joined(self.trusted_proxies.iter().map(ToString::to_string).collect());
+        let public = self.public_url.as_ref().map_or("the host asked".into(), ToString::to_string);
+        let seconds = |span: std::time::Duration| humantime::format_duration(span);
+        let peppers = match (&self.peppers, &self.database) {
+            (Some(ring), _) => joined(ring.ids().map(|id| format!("{id}:[redacted]")).collect()),
+            (None, _) => self.data_dir.join("peppers").display().to_string(),
+        };
+        let choice = |yes: bool, if_yes: &'static str, if_no| if yes { if_yes } else { if_no };
+        writeln!(f, "LATCHKEY_LISTEN={}", self.listen)?;
+        writeln!(f, "LATCHKEY_PUBLIC_URL={public}")?;
+        writeln!(f, "LATCHKEY_TRUSTED_ORIGINS={}", texts(&self.trusted_origins))?;
+        writeln!(f, "LATCHKEY_TRUSTED_PROXIES={proxies}")?;
+        writeln!(f, "LATCHKEY_DATA_DIR={}", self.data_dir.display())?;
+        writeln!(f, "DATABASE_URL={:?}", self.database)?;
+        writeln!(f, "LATCHKEY_PEPPERS={peppers}")?;
+        writeln!(f, "LATCHKEY_SIGN_UP={}", choice(self.sign_up_open, "open", "closed"))?;
+        writeln!(f, "LATCHKEY_MAX_KEYS_PER_OWNER={}", self.issue_policy.max_keys_per_owner)?;
+        writeln!(f, "LATCHKEY_KEY_NAMES={}", choice(self.names_optional, "optional", "required"))?;
+        writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
+        writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.session_cookie)?;
+        writeln!(f, "LATCHKEY_SESSION_IDLE={}", seconds(self.session_lifetime.idle))?;
+        writeln!(f, "LATCHKEY_SESSION_ABSOLUTE={}", seconds(self.session_lifetime.absolute))?;
+        let attempts = self.sign_in_attempts_per_minute;
+        writeln!(f, "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE={attempts}")?;
+        write!(f, "LATCHKEY_LOG={}", self.log)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://[redacted]"),
+        }
+    }
+}
+
+impl Problems {
+    pub(crate) fn add(&mut self, name: &str, what: impl fmt::Display) {
+        self.0.push(format!("{name}: {what}"));
+    }
+
+    /// Keeps a good value; remembers a bad one.
+    pub(crate) fn keep<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        result.map_err(|error| self.add(name, error)).ok()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}

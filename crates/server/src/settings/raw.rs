@@ -1,0 +1,73 @@
+use std::ffi::OsString;
+
+use clap::Args;
+
+/// What was typed: each setting as text, from a flag or else from the environment.
+///
+/// Secrets have no flag, since arguments are visible to everybody on the machine.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct RawSettings {
+    /// Address of the HTTP server [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "LATCHKEY_LISTEN", hide_env_values = true)]
+    pub(crate) listen: Option<String>,
+    /// Where people reach it; required unless it listens on loopback only
+    #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", hide_env_values = true)]
+    pub(crate) public_url: Option<String>,
+    /// Other origins whose pages may call with cookies, separated by commas
+    #[arg(long, global = true, env = "LATCHKEY_TRUSTED_ORIGINS", hide_env_values = true)]
+    pub(crate) trusted_origins: Option<String>,
+    /// Networks (CIDR) whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, global = true, env = "LATCHKEY_TRUSTED_PROXIES", hide_env_values = true)]
+    pub(crate) trusted_proxies: Option<String>,
+    /// Where the embedded database and the generated pepper are kept [default: ./latchkey-data]
+    #[arg(long, global = true, env = "LATCHKEY_DATA_DIR", hide_env_values = true)]
+    pub(crate) data_dir: Option<String>,
+    /// May strangers make accounts: open or closed [default: open on loopback only]
+    #[arg(long, global = true, env = "LATCHKEY_SIGN_UP", hide_env_values = true)]
+    pub(crate) sign_up: Option<String>,
+    /// The most keys, neither revoked nor replaced, that one owner holds [default: 100]
+    #[arg(long, global = true, env = "LATCHKEY_MAX_KEYS_PER_OWNER", hide_env_values = true)]
+    pub(crate) max_keys_per_owner: Option<String>,
+    /// Whether a new key needs a name: required or optional [default: required]
+    #[arg(long, global = true, env = "LATCHKEY_KEY_NAMES", hide_env_values = true)]
+    pub(crate) key_names: Option<String>,
+    /// First part of new keys [default: sk]
+    #[arg(long, global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
+    pub(crate) key_prefix: Option<String>,
+    /// Name of the session cookie [default: session]
+    #[arg(long, global = true, env = "LATCHKEY_SESSION_COOKIE", hide_env_values = true)]
+    pub(crate) session_cookie: Option<String>,
+    /// How long a session may go unused [default: 12h]
+    #[arg(long, global = true, env = "LATCHKEY_SESSION_IDLE", hide_env_values = true)]
+    pub(crate) session_idle: Option<String>,
+    /// How long a session lasts at most [default: 7d]
+    #[arg(long, global = true, env = "LATCHKEY_SESSION_ABSOLUTE", hide_env_values = true)]
+    pub(crate) session_absolute: Option<String>,
+    /// Failed sign-ins a minute, for each client address and each account [default: 10]
+    #[arg(
+        long,
+        global = true,
+        env = "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE",
+        hide_env_values = true
+    )]
+    pub(crate) sign_in_attempts_per_minute: Option<String>,
+    /// A tracing filter such as info or latchkey=debug [default: info]
+    #[arg(long, global = true, env = "LATCHKEY_LOG", hide_env_values = true)]
+    pub(crate) log: Option<String>,
+    /// The environment, for the secrets and to find names that nobody knows.
+    #[arg(skip)]
+    pub(crate) environment: Vec<(OsString, OsString)>,
+}
+
+impl RawSettings {
+    /// The same, with this process's environment.
+    pub(crate) fn with_environment(self) -> Self {
+        Self { environment: std::env::vars_os().collect(), ..self }
+    }
+
+    /// A variable of the environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsString> {
+        self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
