@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderValue;
 use latchkey_accounts::ports::{AccountRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, Clock, Entropy, KeyHasher, LastUseRepository, PepperRepository, StoreError,
+    ApiKeyRepository, Clock, Entropy, LastUseRepository, PepperRepository, StoreError,
 };
 use latchkey_domain::{ApiKeyService, IdSequence, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
@@ -95,11 +95,11 @@ impl Store {
             S: AccountRepository + SessionRepository,
         {
             Repositories {
-                keys: Arc::clone(store) as _,
-                last_uses: Arc::clone(store) as _,
-                peppers: Arc::clone(store) as _,
-                accounts: Arc::clone(store) as _,
-                sessions: Arc::clone(store) as _,
+                keys: Arc::<S>::clone(store),
+                last_uses: Arc::<S>::clone(store),
+                peppers: Arc::<S>::clone(store),
+                accounts: Arc::<S>::clone(store),
+                sessions: Arc::<S>::clone(store),
             }
         }
         match self {
@@ -126,7 +126,7 @@ impl App {
 
         let api_keys = ApiKeyService::new(
             Arc::clone(&keys),
-            Arc::clone(&hasher) as Arc<dyn KeyHasher>,
+            Arc::<HmacHasher>::clone(&hasher),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             settings.issue_policy.clone(),

@@ -78,6 +78,7 @@ impl SignInAttempts {
             }
             window.failures += 1;
         }
+        drop(windows);
         Ok(Attempt(subjects))
     }
 

@@ -49,9 +49,10 @@ impl LastUses {
     /// Notes that a key was used now.
     pub(crate) fn note(&self, id: ApiKeyId) {
         let now = self.clock.now();
-        let mut seen = self.lock();
-        let entry = seen.entry(id).or_insert(Seen { used_at: now, written: None });
-        entry.used_at = entry.used_at.max(now);
+        self.lock()
+            .entry(id)
+            .and_modify(|seen| seen.used_at = seen.used_at.max(now))
+            .or_insert(Seen { used_at: now, written: None });
     }
 
     /// Writes what is due, for ever.
@@ -71,11 +72,8 @@ impl LastUses {
     }
 
     async fn write(&self, which: impl Fn(Seen) -> bool) {
-        let mut uses: Vec<_> = {
-            let seen = self.lock();
-            let chosen = seen.iter().filter(|(_, seen)| which(**seen));
-            chosen.map(|(id, seen)| (*id, seen.used_at)).collect()
-        };
+        let due = |(id, seen): (&ApiKeyId, &Seen)| which(*seen).then_some((*id, seen.used_at));
+        let mut uses: Vec<_> = self.lock().iter().filter_map(due).collect();
         uses.sort_unstable();
         for batch in uses.chunks(BATCH) {
             if let Err(error) = self.repository.record(batch).await {

@@ -10,9 +10,9 @@ pub(crate) fn start(filter: &str) {
         .with_writer(io::stderr)
         .with_target(false);
     if io::stderr().is_terminal() {
-        builder.init()
+        builder.init();
     } else {
-        builder.json().flatten_event(true).init()
+        builder.json().flatten_event(true).init();
     }
 }
 

@@ -50,7 +50,7 @@ fn is_same_site(headers: &HeaderMap, app: &App) -> bool {
     }
     let is_ours = |origin: &Option<Origin>| origin.is_some() && *origin == our_origin(headers, app);
     match (site.map(HeaderValue::as_bytes), origin) {
-        (Some(b"same-origin" | b"none"), None) | (None, None) => true,
+        (Some(b"same-origin" | b"none") | None, None) => true,
         (Some(b"same-origin" | b"none") | None, Some(origin)) => is_ours(&origin),
         (Some(_), _) => false,
     }

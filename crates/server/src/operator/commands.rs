@@ -104,7 +104,7 @@ async fn healthcheck(address: SocketAddr) -> Result<(), StartError> {
         io::Result::Ok(answer)
     };
     let answer =
-        timeout(Duration::from_secs(5), asking).await.map_err(|_| "no answer in 5 s")??;
+        timeout(Duration::from_secs(5), asking).await.map_err(|_elapsed| "no answer in 5 s")??;
     if answer.starts_with(b"HTTP/1.1 200 ") { say("ready") } else { Err("not ready".into()) }
 }
 

@@ -41,19 +41,20 @@ impl RawSettings {
         let p = problems;
         let listen = p.keep("LATCHKEY_LISTEN", address(self.listen.as_deref()));
         let public_url = self.public_url(listen, p);
-        let trusted_origins =
-            p.keep("LATCHKEY_TRUSTED_ORIGINS", list(&self.trusted_origins, Origin::parse));
+        let trusted_origins = p
+            .keep("LATCHKEY_TRUSTED_ORIGINS", list(self.trusted_origins.as_deref(), Origin::parse));
         let trusted_proxies =
-            p.keep("LATCHKEY_TRUSTED_PROXIES", list(&self.trusted_proxies, network));
+            p.keep("LATCHKEY_TRUSTED_PROXIES", list(self.trusted_proxies.as_deref(), network));
         let data_dir = PathBuf::from(self.data_dir.as_deref().unwrap_or("./latchkey-data"));
         let database = self.database(&data_dir, p);
         let peppers = self.peppers(database.as_ref(), p);
         let local = listen.is_some_and(|listen| listen.ip().is_loopback())
             && public_url.as_ref().is_some_and(|url| url.as_ref().is_none_or(Origin::is_loopback));
-        let sign_up = either(&self.sign_up, "open", "closed", local);
+        let sign_up = either(self.sign_up.as_deref(), "open", "closed", local);
         let sign_up_open = p.keep("LATCHKEY_SIGN_UP", sign_up);
-        let max_keys = p.keep("LATCHKEY_MAX_KEYS_PER_OWNER", count(&self.max_keys_per_owner, 100));
-        let names = either(&self.key_names, "optional", "required", false);
+        let max_keys =
+            p.keep("LATCHKEY_MAX_KEYS_PER_OWNER", count(self.max_keys_per_owner.as_deref(), 100));
+        let names = either(self.key_names.as_deref(), "optional", "required", false);
         let names_optional = p.keep("LATCHKEY_KEY_NAMES", names);
         let brand = Brand::parse(self.key_prefix.as_deref().unwrap_or("sk"));
         let brand = p.keep("LATCHKEY_KEY_PREFIX", brand);
@@ -67,7 +68,7 @@ impl RawSettings {
             "LATCHKEY_SESSION_ABSOLUTE",
             span(self.session_absolute.as_deref().unwrap_or("7d")),
         );
-        let attempts = count(&self.sign_in_attempts_per_minute, 10);
+        let attempts = count(self.sign_in_attempts_per_minute.as_deref(), 10);
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         Some(Settings {
@@ -189,10 +190,10 @@ fn address(text: Option<&str>) -> Result<SocketAddr, Bad> {
 }
 
 fn list<T, E: Display>(
-    text: &Option<String>,
+    text: Option<&str>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, String> {
-    let entries = text.iter().flat_map(|text| text.split(',')).map(str::trim);
+    let entries = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
     let entries = entries.filter(|entry| !entry.is_empty());
     entries.map(|entry| parse(entry).map_err(|error| format!("{entry}: {error}"))).collect()
 }
@@ -203,8 +204,8 @@ fn network(text: &str) -> Result<ipnet::IpNet, Bad> {
     text.parse().ok().or_else(alone).ok_or(wrong)
 }
 
-fn either(text: &Option<String>, yes: &str, no: &str, default: bool) -> Result<bool, String> {
-    match text.as_deref() {
+fn either(text: Option<&str>, yes: &str, no: &str, default: bool) -> Result<bool, String> {
+    match text {
         None => Ok(default),
         Some(text) if text == yes => Ok(true),
         Some(text) if text == no => Ok(false),
@@ -212,8 +213,8 @@ fn either(text: &Option<String>, yes: &str, no: &str, default: bool) -> Result<b
     }
 }
 
-fn count(text: &Option<String>, default: u32) -> Result<u32, Bad> {
-    let count = text.as_deref().map_or(Ok(default), u32::from_str).ok();
+fn count(text: Option<&str>, default: u32) -> Result<u32, Bad> {
+    let count = text.map_or(Ok(default), u32::from_str).ok();
     count.filter(|count| (1..=1_000_000).contains(count)).ok_or(Bad("must be from 1 to 1000000"))
 }
 
