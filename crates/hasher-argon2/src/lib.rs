@@ -94,7 +94,7 @@ impl PasswordHasher for Argon2Hasher {
 
 #[cfg(test)]
 mod tests {
-    use latchkey_testkit::CountingEntropy;
+    use latchkey_testkit::fakes::CountingEntropy;
     use zeroize::Zeroizing;
 
     use super::*;

@@ -103,7 +103,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use latchkey_testkit::FakeClock;
+    use latchkey_testkit::fakes::FakeClock;
 
     use super::*;
 

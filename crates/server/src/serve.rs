@@ -18,6 +18,9 @@ use crate::settings::Settings;
 const GRACE: u64 = 20;
 const SETTLE: Duration = Duration::from_secs(8);
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// Longer than a gateway keeps idle connections (nginx: 60 s), so that the gateway closes first and
+/// no request of its meets a closing connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs the server until it is asked to stop.
@@ -30,6 +33,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let data = Data::from(Arc::clone(&app));
     let server = HttpServer::new(move || http::service(data.clone()))
         .client_request_timeout(HEAD_DEADLINE)
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(GRACE)
         .disable_signals()
         .bind(listen)

@@ -1,1 +1,10 @@
+//! What the tests of several crates share: the ports' contract suite, fixtures, a fake clock and
+//! entropy, and a throwaway Postgres.
+//!
+//! It holds no mocks and no store made of maps: the embedded SQLite store is the fast real one.
+//! It is never published and never part of the server.
 
+pub mod contract;
+pub mod fakes;
+pub mod fixtures;
+pub mod postgres;

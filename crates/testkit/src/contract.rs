@@ -1,0 +1,163 @@
+//! The contract of the store ports: a named promise each, which every adapter keeps.
+//!
+//! An adapter's `tests/contract.rs` is one function and one line:
+//!
+//! ```ignore
+//! async fn fresh() -> Ports { /* an empty store, with the tables made */ }
+//! latchkey_testkit::store_contract!(fresh());
+//! ```
+#![expect(missing_docs, reason = "each promise and each port is named for what it is")]
+#![expect(clippy::indexing_slicing, reason = "a broken promise is told by a panic")]
+
+mod steps;
+
+mod accounts;
+mod disabling;
+mod keys;
+mod last_uses;
+mod limit;
+mod lists;
+mod peppers;
+mod revocation;
+mod sessions;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use latchkey_accounts::ports::{AccountRepository, SessionRepository};
+use latchkey_domain::ports::{ApiKeyRepository, LastUseRepository, PepperRepository};
+
+/// The store ports of one adapter over one empty store.
+#[derive(Debug)]
+pub struct Ports {
+    pub keys: Arc<dyn ApiKeyRepository>,
+    pub last_uses: Arc<dyn LastUseRepository>,
+    pub peppers: Arc<dyn PepperRepository>,
+    pub accounts: Arc<dyn AccountRepository>,
+    pub sessions: Arc<dyn SessionRepository>,
+    /// What must live as long as the ports: a database, a folder.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+/// Takes the list of promises and makes [`store_contract!`](crate::store_contract) from it.
+///
+/// A promise that is not on the list is reachable from nowhere, and the compiler says so.
+macro_rules! promises {
+    ($dollar:tt $($file:ident { $($promise:ident)* })*) => {
+        $(pub use $file::{$($promise),*};)*
+
+        /// Makes one test of each promise of the store ports; the argument is an expression whose
+        /// future gives [`Ports`](crate::contract::Ports) over an empty store.
+        #[macro_export]
+        macro_rules! store_contract {
+            ($dollar fresh:expr) => {$($(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    let ports: $dollar crate::contract::Ports = $dollar fresh.await;
+                    $dollar crate::contract::$promise(&ports).await;
+                }
+            )*)*};
+        }
+    };
+}
+
+promises! { $
+    keys {
+        a_key_with_every_option_unset_reads_back_equal
+        a_key_with_every_option_set_reads_back_equal
+        options_that_were_set_can_be_unset
+        every_instant_that_can_be_written_reads_back_equal
+        a_name_reads_back_as_sent
+        an_unknown_key_is_none
+        a_duplicate_id_is_refused_and_nothing_written
+        a_duplicate_digest_is_refused_and_nothing_written
+        the_digest_of_a_revoked_key_stays_taken
+        an_update_that_is_not_the_next_version_is_refused_and_nothing_written
+        an_update_of_a_missing_key_is_stale
+        an_update_touches_no_other_key
+        an_update_of_a_revoked_key_is_refused
+        of_concurrent_updates_exactly_one_wins
+        a_key_is_found_by_any_of_its_candidates
+        the_owner_of_a_key_is_known_also_after_it_is_revoked
+    }
+    revocation {
+        a_key_is_revoked_once
+        of_concurrent_revocations_exactly_one_is_true
+        a_revocation_stands_among_concurrent_updates
+        nobody_else_revokes_a_key
+        an_unknown_key_is_not_revoked
+        a_disabled_key_can_be_revoked
+        a_replaced_key_can_be_revoked
+        a_revoked_key_shows_only_by_its_digest
+    }
+    limit {
+        a_key_beyond_the_limit_is_refused_and_nothing_written
+        the_limit_may_be_anything_from_zero_up
+        the_limit_counts_each_owner_alone
+        parallel_inserts_do_not_exceed_the_limit
+        parallel_inserts_and_revocations_keep_the_count
+        a_refused_duplicate_takes_no_place
+        a_revoked_key_gives_its_place_back_once
+        a_replaced_key_gives_its_place_back_once
+        a_disabled_and_an_expired_key_keep_their_place
+    }
+    lists {
+        an_owner_without_keys_has_an_empty_list
+        a_list_has_the_newest_first_and_equal_times_by_id_descending
+        a_list_holds_disabled_expired_and_replaced_keys
+        an_owner_sees_no_key_of_another
+        pages_hold_all_keys_in_id_order_over_owners
+        a_page_begins_after_an_id_that_need_not_exist
+        a_page_of_an_empty_store_is_empty
+    }
+    last_uses {
+        a_recorded_use_shows_wherever_the_key_does
+        a_last_use_never_moves_back_across_calls
+        of_several_uses_in_one_call_the_latest_counts
+        a_call_without_uses_is_fine
+        thousands_of_uses_go_in_one_call
+        parallel_calls_with_the_same_keys_all_succeed
+        recording_a_use_leaves_the_key_as_it_is
+    }
+    peppers {
+        the_first_check_of_a_pepper_is_remembered
+        each_pepper_has_its_own_check
+        of_different_first_checks_at_once_exactly_one_is_remembered
+        of_equal_first_checks_at_once_all_are_confirmed
+        a_store_without_keys_depends_on_no_pepper
+        peppers_in_use_are_those_of_unrevoked_keys_ascending
+    }
+    accounts {
+        an_account_reads_back_equal
+        an_unknown_address_is_none
+        a_taken_address_is_refused_and_nothing_written
+        of_concurrent_accounts_with_one_address_exactly_one_is_made
+        a_new_password_is_stored_and_ends_all_sessions_but_one
+        a_reset_password_ends_every_session
+        a_stale_password_change_is_refused_and_nothing_written
+        of_concurrent_password_changes_exactly_one_wins
+    }
+    disabling {
+        a_disabled_account_reads_back_equal
+        disabling_ends_the_sessions_of_the_account_alone
+        disabling_revokes_the_keys_of_the_account_alone
+        a_disabled_account_gets_no_more_keys
+        a_key_made_while_its_account_is_disabled_does_not_live
+        a_key_changed_while_its_account_is_disabled_does_not_live
+        a_stale_disabling_is_refused_and_nothing_changed
+        disabling_an_unknown_account_is_stale
+        disabling_twice_is_fine_and_keeps_the_first_instant
+    }
+    sessions {
+        a_session_reads_back_equal_with_its_account
+        an_unknown_session_is_none
+        a_session_is_found_by_any_of_its_candidates
+        an_account_has_any_number_of_sessions
+        the_last_use_of_a_session_never_moves_back
+        of_concurrent_uses_of_a_session_the_latest_counts
+        a_removed_session_is_gone_and_no_other
+        a_use_of_a_removed_session_does_not_bring_it_back
+        sessions_are_purged_by_their_beginning_and_by_their_last_use
+        purging_with_the_earliest_instants_removes_nothing
+    }
+}

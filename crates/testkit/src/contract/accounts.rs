@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use latchkey_accounts::PasswordHash;
+use latchkey_accounts::ports::InsertAccountError;
+use latchkey_domain::Timestamp;
+use latchkey_domain::ports::UpdateError;
+
+use super::Ports;
+use super::steps::{
+    all_at_once, assert_same_account, assert_same_session, begun, by_email, goes_on, registered,
+    session,
+};
+use crate::fixtures::{a_digest, a_session, an_account, moment};
+
+pub async fn an_account_reads_back_equal(ports: &Ports) {
+    let long = format!("{}@example.com", "a".repeat(242));
+    for (email, created_at) in [
+        ("ada@example.com", moment(0)),
+        ("zoë+'%_\\@bücher.example", moment(7)),
+        (&*long, Timestamp::MAX),
+    ] {
+        let phc = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2g+/";
+        let account = an_account().with_email(email).with_password_hash(phc).created_at(created_at);
+        let account = registered(ports, account).await;
+        assert_same_account(&by_email(ports, &account).await.expect("it is there"), &account);
+    }
+}
+
+pub async fn an_unknown_address_is_none(ports: &Ports) {
+    registered(ports, an_account().with_email("ada@example.com")).await;
+    for other in ["ad@example.com", "ada@example.co", "%@example.com"] {
+        let other = an_account().with_email(other).build();
+        assert!(by_email(ports, &other).await.is_none());
+    }
+}
+
+pub async fn a_taken_address_is_refused_and_nothing_written(ports: &Ports) {
+    let first = registered(ports, an_account().with_email("ada@example.com")).await;
+    let second = an_account().with_email("ADA@example.com").with_password_hash("other").build();
+    let it = ports.accounts.insert(&second).await;
+    assert!(matches!(it, Err(InsertAccountError::AddressTaken)), "got {it:?}");
+    assert_same_account(&by_email(ports, &first).await.expect("it is there"), &first);
+}
+
+pub async fn of_concurrent_accounts_with_one_address_exactly_one_is_made(ports: &Ports) {
+    let answers = all_at_once((0..20).map(|_| {
+        let accounts = Arc::clone(&ports.accounts);
+        let account = an_account().with_email("ada@example.com").build();
+        async move { accounts.insert(&account).await.map(|()| account) }
+    }))
+    .await;
+    let mut made = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(account) => made.push(account),
+            Err(error) => {
+                assert!(matches!(error, InsertAccountError::AddressTaken), "got {error:?}");
+            }
+        }
+    }
+    assert_eq!(made.len(), 1);
+    assert_same_account(&by_email(ports, &made[0]).await.expect("it is there"), &made[0]);
+}
+
+pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &Ports) {
+    let (account, bystander) =
+        (registered(ports, an_account()).await, registered(ports, an_account()).await);
+    let kept = begun(ports, a_session(&account)).await;
+    let left = begun(ports, a_session(&account)).await;
+    let foreign = begun(ports, a_session(&bystander)).await;
+
+    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    ports
+        .accounts
+        .change_password(&next, Some(&kept.digest.digest))
+        .await
+        .expect("the next version is stored");
+
+    assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
+    let (moved, of) = session(ports, kept.digest).await.expect("it is there");
+    assert_same_account(&of, &next);
+    let want = latchkey_accounts::Session { account_version: next.parts().version, ..kept };
+    assert_same_session(&moved, &want);
+    assert!(!goes_on(ports, &left).await);
+    if let Some((stale, _)) = session(ports, left.digest).await {
+        assert_same_session(&stale, &left);
+    }
+    assert!(goes_on(ports, &foreign).await);
+    assert_same_account(&by_email(ports, &bystander).await.expect("it is there"), &bystander);
+}
+
+pub async fn a_reset_password_ends_every_session(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let left = begun(ports, a_session(&account)).await;
+    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    ports.accounts.change_password(&next, None).await.expect("the next version is stored");
+    assert!(!goes_on(ports, &left).await);
+    // A session that has ended meanwhile is no obstacle.
+    let next = next.with_password(PasswordHash::new("newer".to_owned()));
+    let gone = a_digest().digest;
+    ports.accounts.change_password(&next, Some(&gone)).await.expect("the next version is stored");
+    assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
+}
+
+pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    ports.accounts.change_password(&next, None).await.expect("the next version is stored");
+    let kept = begun(ports, a_session(&next)).await;
+
+    let stale = account.with_password(PasswordHash::new("stale".to_owned()));
+    let ahead = next.with_password(PasswordHash::new("ahead".to_owned()));
+    let ahead = ahead.with_password(PasswordHash::new("further ahead".to_owned()));
+    let stranger = an_account().build().with_password(PasswordHash::new("x".to_owned()));
+    for wrong in [stale, ahead, stranger] {
+        let it = ports.accounts.change_password(&wrong, Some(&kept.digest.digest)).await;
+        assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
+        assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
+        let (same, _) = session(ports, kept.digest).await.expect("it is there");
+        assert_same_session(&same, &kept);
+    }
+}
+
+pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let answers = all_at_once((0..10).map(|n| {
+        let accounts = Arc::clone(&ports.accounts);
+        let next = account.with_password(PasswordHash::new(format!("new {n}")));
+        async move { accounts.change_password(&next, None).await.map(|()| next) }
+    }))
+    .await;
+    let mut winners = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(winner) => winners.push(winner),
+            Err(error) => assert!(matches!(error, UpdateError::Stale), "got {error:?}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_same_account(&by_email(ports, &account).await.expect("it is there"), &winners[0]);
+}

@@ -1,0 +1,202 @@
+use std::sync::Arc;
+
+use latchkey_domain::ports::{InsertError, UpdateError};
+use latchkey_domain::{Environment, KeyName, KeyState, Timestamp};
+
+use super::Ports;
+use super::steps::{
+    AMPLE, added, all_at_once, assert_same_key, by_digest, find, list, page, revoke, stored,
+};
+use crate::fixtures::{a_digest, a_key, an_id, changed, moment, owner};
+
+pub async fn a_key_with_every_option_unset_reads_back_equal(ports: &Ports) {
+    let key = added(ports, a_key()).await;
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
+    assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &key);
+    for listed in [list(ports, &key.parts().owner).await, page(ports, None, 10).await] {
+        assert_eq!(listed.len(), 1);
+        assert_same_key(&listed[0].key, &key);
+        assert_eq!(listed[0].last_used_at, None);
+    }
+}
+
+pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
+    let owner = "!auth0|".repeat(36) + "~~~";
+    assert_eq!(owner.len(), 255);
+    let key = added(
+        ports,
+        a_key()
+            .owned_by(&owner)
+            .with_prefix("abcdefghijklmnop_test_wxyz")
+            .meant_for(Environment::Test)
+            .under_pepper(u16::MAX)
+            .created_at(moment(1))
+            .expiring(moment(2)),
+    )
+    .await;
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
+    let key = stored(
+        ports,
+        changed(&key, |parts| {
+            parts.name = KeyName::parse("renamed").expect("a name");
+            parts.expires_at = Some(moment(3));
+            parts.state = KeyState::Disabled { at: moment(4) };
+            parts.replaced_by = Some(an_id());
+        }),
+    )
+    .await;
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
+    assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &key);
+}
+
+pub async fn options_that_were_set_can_be_unset(ports: &Ports) {
+    let key = added(ports, a_key().expiring(moment(9))).await;
+    let off = stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    let on = stored(ports, off.enable().expect("not revoked")).await;
+    let endless = stored(ports, changed(&on, |parts| parts.expires_at = None)).await;
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &endless);
+}
+
+pub async fn every_instant_that_can_be_written_reads_back_equal(ports: &Ports) {
+    let epoch = |millis| Timestamp::from_unix_millis(millis).expect("in range");
+    for at in [Timestamp::MIN, epoch(-1), epoch(0), epoch(1), moment(0), Timestamp::MAX] {
+        let key = added(ports, a_key().created_at(at).expiring(at)).await;
+        assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
+    }
+}
+
+pub async fn a_name_reads_back_as_sent(ports: &Ports) {
+    for name in [
+        "🔑 prod 👩‍👩‍👧".to_owned(),
+        "é".to_owned(),
+        "e\u{301}".to_owned(),
+        "مفتاح الإنتاج".to_owned(),
+        "  spaces stay  ".to_owned(),
+        r#"'; drop table api_keys; -- "\%_"#.to_owned(),
+        "😀".repeat(KeyName::MAX_CHARS),
+    ] {
+        let key = added(ports, a_key().named(&name)).await;
+        let got = find(ports, &key).await.expect("it is there");
+        assert_eq!(got.key.parts().name.as_str(), name);
+    }
+}
+
+pub async fn an_unknown_key_is_none(ports: &Ports) {
+    let key = a_key().build();
+    assert!(find(ports, &key).await.is_none());
+    assert!(by_digest(ports, &key).await.is_none());
+    let owner = ports.keys.owner_of(key.parts().id).await.expect("the store answers");
+    assert_eq!(owner, None);
+}
+
+pub async fn a_duplicate_id_is_refused_and_nothing_written(ports: &Ports) {
+    let key = added(ports, a_key().named("first")).await;
+    let same = a_key().with_id(key.parts().id).named("second").owned_by("another").build();
+    let it = ports.keys.insert(&same, AMPLE).await;
+    assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
+
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
+    assert!(by_digest(ports, &same).await.is_none());
+    assert_eq!(list(ports, &owner("another")).await.len(), 0);
+}
+
+pub async fn a_duplicate_digest_is_refused_and_nothing_written(ports: &Ports) {
+    let key = added(ports, a_key().named("first")).await;
+    let same = a_key().with_digest(key.parts().digest).named("second").owned_by("another").build();
+    let it = ports.keys.insert(&same, AMPLE).await;
+    assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
+
+    assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &key);
+    assert!(find(ports, &same).await.is_none());
+}
+
+pub async fn the_digest_of_a_revoked_key_stays_taken(ports: &Ports) {
+    let key = added(ports, a_key()).await;
+    revoke(ports, &key, moment(1)).await;
+    let same = a_key().with_digest(key.parts().digest).build();
+    let it = ports.keys.insert(&same, AMPLE).await;
+    assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
+}
+
+pub async fn an_update_that_is_not_the_next_version_is_refused_and_nothing_written(ports: &Ports) {
+    let key = added(ports, a_key()).await;
+    let key = stored(ports, changed(&key, |_| ())).await;
+    for version in [1, 2, 4] {
+        let wrong = changed(&key, |parts| {
+            parts.version = version;
+            parts.name = KeyName::parse("written").expect("a name");
+        });
+        let it = ports.keys.update(&wrong).await;
+        assert!(matches!(it, Err(UpdateError::Stale)), "version {version}: got {it:?}");
+    }
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
+}
+
+pub async fn an_update_of_a_missing_key_is_stale(ports: &Ports) {
+    let it = ports.keys.update(&changed(&a_key().build(), |_| ())).await;
+    assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
+}
+
+pub async fn an_update_touches_no_other_key(ports: &Ports) {
+    let (key, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
+    stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    assert_same_key(&find(ports, &other).await.expect("it is there").key, &other);
+}
+
+pub async fn an_update_of_a_revoked_key_is_refused(ports: &Ports) {
+    let key = added(ports, a_key()).await;
+    revoke(ports, &key, moment(1)).await;
+    let dead = by_digest(ports, &key).await.expect("it is there");
+    for before in [&key, &dead] {
+        let revived = changed(before, |parts| parts.state = KeyState::Active);
+        let it = ports.keys.update(&revived).await;
+        assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
+    }
+    assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &dead);
+}
+
+pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
+    let key = added(ports, a_key()).await;
+    let answers = all_at_once((0..20).map(|n| {
+        let name = KeyName::parse(format!("writer {n}")).expect("a name");
+        let (keys, next) = (Arc::clone(&ports.keys), key.rename(name).expect("not revoked"));
+        async move { keys.update(&next).await.map(|()| next) }
+    }))
+    .await;
+    let mut winners = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(winner) => winners.push(winner),
+            Err(error) => assert!(matches!(error, UpdateError::Stale), "got {error:?}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &winners[0]);
+}
+
+pub async fn a_key_is_found_by_any_of_its_candidates(ports: &Ports) {
+    let key = added(ports, a_key().under_pepper(7)).await;
+    let (mine, first, second) = (key.parts().digest, a_digest(), a_digest());
+    for [signing, rest @ ..] in
+        [[mine, first, second], [first, mine, second], [first, second, mine]]
+    {
+        let candidates = latchkey_domain::Candidates::new(signing, rest);
+        let got = ports.keys.find_by_digest(&candidates).await.expect("the store answers");
+        assert_same_key(&got.expect("it is there"), &key);
+    }
+    let strangers = latchkey_domain::Candidates::new(first, [second, a_digest()]);
+    assert!(ports.keys.find_by_digest(&strangers).await.expect("the store answers").is_none());
+}
+
+pub async fn the_owner_of_a_key_is_known_also_after_it_is_revoked(ports: &Ports) {
+    let key = added(ports, a_key().owned_by("somebody")).await;
+    for _ in 0..2 {
+        let got = ports.keys.owner_of(key.parts().id).await.expect("the store answers");
+        assert_eq!(got, Some(owner("somebody")));
+        ports
+            .keys
+            .revoke(&owner("somebody"), key.parts().id, moment(1))
+            .await
+            .expect("the store answers");
+    }
+}

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use latchkey_domain::{Candidates, Timestamp};
+
+use super::Ports;
+use super::steps::{
+    all_at_once, assert_same_account, assert_same_session, begun, registered, session,
+};
+use crate::fixtures::{a_digest, a_session, an_account, moment};
+
+pub async fn a_session_reads_back_equal_with_its_account(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    registered(ports, an_account()).await;
+    let want = a_session(&account).created_at(moment(1)).last_seen_at(moment(2));
+    let want = begun(ports, want.under_pepper(u16::MAX)).await;
+    let (got, of) = session(ports, want.digest).await.expect("it is there");
+    assert_same_session(&got, &want);
+    assert_same_account(&of, &account);
+}
+
+pub async fn an_unknown_session_is_none(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    begun(ports, a_session(&account)).await;
+    assert!(session(ports, a_digest()).await.is_none());
+}
+
+pub async fn a_session_is_found_by_any_of_its_candidates(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let want = begun(ports, a_session(&account).under_pepper(7)).await;
+    let (mine, first, second) = (want.digest, a_digest(), a_digest());
+    for [signing, rest @ ..] in
+        [[mine, first, second], [first, mine, second], [first, second, mine]]
+    {
+        let got = ports.sessions.find(&Candidates::new(signing, rest)).await;
+        let (got, _) = got.expect("the store answers").expect("it is there");
+        assert_same_session(&got, &want);
+    }
+}
+
+pub async fn an_account_has_any_number_of_sessions(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let one = begun(ports, a_session(&account)).await;
+    let two = begun(ports, a_session(&account).created_at(moment(1))).await;
+    for want in [one, two] {
+        let (got, _) = session(ports, want.digest).await.expect("it is there");
+        assert_same_session(&got, &want);
+    }
+}
+
+pub async fn the_last_use_of_a_session_never_moves_back(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let begun_at = begun(ports, a_session(&account)).await;
+    let other = begun(ports, a_session(&account)).await;
+    for (at, want) in [(5, 5), (3, 5), (5, 5), (9, 9), (-1, 9)] {
+        let touched = ports.sessions.touch(&begun_at.digest.digest, moment(at)).await;
+        touched.expect("the use is recorded");
+        let (got, _) = session(ports, begun_at.digest).await.expect("it is there");
+        let want = latchkey_accounts::Session { last_seen_at: moment(want), ..begun_at.clone() };
+        assert_same_session(&got, &want);
+    }
+    let (got, _) = session(ports, other.digest).await.expect("it is there");
+    assert_same_session(&got, &other);
+}
+
+pub async fn of_concurrent_uses_of_a_session_the_latest_counts(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let used = begun(ports, a_session(&account)).await;
+    let answers = all_at_once((1..=20).map(|n| {
+        let (sessions, digest) = (Arc::clone(&ports.sessions), used.digest.digest);
+        async move { sessions.touch(&digest, moment(n)).await }
+    }))
+    .await;
+    for answer in answers {
+        answer.expect("the use is recorded");
+    }
+    let (got, _) = session(ports, used.digest).await.expect("it is there");
+    assert_eq!(got.last_seen_at, moment(20));
+}
+
+pub async fn a_removed_session_is_gone_and_no_other(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let gone = begun(ports, a_session(&account)).await;
+    let kept = begun(ports, a_session(&account)).await;
+    for _ in 0..2 {
+        ports.sessions.remove(&gone.digest.digest).await.expect("removing twice is fine");
+        assert!(session(ports, gone.digest).await.is_none());
+    }
+    assert!(session(ports, kept.digest).await.is_some());
+}
+
+pub async fn a_use_of_a_removed_session_does_not_bring_it_back(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let gone = begun(ports, a_session(&account)).await;
+    ports.sessions.remove(&gone.digest.digest).await.expect("it is removed");
+    ports.sessions.touch(&gone.digest.digest, moment(1)).await.expect("it is harmless");
+    assert!(session(ports, gone.digest).await.is_none());
+}
+
+pub async fn sessions_are_purged_by_their_beginning_and_by_their_last_use(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let (began, last_used) = (moment(100), moment(200));
+    for (created_at, last_seen_at, stays) in [
+        (moment(99), moment(300), false),
+        (moment(100), moment(200), true),
+        (moment(150), moment(199), false),
+        (moment(99), moment(199), false),
+        (moment(250), moment(250), true),
+    ] {
+        let one = a_session(&account).created_at(created_at).last_seen_at(last_seen_at);
+        let one = begun(ports, one).await;
+        ports.sessions.purge(began, last_used).await.expect("the store answers");
+        assert_eq!(session(ports, one.digest).await.is_some(), stays, "{one:?}");
+    }
+}
+
+pub async fn purging_with_the_earliest_instants_removes_nothing(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let kept = begun(ports, a_session(&account)).await;
+    ports.sessions.purge(Timestamp::MIN, Timestamp::MIN).await.expect("the store answers");
+    assert!(session(ports, kept.digest).await.is_some());
+}

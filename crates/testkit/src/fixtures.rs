@@ -1,0 +1,237 @@
+//! Builders with one obvious default. Ids, digests and addresses differ from call to call.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use latchkey_accounts::{
+    Account, AccountId, AccountParts, AccountState, Email, PasswordHash, Session,
+};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, ApiKeyParts, Digest, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest,
+    OwnerId, PepperId, Timestamp,
+};
+use uuid::Uuid;
+
+use crate::fakes::scatter;
+
+/// The instant `offset_millis` away from 2026-03-24T15:30:00.123Z, at which fixtures are made.
+pub fn moment(offset_millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(1_774_366_200_123 + offset_millis).expect("in range")
+}
+
+/// The pepper with this id.
+pub fn pepper(id: u16) -> PepperId {
+    PepperId::new(id).expect("pepper ids count from 1")
+}
+
+/// The owner with this name.
+pub fn owner(text: &str) -> OwnerId {
+    OwnerId::parse(text).expect("visible ASCII")
+}
+
+/// A digest that nothing else has, under pepper 1.
+pub fn a_digest() -> KeyedDigest {
+    let count = next();
+    let mut bytes = [0; 32];
+    for (chunk, part) in bytes.chunks_exact_mut(8).zip(0..) {
+        chunk.copy_from_slice(&scatter(count * 4 + part).to_le_bytes());
+    }
+    KeyedDigest { pepper: pepper(1), digest: Digest::new(bytes) }
+}
+
+/// An id that nothing else has; later ones are greater.
+pub fn an_id() -> ApiKeyId {
+    ApiKeyId::new(a_uuid())
+}
+
+/// An active key called "ci" of the owner "owner", without expiry.
+pub fn a_key() -> KeyBuilder {
+    KeyBuilder(ApiKeyParts {
+        id: an_id(),
+        owner: owner("owner"),
+        name: KeyName::parse("ci").expect("a name"),
+        prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
+        environment: Environment::Live,
+        digest: a_digest(),
+        created_at: moment(0),
+        expires_at: None,
+        state: KeyState::Active,
+        replaced_by: None,
+        version: 1,
+    })
+}
+
+/// An active account with an address of its own.
+pub fn an_account() -> AccountBuilder {
+    AccountBuilder(AccountParts {
+        id: AccountId::new(a_uuid()),
+        email: Email::parse(&format!("ada{}@example.com", next())).expect("an address"),
+        password: PasswordHash::new("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
+        created_at: moment(0),
+        state: AccountState::Active,
+        version: 1,
+    })
+}
+
+/// A session of `account` that has just begun, under its present version.
+pub fn a_session(account: &Account) -> SessionBuilder {
+    SessionBuilder(Session {
+        digest: a_digest(),
+        account: account.parts().id,
+        account_version: account.parts().version,
+        created_at: moment(0),
+        last_seen_at: moment(0),
+    })
+}
+
+/// The next version of `key`, changed in whatever way a test needs.
+pub fn changed(key: &ApiKey, change: impl FnOnce(&mut ApiKeyParts)) -> ApiKey {
+    let mut parts = key.parts().clone();
+    parts.version += 1;
+    change(&mut parts);
+    ApiKey::restore(parts)
+}
+
+/// Makes an [`ApiKey`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct KeyBuilder(ApiKeyParts);
+
+impl KeyBuilder {
+    /// With this id.
+    pub const fn with_id(mut self, id: ApiKeyId) -> Self {
+        self.0.id = id;
+        self
+    }
+
+    /// Owned by `text`.
+    pub fn owned_by(mut self, text: &str) -> Self {
+        self.0.owner = owner(text);
+        self
+    }
+
+    /// Owned by `account`.
+    pub fn owned_by_account(mut self, account: &Account) -> Self {
+        self.0.owner = account.parts().id.owner();
+        self
+    }
+
+    /// Called `name`.
+    pub fn named(mut self, name: &str) -> Self {
+        self.0.name = KeyName::parse(name).expect("a name");
+        self
+    }
+
+    /// With this public beginning.
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        self.0.prefix = KeyPrefix::parse(prefix).expect("a prefix");
+        self
+    }
+
+    /// Meant for `environment`.
+    pub const fn meant_for(mut self, environment: Environment) -> Self {
+        self.0.environment = environment;
+        self
+    }
+
+    /// Stored under this digest.
+    pub const fn with_digest(mut self, digest: KeyedDigest) -> Self {
+        self.0.digest = digest;
+        self
+    }
+
+    /// Stored under a digest that pepper `id` made.
+    pub fn under_pepper(mut self, id: u16) -> Self {
+        self.0.digest.pepper = pepper(id);
+        self
+    }
+
+    /// Issued at `at`.
+    pub const fn created_at(mut self, at: Timestamp) -> Self {
+        self.0.created_at = at;
+        self
+    }
+
+    /// Working until `at`.
+    pub const fn expiring(mut self, at: Timestamp) -> Self {
+        self.0.expires_at = Some(at);
+        self
+    }
+
+    /// The key.
+    pub fn build(self) -> ApiKey {
+        ApiKey::restore(self.0)
+    }
+}
+
+/// Makes an [`Account`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct AccountBuilder(AccountParts);
+
+impl AccountBuilder {
+    /// With this address.
+    pub fn with_email(mut self, email: &str) -> Self {
+        self.0.email = Email::parse(email).expect("an address");
+        self
+    }
+
+    /// With this password hash, a PHC string.
+    pub fn with_password_hash(mut self, phc: &str) -> Self {
+        self.0.password = PasswordHash::new(phc.to_owned());
+        self
+    }
+
+    /// Made at `at`.
+    pub const fn created_at(mut self, at: Timestamp) -> Self {
+        self.0.created_at = at;
+        self
+    }
+
+    /// The account.
+    pub fn build(self) -> Account {
+        Account::restore(self.0)
+    }
+}
+
+/// Makes a [`Session`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SessionBuilder(Session);
+
+impl SessionBuilder {
+    /// Begun at `at`.
+    pub const fn created_at(mut self, at: Timestamp) -> Self {
+        self.0.created_at = at;
+        self
+    }
+
+    /// Last used at `at`.
+    pub const fn last_seen_at(mut self, at: Timestamp) -> Self {
+        self.0.last_seen_at = at;
+        self
+    }
+
+    /// Stored under a digest that pepper `id` made.
+    pub fn under_pepper(mut self, id: u16) -> Self {
+        self.0.digest.pepper = pepper(id);
+        self
+    }
+
+    /// The session.
+    pub const fn build(self) -> Session {
+        self.0
+    }
+}
+
+fn a_uuid() -> Uuid {
+    let count = next();
+    let tail = scatter(count).to_be_bytes();
+    let mut ten = [0; 10];
+    ten.iter_mut().zip(tail).for_each(|(byte, drawn)| *byte = drawn);
+    uuid::Builder::from_unix_timestamp_millis(1_774_366_200_123 + count, &ten).into_uuid()
+}
+
+fn next() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,76 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::{fs, io};
+
+use super::binaries;
+use super::cluster::{Cluster, Home};
+use super::server::WAYS_OUT;
+
+/// A Postgres server of one test alone, to be stopped and started at will. What it has confirmed
+/// is on the disk. Making, stopping and starting it block the thread.
+#[derive(Debug)]
+pub struct PrivateCluster {
+    cluster: Cluster,
+    url: String,
+}
+
+impl PrivateCluster {
+    /// Makes the cluster and starts the server.
+    pub fn start() -> Self {
+        let bin = match binaries::find() {
+            Ok(Some(bin)) => bin,
+            Ok(None) => panic!("no server programs were found\n{WAYS_OUT}"),
+            Err(why) => panic!("{why}\n{WAYS_OUT}"),
+        };
+        // Whoever asks next may get the port that was free just now.
+        let mut attempts = (0..3).map(|_attempt| Self::try_start(&bin));
+        attempts
+            .find_map(Result::ok)
+            .unwrap_or_else(|| Self::try_start(&bin).expect("a private server starts"))
+    }
+
+    /// The address of its database `postgres`, the same after each start.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the server as if it had crashed: connections break off, nothing is written down that
+    /// was not before. Waits for its end.
+    pub fn stop_immediately(&self) {
+        self.cluster.stop().expect("a running server stops");
+    }
+
+    /// Starts the stopped server and waits until it takes connections.
+    pub fn start_again(&self) {
+        self.cluster.start().expect("a stopped server starts");
+    }
+
+    fn try_start(bin: &Path) -> io::Result<Self> {
+        let home = Home::open()?;
+        let lock = home.lock()?;
+        home.sweep(bin)?;
+        let cluster = home.make(bin, 0)?;
+        drop(lock);
+
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        // Any user of the machine can reach the port.
+        let password = format!("{:016x}", RandomState::new().hash_one(port));
+        let password_file = cluster.folder.join("password");
+        fs::write(&password_file, &password)?;
+        cluster.init(
+            &["--auth=scram-sha-256", &format!("--pwfile={}", password_file.display())],
+            &format!("listen_addresses = '127.0.0.1'\nport = {port}\nmax_connections = 100\n"),
+        )?;
+        cluster.start()?;
+        let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
+        Ok(Self { cluster, url })
+    }
+}
+
+impl Drop for PrivateCluster {
+    fn drop(&mut self) {
+        // It may be stopped already; the guard removes the folder.
+        let _stopped = self.cluster.stop();
+    }
+}
