@@ -73,6 +73,9 @@ pub trait PepperRepository: Send + Sync + fmt::Debug {
     /// the stored digests.
     async fn confirm(&self, check: &KeyedDigest) -> Result<bool, StoreError>;
 
+    /// Every pepper that is remembered, ascending.
+    async fn known(&self) -> Result<Vec<PepperId>, StoreError>;
+
     /// The peppers that unrevoked keys depend on, ascending; cheap however many keys there are.
     async fn in_use(&self) -> Result<Vec<PepperId>, StoreError>;
 

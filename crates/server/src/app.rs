@@ -168,11 +168,14 @@ impl App {
         self.mutations.spawn_on(change, &self.runtime).await.map_err(ApiError::internal)
     }
 
-    /// Waits for the changes that run, and writes what was only noted.
+    /// Waits for the changes that run, writes what was only noted, and closes the database.
     pub(crate) async fn settle(&self) {
         self.mutations.close();
         self.mutations.wait().await;
         self.last_uses.flush().await;
+        if let Store::Sqlite(store) = &self.store {
+            store.close().await;
+        }
     }
 
     /// From now on the server is not ready.
@@ -203,15 +206,15 @@ impl App {
 /// Refuses to start with a pepper that is not the one that made the stored digests, or without one
 /// that unrevoked keys still need: every such key would be refused.
 async fn confirm(hasher: &HmacHasher, peppers: &dyn PepperRepository) -> Result<(), StartError> {
-    let mut ring = Vec::new();
-    for check in hasher.checks() {
-        if !peppers.confirm(&check).await? {
+    let checks: Vec<_> = hasher.checks().collect();
+    let in_ring = |pepper: &PepperId| checks.iter().any(|check| check.pepper == *pepper);
+    if let Some(missing) = peppers.in_use().await?.into_iter().find(|pepper| !in_ring(pepper)) {
+        return Err(PepperError::Missing(missing).into());
+    }
+    for check in &checks {
+        if !peppers.confirm(check).await? {
             return Err(PepperError::Wrong(check.pepper).into());
         }
-        ring.push(check.pepper);
     }
-    match peppers.in_use().await?.into_iter().find(|pepper| !ring.contains(pepper)) {
-        Some(missing) => Err(PepperError::Missing(missing).into()),
-        None => Ok(()),
-    }
+    Ok(())
 }

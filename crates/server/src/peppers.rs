@@ -33,8 +33,8 @@ pub(crate) enum PepperError {
     Store(#[from] StoreError),
 }
 
-/// The ring in the data directory, made on the first start. A database that has seen a pepper before
-/// gets no new one: a lost ring must not be papered over.
+/// The ring in the data directory, made on the first start. While keys depend on a pepper, no other
+/// is made in its place: a lost ring must not be papered over.
 pub(crate) async fn load_or_generate(
     data_dir: &Path,
     store: &dyn PepperRepository,
@@ -48,8 +48,9 @@ pub(crate) async fn load_or_generate(
     if !store.in_use().await?.is_empty() {
         return Err(PepperError::Lost { path });
     }
-    let first = PepperId::new(1).expect("one is not zero");
-    let pepper = generate(first, entropy)?;
+    let last = store.known().await?.last().map_or(0, |pepper| pepper.get());
+    let next = PepperId::new(last.saturating_add(1)).expect("one more than something is not zero");
+    let pepper = generate(next, entropy)?;
     let line = Zeroizing::new(format!("{}\n", *pepper.to_setting()));
     write_private(&file, line.as_bytes()).map_err(|source| PepperError::File { path, source })?;
     tracing::info!(

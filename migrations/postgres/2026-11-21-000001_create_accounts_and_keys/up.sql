@@ -53,6 +53,7 @@ begin
     return null;
 end $$;
 
+-- Whoever changes keys and their owner's row locks the keys first, as these triggers do.
 create trigger release_retired_key after update of revoked_at, replaced_by on api_keys for each row
     when (old.revoked_at is null and old.replaced_by is null
           and (new.revoked_at is not null or new.replaced_by is not null))
@@ -60,6 +61,26 @@ create trigger release_retired_key after update of revoked_at, replaced_by on ap
 create trigger release_deleted_key after delete on api_keys for each row
     when (old.revoked_at is null and old.replaced_by is null)
     execute function release_key();
+
+-- Stores the given version of an account, now disabled, ends its sessions and revokes its keys, or
+-- answers false where another version is stored. Closing the owner waits for inserts under way; the
+-- statement after it sees their keys.
+create function disable_account(account uuid, next_version integer, at timestamptz)
+returns boolean language plpgsql as $$
+begin
+    update accounts set disabled_at = at, version = next_version
+        where id = account and version = next_version - 1;
+    if not found then
+        return false;
+    end if;
+    delete from sessions where account_id = account;
+    perform from api_keys where owner = account::text and revoked_at is null order by id for update;
+    insert into key_owners (owner, held, closed_at) values (account::text, 0, at)
+        on conflict (owner) do update set closed_at = coalesce(key_owners.closed_at, at);
+    update api_keys set revoked_at = at, version = version + 1
+        where owner = account::text and revoked_at is null;
+    return true;
+end $$;
 
 create table last_uses (
     key_id  uuid primary key,

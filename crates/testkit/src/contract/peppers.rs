@@ -19,6 +19,8 @@ pub async fn each_pepper_has_its_own_check(ports: &Ports) {
     for check in checks.iter().chain(&checks) {
         assert!(confirm(ports, check).await);
     }
+    let known = ports.peppers.known().await.expect("the store answers");
+    assert_eq!(known, [1, 2, u16::MAX].map(pepper));
     let swapped = KeyedDigest { pepper: pepper(2), ..checks[0] };
     assert!(!confirm(ports, &swapped).await);
 }
@@ -47,6 +49,7 @@ pub async fn of_equal_first_checks_at_once_all_are_confirmed(ports: &Ports) {
 }
 
 pub async fn a_store_without_keys_depends_on_no_pepper(ports: &Ports) {
+    assert!(ports.peppers.known().await.expect("the store answers").is_empty());
     assert!(confirm(ports, &a_digest()).await);
     assert!(in_use(ports).await.is_empty());
     assert!(count_keys(ports).await.is_empty());

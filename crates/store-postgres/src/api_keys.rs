@@ -1,0 +1,179 @@
+use async_trait::async_trait;
+use diesel::dsl::{AsSelect, auto_type};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, OwnerId, Timestamp};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::cached_sql::cached;
+use crate::fault::{changed, failed, insert_key};
+use crate::row::{KeyInUseRow, KeyRow, key_in_use};
+use crate::schema::{api_keys, key_owners, last_uses};
+
+/// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
+const INSERT: &str = "\
+with place as ( \
+    insert into key_owners as mine (owner, held) select $2, 1 where $14 > 0 \
+    on conflict (owner) do update set held = mine.held + 1 \
+    where mine.held < $14 and mine.closed_at is null \
+    returning owner \
+) \
+insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
+    expires_at, disabled_at, revoked_at, replaced_by, version) \
+select $1, owner, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from place";
+
+/// The keys that are not revoked, with their last uses: a look-up for each key, where a join would
+/// be free to read all last uses there are.
+#[auto_type]
+fn unrevoked() -> _ {
+    let last_use =
+        last_uses::table.filter(last_uses::key_id.eq(api_keys::id)).select(last_uses::used_at);
+    let key: AsSelect<KeyRow, Pg> = KeyRow::as_select();
+    api_keys::table.filter(api_keys::revoked_at.is_null()).select((key, last_use.single_value()))
+}
+
+#[async_trait]
+impl ApiKeyRepository for PostgresStore {
+    async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError> {
+        let mut connection = self.connection().await?;
+        let row = KeyRow::from(key);
+        let insert = sql_query(INSERT)
+            .bind::<SqlUuid, _>(row.id)
+            .bind::<Text, _>(row.owner)
+            .bind::<Text, _>(row.name)
+            .bind::<Text, _>(row.prefix)
+            .bind::<Text, _>(row.environment)
+            .bind::<Binary, _>(row.digest)
+            .bind::<Integer, _>(row.pepper_id)
+            .bind::<Timestamptz, _>(row.created_at)
+            .bind::<Nullable<Timestamptz>, _>(row.expires_at)
+            .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
+            .bind::<Nullable<Timestamptz>, _>(row.revoked_at)
+            .bind::<Nullable<SqlUuid>, _>(row.replaced_by)
+            .bind::<Integer, _>(row.version)
+            .bind::<BigInt, _>(i64::from(limit));
+        let added = cached(insert).execute(&mut *connection).await.map_err(insert_key)?;
+        if added == 1 {
+            return Ok(());
+        }
+        // Nothing was written; which of the two it was may be looked up afterwards, since an owner
+        // that is closed stays closed.
+        let closed_at: Option<Option<OffsetDateTime>> = key_owners::table
+            .find(key.parts().owner.as_str())
+            .select(key_owners::closed_at)
+            .first(&mut *connection)
+            .await
+            .optional()
+            .map_err(failed)?;
+        Err(match closed_at.flatten() {
+            Some(_closed) => InsertError::OwnerClosed,
+            None => InsertError::LimitReached,
+        })
+    }
+
+    async fn update(&self, key: &ApiKey) -> Result<(), UpdateError> {
+        let row = KeyRow::from(key);
+        let before = api_keys::table
+            .find(row.id)
+            .filter(api_keys::version.eq(row.version - 1))
+            .filter(api_keys::revoked_at.is_null());
+        // What is missing here never changes.
+        let update = diesel::update(before).set((
+            api_keys::name.eq(row.name),
+            api_keys::expires_at.eq(row.expires_at),
+            api_keys::disabled_at.eq(row.disabled_at),
+            api_keys::revoked_at.eq(row.revoked_at),
+            api_keys::replaced_by.eq(row.replaced_by),
+            api_keys::version.eq(row.version),
+        ));
+        changed(cached(update).execute(&mut *self.connection().await?).await.map_err(failed)?)
+    }
+
+    async fn revoke(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let unrevoked = api_keys::table
+            .find(id.as_uuid())
+            .filter(api_keys::owner.eq(owner.as_str()))
+            .filter(api_keys::revoked_at.is_null());
+        let revoke = diesel::update(unrevoked).set((
+            api_keys::revoked_at.eq(OffsetDateTime::from(at)),
+            api_keys::version.eq(api_keys::version + 1),
+        ));
+        let rows = cached(revoke).execute(&mut *self.connection().await?).await.map_err(failed)?;
+        Ok(rows == 1)
+    }
+
+    async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        let found: Option<KeyInUseRow> = unrevoked()
+            .filter(api_keys::id.eq(id.as_uuid()))
+            .filter(api_keys::owner.eq(owner.as_str()))
+            .first(&mut *self.connection().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        found.map(key_in_use).transpose()
+    }
+
+    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
+        let mut connection = self.connection().await?;
+        let keys = api_keys::table.select(KeyRow::as_select());
+        // One pepper is the rule. A plain `=` gets a plan that Postgres keeps; for an array it
+        // makes a new plan each time.
+        let found: QueryResult<KeyRow> = match digests.as_slice() {
+            [only] => {
+                let digest = only.digest.as_bytes().as_slice();
+                keys.filter(api_keys::digest.eq(digest)).first(&mut *connection).await
+            }
+            several => {
+                let digests: Vec<&[u8]> =
+                    several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
+                keys.filter(api_keys::digest.eq_any(digests)).first(&mut *connection).await
+            }
+        };
+        found.optional().map_err(failed)?.map(TryInto::try_into).transpose()
+    }
+
+    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
+        let owner: Option<String> = api_keys::table
+            .find(id.as_uuid())
+            .select(api_keys::owner)
+            .first(&mut *self.connection().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        owner.map(|owner| OwnerId::parse(owner).map_err(failed)).transpose()
+    }
+
+    async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        let keys: Vec<KeyInUseRow> = unrevoked()
+            .filter(api_keys::owner.eq(owner.as_str()))
+            .order((api_keys::created_at.desc(), api_keys::id.desc()))
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        keys.into_iter().map(key_in_use).collect()
+    }
+
+    async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
+        // No key has the nil id: theirs are of version 7.
+        let after = after.map_or(Uuid::nil(), ApiKeyId::as_uuid);
+        let keys: Vec<KeyInUseRow> = unrevoked()
+            .filter(api_keys::id.gt(after))
+            .order(api_keys::id)
+            .limit(limit.into())
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        keys.into_iter().map(key_in_use).collect()
+    }
+}

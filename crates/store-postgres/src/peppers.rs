@@ -1,0 +1,83 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::Integer;
+use diesel_async::RunQueryDsl;
+use latchkey_domain::ports::{PepperRepository, StoreError};
+use latchkey_domain::{Digest, KeyedDigest, PepperId};
+
+use crate::PostgresStore;
+use crate::cached_sql::cached;
+use crate::fault::{Corrupt, failed};
+use crate::row::pepper_id;
+use crate::schema::{api_keys, peppers};
+
+/// Jumps from one pepper to the next along the index, where `distinct` would read every key.
+pub(crate) const IN_USE: &str = "\
+with recursive used (id) as ( \
+    select min(pepper_id) from api_keys where revoked_at is null \
+    union all \
+    select (select min(pepper_id) from api_keys \
+            where revoked_at is null and pepper_id > used.id) \
+    from used where used.id is not null \
+) \
+select id from used where id is not null";
+
+#[async_trait]
+impl PepperRepository for PostgresStore {
+    async fn confirm(&self, check: &KeyedDigest) -> Result<bool, StoreError> {
+        let KeyedDigest { pepper, digest } = check;
+        // Setting the column to itself makes the statement answer the stored row also where two
+        // instances meet a pepper for the first time.
+        let stored: Vec<u8> = diesel::insert_into(peppers::table)
+            .values((
+                peppers::id.eq(i32::from(pepper.get())),
+                peppers::check_digest.eq(digest.as_bytes().as_slice()),
+            ))
+            .on_conflict(peppers::id)
+            .do_update()
+            .set(peppers::check_digest.eq(peppers::check_digest))
+            .returning(peppers::check_digest)
+            .get_result(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        let stored = stored.try_into().map_err(|_wrong_length| {
+            failed(Corrupt { table: "peppers", column: "check_digest" })
+        })?;
+        Ok(digest.matches(&Digest::new(stored)))
+    }
+
+    async fn known(&self) -> Result<Vec<PepperId>, StoreError> {
+        let ids: Vec<i32> = peppers::table
+            .select(peppers::id)
+            .order(peppers::id)
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        ids.into_iter().map(|id| pepper_id("peppers", id)).collect()
+    }
+
+    async fn in_use(&self) -> Result<Vec<PepperId>, StoreError> {
+        let ids: Vec<i32> = cached(sql_query(IN_USE))
+            .answering::<Integer>()
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        ids.into_iter().map(|id| pepper_id("api_keys", id)).collect()
+    }
+
+    async fn count_keys(&self) -> Result<Vec<(PepperId, u64)>, StoreError> {
+        let counts: Vec<(i32, i64)> = api_keys::table
+            .filter(api_keys::revoked_at.is_null())
+            .group_by(api_keys::pepper_id)
+            .order(api_keys::pepper_id)
+            .select((api_keys::pepper_id, diesel::dsl::count_star()))
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        counts
+            .into_iter()
+            .map(|(id, keys)| Ok((pepper_id("api_keys", id)?, keys.unsigned_abs())))
+            .collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! How Postgres runs the statements that many calls send: each is prepared once for a connection,
+//! and reads no more than it must.
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
+use latchkey_accounts::ports::SessionRepository;
+use latchkey_domain::Candidates;
+use latchkey_domain::ports::{
+    ApiKeyRepository, LastUseRepository as _, PepperRepository as _, UpdateError,
+};
+use latchkey_testkit::fixtures::{a_digest, a_key, an_id, changed, moment, owner};
+use latchkey_testkit::postgres::{Database, empty_database};
+
+use crate::{PostgresSettings, PostgresStore};
+
+/// 200 owners with 300 keys each, 100 of them not revoked; 20,000 accounts with a session.
+const KEYS: &str = "\
+insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
+    revoked_at, version) \
+select gen_random_uuid(), 'owner' || n % 200, 'ci', 'sk_live_abc1', 'live', \
+    sha256(n::text::bytea), 1 + (n > 59000)::int, now() - n * interval '1 minute', \
+    case when n % 3 > 0 then now() end, 1 \
+from generate_series(1, 60000) as n; \
+insert into last_uses (key_id, used_at) select id, now() from api_keys where revoked_at is null; \
+insert into accounts (id, email, password_hash, created_at, version) \
+select gen_random_uuid(), n::text, '', now(), 1 from generate_series(1, 20000) as n; \
+insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
+select sha256(email::bytea), 1, id, 1, now(), now() from accounts; \
+analyze";
+
+/// With one connection, so that a test sees what the calls before it prepared.
+async fn populated() -> (Database, PostgresStore) {
+    let database = empty_database().await;
+    let settings = PostgresSettings::parse(database.url()).unwrap().with_pool_size(1);
+    let store = PostgresStore::connect(&settings).unwrap();
+    store.migrate().await.unwrap();
+    store.connection().await.unwrap().batch_execute(KEYS).await.unwrap();
+    (database, store)
+}
+
+#[derive(QueryableByName)]
+struct Prepared {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = BigInt)]
+    runs: i64,
+}
+
+/// The one statement that this connection has prepared whose text contains `part`.
+async fn prepared(connection: &mut AsyncPgConnection, part: &str) -> Prepared {
+    let mut found: Vec<Prepared> = sql_query(
+        "select name, generic_plans + custom_plans as runs from pg_prepared_statements \
+         where position($1 in lower(statement)) > 0 and position('pg_prepared' in statement) = 0",
+    )
+    .bind::<Text, _>(part)
+    .load(connection)
+    .await
+    .unwrap();
+    assert_eq!(found.len(), 1, "prepared statements with {part}");
+    found.remove(0)
+}
+
+/// The plan that Postgres makes for a prepared statement without knowing its arguments.
+async fn plan(connection: &mut AsyncPgConnection, name: &str, arguments: &str) -> String {
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+        text: String,
+    }
+    connection.batch_execute("set plan_cache_mode = force_generic_plan").await.unwrap();
+    let lines: Vec<Line> = sql_query(format!("explain (costs off) execute {name} {arguments}"))
+        .load(connection)
+        .await
+        .unwrap();
+    lines.into_iter().map(|line| line.text + "\n").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frequent_statements_are_prepared_once_and_walk_an_index() {
+    let (_database, store) = populated().await;
+    for _call in 0..7 {
+        let one = Candidates::new(a_digest(), []);
+        assert!(store.find_by_digest(&one).await.unwrap().is_none());
+        let two = Candidates::new(a_digest(), [a_digest()]);
+        assert!(store.find_by_digest(&two).await.unwrap().is_none());
+        assert!(SessionRepository::find(&store, &two).await.unwrap().is_none());
+        assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
+        assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
+        assert_eq!(store.in_use().await.unwrap().len(), 2);
+        store.record(&[(an_id(), moment(0))]).await.unwrap();
+        let another = a_key().owned_by("another").build();
+        ApiKeyRepository::insert(&store, &another, 10).await.unwrap();
+        store.touch(&a_digest().digest, moment(0)).await.unwrap();
+        store.remove(&a_digest().digest).await.unwrap();
+        let gone = ApiKeyRepository::find(&store, &owner("owner7"), an_id()).await;
+        assert!(gone.unwrap().is_none());
+        let stale = store.update(&changed(&a_key().build(), |_same| {})).await;
+        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+        assert!(!store.revoke(&owner("owner7"), an_id(), moment(0)).await.unwrap());
+    }
+    let mut connection = store.connection().await.unwrap();
+    for (part, arguments, index) in [
+        ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
+        ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
+        ("\"sessions\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "sessions_pkey"),
+        ("order by \"api_keys\".\"created_at\"", "(1, 'owner7')", "api_keys_of_owner"),
+        ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
+        ("set \"revoked_at\" = $1", "(now(), 1, gen_random_uuid(), '')", "api_keys_pkey"),
+        ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
+        ("set \"last_seen_at\" = $1", "(now(), '', now())", "sessions_pkey"),
+        ("delete ", "('')", "sessions_pkey"),
+        ("with recursive", "", "api_keys_pepper"),
+    ] {
+        let statement = prepared(&mut connection, part).await;
+        assert_eq!(statement.runs, 7, "{part}");
+        let plan = plan(&mut connection, &statement.name, arguments).await;
+        assert!(plan.contains(index), "{part}\n{plan}");
+        assert!(!plan.contains("Seq Scan"), "{part}\n{plan}");
+    }
+    for part in ["insert into last_uses", "insert into key_owners", "set \"name\" = $1"] {
+        assert_eq!(prepared(&mut connection, part).await.runs, 7, "{part}");
+    }
+}

@@ -1,0 +1,75 @@
+//! The tables that `migrations/postgres` makes.
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    accounts (id) {
+        id -> Uuid,
+        email -> Text,
+        password_hash -> Text,
+        created_at -> Timestamptz,
+        disabled_at -> Nullable<Timestamptz>,
+        version -> Integer,
+    }
+}
+
+table! {
+    sessions (digest) {
+        digest -> Binary,
+        pepper_id -> Integer,
+        account_id -> Uuid,
+        account_version -> Integer,
+        created_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+    }
+}
+
+table! {
+    api_keys (id) {
+        id -> Uuid,
+        owner -> Text,
+        name -> Text,
+        prefix -> Text,
+        environment -> Text,
+        digest -> Binary,
+        pepper_id -> Integer,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        disabled_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        replaced_by -> Nullable<Uuid>,
+        version -> Integer,
+    }
+}
+
+table! {
+    key_owners (owner) {
+        owner -> Text,
+        held -> Integer,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    last_uses (key_id) {
+        key_id -> Uuid,
+        used_at -> Timestamptz,
+    }
+}
+
+table! {
+    peppers (id) {
+        id -> Integer,
+        check_digest -> Binary,
+    }
+}
+
+table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+        run_on -> Timestamp,
+    }
+}
+
+joinable!(sessions -> accounts (account_id));
+allow_tables_to_appear_in_same_query!(accounts, sessions);
+allow_tables_to_appear_in_same_query!(api_keys, last_uses);

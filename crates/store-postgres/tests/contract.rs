@@ -1,0 +1,38 @@
+//! The promises of the ports, kept by Postgres.
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_testkit::contract::Ports;
+use latchkey_testkit::postgres::database;
+
+/// The text of all migrations.
+fn schema() -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres");
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("up.sql")).collect();
+    files.sort();
+    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+fn store(url: &str) -> PostgresStore {
+    PostgresStore::connect(&PostgresSettings::parse(url).unwrap()).unwrap()
+}
+
+async fn fresh() -> Ports {
+    let database = database(&schema(), async |url| store(&url).migrate().await.unwrap()).await;
+    let store = Arc::new(store(database.url()));
+    Ports {
+        keys: Arc::<PostgresStore>::clone(&store),
+        last_uses: Arc::<PostgresStore>::clone(&store),
+        peppers: Arc::<PostgresStore>::clone(&store),
+        accounts: Arc::<PostgresStore>::clone(&store),
+        sessions: store,
+        guard: Box::new(database),
+    }
+}
+
+latchkey_testkit::store_contract!(fresh());

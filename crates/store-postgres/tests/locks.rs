@@ -1,0 +1,45 @@
+//! Calls that meet don't stop each other.
+
+use latchkey_accounts::ports::AccountRepository;
+use latchkey_domain::ApiKey;
+use latchkey_domain::ports::ApiKeyRepository;
+use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_testkit::fixtures::{a_key, an_account, an_id, changed, moment};
+use latchkey_testkit::postgres::empty_database;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
+    let database = empty_database().await;
+    let store = PostgresStore::connect(&PostgresSettings::parse(database.url()).unwrap()).unwrap();
+    store.migrate().await.unwrap();
+    for _round in 0..5 {
+        let account = an_account().build();
+        AccountRepository::insert(&store, &account).await.unwrap();
+        let owner = account.parts().id.owner();
+        let mut keys: Vec<ApiKey> = Vec::new();
+        for _key in 0..40 {
+            keys.push(a_key().owned_by_account(&account).build());
+            ApiKeyRepository::insert(&store, keys.last().unwrap(), 100).await.unwrap();
+        }
+
+        // Newest first: against the order in which disabling takes them.
+        let calls = keys.into_iter().rev().zip(0..).map(|(key, count)| {
+            let (store, owner) = (store.clone(), owner.clone());
+            tokio::spawn(async move {
+                if count % 2 == 0 {
+                    store.revoke(&owner, key.parts().id, moment(1)).await.unwrap();
+                } else {
+                    // Replacing a key gives its place back, as revoking it does.
+                    let replaced = changed(&key, |parts| parts.replaced_by = Some(an_id()));
+                    let _stale_or_not = store.update(&replaced).await;
+                }
+            })
+        });
+        let calls: Vec<_> = calls.collect();
+        store.disable(&account.disable(moment(2))).await.unwrap();
+        for call in calls {
+            call.await.unwrap();
+        }
+        assert!(store.list(&owner).await.unwrap().is_empty());
+    }
+}

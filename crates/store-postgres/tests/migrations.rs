@@ -1,0 +1,130 @@
+//! The schema is made, unmade and made again; instances that start together don't collide.
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::error::Error as StdError;
+use std::fs;
+use std::path::PathBuf;
+
+use latchkey_store_postgres::{MigrateError, PostgresSettings, PostgresStore};
+use latchkey_testkit::postgres::empty_database;
+use tokio_postgres::{Client, NoTls};
+
+fn store(url: &str) -> PostgresStore {
+    PostgresStore::connect(&PostgresSettings::parse(url).unwrap()).unwrap()
+}
+
+async fn client(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Everything that belongs to the schema, one line each.
+async fn schema(client: &Client) -> Vec<String> {
+    let query = "\
+        select format('%s.%s %s', table_name, column_name, data_type) as line \
+        from information_schema.columns where table_schema = 'public' \
+        union all select indexdef from pg_indexes where schemaname = 'public' \
+        union all select pg_get_functiondef(oid) from pg_proc \
+            where pronamespace = 'public'::regnamespace \
+        union all select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal \
+        union all select pg_get_constraintdef(oid) from pg_constraint \
+            where connamespace = 'public'::regnamespace \
+        order by line";
+    client.query(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+fn migrations() -> Vec<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres");
+    let mut folders: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    folders
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_can_be_taken_down_and_made_again() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    let client = client(database.url()).await;
+    let made = schema(&client).await;
+    assert!(made.iter().any(|line| line.starts_with("api_keys.digest")), "{made:#?}");
+
+    for folder in migrations().iter().rev() {
+        let down = fs::read_to_string(folder.join("down.sql")).unwrap();
+        client.batch_execute(&down).await.unwrap();
+    }
+    client.batch_execute("delete from __diesel_schema_migrations").await.unwrap();
+    let left = schema(&client).await;
+    assert!(
+        left.iter().all(|line| line.contains("diesel") || line.contains("PRIMARY KEY (version)")),
+        "{left:#?}"
+    );
+    assert!(store.ready().await.is_err());
+
+    store.migrate().await.unwrap();
+    assert_eq!(schema(&client).await, made);
+    store.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_instances_that_start_together_all_come_up() {
+    let database = empty_database().await;
+    let starts = (0..10).map(|_instance| {
+        let store = store(database.url());
+        tokio::spawn(async move {
+            store.migrate().await?;
+            store.ready().await.map_err(|error| MigrateError::Failed(error.into()))
+        })
+    });
+    for start in starts.collect::<Vec<_>>() {
+        start.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn migrations_also_run_on_a_runtime_with_one_thread() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    store.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_a_newer_version_made_is_refused_and_left_alone() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    let client = client(database.url()).await;
+    let newer = "insert into __diesel_schema_migrations (version) values ('29990101000000')";
+    client.batch_execute(newer).await.unwrap();
+    // One of ours is missing as well: it must not be applied beside the unknown one.
+    let older = "delete from __diesel_schema_migrations where version < '2999'";
+    client.batch_execute(older).await.unwrap();
+    let before = schema(&client).await;
+
+    let refused = store.migrate().await.unwrap_err();
+    assert!(matches!(refused, MigrateError::Newer { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("29990101000000"), "{refused}");
+    assert_eq!(schema(&client).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_goes_on_while_a_newer_version_is_rolled_out() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    let newer = "insert into __diesel_schema_migrations (version) values ('29990101000000')";
+    client(database.url()).await.batch_execute(newer).await.unwrap();
+    store.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_tells_its_cause() {
+    let database = empty_database().await;
+    client(database.url()).await.batch_execute("create table api_keys ()").await.unwrap();
+    let failed = store(database.url()).migrate().await.unwrap_err();
+    let cause = failed.source().unwrap().to_string();
+    assert!(cause.contains("\"api_keys\" already exists"), "{cause}");
+}

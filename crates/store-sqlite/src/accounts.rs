@@ -1,0 +1,112 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
+use latchkey_accounts::{Account, AccountState, Email};
+use latchkey_domain::ports::{StoreError, UpdateError};
+use latchkey_domain::{Digest, OwnerId, Timestamp};
+
+use crate::SqliteStore;
+use crate::fault::{Fault, Outcome, is_taken};
+use crate::query;
+use crate::row::{AccountChange, AccountRow, id_bytes};
+use crate::schema::{accounts, api_keys, key_owners, sessions};
+
+#[async_trait]
+impl AccountRepository for SqliteStore {
+    async fn insert(&self, account: &Account) -> Result<(), InsertAccountError> {
+        let row = AccountRow::from(account);
+        self.write(move |db| match diesel::insert_into(accounts::table).values(row).execute(db) {
+            Err(error) if is_taken(&error, &["accounts.email"]) => {
+                Err(Fault(InsertAccountError::AddressTaken))
+            }
+            added => Ok(added.map(|_one| ())?),
+        })
+        .await
+    }
+
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+        let email = email.as_str().to_owned();
+        self.read(move |db| {
+            let account = accounts::table.filter(accounts::email.eq(email));
+            let found = account.select(AccountRow::as_select()).first(db).optional()?;
+            Ok(found.map(Account::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn change_password(
+        &self,
+        account: &Account,
+        keep: Option<&Digest>,
+    ) -> Result<(), UpdateError> {
+        let account = account.clone();
+        let keep = keep.copied();
+        self.write(move |db| {
+            update(db, &account)?;
+            if let Some(keep) = keep {
+                carry_along(db, &account, &keep)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn disable(&self, account: &Account) -> Result<(), UpdateError> {
+        let AccountState::Disabled { at } = account.parts().state else {
+            return Err(StoreError::new("an active account was given as disabled").into());
+        };
+        let account = account.clone();
+        self.write(move |db| {
+            update(db, &account)?;
+            let id = account.parts().id;
+            let of_account = sessions::account_id.eq(id_bytes(id.as_uuid()));
+            diesel::delete(sessions::table.filter(of_account)).execute(db)?;
+            Ok(close_owner(db, &id.owner(), at)?)
+        })
+        .await
+    }
+}
+
+/// Stores the next version of an account, if the stored one is the version just before it.
+fn update(db: &mut SqliteConnection, account: &Account) -> Outcome<(), UpdateError> {
+    let stored = accounts::table
+        .filter(accounts::id.eq(id_bytes(account.parts().id.as_uuid())))
+        .filter(accounts::version.eq(i64::from(account.parts().version) - 1));
+    let change = AccountChange::from(AccountRow::from(account));
+    match diesel::update(stored).set(change).execute(db)? {
+        0 => Err(Fault(UpdateError::Stale)),
+        _one => Ok(()),
+    }
+}
+
+/// Only from the version just before: a session that had ended already does not come back.
+fn carry_along(db: &mut SqliteConnection, account: &Account, keep: &Digest) -> QueryResult<usize> {
+    let version = i64::from(account.parts().version);
+    let session = sessions::table
+        .filter(sessions::digest.eq(keep.as_bytes().as_slice()))
+        .filter(sessions::account_id.eq(id_bytes(account.parts().id.as_uuid())))
+        .filter(sessions::account_version.eq(version - 1));
+    diesel::update(session).set(sessions::account_version.eq(version)).execute(db)
+}
+
+/// Lets the owner have no new keys, and revokes those it has.
+fn close_owner(db: &mut SqliteConnection, owner: &OwnerId, at: Timestamp) -> QueryResult<()> {
+    use diesel::query_dsl::methods::FilterDsl as _;
+
+    let at = Some(at.unix_millis());
+    diesel::insert_into(key_owners::table)
+        .values((
+            key_owners::owner.eq(owner.as_str()),
+            key_owners::held.eq(0),
+            key_owners::closed_at.eq(at),
+        ))
+        .on_conflict(key_owners::owner)
+        .do_update()
+        .set(key_owners::closed_at.eq(at))
+        .filter(key_owners::closed_at.is_null())
+        .execute(db)?;
+    diesel::update(query::live_keys_of(owner.as_str()))
+        .set((api_keys::revoked_at.eq(at), api_keys::version.eq(api_keys::version + 1)))
+        .execute(db)?;
+    Ok(())
+}

@@ -1,0 +1,137 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, OwnerId, Timestamp};
+
+use crate::SqliteStore;
+use crate::fault::{Fault, Outcome, Place, is_taken};
+use crate::query;
+use crate::row::{KeyChange, KeyRow, id_bytes, key_in_use};
+use crate::schema::{api_keys, key_owners};
+
+#[async_trait]
+impl ApiKeyRepository for SqliteStore {
+    async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError> {
+        let row = KeyRow::from(key);
+        self.write(move |db| {
+            reserve_place(db, &row.owner, limit)?;
+            let added = diesel::insert_into(api_keys::table).values(row).execute(db);
+            match added {
+                Err(error) if is_taken(&error, &["api_keys.id", "api_keys.digest"]) => {
+                    Err(Fault(InsertError::Duplicate))
+                }
+                added => Ok(added.map(|_one| ())?),
+            }
+        })
+        .await
+    }
+
+    async fn update(&self, key: &ApiKey) -> Result<(), UpdateError> {
+        let id = id_bytes(key.parts().id.as_uuid());
+        let known = i64::from(key.parts().version) - 1;
+        let change = KeyChange::from(KeyRow::from(key));
+        self.write(move |db| {
+            let stored = api_keys::table
+                .filter(api_keys::id.eq(id))
+                .filter(api_keys::version.eq(known))
+                .filter(api_keys::revoked_at.is_null());
+            match diesel::update(stored).set(change).execute(db)? {
+                0 => Err(Fault(UpdateError::Stale)),
+                _one => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn revoke(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.write(move |db| {
+            let live = api_keys::table
+                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
+                .filter(api_keys::owner.eq(owner))
+                .filter(api_keys::revoked_at.is_null());
+            let revoked = diesel::update(live)
+                .set((
+                    api_keys::revoked_at.eq(Some(at.unix_millis())),
+                    api_keys::version.eq(api_keys::version + 1),
+                ))
+                .execute(db)?;
+            Ok(revoked == 1)
+        })
+        .await
+    }
+
+    async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.read(move |db| {
+            let found = query::find(&owner, id).first(db).optional()?;
+            Ok(found.map(key_in_use).transpose()?)
+        })
+        .await
+    }
+
+    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
+        let digests = *digests;
+        self.read(move |db| {
+            let found: Option<KeyRow> = match digests.as_slice() {
+                [only] => query::key_with(only).first(db).optional()?,
+                _several => query::key_with_one_of(&digests).first(db).optional()?,
+            };
+            Ok(found.map(ApiKey::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
+        self.read(move |db| {
+            let key = api_keys::table.find(id_bytes(id.as_uuid()));
+            let owner: Option<String> = key.select(api_keys::owner).first(db).optional()?;
+            let place = Place { table: "api_keys", row: id.as_uuid() };
+            Ok(owner.map(|owner| place.read("owner", OwnerId::parse(owner))).transpose()?)
+        })
+        .await
+    }
+
+    async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.read(move |db| all(query::list(&owner).load(db)?)).await
+    }
+
+    async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
+        self.read(move |db| all(query::page(after, limit).load(db)?)).await
+    }
+}
+
+/// Counts one more key for `owner`, or says why not. The caller's transaction gives the place back
+/// if the key itself can't be added.
+fn reserve_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> Outcome<(), InsertError> {
+    use diesel::query_dsl::methods::FilterDsl as _;
+
+    let limit = i64::from(limit);
+    // The first key of an owner meets no row, and so no condition.
+    let reserved = limit > 0
+        && diesel::insert_into(key_owners::table)
+            .values((key_owners::owner.eq(owner), key_owners::held.eq(1)))
+            .on_conflict(key_owners::owner)
+            .do_update()
+            .set(key_owners::held.eq(key_owners::held + 1))
+            .filter(key_owners::held.lt(limit).and(key_owners::closed_at.is_null()))
+            .execute(db)?
+            == 1;
+    if reserved {
+        return Ok(());
+    }
+    let closed_at: Option<Option<i64>> =
+        key_owners::table.find(owner).select(key_owners::closed_at).first(db).optional()?;
+    let closed = closed_at.flatten().is_some();
+    Err(Fault(if closed { InsertError::OwnerClosed } else { InsertError::LimitReached }))
+}
+
+fn all(rows: Vec<(KeyRow, Option<i64>)>) -> Outcome<Vec<KeyInUse>> {
+    Ok(rows.into_iter().map(key_in_use).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,94 @@
+//! Asks SQLite how it would run the statements that must not grow with the table.
+
+use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use diesel_migrations::MigrationHarness as _;
+use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId};
+
+use crate::migrate::MIGRATIONS;
+use crate::query;
+use crate::schema::api_keys;
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+fn plan(query: &impl QueryFragment<Sqlite>) -> Vec<String> {
+    let mut db = SqliteConnection::establish(":memory:").expect("opens");
+    db.run_pending_migrations(MIGRATIONS).expect("migrates");
+    let sql = diesel::debug_query(query).to_string();
+    let explain = diesel::sql_query(format!("explain query plan {sql}"));
+    let steps: Vec<Step> = explain.load(&mut db).expect("explained");
+    steps.into_iter().map(|step| step.detail).collect()
+}
+
+fn digest() -> KeyedDigest {
+    let pepper = PepperId::new(1).expect("not zero");
+    KeyedDigest { pepper, digest: Digest::new([7; 32]) }
+}
+
+#[test]
+fn a_list_walks_the_index_of_the_owner_and_sorts_nothing() {
+    assert_eq!(
+        plan(&query::list("owner")),
+        [
+            "SEARCH api_keys USING INDEX api_keys_of_owner (owner=?)",
+            "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN",
+        ],
+    );
+}
+
+#[test]
+fn a_page_walks_the_table_from_an_id_on() {
+    assert_eq!(
+        plan(&query::page(None::<ApiKeyId>, 10)),
+        [
+            "SEARCH api_keys USING PRIMARY KEY (id>?)",
+            "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN",
+        ],
+    );
+}
+
+#[test]
+fn a_digest_is_looked_up_in_its_index() {
+    let search = ["SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_2 (digest=?)"];
+    assert_eq!(plan(&query::key_with(&digest())), search);
+    assert_eq!(plan(&query::key_with_one_of(&Candidates::new(digest(), [digest()]))), search);
+}
+
+#[test]
+fn a_session_is_looked_up_by_its_digest() {
+    assert_eq!(
+        plan(&query::session_with_one_of(&Candidates::new(digest(), []))),
+        [
+            "SEARCH sessions USING PRIMARY KEY (digest=?)",
+            "SEARCH accounts USING PRIMARY KEY (id=?)",
+        ],
+    );
+}
+
+#[test]
+fn the_next_pepper_is_one_step_in_its_index() {
+    assert_eq!(
+        plan(&query::next_pepper(0).limit(1)),
+        ["SEARCH api_keys USING COVERING INDEX api_keys_pepper (pepper_id>?)"],
+    );
+}
+
+#[test]
+fn keys_are_counted_in_the_index_alone() {
+    assert_eq!(
+        plan(&query::keys_of_each_pepper()),
+        ["SCAN api_keys USING COVERING INDEX api_keys_pepper"],
+    );
+}
+
+#[test]
+fn the_keys_of_a_disabled_account_are_found_by_their_owner() {
+    let revoke = diesel::update(query::live_keys_of("owner")).set(api_keys::revoked_at.eq(Some(1)));
+    assert_eq!(plan(&revoke), ["SEARCH api_keys USING INDEX api_keys_of_owner (owner=?)"]);
+}

@@ -1,0 +1,99 @@
+//! The reads that must stay cheap however many rows there are; `plans.rs` holds them to it.
+
+use diesel::dsl::{AsSelect, auto_type};
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use latchkey_domain::{ApiKeyId, Candidates, KeyedDigest, MAX_LIVE_PEPPERS};
+
+use crate::row::{AccountRow, KeyRow, SessionRow, id_bytes};
+use crate::schema::{accounts, api_keys, last_uses, sessions};
+
+#[auto_type(no_type_alias)]
+pub(crate) fn key_with<'a>(only: &'a KeyedDigest) -> _ {
+    let digest: &'a [u8] = only.digest.as_bytes();
+    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
+    api_keys::table.filter(api_keys::digest.eq(digest)).select(row)
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn key_with_one_of(digests: &Candidates) -> _ {
+    let a: Vec<u8> = slot(digests, 0);
+    let b: Vec<u8> = slot(digests, 1);
+    let c: Vec<u8> = slot(digests, 2);
+    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
+    let one_of = api_keys::digest.eq(a).or(api_keys::digest.eq(b)).or(api_keys::digest.eq(c));
+    api_keys::table.filter(one_of).select(row)
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn session_with_one_of(digests: &Candidates) -> _ {
+    let a: Vec<u8> = slot(digests, 0);
+    let b: Vec<u8> = slot(digests, 1);
+    let c: Vec<u8> = slot(digests, 2);
+    let session: AsSelect<SessionRow, Sqlite> = SessionRow::as_select();
+    let account: AsSelect<AccountRow, Sqlite> = AccountRow::as_select();
+    let one_of = sessions::digest.eq(a).or(sessions::digest.eq(b)).or(sessions::digest.eq(c));
+    sessions::table.inner_join(accounts::table).filter(one_of).select((session, account))
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn find<'a>(owner: &'a str, id: ApiKeyId) -> _ {
+    let id: Vec<u8> = id_bytes(id.as_uuid());
+    keys_in_use().filter(api_keys::id.eq(id)).filter(api_keys::owner.eq(owner))
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn list<'a>(owner: &'a str) -> _ {
+    keys_in_use()
+        .filter(api_keys::owner.eq(owner))
+        .order((api_keys::created_at.desc(), api_keys::id.desc()))
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn page(after: Option<ApiKeyId>, limit: u32) -> _ {
+    // Every id comes after no bytes at all.
+    let after: Vec<u8> = after.map_or_else(Vec::new, |id| id_bytes(id.as_uuid()));
+    let limit: i64 = i64::from(limit);
+    keys_in_use().filter(api_keys::id.gt(after)).order(api_keys::id.asc()).limit(limit)
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn next_pepper(after: i64) -> _ {
+    api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::pepper_id.gt(after))
+        .order(api_keys::pepper_id.asc())
+        .select(api_keys::pepper_id)
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn keys_of_each_pepper() -> _ {
+    api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .group_by(api_keys::pepper_id)
+        .select((api_keys::pepper_id, diesel::dsl::count_star()))
+        .order(api_keys::pepper_id.asc())
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn live_keys_of<'a>(owner: &'a str) -> _ {
+    api_keys::table.filter(api_keys::owner.eq(owner)).filter(api_keys::revoked_at.is_null())
+}
+
+#[auto_type]
+fn keys_in_use() -> _ {
+    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
+    api_keys::table
+        .left_join(last_uses::table.on(last_uses::key_id.eq(api_keys::id)))
+        .filter(api_keys::revoked_at.is_null())
+        .select((row, last_uses::used_at.nullable()))
+}
+
+/// One of the digests a secret may be stored under, the first one again where there are fewer: a
+/// statement that always has the same form is prepared only once.
+fn slot(digests: &Candidates, slot: usize) -> Vec<u8> {
+    const { assert!(MAX_LIVE_PEPPERS == 3, "the statements have three slots") };
+    let digests = digests.as_slice();
+    let digest = digests.get(slot).or(digests.first());
+    digest.map(|keyed| keyed.digest.as_bytes().to_vec()).unwrap_or_default()
+}

@@ -1,0 +1,39 @@
+//! What the tables hold, and the way there and back. The domain's parts are taken apart without
+//! `..`, so that a part this adapter forgets does not compile.
+
+mod accounts;
+mod keys;
+
+use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
+use uuid::Uuid;
+
+pub(crate) use accounts::{AccountChange, AccountRow, SessionRow};
+pub(crate) use keys::{KeyChange, KeyRow, key_in_use};
+
+pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+fn id_from(bytes: &[u8]) -> Option<Uuid> {
+    Uuid::from_slice(bytes).ok()
+}
+
+fn digest_from(bytes: &[u8]) -> Option<Digest> {
+    bytes.try_into().ok().map(Digest::new)
+}
+
+pub(crate) fn pepper_from(id: i64) -> Option<PepperId> {
+    u16::try_from(id).ok().and_then(PepperId::new)
+}
+
+/// The bytes of the digest and the number of the pepper.
+pub(crate) fn digest_columns(digest: &KeyedDigest) -> (Vec<u8>, i64) {
+    let KeyedDigest { pepper, digest } = digest;
+    (digest.as_bytes().to_vec(), i64::from(pepper.get()))
+}
+
+struct OutOfRange;
+
+fn instant_from(millis: Option<i64>) -> Result<Option<Timestamp>, OutOfRange> {
+    millis.map(|millis| Timestamp::from_unix_millis(millis).ok_or(OutOfRange)).transpose()
+}

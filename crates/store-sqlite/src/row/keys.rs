@@ -1,0 +1,160 @@
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{
+    ApiKey, ApiKeyId, ApiKeyParts, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId,
+    Timestamp,
+};
+use uuid::Uuid;
+
+use super::{digest_columns, digest_from, id_bytes, id_from, instant_from, pepper_from};
+use crate::fault::{Corrupt, Place};
+use crate::schema::api_keys;
+
+const TABLE: &str = "api_keys";
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys, check_for_backend(Sqlite), treat_none_as_default_value = false)]
+pub(crate) struct KeyRow {
+    id: Vec<u8>,
+    pub(crate) owner: String,
+    name: String,
+    prefix: String,
+    environment: String,
+    digest: Vec<u8>,
+    pepper_id: i64,
+    created_at: i64,
+    expires_at: Option<i64>,
+    disabled_at: Option<i64>,
+    revoked_at: Option<i64>,
+    replaced_by: Option<Vec<u8>>,
+    version: i64,
+}
+
+/// The columns that may differ between two versions of a key.
+#[derive(AsChangeset)]
+#[diesel(table_name = api_keys, treat_none_as_null = true)]
+pub(crate) struct KeyChange {
+    name: String,
+    expires_at: Option<i64>,
+    disabled_at: Option<i64>,
+    revoked_at: Option<i64>,
+    replaced_by: Option<Vec<u8>>,
+    version: i64,
+}
+
+impl From<&ApiKey> for KeyRow {
+    fn from(key: &ApiKey) -> Self {
+        let ApiKeyParts {
+            id,
+            owner,
+            name,
+            prefix,
+            environment,
+            digest,
+            created_at,
+            expires_at,
+            state,
+            replaced_by,
+            version,
+        } = key.parts();
+        let (digest, pepper_id) = digest_columns(digest);
+        let (disabled_at, revoked_at) = state_columns(*state);
+        Self {
+            id: id_bytes(id.as_uuid()),
+            owner: owner.as_str().to_owned(),
+            name: name.as_str().to_owned(),
+            prefix: prefix.as_str().to_owned(),
+            environment: environment.as_str().to_owned(),
+            digest,
+            pepper_id,
+            created_at: created_at.unix_millis(),
+            expires_at: expires_at.map(Timestamp::unix_millis),
+            disabled_at,
+            revoked_at,
+            replaced_by: replaced_by.map(|id| id_bytes(id.as_uuid())),
+            version: i64::from(*version),
+        }
+    }
+}
+
+impl From<KeyRow> for KeyChange {
+    fn from(row: KeyRow) -> Self {
+        let KeyRow {
+            id: _,
+            owner: _,
+            name,
+            prefix: _,
+            environment: _,
+            digest: _,
+            pepper_id: _,
+            created_at: _,
+            expires_at,
+            disabled_at,
+            revoked_at,
+            replaced_by,
+            version,
+        } = row;
+        Self { name, expires_at, disabled_at, revoked_at, replaced_by, version }
+    }
+}
+
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = Corrupt;
+
+    fn try_from(row: KeyRow) -> Result<Self, Corrupt> {
+        let nowhere = Place { table: TABLE, row: Uuid::nil() };
+        let id = nowhere.read("id", id_from(&row.id))?;
+        let place = Place { table: TABLE, row: id };
+        Ok(Self::restore(ApiKeyParts {
+            id: ApiKeyId::new(id),
+            owner: place.read("owner", OwnerId::parse(row.owner))?,
+            name: place.read("name", KeyName::parse(row.name))?,
+            prefix: place.read("prefix", KeyPrefix::parse(row.prefix))?,
+            environment: place.read("environment", Environment::parse(&row.environment))?,
+            digest: KeyedDigest {
+                pepper: place.read("pepper_id", pepper_from(row.pepper_id))?,
+                digest: place.read("digest", digest_from(&row.digest))?,
+            },
+            created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
+            expires_at: place.read("expires_at", instant_from(row.expires_at))?,
+            state: state_from(place, row.disabled_at, row.revoked_at)?,
+            replaced_by: match row.replaced_by {
+                Some(bytes) => Some(ApiKeyId::new(place.read("replaced_by", id_from(&bytes))?)),
+                None => None,
+            },
+            version: place.read("version", i32::try_from(row.version))?,
+        }))
+    }
+}
+
+/// A key and its last use, as a join gives them.
+pub(crate) fn key_in_use((row, used_at): (KeyRow, Option<i64>)) -> Result<KeyInUse, Corrupt> {
+    let key = ApiKey::try_from(row)?;
+    let place = Place { table: "last_uses", row: key.parts().id.as_uuid() };
+    Ok(KeyInUse { last_used_at: place.read("used_at", instant_from(used_at))?, key })
+}
+
+/// `disabled_at` and `revoked_at`.
+fn state_columns(state: KeyState) -> (Option<i64>, Option<i64>) {
+    match state {
+        KeyState::Active => (None, None),
+        KeyState::Disabled { at } => (Some(at.unix_millis()), None),
+        KeyState::Revoked { at } => (None, Some(at.unix_millis())),
+    }
+}
+
+/// Revoked is final: it hides that the key was disabled before.
+fn state_from(
+    place: Place,
+    disabled_at: Option<i64>,
+    revoked_at: Option<i64>,
+) -> Result<KeyState, Corrupt> {
+    let disabled_at = place.read("disabled_at", instant_from(disabled_at))?;
+    let revoked_at = place.read("revoked_at", instant_from(revoked_at))?;
+    Ok(match (revoked_at, disabled_at) {
+        (Some(at), _) => KeyState::Revoked { at },
+        (None, Some(at)) => KeyState::Disabled { at },
+        (None, None) => KeyState::Active,
+    })
+}

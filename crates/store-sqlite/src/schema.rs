@@ -1,0 +1,74 @@
+// Whole numbers are read as 64 bits, as SQLite keeps them, so that one out of range is noticed.
+
+diesel::table! {
+    accounts (id) {
+        id -> Binary,
+        email -> Text,
+        password_hash -> Text,
+        created_at -> BigInt,
+        disabled_at -> Nullable<BigInt>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (digest) {
+        digest -> Binary,
+        pepper_id -> BigInt,
+        account_id -> Binary,
+        account_version -> BigInt,
+        created_at -> BigInt,
+        last_seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Binary,
+        owner -> Text,
+        name -> Text,
+        prefix -> Text,
+        environment -> Text,
+        digest -> Binary,
+        pepper_id -> BigInt,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        replaced_by -> Nullable<Binary>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    key_owners (owner) {
+        owner -> Text,
+        held -> BigInt,
+        closed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    last_uses (key_id) {
+        key_id -> Binary,
+        used_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    peppers (id) {
+        id -> BigInt,
+        check_digest -> Binary,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "__diesel_schema_migrations"]
+    schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(api_keys, last_uses);
+diesel::allow_tables_to_appear_in_same_query!(sessions, accounts);
+diesel::joinable!(sessions -> accounts (account_id));

@@ -1,0 +1,101 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager as _};
+use diesel::result::Error;
+use diesel::{Connection as _, SqliteConnection};
+use latchkey_domain::ports::StoreError;
+use tokio::sync::oneshot;
+
+use crate::fault::{Fault, Outcome};
+use crate::queue::Queue;
+
+/// The most calls that share one commit. More would gain nothing and keep the first waiting.
+const GROUP: usize = 64;
+
+/// A call that changes something, seen from the writer's thread.
+pub(crate) trait Write: Send {
+    /// Does the work, in a savepoint of its own: an error undoes all of it, and nothing else.
+    fn run(&mut self, db: &mut SqliteConnection);
+
+    /// Answers the caller, now that it is known whether the work is on disk.
+    fn answer(self: Box<Self>, committed: Result<(), &Error>);
+}
+
+pub(crate) struct Call<F, T, E> {
+    pub(crate) work: Option<F>,
+    pub(crate) outcome: Option<Result<T, E>>,
+    pub(crate) reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Write for Call<F, T, E>
+where
+    F: FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run(&mut self, db: &mut SqliteConnection) {
+        let Some(work) = self.work.take() else { return };
+        let outcome = db.transaction(|db| {
+            catch_unwind(AssertUnwindSafe(|| work(db)))
+                .unwrap_or_else(|_reported| Err(Fault(StoreError::new("panicked").into())))
+        });
+        self.outcome = Some(outcome.map_err(|Fault(error)| error));
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &Error>) {
+        let answer = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            // Also a refusal is void then: it may rest on a change that was not committed either.
+            (Err(error), _) => Err(StoreError::new(format!("not committed: {error}")).into()),
+            (Ok(()), None) => Err(StoreError::new("not run").into()),
+        };
+        // Nobody is there to hear it if the caller has gone.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// Takes calls until the queue is closed. All that are waiting share one transaction, because its
+/// commit, which waits for the disk, costs far more than they do.
+pub(crate) fn serve(
+    mut db: SqliteConnection,
+    queue: &Queue<Box<dyn Write>>,
+    connect: impl Fn() -> Option<SqliteConnection>,
+) {
+    while let Some(first) = queue.pop() {
+        let mut group = vec![first];
+        let committed = db.immediate_transaction(|db| run_group(db, &mut group, queue));
+        for call in group {
+            call.answer(committed.as_ref().copied());
+        }
+        if AnsiTransactionManager::is_broken_transaction_manager(&mut db)
+            && let Some(fresh) = connect()
+        {
+            db = fresh;
+        }
+    }
+}
+
+fn run_group(
+    db: &mut SqliteConnection,
+    group: &mut Vec<Box<dyn Write>>,
+    queue: &Queue<Box<dyn Write>>,
+) -> Result<(), Error> {
+    let mut next = 0;
+    while let Some(call) = group.get_mut(next) {
+        call.run(db);
+        // After some failures, such as a full disk, SQLite ends the whole transaction by itself;
+        // what ran now would commit alone, while its caller is told that it failed.
+        let depth = AnsiTransactionManager::transaction_manager_status_mut(db).transaction_depth();
+        if depth?.is_none_or(|depth| depth.get() != 1) {
+            return Err(Error::BrokenTransactionManager);
+        }
+        next += 1;
+        if next == group.len() && next < GROUP {
+            group.extend(queue.try_pop());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

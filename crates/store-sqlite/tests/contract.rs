@@ -1,0 +1,22 @@
+//! The promises of the store ports, kept on a file of its own for each.
+
+use std::sync::Arc;
+
+use latchkey_store_sqlite::SqliteStore;
+use latchkey_testkit::contract::Ports;
+
+async fn fresh() -> Ports {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
+    store.migrate().await.expect("migrates");
+    Ports {
+        keys: Arc::new(store.clone()),
+        last_uses: Arc::new(store.clone()),
+        peppers: Arc::new(store.clone()),
+        accounts: Arc::new(store.clone()),
+        sessions: Arc::new(store),
+        guard: Box::new(folder),
+    }
+}
+
+latchkey_testkit::store_contract!(fresh());
