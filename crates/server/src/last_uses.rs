@@ -100,3 +100,82 @@ impl LastUses {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use latchkey_domain::ports::ApiKeyRepository as _;
+    use latchkey_store_sqlite::SqliteStore;
+    use latchkey_testkit::fakes::FakeClock;
+    use latchkey_testkit::fixtures::a_key;
+
+    use super::*;
+
+    struct Fixture {
+        uses: LastUses,
+        clock: Arc<FakeClock>,
+        store: Arc<SqliteStore>,
+        id: ApiKeyId,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        async fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let store = SqliteStore::open(&dir.path().join("test.db")).expect("opens");
+            store.migrate().await.expect("migrates");
+            let (store, clock) = (Arc::new(store), Arc::new(FakeClock::default()));
+            let key = a_key().build();
+            store.insert(&key, 1).await.expect("stored");
+            let uses =
+                LastUses::new(Arc::<SqliteStore>::clone(&store), Arc::<FakeClock>::clone(&clock));
+            Self { uses, clock, store, id: key.parts().id, _dir: dir }
+        }
+
+        /// Uses the key now, lets a tick pass, and gives what is stored then.
+        async fn use_and_tick(&self) -> Option<Timestamp> {
+            self.uses.note(self.id);
+            self.uses.write(|seen| seen.is_due(self.clock.now())).await;
+            self.stored().await
+        }
+
+        async fn stored(&self) -> Option<Timestamp> {
+            let page = self.store.page(None, 1).await.expect("answers");
+            page.first().expect("the key").last_used_at
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_use_is_written_at_once_and_later_ones_once_a_minute() {
+        let it = Fixture::new().await;
+        let first = it.clock.now();
+        assert_eq!(it.use_and_tick().await, Some(first));
+        for _second in 1..59 {
+            it.clock.advance(TICK);
+            assert_eq!(it.use_and_tick().await, Some(first));
+        }
+        it.clock.advance(TICK);
+        assert_eq!(it.use_and_tick().await, Some(it.clock.now()));
+    }
+
+    #[tokio::test]
+    async fn a_flush_writes_the_very_last_use() {
+        let it = Fixture::new().await;
+        it.use_and_tick().await;
+        it.clock.advance(TICK);
+        it.uses.note(it.id);
+        it.uses.flush().await;
+        assert_eq!(it.stored().await, Some(it.clock.now()));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_no_longer_used_is_forgotten_once_written() {
+        let it = Fixture::new().await;
+        it.uses.note(it.id);
+        it.uses.forget_settled(it.clock.now());
+        assert_eq!(it.uses.lock().len(), 1, "not yet written");
+        it.uses.flush().await;
+        it.clock.advance(INTERVAL);
+        it.uses.forget_settled(it.clock.now());
+        assert!(it.uses.lock().is_empty());
+    }
+}
