@@ -92,3 +92,29 @@ fn the_keys_of_a_disabled_account_are_found_by_their_owner() {
     let revoke = diesel::update(query::live_keys_of("owner")).set(api_keys::revoked_at.eq(Some(1)));
     assert_eq!(plan(&revoke), ["SEARCH api_keys USING INDEX api_keys_of_owner (owner=?)"]);
 }
+
+#[test]
+fn the_statements_of_a_verification_are_prepared_once() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use diesel::connection::InstrumentationEvent;
+
+    let mut db = SqliteConnection::establish(":memory:").expect("opens");
+    db.run_pending_migrations(MIGRATIONS).expect("migrates");
+    let prepared = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&prepared);
+    db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if matches!(event, InstrumentationEvent::CacheQuery { .. }) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    for _ in 0..3 {
+        let two = Candidates::new(digest(), [digest()]);
+        assert!(query::key_with(&digest()).first(&mut db).optional().is_ok_and(|it| it.is_none()));
+        assert!(
+            query::key_with_one_of(&two).first(&mut db).optional().is_ok_and(|it| it.is_none())
+        );
+    }
+    assert_eq!(prepared.load(Ordering::Relaxed), 2);
+}
