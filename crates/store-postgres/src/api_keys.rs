@@ -117,7 +117,7 @@ impl ApiKeyRepository for PostgresStore {
         let found: Option<KeyInUseRow> = unrevoked()
             .filter(api_keys::id.eq(id.as_uuid()))
             .filter(api_keys::owner.eq(owner.as_str()))
-            .first(&mut *self.connection().await?)
+            .first(&mut &*self.readers.get().await?)
             .await
             .optional()
             .map_err(failed)?;
@@ -125,19 +125,20 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
-        let mut connection = self.connection().await?;
+        let reader = self.readers.get().await?;
+        let mut connection = &*reader;
         let keys = api_keys::table.select(KeyRow::as_select());
         // One pepper is the rule. A plain `=` gets a plan that Postgres keeps; for an array it
         // makes a new plan each time.
         let found: QueryResult<KeyRow> = match digests.as_slice() {
             [only] => {
                 let digest = only.digest.as_bytes().as_slice();
-                keys.filter(api_keys::digest.eq(digest)).first(&mut *connection).await
+                keys.filter(api_keys::digest.eq(digest)).first(&mut connection).await
             }
             several => {
                 let digests: Vec<&[u8]> =
                     several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
-                keys.filter(api_keys::digest.eq_any(digests)).first(&mut *connection).await
+                keys.filter(api_keys::digest.eq_any(digests)).first(&mut connection).await
             }
         };
         found.optional().map_err(failed)?.map(TryInto::try_into).transpose()
@@ -158,7 +159,7 @@ impl ApiKeyRepository for PostgresStore {
         let keys: Vec<KeyInUseRow> = unrevoked()
             .filter(api_keys::owner.eq(owner.as_str()))
             .order((api_keys::created_at.desc(), api_keys::id.desc()))
-            .load(&mut *self.connection().await?)
+            .load(&mut &*self.readers.get().await?)
             .await
             .map_err(failed)?;
         keys.into_iter().map(key_in_use).collect()

@@ -1,5 +1,7 @@
 //! New connections, and the pool that keeps them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -42,6 +44,27 @@ impl Connector {
         Ok(Self { config, tls })
     }
 
+    /// A new connection that says by `closed` when it has ended.
+    pub(crate) async fn connect_watched(
+        &self,
+        closed: Arc<AtomicBool>,
+    ) -> ConnectionResult<AsyncPgConnection> {
+        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(chain(&error));
+        let client = match self.tls.clone() {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
+                tokio::spawn(watch(connection, closed));
+                client
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls).await.map_err(refused)?;
+                tokio::spawn(watch(connection, closed));
+                client
+            }
+        };
+        AsyncPgConnection::try_from(client).await
+    }
+
     /// A new connection.
     pub(crate) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(chain(&error));
@@ -56,6 +79,16 @@ impl Connector {
             }
         }
     }
+}
+
+async fn watch(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>>,
+    closed: Arc<AtomicBool>,
+) {
+    if let Err(error) = connection.await {
+        tracing::debug!(error = chain(&error), "a connection to the database has ended");
+    }
+    closed.store(true, Ordering::Relaxed);
 }
 
 /// A pool that opens connections when they are needed. Handing one out asks the server nothing:

@@ -16,6 +16,7 @@ mod migrations;
 mod peppers;
 #[cfg(test)]
 mod plans;
+mod readers;
 mod row;
 mod schema;
 mod sessions;
@@ -23,6 +24,7 @@ mod tls;
 mod url;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
@@ -35,13 +37,17 @@ pub use crate::url::{PostgresSettings, PostgresUrlError};
 
 use crate::connect::Connector;
 use crate::fault::failed;
+use crate::readers::Readers;
 
 const READY_LIMIT: Duration = Duration::from_secs(1);
 
 /// A Postgres database. Clones share its connections.
 #[derive(Clone)]
 pub struct PostgresStore {
+    /// For what writes, and for the reads that are rare.
     pool: Pool<AsyncPgConnection>,
+    /// For the reads that are not.
+    readers: Arc<Readers>,
     connector: Connector,
     place: String,
 }
@@ -52,7 +58,8 @@ impl PostgresStore {
     pub fn connect(settings: &PostgresSettings) -> Result<Self, ConnectError> {
         let connector = Connector::new(settings)?;
         let pool = connect::pool(connector.clone(), settings.pool_size);
-        Ok(Self { pool, connector, place: settings.to_string() })
+        let readers = Arc::new(Readers::new(connector.clone()));
+        Ok(Self { pool, readers, connector, place: settings.to_string() })
     }
 
     /// Brings the schema up to date. Any number of instances may do so at once. A schema that a

@@ -25,16 +25,24 @@ impl SessionRepository for PostgresStore {
     }
 
     async fn find(&self, digests: &Candidates) -> Result<Option<(Session, Account)>, StoreError> {
-        let digests: Vec<&[u8]> =
-            digests.as_slice().iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
-        let found: Option<(SessionRow, AccountRow)> = sessions::table
+        let reader = self.readers.get().await?;
+        let mut connection = &*reader;
+        let sessions = sessions::table
             .inner_join(accounts::table)
-            .filter(sessions::digest.eq_any(digests))
-            .select((SessionRow::as_select(), AccountRow::as_select()))
-            .first(&mut *self.connection().await?)
-            .await
-            .optional()
-            .map_err(failed)?;
+            .select((SessionRow::as_select(), AccountRow::as_select()));
+        // As for keys: only the plan for a single digest is kept.
+        let found: QueryResult<(SessionRow, AccountRow)> = match digests.as_slice() {
+            [only] => {
+                let digest = only.digest.as_bytes().as_slice();
+                sessions.filter(sessions::digest.eq(digest)).first(&mut connection).await
+            }
+            several => {
+                let digests: Vec<&[u8]> =
+                    several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
+                sessions.filter(sessions::digest.eq_any(digests)).first(&mut connection).await
+            }
+        };
+        let found = found.optional().map_err(failed)?;
         found.map(|(session, account)| Ok((session.try_into()?, account.try_into()?))).transpose()
     }
 

@@ -1,4 +1,4 @@
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use tokio::time::timeout;
@@ -25,8 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct JsonBody<T>(pub T);
 
-/// Runs two extractors one after the other, so that the refusal that comes first in the contract
-/// is the one answered; the framework runs the arguments of a handler side by side.
+/// Runs two extractors, the second over the body, and answers the first one's refusal whichever is
+/// ready first: that is the contract's order. The framework alone would answer whichever is ready.
 #[derive(Debug)]
 pub(crate) struct Then<A, B>(pub A, pub B);
 
@@ -57,9 +58,12 @@ where
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let first = A::from_request(&req, &mut payload).await?;
-            let second = B::from_request(&req, &mut payload).await?;
-            Ok(Self(first, second))
+            let first = pin!(A::from_request(&req, &mut Payload::None));
+            let second = pin!(B::from_request(&req, &mut payload));
+            match select(first, second).await {
+                Either::Left((first, second)) => Ok(Self(first?, second.await?)),
+                Either::Right((second, first)) => Ok(Self(first.await?, second?)),
+            }
         })
     }
 }

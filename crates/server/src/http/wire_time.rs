@@ -12,18 +12,44 @@ use utoipa::ToSchema;
 #[schema(value_type = String, format = DateTime, example = "2026-03-24T15:30:00.000Z")]
 pub(crate) struct WireTime(pub Timestamp);
 
+impl WireTime {
+    /// `2026-03-24T15:30:00.000Z`, without the machinery of `format!`: a list has many of them.
+    fn text(self) -> [u8; 24] {
+        let at = OffsetDateTime::from(self.0);
+        let year = at.year().unsigned_abs();
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (end, number, digits) in [
+            (4, year, 4),
+            (7, u8::from(at.month()).into(), 2),
+            (10, at.day().into(), 2),
+            (13, at.hour().into(), 2),
+            (16, at.minute().into(), 2),
+            (19, at.second().into(), 2),
+            (23, at.millisecond().into(), 3),
+        ] {
+            write_digits(&mut text, end, number, digits);
+        }
+        text
+    }
+}
+
+fn write_digits(text: &mut [u8; 24], end: usize, number: u32, digits: usize) {
+    let mut rest = number;
+    for place in text.iter_mut().take(end).rev().take(digits) {
+        *place = b'0' + u8::try_from(rest % 10).expect("a digit");
+        rest /= 10;
+    }
+}
+
 impl fmt::Display for WireTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = OffsetDateTime::from(self.0);
-        let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-        let (hour, minute, second, milli) = (at.hour(), at.minute(), at.second(), at.millisecond());
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+        f.write_str(str::from_utf8(&self.text()).expect("digits and signs"))
     }
 }
 
 impl Serialize for WireTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(str::from_utf8(&self.text()).expect("digits and signs"))
     }
 }
 

@@ -1,0 +1,327 @@
+//! Accounts and sessions: contract, section 2.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use crate::http::{get, members, post};
+use crate::person::{
+    ADA, ADAS_PASSWORD, BOB, KEYS, PASSWORD, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
+    credentials, text, token_of,
+};
+use crate::server::Setup;
+
+const OTHER_PASSWORD: &str = "another long password";
+const HTTPS: &str = "https://keys.example.com";
+
+on_both_databases![
+    sign_up_answers_201_with_the_account_and_a_session,
+    the_cookie_over_http_has_exactly_the_documented_attributes,
+    the_cookie_is_secure_when_the_public_url_is_https,
+    the_name_of_the_cookie_is_a_setting,
+    a_session_cookie_twice_is_401,
+    closed_sign_up_is_403,
+    sign_up_is_closed_by_default_where_the_public_url_is_not_loopback,
+    an_address_that_is_taken_is_409_in_any_letter_case,
+    sign_in_answers_200_with_the_same_body_and_a_new_session,
+    an_unknown_address_and_a_wrong_password_get_the_same_401,
+    sign_in_has_no_lower_bound_for_passwords,
+    a_new_password_has_12_to_128_characters,
+    what_is_no_address_or_no_object_is_400,
+    sign_out_kills_the_session_on_the_server,
+    signing_in_from_a_session_gives_a_new_token_and_ends_the_old,
+    a_planted_token_is_never_adopted,
+    changing_the_password_ends_the_other_sessions_and_not_this_one,
+    a_password_is_not_changed_without_the_current_one,
+    no_session_is_401,
+    a_key_is_no_session_and_a_session_is_no_key,
+    the_token_is_only_in_the_cookie,
+];
+
+on_both_databases_at_once![
+    a_session_ends_when_it_is_idle_and_not_before,
+    a_session_ends_at_its_absolute_limit_however_much_it_is_used,
+];
+
+fn sign_up_answers_201_with_the_account_and_a_session(setup: Setup) {
+    let server = setup.start();
+    let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
+    let answer = answer.expect_status(201);
+    answer.expect_json_type();
+    let body = answer.json();
+    assert_eq!(members(&body), ["createdAt", "email", "id"]);
+    assert_eq!(body["email"], ADA);
+    let created = text(&body, "createdAt");
+    assert!(is_our_time(&created), "{created}");
+
+    let cookie = format!("session={}", token_of(&answer));
+    let session = server.send(&get(SESSION).header("Cookie", cookie)).expect_status(200);
+    assert_eq!(session.json(), body);
+}
+
+/// `2026-03-24T15:30:00.000Z`: digits in the places of digits, and nothing else.
+pub(crate) fn is_our_time(text: &str) -> bool {
+    let form = "0000-00-00T00:00:00.000Z";
+    let digit_as_zero = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    text.chars().map(digit_as_zero).eq(form.chars())
+}
+
+fn attributes(line: &str) -> Vec<String> {
+    let mut attributes: Vec<_> = line.split("; ").skip(1).map(str::to_owned).collect();
+    attributes.sort();
+    attributes
+}
+
+fn the_cookie_over_http_has_exactly_the_documented_attributes(setup: Setup) {
+    let server = setup.start();
+    let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
+    let line = answer.set_cookie();
+    let token = token_of(&answer);
+    assert!(line.starts_with(&format!("session={token}; ")), "{line}");
+    assert_eq!(URL_SAFE_NO_PAD.decode(&token).expect("base64url").len(), 32, "{line}");
+    let attributes = attributes(line);
+    let [http_only, age, path, same_site] = &*attributes else { panic!("{line}") };
+    assert_eq!([&**http_only, path, same_site], ["HttpOnly", "Path=/", "SameSite=Lax"], "{line}");
+    let age: u32 = age.strip_prefix("Max-Age=").expect("an age").parse().expect("in seconds");
+    assert!((1..=7 * 24 * 3600).contains(&age), "{line}");
+}
+
+fn the_cookie_is_secure_when_the_public_url_is_https(setup: Setup) {
+    let server = setup.with("LATCHKEY_PUBLIC_URL", HTTPS).with("LATCHKEY_SIGN_UP", "open").start();
+    let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
+    let line = answer.set_cookie();
+    let attributes = attributes(line);
+    let [http_only, age, path, same_site, secure] = &*attributes else { panic!("{line}") };
+    assert!(line.starts_with("session=") && age.starts_with("Max-Age="), "{line}");
+    assert_eq!([&**http_only, path, same_site], ["HttpOnly", "Path=/", "SameSite=Lax"], "{line}");
+    assert_eq!(secure, "Secure", "{line}");
+}
+
+fn the_name_of_the_cookie_is_a_setting(setup: Setup) {
+    let server = setup
+        .with("LATCHKEY_PUBLIC_URL", HTTPS)
+        .with("LATCHKEY_SIGN_UP", "open")
+        .with("LATCHKEY_SESSION_COOKIE", "__Host-session")
+        .start();
+    let ada = server.sign_up(ADA);
+    let answer = server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
+    assert!(answer.set_cookie().starts_with("__Host-session="), "{answer:#?}");
+    let host_cookie = format!("__Host-{}", ada.cookie());
+    server.send(&get(SESSION).header("Cookie", host_cookie)).expect_status(200);
+    ada.get(SESSION).expect_error(401);
+}
+
+fn a_session_cookie_twice_is_401(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let cookie = ada.cookie();
+    for both in [format!("{cookie}; {cookie}"), format!("{cookie}; session=x")] {
+        server.send(&get(SESSION).header("Cookie", both)).expect_error(401);
+    }
+    let two_lines = get(SESSION).header("Cookie", "session=x").header("Cookie", &cookie);
+    server.send(&two_lines).expect_error(401);
+    ada.get(SESSION).expect_status(200);
+}
+
+fn closed_sign_up_is_403(setup: Setup) {
+    let server = setup.with("LATCHKEY_SIGN_UP", "closed").start();
+    let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
+    assert!(answer.expect_error(403).header("set-cookie").is_none());
+    server.sign_in(ADA, ADAS_PASSWORD).expect_error(401);
+}
+
+fn sign_up_is_closed_by_default_where_the_public_url_is_not_loopback(setup: Setup) {
+    let server = setup.with("LATCHKEY_PUBLIC_URL", HTTPS).start();
+    server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD))).expect_error(403);
+}
+
+fn an_address_that_is_taken_is_409_in_any_letter_case(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    for address in [ADA, "Ada@Example.COM"] {
+        let answer = server.send(&post(SIGN_UP).json(credentials(address, OTHER_PASSWORD)));
+        assert!(answer.expect_error(409).header("set-cookie").is_none());
+    }
+    server.sign_in(ADA, OTHER_PASSWORD).expect_error(401);
+    assert!(ada.is_signed_in());
+}
+
+fn sign_in_answers_200_with_the_same_body_and_a_new_session(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let known = ada.get(SESSION).expect_status(200).json();
+    let first = server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
+    let second = server.sign_in("ADA@example.com", ADAS_PASSWORD).expect_status(200);
+    assert_eq!(first.json(), known);
+    assert_eq!(second.json(), known);
+    assert_ne!(token_of(&first), token_of(&second));
+    assert_ne!(token_of(&first), ada.token);
+}
+
+fn an_unknown_address_and_a_wrong_password_get_the_same_401(setup: Setup) {
+    let server = setup.start();
+    server.sign_up(ADA);
+    for (address, password) in [(ADA, OTHER_PASSWORD), (BOB, ADAS_PASSWORD), ("nobody", "x")] {
+        let answer = server.sign_in(address, password).expect_error(401);
+        assert!(answer.header("www-authenticate").is_some(), "{answer:#?}");
+        assert!(answer.header("set-cookie").is_none(), "{answer:#?}");
+        answer.expect_body(r#"{"error":"Invalid email or password"}"#);
+    }
+}
+
+fn sign_in_has_no_lower_bound_for_passwords(setup: Setup) {
+    let server = setup.start();
+    server.sign_up(ADA);
+    for short in ["", "x", "eleven char"] {
+        let answer = server.sign_in(ADA, short).expect_error(401);
+        answer.expect_body(r#"{"error":"Invalid email or password"}"#);
+    }
+}
+
+fn a_new_password_has_12_to_128_characters(setup: Setup) {
+    let server = setup.start();
+    for length in [0, 11, 129] {
+        let body = credentials(ADA, &"é".repeat(length));
+        server.send(&post(SIGN_UP).json(body)).expect_error(400);
+    }
+    for (address, length) in [(ADA, 12), (BOB, 128)] {
+        let body = credentials(address, &"é".repeat(length));
+        server.send(&post(SIGN_UP).json(&body)).expect_status(201);
+        server.send(&post(SIGN_IN).json(&body)).expect_status(200);
+    }
+}
+
+fn what_is_no_address_or_no_object_is_400(setup: Setup) {
+    let server = setup.start();
+    for address in ["", "ada", "@", "ada@", "@example.com", "a b@c", "a@b@c", "ada@example.com\n"] {
+        let body = credentials(address, ADAS_PASSWORD);
+        server.send(&post(SIGN_UP).json(body)).expect_error(400);
+    }
+    for body in [
+        "{}".to_owned(),
+        json!({ "email": ADA }).to_string(),
+        json!({ "password": ADAS_PASSWORD }).to_string(),
+        json!([ADA, ADAS_PASSWORD]).to_string(),
+        json!({ "email": ADA, "password": ADAS_PASSWORD, "id": "1" }).to_string(),
+        json!({ "email": ADA, "password": null }).to_string(),
+        format!(r#"{{"email":"{ADA}","email":"{BOB}","password":"{ADAS_PASSWORD}"}}"#),
+    ] {
+        for path in [SIGN_UP, SIGN_IN] {
+            server.send(&post(path).json(&body)).expect_error(400);
+        }
+    }
+}
+
+fn sign_out_kills_the_session_on_the_server(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let elsewhere = server.sign_in_again(ADA);
+    let answer = ada.send(post(SIGN_OUT)).expect_status(200).expect_body(r#"{"success":true}"#);
+    let line = answer.set_cookie();
+    assert!(line.starts_with("session=;") && line.contains("Max-Age=0"), "{line}");
+    ada.get(SESSION).expect_error(401);
+    ada.get(KEYS).expect_error(401);
+    assert!(elsewhere.is_signed_in());
+}
+
+fn signing_in_from_a_session_gives_a_new_token_and_ends_the_old(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let answer = ada.post(SIGN_IN, credentials(ADA, ADAS_PASSWORD)).expect_status(200);
+    assert_ne!(token_of(&answer), ada.token);
+    assert!(!ada.is_signed_in());
+}
+
+fn a_planted_token_is_never_adopted(setup: Setup) {
+    let server = setup.start();
+    server.sign_up(ADA);
+    let planted = "A".repeat(43);
+    let request = post(SIGN_IN).json(credentials(ADA, ADAS_PASSWORD));
+    let answer = server.send(&request.header("Cookie", format!("session={planted}")));
+    assert_ne!(token_of(&answer.expect_status(200)), planted);
+    let with_planted = get(SESSION).header("Cookie", format!("session={planted}"));
+    server.send(&with_planted).expect_error(401);
+}
+
+fn changing_the_password_ends_the_other_sessions_and_not_this_one(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let bob = server.sign_up(BOB);
+    let elsewhere = server.sign_in_again(ADA);
+    let body = json!({ "currentPassword": ADAS_PASSWORD, "newPassword": OTHER_PASSWORD });
+    let answer = ada.post(PASSWORD, body.to_string()).expect_status(200);
+    answer.expect_body(r#"{"success":true}"#);
+    assert!(ada.is_signed_in() && bob.is_signed_in());
+    elsewhere.get(SESSION).expect_error(401);
+    server.sign_in(ADA, ADAS_PASSWORD).expect_error(401);
+    server.sign_in(ADA, OTHER_PASSWORD).expect_status(200);
+}
+
+fn a_password_is_not_changed_without_the_current_one(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let elsewhere = server.sign_in_again(ADA);
+    for (current, new) in [(OTHER_PASSWORD, OTHER_PASSWORD), (ADAS_PASSWORD, "too short")] {
+        let body = json!({ "currentPassword": current, "newPassword": new }).to_string();
+        ada.post(PASSWORD, body).expect_error(400);
+    }
+    let body = json!({ "currentPassword": ADAS_PASSWORD, "newPassword": OTHER_PASSWORD });
+    server.send(&post(PASSWORD).json(body.to_string())).expect_error(401);
+    assert!(elsewhere.is_signed_in());
+    server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
+}
+
+fn no_session_is_401(setup: Setup) {
+    let server = setup.start();
+    let answer = server.send(&get(SESSION)).expect_error(401);
+    assert!(answer.header("www-authenticate").is_some(), "{answer:#?}");
+}
+
+fn a_key_is_no_session_and_a_session_is_no_key(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("Production").key;
+    for path in [SESSION, KEYS] {
+        server.send(&get(path).header("x-api-key", &key)).expect_error(401);
+        server.send(&get(path).header("Authorization", format!("Bearer {key}"))).expect_error(401);
+        server.send(&get(path).header("Cookie", format!("session={key}"))).expect_error(401);
+    }
+    ada.get(VERIFY).expect_error(401);
+    server.verify(&ada.token).expect_error(401);
+    let bearer = format!("Bearer {}", ada.token);
+    server.send(&get(VERIFY).header("Authorization", bearer)).expect_error(401);
+}
+
+fn a_session_ends_when_it_is_idle_and_not_before(setup: Setup) {
+    let server = setup.with("LATCHKEY_SESSION_IDLE", "3s").start();
+    let ada = server.sign_up(ADA);
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(ada.is_signed_in());
+    }
+    std::thread::sleep(Duration::from_millis(3_050));
+    ada.get(SESSION).expect_error(401);
+}
+
+fn a_session_ends_at_its_absolute_limit_however_much_it_is_used(setup: Setup) {
+    let server =
+        setup.with("LATCHKEY_SESSION_IDLE", "2s").with("LATCHKEY_SESSION_ABSOLUTE", "2s").start();
+    let ada = server.sign_up(ADA);
+    for _ in 0..4 {
+        ada.is_signed_in();
+        std::thread::sleep(Duration::from_millis(510));
+    }
+    ada.get(SESSION).expect_error(401);
+}
+
+fn the_token_is_only_in_the_cookie(setup: Setup) {
+    let server = setup.start();
+    let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
+    let token = token_of(&answer);
+    assert!(!answer.text().contains(&token), "{answer:#?}");
+    let holding = answer.headers.iter().filter(|(_, value)| value.contains(&token));
+    assert_eq!(holding.count(), 1, "{answer:#?}");
+    assert!(answer.set_cookie().len() < 4096);
+}

@@ -1,0 +1,52 @@
+//! Where a server under test keeps everything.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use latchkey_testkit::postgres::{self, PrivateCluster};
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    /// The embedded file in the data directory.
+    Sqlite,
+    /// An empty database on the test run's server.
+    Shared(Arc<postgres::Database>),
+    /// A server of the test's own, which it may stop.
+    Private(Arc<PrivateCluster>),
+}
+
+impl Database {
+    pub(crate) fn postgres() -> Self {
+        Self::Shared(Arc::new(runtime().block_on(postgres::empty_database())))
+    }
+
+    pub(crate) fn private_postgres() -> Self {
+        Self::Private(Arc::new(PrivateCluster::start()))
+    }
+
+    pub(crate) fn url(&self) -> Option<String> {
+        match self {
+            Self::Sqlite => None,
+            Self::Shared(database) => Some(database.url().to_owned()),
+            Self::Private(cluster) => Some(cluster.url().to_owned()),
+        }
+    }
+}
+
+/// Where a Postgres server keeps its files, into which it has just written all it knows.
+pub(crate) fn written_files_of(url: &str) -> PathBuf {
+    runtime().block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, NoTls).await.expect("the test server takes connections");
+        tokio::spawn(connection);
+        client.batch_execute("checkpoint").await.expect("we are its superuser");
+        let row = client.query_one("show data_directory", &[]).await.expect("it tells");
+        PathBuf::from(row.get::<_, String>(0))
+    })
+}
+
+fn runtime() -> Runtime {
+    Runtime::new().expect("a runtime starts")
+}

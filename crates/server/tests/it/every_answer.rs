@@ -1,0 +1,242 @@
+//! What every answer has, whoever makes it: contract, section 1.
+
+use std::collections::BTreeSet;
+
+use crate::http::{Connection, Request, delete, get, post, request};
+use crate::person::{
+    ADA, ADAS_PASSWORD, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
+    credentials, key_path,
+};
+use crate::secret::UNKNOWN;
+use crate::server::Setup;
+
+const EVIL: &str = "https://evil.example";
+
+on_both_databases![
+    every_refusal_is_json_with_the_one_member_error,
+    a_request_id_is_kept_if_it_is_plain_and_made_if_not,
+    every_answer_has_a_request_id_of_its_own,
+    nothing_under_api_may_be_stored,
+    security_headers_are_on_every_answer_but_those_of_verify,
+    with_an_https_public_url_every_answer_but_verify_has_hsts,
+    every_401_says_how_to_authenticate,
+    head_is_offered_wherever_get_is,
+    an_unknown_route_comes_before_everything,
+    the_method_comes_before_the_origin,
+    the_origin_comes_before_the_session,
+    the_session_comes_before_the_body,
+    the_size_comes_before_the_type_and_the_type_before_the_content,
+];
+
+/// A request for every way to be refused, and the status it gets.
+fn refusals(ada: &Person) -> Vec<(u16, Request)> {
+    let item = key_path("x");
+    let json = |path, body: &str| ada.sign(post(path).json(body));
+    let long = " ".repeat(20_000);
+    vec![
+        (404, get("/nowhere")),
+        (404, get("/api/v1/nowhere")),
+        (404, post("/api/v2/api-keys").json("{}")),
+        (404, ada.sign(get(&item))),
+        (404, ada.sign(delete(&item))),
+        (405, request("PUT", KEYS)),
+        (405, post(&item)),
+        (405, get(SIGN_IN)),
+        (405, get(SIGN_UP)),
+        (405, get(SIGN_OUT)),
+        (405, get(PASSWORD)),
+        (405, post(SESSION)),
+        (405, post("/healthz")),
+        (405, post("/readyz")),
+        (405, post("/openapi.json")),
+        (403, json(KEYS, "{}").header("Origin", EVIL)),
+        (403, post(SIGN_IN).json("{}").header("Origin", EVIL)),
+        (401, get(KEYS)),
+        (401, get(&item)),
+        (401, get(SESSION)),
+        (401, post(PASSWORD).json("{}")),
+        (401, get(VERIFY)),
+        (401, get(VERIFY).header("x-api-key", UNKNOWN)),
+        (401, post(SIGN_IN).json(credentials(ADA, "a wrong password"))),
+        (413, json(KEYS, &long)),
+        (413, post(SIGN_IN).json(&long)),
+        (413, post(SIGN_UP).json(&long)),
+        (413, json(PASSWORD, &long)),
+        (415, ada.sign(post(KEYS).body("{}"))),
+        (415, post(SIGN_IN).body("{}")),
+        (415, post(SIGN_UP).header("Content-Type", "text/plain").body("{}")),
+        (415, ada.sign(post(PASSWORD).body("{}"))),
+        (400, json(KEYS, "{")),
+        (400, post(SIGN_IN).json("{")),
+        (400, post(SIGN_UP).json("[]")),
+        (400, json(PASSWORD, "null")),
+        (409, post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD))),
+    ]
+}
+
+/// Requests that are answered in every way there is, well or not.
+fn requests(ada: &Person) -> Vec<Request> {
+    let key = ada.create_key("a");
+    let refused = refusals(ada).into_iter().map(|(_, request)| request);
+    let item = key_path(&key.id);
+    let paths = [KEYS, &item, SESSION, "/healthz", "/readyz", "/openapi.json"];
+    let good = paths.map(|path| ada.sign(get(path)));
+    let verify = get(VERIFY).header("x-api-key", &key.key);
+    let sign_in = post(SIGN_IN).json(credentials(ADA, ADAS_PASSWORD));
+    let create = ada.sign(post(KEYS).json(r#"{"name":"a"}"#));
+    refused.chain(good).chain([create, verify, sign_in, ada.sign(post(SIGN_OUT))]).collect()
+}
+
+fn every_refusal_is_json_with_the_one_member_error(setup: Setup) {
+    let server = setup.start();
+    for (status, request) in refusals(&server.sign_up(ADA)) {
+        let answer = server.send(&request);
+        assert_eq!(answer.status, status, "{request:?}: {answer:#?}");
+        let answer = answer.expect_error(status);
+        assert_eq!(answer.header("allow").is_some(), status == 405, "{answer:#?}");
+    }
+}
+
+fn a_request_id_is_kept_if_it_is_plain_and_made_if_not(setup: Setup) {
+    let server = setup.start();
+    let longest = "a".repeat(64);
+    for path in ["/healthz", KEYS, VERIFY, "/nowhere"] {
+        for plain in ["a", "0194.f-_Z", &longest] {
+            let answer = server.send(&get(path).header("x-request-id", plain));
+            assert_eq!(answer.header("x-request-id"), Some(plain), "{path}");
+        }
+        for odd in ["", "a b", "a\"b", "<script>", "a/b", "é", &"a".repeat(65)] {
+            let answer = server.send(&get(path).header("x-request-id", odd));
+            let made = answer.header("x-request-id").unwrap_or_default();
+            assert!(is_plain(made) && made != odd, "{path}: {answer:#?}");
+        }
+    }
+}
+
+fn is_plain(id: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    (1..=64).contains(&id.len()) && id.bytes().all(plain)
+}
+
+fn every_answer_has_a_request_id_of_its_own(setup: Setup) {
+    let server = setup.start();
+    let mut seen = BTreeSet::new();
+    for request in requests(&server.sign_up(ADA)) {
+        let answer = server.send(&request);
+        let id = answer.header("x-request-id").unwrap_or_default().to_owned();
+        assert!(is_plain(&id) && seen.insert(id), "{request:?}: {answer:#?}");
+    }
+}
+
+fn nothing_under_api_may_be_stored(setup: Setup) {
+    let server = setup.start();
+    let requests = requests(&server.sign_up(ADA));
+    for request in requests.iter().filter(|request| request.target().starts_with("/api/")) {
+        let answer = server.send(request);
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{request:?}: {answer:#?}");
+    }
+}
+
+fn security_headers_are_on_every_answer_but_those_of_verify(setup: Setup) {
+    let server = setup.start();
+    for request in requests(&server.sign_up(ADA)) {
+        let answer = server.send(&request);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{request:?}");
+        let verify = request.target() == VERIFY;
+        for name in ["referrer-policy", "content-security-policy", "cross-origin-resource-policy"] {
+            assert_eq!(answer.header(name).is_none(), verify, "{request:?}: {answer:#?}");
+        }
+        assert_eq!(answer.header("strict-transport-security"), None, "{answer:#?}");
+    }
+}
+
+fn with_an_https_public_url_every_answer_but_verify_has_hsts(setup: Setup) {
+    let server = setup
+        .with("LATCHKEY_PUBLIC_URL", "https://keys.example.com")
+        .with("LATCHKEY_SIGN_UP", "open")
+        .start();
+    for request in requests(&server.sign_up(ADA)) {
+        let answer = server.send(&request);
+        let hsts = answer.header("strict-transport-security").unwrap_or_default();
+        let verify = request.target() == VERIFY;
+        assert_eq!(hsts.contains("max-age="), !verify, "{request:?}: {answer:#?}");
+    }
+}
+
+fn every_401_says_how_to_authenticate(setup: Setup) {
+    let server = setup.start();
+    for (status, request) in refusals(&server.sign_up(ADA)) {
+        let answer = server.send(&request);
+        let says = answer.header("www-authenticate").is_some();
+        assert_eq!(says, status == 401, "{request:?}: {answer:#?}");
+    }
+}
+
+fn head_is_offered_wherever_get_is(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let item = key_path(&ada.create_key("a").id);
+    let mut connection = Connection::open(server.address);
+    for path in [KEYS, &item, SESSION, "/healthz", "/readyz", "/openapi.json", VERIFY, "/nowhere"] {
+        let got = ada.get(path);
+        let head = ada.sign(request("HEAD", path).keep_alive());
+        connection.write(&head.bytes(server.address));
+        let head = connection.read(true);
+        assert_eq!(head.status, got.status, "{path}");
+        assert_eq!(head.header("content-type"), got.header("content-type"), "{path}");
+        // Had the answer a body, this one's beginning would be found in its place.
+        connection.write(&get("/healthz").keep_alive().bytes(server.address));
+        connection.read(false).expect_status(200);
+    }
+}
+
+fn oversized(method: &str, path: &str) -> Request {
+    request(method, path).header("Content-Type", "text/plain").body("x".repeat(20_000))
+}
+
+fn an_unknown_route_comes_before_everything(setup: Setup) {
+    let server = setup.start();
+    for path in ["/nowhere", "/api/v1/nowhere", "/api/v1/api-keys/x/y"] {
+        server.send(&oversized("POST", path).header("Origin", EVIL)).expect_error(404);
+    }
+}
+
+fn the_method_comes_before_the_origin(setup: Setup) {
+    let server = setup.start();
+    for path in [KEYS, &key_path("x"), SESSION] {
+        server.send(&oversized("PUT", path).header("Origin", EVIL)).expect_error(405);
+    }
+}
+
+fn the_origin_comes_before_the_session(setup: Setup) {
+    let server = setup.start();
+    let no_session = "session=unknown";
+    for foreign in [
+        oversized("POST", KEYS).header("Cookie", no_session),
+        delete(&key_path("x")).header("Cookie", no_session),
+        oversized("POST", PASSWORD).header("Cookie", no_session),
+        oversized("POST", SIGN_IN),
+        oversized("POST", SIGN_UP),
+    ] {
+        server.send(&foreign.header("Origin", EVIL)).expect_error(403);
+    }
+}
+
+fn the_session_comes_before_the_body(setup: Setup) {
+    let server = setup.start();
+    for path in [KEYS, PASSWORD] {
+        server.send(&oversized("POST", path)).expect_error(401);
+        server.send(&post(path).body("{")).expect_error(401);
+        server.send(&post(path).json("{")).expect_error(401);
+    }
+}
+
+fn the_size_comes_before_the_type_and_the_type_before_the_content(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    for path in [KEYS, PASSWORD, SIGN_IN, SIGN_UP] {
+        ada.send(oversized("POST", path)).expect_error(413);
+        ada.send(post(path).header("Content-Type", "text/plain").body("{")).expect_error(415);
+        ada.post(path, "{").expect_error(400);
+    }
+}

@@ -1,0 +1,62 @@
+//! Black-box tests: each starts the real binary, on SQLite and on Postgres, and talks to it as
+//! any client would. They know the contract and nothing of the code behind it.
+
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, in its helpers too, and owns the setup it was given"
+)]
+
+/// Makes the tests `sqlite::name` and `postgres::name` of each named function, which is given a
+/// fresh, empty [`Setup`](crate::server::Setup).
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::server::Setup::on_sqlite());
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::server::Setup::on_postgres());
+            })+
+        }
+    };
+}
+
+/// The same for tests that mostly wait: one test waits for both databases at once.
+macro_rules! on_both_databases_at_once {
+    ($($name:ident),+ $(,)?) => {
+        mod on_both {
+            $(#[test]
+            fn $name() {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| super::$name(crate::server::Setup::on_sqlite()));
+                    super::$name(crate::server::Setup::on_postgres());
+                });
+            })+
+        }
+    };
+}
+
+mod accounts;
+mod api_keys;
+mod bad_input;
+mod cross_site;
+mod database;
+mod durability;
+mod every_answer;
+mod http;
+mod operations;
+mod outage;
+mod person;
+mod process;
+mod secret;
+mod secrets;
+mod server;
+mod sign_in_limits;
+mod verify;

@@ -1,0 +1,8 @@
+//! Running it: contract, sections 5 to 7.
+
+mod commands;
+mod files;
+mod lifecycle;
+mod peppers;
+mod probes;
+mod settings;

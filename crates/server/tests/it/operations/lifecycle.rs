@@ -1,0 +1,120 @@
+//! Starting, stopping and starting again.
+
+use std::time::Duration;
+
+use crate::database::Database;
+use crate::http::{Connection, get, post};
+use crate::person::{ADA, ADAS_PASSWORD, KEYS};
+use crate::server::Setup;
+use crate::verify::last_use;
+
+on_both_databases![
+    a_restart_keeps_accounts_sessions_and_keys,
+    a_clean_stop_exits_0_and_loses_no_use,
+    a_clean_stop_finishes_what_runs,
+    an_interrupt_stops_it_too,
+];
+
+fn a_restart_keeps_accounts_sessions_and_keys(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let kept = ada.create_key("kept");
+    let revoked = ada.create_key("revoked");
+    ada.revoke(&revoked.id).expect_status(200);
+    let listed = ada.list();
+
+    let server = server.restart();
+    let ada = ada.at(&server);
+    assert_eq!(ada.list(), listed);
+    server.verify(&kept.key).expect_status(200);
+    server.verify(&revoked.key).expect_error(401);
+    server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
+}
+
+fn a_clean_stop_exits_0_and_loses_no_use(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    server.verify(&key.key).expect_status(200);
+    let server = server.restart();
+    let first = last_use(&ada.at(&server), &key);
+    assert!(first.is_string(), "{first}");
+
+    // So soon after the first, a use is kept in memory only.
+    server.verify(&key.key).expect_status(200);
+    std::thread::sleep(Duration::from_millis(20));
+    server.verify(&key.key).expect_status(200);
+    let server = server.restart();
+    let second = last_use(&ada.at(&server), &key);
+    assert!(second.as_str() > first.as_str(), "{first} {second}");
+    assert!(server.stop().0.expect_code(0).code == Some(0));
+}
+
+fn a_clean_stop_finishes_what_runs(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let create = ada.sign(post(KEYS).json(r#"{"name":"under way"}"#)).bytes(server.address);
+    let (begin, rest) = create.split_at(create.len() - 5);
+    let mut connection = Connection::open(server.address);
+    connection.write(begin);
+    std::thread::sleep(Duration::from_millis(200));
+    server.signal("TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    connection.write(rest);
+    connection.read(false).expect_status(201);
+    drop(connection);
+    let address = server.address;
+    let (finished, setup) = server.ended();
+    finished.expect_code(0);
+    assert!(Connection::try_open(address).is_err(), "it still accepts");
+
+    let server = setup.start();
+    assert_eq!(ada.at(&server).names(), ["under way"]);
+}
+
+fn an_interrupt_stops_it_too(setup: Setup) {
+    let server = setup.start();
+    server.signal("INT");
+    server.ended().0.expect_code(0);
+}
+
+#[test]
+fn several_instances_start_together_on_an_empty_postgres_and_share_everything() {
+    let database = Database::postgres();
+    let setups: Vec<_> = (0..4).map(|_| Setup::on(database.clone())).collect();
+    let servers: Vec<_> = std::thread::scope(|scope| {
+        let starting: Vec<_> =
+            setups.into_iter().map(|setup| scope.spawn(|| setup.start())).collect();
+        starting.into_iter().map(|start| start.join().expect("each of them starts")).collect()
+    });
+    let ada = servers[0].sign_up(ADA);
+    let key = ada.at(&servers[1]).create_key("a");
+    for server in &servers {
+        server.verify(&key.key).expect_status(200);
+    }
+    ada.at(&servers[2]).revoke(&key.id).expect_status(200);
+    for server in &servers {
+        server.verify(&key.key).expect_error(401);
+        server.send(&get("/readyz")).expect_status(200);
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_data_directory_is_refused() {
+    let server = Setup::on_sqlite().start();
+    let ada = server.sign_up(ADA);
+    let refused = server.setup.run_refused();
+    let data = server.setup.data_directory().display().to_string();
+    assert!(refused.text.contains(&data), "{}", refused.text);
+    assert!(!refused.text.contains("listening on"), "{}", refused.text);
+    assert!(ada.is_signed_in());
+}
+
+#[test]
+fn after_a_kill_the_next_server_starts_on_the_same_data_directory() {
+    let server = Setup::on_sqlite().start();
+    let ada = server.sign_up(ADA);
+    let (_, setup) = server.kill();
+    let server = setup.start();
+    assert!(ada.at(&server).is_signed_in());
+}

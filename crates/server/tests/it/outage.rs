@@ -1,0 +1,117 @@
+//! Postgres goes away and comes back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::database::Database;
+use crate::http::{Request, delete, get, post};
+use crate::person::{
+    ADA, ADAS_PASSWORD, BOB, Issued, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP,
+    VERIFY, credentials, key_path,
+};
+use crate::secret::UNKNOWN;
+use crate::server::{Server, Setup};
+use crate::verify::INVALID;
+
+/// Every call that cannot be answered without a database.
+fn calls(ada: &Person, key: &Issued) -> Vec<Request> {
+    let passwords = json!({ "currentPassword": ADAS_PASSWORD, "newPassword": "x".repeat(20) });
+    let item = key_path(&key.id);
+    let verify = |key: &str| get(VERIFY).header("x-api-key", key);
+    vec![
+        ada.sign(get(KEYS)),
+        ada.sign(get(&item)),
+        ada.sign(delete(&item)),
+        ada.sign(post(KEYS).json(r#"{"name":"b"}"#)),
+        ada.sign(get(SESSION)),
+        ada.sign(post(SIGN_OUT)),
+        ada.sign(post(PASSWORD).json(passwords.to_string())),
+        post(SIGN_IN).json(credentials(ADA, ADAS_PASSWORD)),
+        post(SIGN_IN).json(credentials(BOB, ADAS_PASSWORD)),
+        post(SIGN_UP).json(credentials(BOB, ADAS_PASSWORD)),
+        verify(&key.key),
+        verify(UNKNOWN),
+    ]
+}
+
+#[test]
+fn without_postgres_calls_are_503_and_soon_after_it_returns_all_is_well() {
+    let database = Database::private_postgres();
+    let Database::Private(cluster) = &database else { panic!("{database:?}") };
+    let server = Setup::on(database.clone()).start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    for _ in 0..2 {
+        cluster.stop_immediately();
+        refuses(&server, &ada, &key);
+        cluster.start_again();
+        recovers(&server, &ada, &key);
+    }
+    let (finished, _) = server.stop();
+    let finished = finished.expect_code(0);
+    assert!(!finished.text.contains("panicked"), "{}", finished.text);
+}
+
+fn refuses(server: &Server, ada: &Person, key: &Issued) {
+    let address = server.address;
+    std::thread::scope(|scope| {
+        for request in calls(ada, key) {
+            scope.spawn(move || {
+                let answer = request.send(address);
+                assert_eq!(answer.status, 503, "{request:?}: {answer:#?}");
+                let answer = answer.expect_error(503);
+                let wait = answer.header("retry-after").expect("a 503 has Retry-After");
+                assert!(wait.parse::<u32>().is_ok(), "{wait}");
+            });
+        }
+    });
+    // What needs no database is answered as ever.
+    server.verify("malformed").expect_error(401).expect_body(INVALID);
+    server.verify(&key.key[..45]).expect_error(401).expect_body(INVALID);
+    server.send(&get(VERIFY)).expect_error(401);
+    server.send(&get(KEYS)).expect_error(401);
+    server.send(&get("/nowhere")).expect_error(404);
+    server.send(&get("/healthz")).expect_status(200);
+    server.send(&get("/openapi.json")).expect_status(200);
+    server.send(&get("/readyz")).expect_status(503);
+}
+
+fn recovers(server: &Server, ada: &Person, key: &Issued) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        let asked_in_time = Instant::now() < deadline;
+        let answer = server.verify(&key.key);
+        if answer.status == 200 {
+            break;
+        }
+        assert!(asked_in_time, "still failing a second after its return: {answer:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| {
+                server.verify(&key.key).expect_status(200);
+                server.verify(UNKNOWN).expect_error(401);
+                assert_eq!(ada.names(), ["a"]);
+            });
+        }
+    });
+    let made = ada.create_key("b");
+    ada.revoke(&made.id).expect_status(200);
+    server.verify(&made.key).expect_error(401);
+    server.send(&get("/readyz")).expect_status(200);
+    server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
+}
+
+#[test]
+fn a_server_without_its_postgres_still_stops() {
+    let database = Database::private_postgres();
+    let Database::Private(cluster) = &database else { panic!("{database:?}") };
+    let server = Setup::on(database.clone()).start();
+    let key = server.sign_up(ADA).create_key("a");
+    server.verify(&key.key).expect_status(200);
+    cluster.stop_immediately();
+    let (finished, _) = server.stop();
+    assert!(!finished.text.contains("panicked"), "{}", finished.text);
+}

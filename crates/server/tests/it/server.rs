@@ -1,0 +1,171 @@
+//! A server under test: its settings, its database, and the running binary.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::database::Database;
+use crate::http::{Request, Response};
+use crate::process::{Finished, Process};
+
+const START_UP: Duration = Duration::from_secs(20);
+const SHUT_DOWN: Duration = Duration::from_secs(30);
+const COMMAND: Duration = Duration::from_secs(30);
+
+/// A pepper ring of one; its 32 bytes are all `k`.
+pub(crate) const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+
+/// Everything a server needs to start, and what outlives it.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) database: Database,
+    settings: Vec<(String, String)>,
+    directory: TempDir,
+}
+
+impl Setup {
+    pub(crate) fn on_sqlite() -> Self {
+        Self::on(Database::Sqlite)
+    }
+
+    pub(crate) fn on_postgres() -> Self {
+        Self::on(Database::postgres())
+    }
+
+    pub(crate) fn on(database: Database) -> Self {
+        let directory = tempfile::Builder::new().prefix("latchkey-test-").tempdir();
+        let directory = directory.expect("a temporary directory can be made");
+        let mut this = Self { database, settings: Vec::new(), directory }
+            .with("LATCHKEY_LISTEN", "127.0.0.1:0");
+        let data = this.data_directory().display().to_string();
+        this = this.with("LATCHKEY_DATA_DIR", &data);
+        match this.database.url() {
+            None => this,
+            Some(url) => this.with("DATABASE_URL", &url).with("LATCHKEY_PEPPERS", PEPPERS),
+        }
+    }
+
+    /// The same with a setting added or replaced.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.retain(|(n, _)| n != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.settings.retain(|(n, _)| n != name);
+        self
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self.database, Database::Sqlite)
+    }
+
+    pub(crate) fn data_directory(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A place for a test's own files, where the server runs too.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The binary with these settings and no other environment but the path.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        command.args(arguments).current_dir(self.directory.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Finished {
+        Process::spawn(&mut self.command(arguments), input).finish(COMMAND)
+    }
+
+    /// Runs the server, expecting that it refuses to.
+    pub(crate) fn run_refused(&self) -> Finished {
+        self.run(&["serve"], "").expect_failure()
+    }
+
+    pub(crate) fn start(self) -> Server {
+        self.start_as(&["serve"])
+    }
+
+    pub(crate) fn start_as(self, arguments: &[&str]) -> Server {
+        let mut process = Process::spawn(&mut self.command(arguments), "");
+        let address = wait_for_address(&mut process);
+        Server { process, address, setup: self }
+    }
+}
+
+/// A running server. It is killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) address: SocketAddr,
+    pub(crate) setup: Setup,
+}
+
+impl Server {
+    pub(crate) fn send(&self, request: &Request) -> Response {
+        request.send(self.address)
+    }
+
+    /// All it has printed so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.text()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) fn stop(self) -> (Finished, Setup) {
+        self.process.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn ended(self) -> (Finished, Setup) {
+        (self.process.finish(SHUT_DOWN), self.setup)
+    }
+
+    /// Kills it without notice; gives what is left, and what it had printed.
+    pub(crate) fn kill(mut self) -> (String, Setup) {
+        self.process.kill();
+        (self.process.text(), self.setup)
+    }
+
+    pub(crate) fn restart(self) -> Self {
+        let (finished, setup) = self.stop();
+        finished.expect_code(0);
+        setup.start()
+    }
+}
+
+pub(crate) fn wait_for_address(process: &mut Process) -> SocketAddr {
+    let deadline = Instant::now() + START_UP;
+    loop {
+        let text = process.text();
+        if let Some(address) = address_in(&text) {
+            return address;
+        }
+        if let Some(status) = process.has_ended() {
+            panic!("the server did not start ({status}):\n{text}");
+        }
+        assert!(Instant::now() < deadline, "the server does not listen:\n{text}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn address_in(text: &str) -> Option<SocketAddr> {
+    let (_, rest) = text.split_once("listening on http://")?;
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit() && !".:[]".contains(c))?;
+    rest.get(..end)?.parse().ok()
+}
