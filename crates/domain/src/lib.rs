@@ -1,7 +1,7 @@
 //! What an API key is and what may happen to it.
 //!
 //! This crate knows no database, no HTTP, no JSON and no async runtime: it holds the
-//! [`ApiKey`] aggregate, the values it is made of, the [ports](ports) it needs from outside, and
+//! [`ApiKey`] aggregate, the values it is made of, the [`ports`] it needs from outside, and
 //! the use cases in [`ApiKeyService`]. Any Rust service can use it without the server.
 //!
 //! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,

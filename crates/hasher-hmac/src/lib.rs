@@ -113,7 +113,10 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits = |at| hex.get(at..at + 2).expect("an even number of digits");
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(digits(at), 16).expect("hex")).collect()
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(digits(at), 16).expect("hex"))
+            .collect()
     }
 
     #[test]

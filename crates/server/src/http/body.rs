@@ -68,14 +68,15 @@ where
     }
 }
 
-/// Reads and forgets a body that a call takes no interest in, so that the connection stays usable.
-/// One over the limit is left unread, and the framework closes the connection.
+/// Reads and forgets a body that a call takes no interest in, whatever its size, so that the
+/// connection stays usable. Where it doesn't end in time, the framework closes the connection.
 pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
     let headers = req.headers();
     if headers.contains_key(header::CONTENT_LENGTH)
         || headers.contains_key(header::TRANSFER_ENCODING)
     {
-        drop(read(headers, payload).await);
+        let reading = async { while let Some(Ok(_chunk)) = payload.next().await {} };
+        drop(timeout(DEADLINE, reading).await);
     }
 }
 

@@ -1,0 +1,43 @@
+# Every recipe is a plain command; nothing needs just.
+
+# The recipes that CI runs too, in this order.
+check: fmt clippy doc test deny
+
+fmt:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+test:
+    cargo test --workspace
+
+# Needs cargo-deny (cargo install --locked cargo-deny) and the network, for the advisories.
+deny:
+    cargo deny --locked check
+
+# The licences, bans and sources of `deny`, and the domain's dependencies, from cargo metadata.
+dependencies:
+    python3 .ci/dependencies.py
+
+# The server on the embedded database.
+run *arguments:
+    cargo run -- {{ arguments }}
+
+# The API reference's curl, fetch and Python requests examples against a built server.
+seed-examples:
+    cargo build
+    crates/server/tests/seed/run.sh target/debug/latchkey
+
+# Every command of the README.
+readme:
+    cargo build
+    python3 .ci/readme.py
+
+# The committed OpenAPI document; a test fails where it differs from the routes.
+openapi:
+    cargo run --quiet -- openapi > openapi.json.new
+    mv openapi.json.new openapi.json
