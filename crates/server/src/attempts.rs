@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use latchkey_accounts::Email;
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::Clock;
 
@@ -26,7 +27,7 @@ pub(crate) struct SignInAttempts {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Address(IpAddr),
-    Account(String),
+    Account(Email),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +52,15 @@ impl SignInAttempts {
     }
 
     /// Lets a sign-in through, or says how long to wait.
-    pub(crate) fn begin(&self, address: Option<IpAddr>, email: &str) -> Result<Attempt, TooMany> {
+    pub(crate) fn begin(
+        &self,
+        address: Option<IpAddr>,
+        email: Option<Email>,
+    ) -> Result<Attempt, TooMany> {
         let now = self.clock.now();
-        let account = Subject::Account(email.to_lowercase());
-        let subjects: Vec<_> =
-            address.map(network).map(Subject::Address).into_iter().chain([account]).collect();
+        let address = address.map(network).map(Subject::Address);
+        let account = email.map(Subject::Account);
+        let subjects: Vec<_> = address.into_iter().chain(account).collect();
 
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() > SWEEP_ABOVE {
@@ -109,39 +114,39 @@ mod tests {
 
     fn attempts(limit: u32) -> (SignInAttempts, Arc<FakeClock>) {
         let clock = Arc::new(FakeClock::default());
-        (SignInAttempts::new(limit, Arc::clone(&clock) as Arc<dyn Clock>), clock)
+        (SignInAttempts::new(limit, Arc::<FakeClock>::clone(&clock)), clock)
     }
 
-    fn address(last: u8) -> Option<IpAddr> {
-        Some([192, 0, 2, last].into())
+    fn begin(attempts: &SignInAttempts, address: u8, email: &str) -> Result<Attempt, TooMany> {
+        attempts.begin(Some([192, 0, 2, address].into()), Email::parse(email).ok())
     }
 
     #[test]
     fn failures_are_bounded_for_an_account_whatever_the_address() {
         let (attempts, clock) = attempts(2);
-        assert!(attempts.begin(address(1), "ada@example.com").is_ok());
+        assert!(begin(&attempts, 1, "ada@example.com").is_ok());
         clock.advance(Duration::from_secs(20));
-        assert!(attempts.begin(address(2), "Ada@example.com").is_ok());
-        let refused = attempts.begin(address(3), "ada@example.com").expect_err("too many");
+        assert!(begin(&attempts, 2, "Ada@example.com").is_ok());
+        let refused = begin(&attempts, 3, "ada@example.com").expect_err("too many");
         assert_eq!(refused.retry_after, Duration::from_secs(40));
         clock.advance(Duration::from_secs(40));
-        assert!(attempts.begin(address(3), "ada@example.com").is_ok());
+        assert!(begin(&attempts, 3, "ada@example.com").is_ok());
     }
 
     #[test]
     fn failures_are_bounded_for_an_address_whatever_the_account() {
         let (attempts, _clock) = attempts(2);
-        assert!(attempts.begin(address(1), "a@example.com").is_ok());
-        assert!(attempts.begin(address(1), "b@example.com").is_ok());
-        assert!(attempts.begin(address(1), "c@example.com").is_err());
-        assert!(attempts.begin(address(2), "c@example.com").is_ok());
+        assert!(begin(&attempts, 1, "a@example.com").is_ok());
+        assert!(begin(&attempts, 1, "b@example.com").is_ok());
+        assert!(begin(&attempts, 1, "c@example.com").is_err());
+        assert!(begin(&attempts, 2, "c@example.com").is_ok());
     }
 
     #[test]
     fn successes_do_not_count() {
         let (attempts, _clock) = attempts(1);
         for _ in 0..10 {
-            let attempt = attempts.begin(address(1), "ada@example.com").expect("let through");
+            let attempt = begin(&attempts, 1, "ada@example.com").expect("let through");
             attempts.forgive(&attempt);
         }
     }

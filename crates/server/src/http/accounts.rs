@@ -119,7 +119,8 @@ pub(crate) async fn sign_in(
     Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let password = Password::presented(Zeroizing::new(body.password))?;
-    let attempt = app.attempts.begin(client_address(&req, &app), &body.email);
+    let account = Email::parse(&body.email).ok();
+    let attempt = app.attempts.begin(client_address(&req, &app), account);
     let attempt = attempt.map_err(|too_many| too_many_failures(too_many.retry_after))?;
     let previous = presented(req.headers(), &app.settings.session_cookie);
     let work = app.clone();
