@@ -72,7 +72,7 @@ impl FromRequest for SignUpOpen {
 
 /// Make an account and sign in to it.
 #[utoipa::path(
-    post, path = "/api/v1/auth/sign-up", tag = "Accounts", security(()),
+    post, path = "/api/v1/auth/sign-up", operation_id = "signUp", tag = "Accounts", security(()),
     request_body = Credentials,
     responses(
         (status = 201, description = "The account; the answer sets the session cookie", body = AccountBody),
@@ -103,7 +103,7 @@ pub(crate) async fn sign_up(
 
 /// Sign in.
 #[utoipa::path(
-    post, path = "/api/v1/auth/sign-in", tag = "Accounts", security(()),
+    post, path = "/api/v1/auth/sign-in", operation_id = "signIn", tag = "Accounts", security(()),
     request_body = Credentials,
     responses(
         (status = 200, description = "The account; the answer sets the session cookie", body = AccountBody),
@@ -145,7 +145,7 @@ pub(crate) async fn sign_in(
 
 /// Sign out: the session is dead on the server.
 #[utoipa::path(
-    post, path = "/api/v1/auth/sign-out", tag = "Accounts",
+    post, path = "/api/v1/auth/sign-out", operation_id = "signOut", tag = "Accounts",
     responses(
         (status = 200, description = "Signed out; the answer clears the cookie", body = Success),
         (status = 401, description = "No valid session", body = ErrorBody),
@@ -161,7 +161,7 @@ pub(crate) async fn sign_out(app: Data<App>, User(user): User) -> Result<HttpRes
 
 /// Who is signed in.
 #[utoipa::path(
-    get, path = "/api/v1/auth/session", tag = "Accounts",
+    get, path = "/api/v1/auth/session", operation_id = "getSession", tag = "Accounts",
     responses(
         (status = 200, description = "The account", body = AccountBody),
         (status = 401, description = "No valid session", body = ErrorBody),
@@ -173,7 +173,7 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
 
 /// Change the password; every other session of the account ends.
 #[utoipa::path(
-    post, path = "/api/v1/auth/password", tag = "Accounts",
+    post, path = "/api/v1/auth/password", operation_id = "changePassword", tag = "Accounts",
     request_body = PasswordChange,
     responses(
         (status = 200, description = "Changed", body = Success),

@@ -23,7 +23,7 @@ const UNTITLED: &str = "Untitled key";
 pub(crate) struct CreateBody {
     /// 1 to 100 Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Production")]
+    #[schema(value_type = String, required, min_length = 1, max_length = 100, example = "Production")]
     name: Option<String>,
     /// What the key is meant for.
     #[serde(default)]
@@ -56,6 +56,7 @@ pub(crate) struct IssuedBody<'a> {
     key_prefix: &'a str,
     created_at: WireTime,
     environment: EnvironmentBody,
+    #[schema(required)]
     expires_at: Option<WireTime>,
 }
 
@@ -69,19 +70,22 @@ pub(crate) struct ItemBody<'a> {
     #[schema(example = "sk_live_0123")]
     key_prefix: &'a str,
     /// When it last passed a verification; it may lag a minute behind.
+    #[schema(required)]
     last_used_at: Option<WireTime>,
     created_at: WireTime,
     environment: EnvironmentBody,
     /// Whether its owner has it switched on; an expired key may still be.
     enabled: bool,
+    #[schema(required)]
     expires_at: Option<WireTime>,
     /// The id of the key that took its place.
+    #[schema(required)]
     replaced_by: Option<String>,
 }
 
 /// All keys of the account that are not revoked, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/api-keys", tag = "API keys",
+    get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
     responses(
         (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
         (status = 401, description = "No valid session", body = ErrorBody),
@@ -95,7 +99,7 @@ pub(crate) async fn list(app: Data<App>, User(user): User) -> Result<HttpRespons
 
 /// Issue a key. Its full text is in this answer and nowhere else.
 #[utoipa::path(
-    post, path = "/api/v1/api-keys", tag = "API keys",
+    post, path = "/api/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
     request_body = CreateBody,
     responses(
         (status = 201, description = "The key, shown once", body = IssuedBody<'_>),
@@ -127,7 +131,7 @@ pub(crate) async fn create(
 
 /// One key.
 #[utoipa::path(
-    get, path = "/api/v1/api-keys/{id}", tag = "API keys",
+    get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The key's id")),
     responses(
         (status = 200, description = "The key", body = ItemBody<'_>),
@@ -147,7 +151,7 @@ pub(crate) async fn get(
 
 /// Revoke a key: it stops working at once, everywhere and for ever.
 #[utoipa::path(
-    delete, path = "/api/v1/api-keys/{id}", tag = "API keys",
+    delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The key's id")),
     responses(
         (status = 200, description = "Revoked", body = Success),

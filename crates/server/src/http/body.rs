@@ -83,11 +83,13 @@ pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
 async fn read(headers: &HeaderMap, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     let declared = headers.get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > u64::try_from(MAX_BODY).unwrap_or(u64::MAX)) {
-        return Err(too_large());
-    }
+    let expected = match declared.map(usize::try_from) {
+        Some(Ok(length)) if length <= MAX_BODY => length,
+        Some(_) => return Err(too_large()),
+        None => MAX_BODY,
+    };
     // All of it at once, so that no reallocation leaves a copy of a password behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
+    let mut body = Zeroizing::new(Vec::with_capacity(expected));
     let reading = async {
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|error| incomplete(&error))?;

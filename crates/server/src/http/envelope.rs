@@ -23,7 +23,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; ba
      form-action 'none'; frame-ancestors 'none'; sandbox";
 
 /// What every request and answer has in common: limits on the head, the request id, the security
-/// headers, and one line in the log for all but good verifications.
+/// headers, and a line in the log for every change and every failure.
 pub(crate) async fn envelope(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -155,16 +155,13 @@ fn log(
         .response()
         .error()
         .and_then(|error| error.as_error::<ApiError>().and_then(ApiError::cause_chain));
+    let is_good_read = request.method().is_safe() && status.is_success();
     let status = status.as_u16();
-    match (cause, kind) {
-        (Some(cause), _) => {
-            tracing::error!(request_id, method, route, status, elapsed_us, cause, "request failed");
-        }
-        (None, Kind::Management) => {
-            tracing::info!(request_id, method, route, status, elapsed_us, "request");
-        }
-        (None, Kind::Verify | Kind::Other) => {
-            tracing::debug!(request_id, method, route, status, elapsed_us, "request");
-        }
+    if let Some(cause) = cause {
+        tracing::error!(request_id, method, route, status, elapsed_us, cause, "request failed");
+    } else if kind == Kind::Management && !is_good_read {
+        tracing::info!(request_id, method, route, status, elapsed_us, "request");
+    } else {
+        tracing::debug!(request_id, method, route, status, elapsed_us, "request");
     }
 }

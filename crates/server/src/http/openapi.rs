@@ -1,6 +1,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{accounts, api_keys, operations, verify};
@@ -20,7 +21,7 @@ use super::{accounts, api_keys, operations, verify};
         operations::healthz, operations::readyz,
     ),
     security(("session" = [])),
-    modifiers(&Schemes),
+    modifiers(&Schemes, &CommonAnswers),
 )]
 struct Document;
 
@@ -36,6 +37,36 @@ impl Modify for Schemes {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     }
+}
+
+/// What every call under `/api/` may answer, and every call with a body.
+struct CommonAnswers;
+
+impl Modify for CommonAnswers {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let api = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/"));
+        for operation in api.flat_map(|(_, item)| [&mut item.get, &mut item.post, &mut item.delete])
+        {
+            let Some(operation) = operation else { continue };
+            let mut common = vec![("503", "Nobody can tell right now; see Retry-After")];
+            if operation.request_body.is_some() {
+                common.push(("408", "The body did not arrive within 10 seconds"));
+                common.push(("413", "The body is larger than 16 KiB"));
+                common.push(("415", "The body is not application/json in UTF-8"));
+            }
+            for (status, description) in common {
+                let answer = ResponseBuilder::new()
+                    .description(description)
+                    .content("application/json", error_body())
+                    .build();
+                operation.responses.responses.insert(status.to_owned(), answer.into());
+            }
+        }
+    }
+}
+
+fn error_body() -> Content {
+    Content::new(Some(Ref::from_schema_name("ErrorBody")))
 }
 
 /// The OpenAPI 3.1 description of the whole API, as committed in `openapi.json`.

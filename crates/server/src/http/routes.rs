@@ -33,11 +33,10 @@ pub(crate) fn service(
 
 fn routes(config: &mut ServiceConfig) {
     let v1 = |path: &str| format!("/api/v1/{path}");
-    // The hot one comes first, and apart from the paths below it: a fixed path is compared as text,
-    // one with a tail by a regular expression.
+    // Routes are tried in turn, fixed ones as text and the others by regular expressions: so the hot
+    // one comes first, and the paths below it last.
     config
         .service(web::resource(v1("verify")).to(verify::verify))
-        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify))
         .service(resource(&v1("auth/sign-up"), "POST").post(accounts::sign_up))
         .service(resource(&v1("auth/sign-in"), "POST").post(accounts::sign_in))
         .service(resource(&v1("auth/sign-out"), "POST").post(accounts::sign_out))
@@ -54,6 +53,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
         .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
+        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify))
         .default_service(web::to(async || -> Result<HttpResponse, ApiError> { Err(not_found()) }));
 }
 

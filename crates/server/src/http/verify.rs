@@ -26,13 +26,14 @@ pub(crate) struct VerifiedBody<'a> {
     key_prefix: &'a str,
     #[schema(example = "live")]
     environment: &'static str,
+    #[schema(required)]
     expires_at: Option<WireTime>,
 }
 
 /// Whether the presented key is good. Any method, and any path below this one, is answered alike, so
 /// that a gateway can forward a request's head as it is.
 #[utoipa::path(
-    get, path = "/api/v1/verify", tag = "Verification", security(("apiKey" = []), ("bearer" = [])),
+    get, path = "/api/v1/verify", operation_id = "verifyApiKey", tag = "Verification", security(("apiKey" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The key is good", body = VerifiedBody<'_>, headers(
             ("X-Api-Key-Id" = String, description = "For a gateway to pass on"),
@@ -40,7 +41,6 @@ pub(crate) struct VerifiedBody<'a> {
             ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
         )),
         (status = 401, description = "No key, or not a good one", body = ErrorBody),
-        (status = 503, description = "Nobody can tell right now", body = ErrorBody),
     ),
 )]
 pub(crate) async fn verify(
