@@ -19,6 +19,8 @@ use super::error::ApiError;
 pub(crate) const MAX_BODY: usize = 16 * 1024;
 /// How long a client may take to send its body.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The same for a body that nobody reads: what was asked has to be answered yet.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A request body that is a JSON object.
 ///
@@ -76,7 +78,7 @@ pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
         || headers.contains_key(header::TRANSFER_ENCODING)
     {
         let reading = async { while let Some(Ok(_chunk)) = payload.next().await {} };
-        drop(timeout(DEADLINE, reading).await);
+        drop(timeout(DRAIN_DEADLINE, reading).await);
     }
 }
 

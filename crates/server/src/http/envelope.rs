@@ -1,12 +1,15 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, ResponseError as _};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::cross_site::trusted_origin;
 use super::error::ApiError;
@@ -34,32 +37,58 @@ pub(crate) async fn envelope(
     let kind = Kind::of(req.path());
     let cors = if kind == Kind::Management { trusted_origin(req.headers(), &app) } else { None };
 
+    let common = Common { app: &app, kind, request_id, cors };
     let mut response = match refuse_head(&req) {
         Some(error) => req.error_response(error).map_into_right_body(),
-        None => next.call(req).await?.map_into_left_body(),
+        None => match timeout(kind.time_limit(), next.call(req)).await {
+            Ok(response) => response?.map_into_left_body(),
+            // The request went with the call; an error is all that is left to answer with.
+            Err(elapsed) => return Err(common.too_late(elapsed)),
+        },
     };
-
-    log(&response, kind, &request_id, began);
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, request_id);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if kind != Kind::Other {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if kind != Kind::Verify {
-        secure(headers, &app);
-    }
-    if kind == Kind::Management {
-        headers.insert(header::VARY, HeaderValue::from_static("Origin, Sec-Fetch-Site"));
-    }
-    if let Some(origin) = cors {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let allow = HeaderValue::from_static("true");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allow);
-        let exposed = HeaderValue::from_static("x-request-id, retry-after");
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    }
+    log(&response, kind, &common.request_id, began);
+    common.add_to(response.headers_mut());
     Ok(response)
+}
+
+/// What is added to every answer.
+struct Common<'a> {
+    app: &'a App,
+    kind: Kind,
+    request_id: HeaderValue,
+    cors: Option<HeaderValue>,
+}
+
+impl Common<'_> {
+    fn add_to(self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID, self.request_id);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.kind != Kind::Other {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if self.kind != Kind::Verify {
+            secure(headers, self.app);
+        }
+        if self.kind == Kind::Management {
+            headers.insert(header::VARY, HeaderValue::from_static("Origin, Sec-Fetch-Site"));
+        }
+        if let Some(origin) = self.cors {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            let allow = HeaderValue::from_static("true");
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allow);
+            let exposed = HeaderValue::from_static("x-request-id, retry-after");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
+    }
+
+    fn too_late(self, elapsed: Elapsed) -> Error {
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        tracing::error!(request_id, kind = ?self.kind, "no answer in time");
+        let error = ApiError::unavailable(elapsed);
+        let mut response = error.error_response();
+        self.add_to(response.headers_mut());
+        InternalError::from_response(error, response).into()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +102,15 @@ enum Kind {
 }
 
 impl Kind {
+    /// Then the answer is 503, whatever hangs: a database that is frozen or a disk that is stuck. A
+    /// change that was begun goes on. Management leaves time for a slow body and a slow hash.
+    const fn time_limit(self) -> Duration {
+        match self {
+            Self::Verify => Duration::from_secs(5),
+            Self::Management | Self::Other => Duration::from_secs(20),
+        }
+    }
+
     fn of(path: &str) -> Self {
         match path.strip_prefix("/api/") {
             None => Self::Other,

@@ -47,6 +47,19 @@ pub(crate) fn written_files_of(url: &str) -> PathBuf {
     })
 }
 
+/// The processes of a Postgres server that serve Latchkey, and the one that takes new connections.
+pub(crate) fn processes_serving_latchkey(url: &str) -> Vec<i32> {
+    runtime().block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, NoTls).await.expect("the test server takes connections");
+        tokio::spawn(connection);
+        let processes = "select pid from pg_stat_activity where application_name = 'latchkey' \
+            union select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::integer";
+        let rows = client.query(processes, &[]).await.expect("it tells");
+        rows.iter().map(|row| row.get(0)).collect()
+    })
+}
+
 fn runtime() -> Runtime {
     Runtime::new().expect("a runtime starts")
 }

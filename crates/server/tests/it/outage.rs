@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::database::Database;
+use crate::database::{Database, processes_serving_latchkey};
 use crate::http::{Request, delete, get, post};
 use crate::person::{
     ADA, ADAS_PASSWORD, BOB, Issued, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP,
@@ -114,4 +114,42 @@ fn a_server_without_its_postgres_still_stops() {
     cluster.stop_immediately();
     let (finished, _) = server.stop();
     assert!(!finished.text.contains("panicked"), "{}", finished.text);
+}
+
+#[test]
+fn a_frozen_postgres_makes_a_verification_503_and_not_wait_for_ever() {
+    let database = Database::private_postgres();
+    let server = Setup::on(database.clone()).start();
+    let key = server.sign_up(ADA).create_key("a");
+    server.verify(&key.key).expect_status(200);
+
+    let frozen = Frozen::of(&database);
+    server.verify(&key.key).expect_error(503);
+    server.verify("malformed").expect_error(401);
+    drop(frozen);
+    server.verify(&key.key).expect_status(200);
+}
+
+/// A Postgres that stands still until this is dropped.
+struct Frozen(Vec<i32>);
+
+impl Frozen {
+    fn of(database: &Database) -> Self {
+        let url = database.url().expect("a server");
+        let frozen = Self(processes_serving_latchkey(&url));
+        frozen.signal("-STOP");
+        frozen
+    }
+
+    fn signal(&self, signal: &str) {
+        let pids = self.0.iter().map(ToString::to_string);
+        let status = std::process::Command::new("kill").arg(signal).args(pids).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
 }
