@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// The data directory can't be used.
 #[derive(Debug, Error)]
-#[error("LATCHKEY_DATA_DIR: {path}: {source}")]
+#[error("LATCHKEY_DATA_DIR: can't use {path}")]
 pub(crate) struct DataDirError {
     path: String,
     source: io::Error,

@@ -19,37 +19,23 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::app::StartError;
 use crate::cli::{Cli, Command};
-use crate::operator::commands;
+use crate::operator::commands::{self, Failure};
 
 /// Exits with 0 when all went well, 1 when a command failed, 2 when the settings are wrong.
 fn main() -> ExitCode {
     let Cli { command, settings } = Cli::parse();
     let command = command.unwrap_or(Command::Serve);
-    if !commands::needs_settings(&command) {
-        return finish(commands::run_bare(&command));
-    }
-    let settings = match settings.with_environment().resolve() {
-        Ok(settings) => settings,
-        Err(problems) => {
-            complain(&problems);
-            return ExitCode::from(2);
-        }
-    };
-    telemetry::start(&settings.log);
-    let runtime = tokio::runtime::Runtime::new();
-    finish(
-        runtime
-            .map_err(StartError::from)
-            .and_then(|it| it.block_on(commands::run(command, settings))),
-    )
-}
-
-fn finish(outcome: Result<(), StartError>) -> ExitCode {
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::Other(error.into()))
+        .and_then(|runtime| runtime.block_on(commands::run(command, &settings.with_environment())));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(Failure::Settings(problems)) => {
+            complain(&problems);
+            ExitCode::from(2)
+        }
+        Err(Failure::Other(error)) => {
             complain(&telemetry::error_chain(&*error));
             ExitCode::FAILURE
         }

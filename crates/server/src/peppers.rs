@@ -23,9 +23,9 @@ pub(crate) enum PepperError {
     Lost { path: String },
     #[error("LATCHKEY_PEPPERS: {path} can be read by others; run: chmod 600 {path}")]
     OpenToOthers { path: String },
-    #[error("LATCHKEY_PEPPERS: {path} {source}")]
+    #[error("LATCHKEY_PEPPERS: can't use {path}")]
     Malformed { path: String, source: RingError },
-    #[error("LATCHKEY_PEPPERS: {path}: {source}")]
+    #[error("LATCHKEY_PEPPERS: can't read or write {path}")]
     File { path: String, source: io::Error },
     #[error(transparent)]
     Entropy(#[from] EntropyError),

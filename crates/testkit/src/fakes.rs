@@ -6,7 +6,7 @@ use std::time::Duration;
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::{Clock, Entropy, EntropyError};
 
-use crate::fixtures::moment;
+use crate::fixtures::{moment, scatter};
 
 /// A clock that moves only when told; share it as `Arc<FakeClock>`.
 #[derive(Debug)]
@@ -58,15 +58,6 @@ impl Entropy for CountingEntropy {
         }
         Ok(())
     }
-}
-
-/// Spreads a count over all 64 bits, one to one (the steps of `SplitMix64`), so that what is
-/// made from it doesn't look alike.
-pub(crate) const fn scatter(count: u64) -> u64 {
-    let mut bits = count.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]

@@ -11,8 +11,6 @@ use latchkey_domain::{
 };
 use uuid::Uuid;
 
-use crate::fakes::scatter;
-
 /// The instant `offset_millis` away from 2026-03-24T15:30:00.123Z, at which fixtures are made.
 pub fn moment(offset_millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(1_774_366_200_123 + offset_millis).expect("in range")
@@ -234,4 +232,13 @@ fn a_uuid() -> Uuid {
 fn next() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Spreads a count over all 64 bits, one to one (the steps of `SplitMix64`), so that what is
+/// made from it doesn't look alike.
+pub(crate) const fn scatter(count: u64) -> u64 {
+    let mut bits = count.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }

@@ -1,12 +1,12 @@
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
-use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
 use std::future::{Ready, ready};
 
 use super::error::ApiError;
 use crate::app::App;
 use crate::origin::Origin;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

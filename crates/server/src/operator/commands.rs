@@ -2,6 +2,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use latchkey_domain::PepperId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -13,39 +14,44 @@ use crate::cli::{AccountCommand, Command, KeysCommand, PepperCommand};
 use crate::http;
 use crate::peppers;
 use crate::serve;
-use crate::settings::{Database, Settings};
+use crate::settings::{Database, Problems, RawSettings, Settings};
 use crate::system::OsEntropy;
-use latchkey_domain::PepperId;
+use crate::telemetry;
 
-/// Runs a command; an error is a sentence for the operator.
-pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), StartError> {
+/// Why a command failed.
+pub(crate) enum Failure {
+    /// The settings are wrong.
+    Settings(Problems),
+    /// Anything else: a sentence for the operator.
+    Other(StartError),
+}
+
+/// Runs a command. Those that need no settings ask for none.
+pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failure> {
     match command {
-        Command::Serve => serve::serve(settings).await,
-        Command::Migrate => Store::open(&settings).await.map(drop),
-        Command::Account(command) => give(settings, account_order(command)?).await,
+        Command::Openapi => say(http::document().trim_end())?,
+        Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
+        Command::CheckConfig => say(&raw.resolve()?.to_string())?,
+        Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
+        Command::Serve => serve::serve(logging(raw)?).await?,
+        Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
+        Command::Account(command) => give(logging(raw)?, account_order(command)?).await?,
         Command::Keys(KeysCommand::List { owner }) => {
-            give(settings, Order::ListKeys { owner }).await
+            give(logging(raw)?, Order::ListKeys { owner }).await?;
         }
-        Command::Keys(KeysCommand::Revoke { id }) => give(settings, Order::RevokeKey { id }).await,
-        Command::Pepper(PepperCommand::Status) => give(settings, Order::PepperStatus).await,
-        Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id),
-        Command::CheckConfig => say(&settings.to_string()),
-        Command::Openapi => say(http::document().trim_end()),
-        Command::Healthcheck => healthcheck(settings.local_address()).await,
+        Command::Keys(KeysCommand::Revoke { id }) => {
+            give(logging(raw)?, Order::RevokeKey { id }).await?;
+        }
+        Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
     }
+    Ok(())
 }
 
-/// Whether a command makes sense without any settings.
-pub(crate) fn needs_settings(command: &Command) -> bool {
-    !matches!(command, Command::Openapi | Command::Pepper(PepperCommand::Generate { .. }))
-}
-
-/// Runs a command that needs no settings.
-pub(crate) fn run_bare(command: &Command) -> Result<(), StartError> {
-    match command {
-        Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(*id),
-        _ => say(http::document().trim_end()),
-    }
+/// The settings, with the log started as they say.
+fn logging(raw: &RawSettings) -> Result<Settings, Problems> {
+    let settings = raw.resolve()?;
+    telemetry::start(&settings.log);
+    Ok(settings)
 }
 
 /// Has an order carried out: by the running server where that owns the database, else here.
@@ -63,7 +69,7 @@ async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
     say(&outcome?)
 }
 
-fn account_order(command: AccountCommand) -> io::Result<Order> {
+fn account_order(command: AccountCommand) -> Result<Order, StartError> {
     Ok(match command {
         AccountCommand::Create { email } => {
             Order::CreateAccount { email, password: read_password()? }
@@ -115,5 +121,17 @@ fn say(text: &str) -> Result<(), StartError> {
         // A reader such as `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Settings(problems)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Other(error)
     }
 }
