@@ -3,7 +3,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::ports::{ApiKeyRepository, Clock, Entropy, KeyHasher, StoreError};
-use crate::{ApiKeyId, Brand, IdSequence, MalformedId, OwnerId};
+use crate::{ApiKeyId, Brand, IdSequence, OwnerId};
 
 /// The use cases of API keys over the ports: [`issue`](Self::issue), [`verify`](Self::verify) and
 /// [`revoke`](Self::revoke). Reading keys needs no rule and goes to the repository itself.
@@ -35,12 +35,6 @@ pub enum RevokeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<MalformedId> for RevokeError {
-    fn from(_: MalformedId) -> Self {
-        Self::NotFound
-    }
 }
 
 impl ApiKeyService {

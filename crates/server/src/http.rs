@@ -8,6 +8,7 @@ mod client_address;
 mod cross_site;
 mod envelope;
 pub(crate) mod error;
+mod name_schema;
 mod openapi;
 mod operations;
 mod routes;

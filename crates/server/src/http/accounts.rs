@@ -156,7 +156,7 @@ pub(crate) async fn sign_out(app: Data<App>, User(user): User) -> Result<HttpRes
     let work = app.clone();
     app.finish(async move { work.accounts.end_session(&user.session).await }).await??;
     let cookie = clearing(&app.settings);
-    Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::NOW))
+    Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::DONE))
 }
 
 /// Who is signed in.
@@ -191,11 +191,11 @@ pub(crate) async fn change_password(
     let new = Password::chosen(Zeroizing::new(body.new_password))?;
     let work = app.clone();
     app.finish(async move { work.accounts.change_password(&user, current, new).await }).await??;
-    Ok(HttpResponse::Ok().json(Success::NOW))
+    Ok(HttpResponse::Ok().json(Success::DONE))
 }
 
 impl Success {
-    pub(crate) const NOW: Self = Self { success: true };
+    pub(crate) const DONE: Self = Self { success: true };
 }
 
 impl From<&Account> for AccountBody {

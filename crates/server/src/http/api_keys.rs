@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::accounts::Success;
 use super::body::{JsonBody, Then};
 use super::error::{ApiError, ErrorBody};
+use super::name_schema::NameSchema;
 use super::session::User;
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -23,7 +24,7 @@ const UNTITLED: &str = "Untitled key";
 pub(crate) struct CreateBody {
     /// 1 to 100 Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required, min_length = 1, max_length = 100, example = "Production")]
+    #[schema(value_type = NameSchema, required)]
     name: Option<String>,
     /// What the key is meant for.
     #[serde(default)]
@@ -169,7 +170,7 @@ pub(crate) async fn revoke(
     let owner = user.account.parts().id.owner();
     let work = app.clone();
     app.finish(async move { work.api_keys.revoke(&owner, id).await }).await??;
-    Ok(HttpResponse::Ok().json(Success::NOW))
+    Ok(HttpResponse::Ok().json(Success::DONE))
 }
 
 /// An id that is not one of ours names no key.
