@@ -65,19 +65,9 @@ impl Connector {
         AsyncPgConnection::try_from(client).await
     }
 
-    /// A new connection.
+    /// A new connection for one user at a time, which notices by itself when it has ended.
     pub(crate) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(chain(&error));
-        match self.tls.clone() {
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
-                AsyncPgConnection::try_from_client_and_connection(client, connection).await
-            }
-            Some(tls) => {
-                let (client, connection) = self.config.connect(tls).await.map_err(refused)?;
-                AsyncPgConnection::try_from_client_and_connection(client, connection).await
-            }
-        }
+        self.connect_watched(Arc::default()).await
     }
 }
 

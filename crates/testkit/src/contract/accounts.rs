@@ -8,7 +8,7 @@ use latchkey_domain::ports::UpdateError;
 use super::Ports;
 use super::steps::{
     all_at_once, assert_same_account, assert_same_session, begun, by_email, goes_on, registered,
-    session,
+    session, the_only_winner,
 };
 use crate::fixtures::{a_digest, a_session, an_account, moment};
 
@@ -129,13 +129,6 @@ pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &Ports) {
         async move { accounts.change_password(&next, None).await.map(|()| next) }
     }))
     .await;
-    let mut winners = Vec::new();
-    for answer in answers {
-        match answer {
-            Ok(winner) => winners.push(winner),
-            Err(error) => assert!(matches!(error, UpdateError::Stale), "got {error:?}"),
-        }
-    }
-    assert_eq!(winners.len(), 1);
-    assert_same_account(&by_email(ports, &account).await.expect("it is there"), &winners[0]);
+    let winner = the_only_winner(answers);
+    assert_same_account(&by_email(ports, &account).await.expect("it is there"), &winner);
 }

@@ -6,6 +6,7 @@ use latchkey_domain::{Environment, KeyName, KeyState, Timestamp};
 use super::Ports;
 use super::steps::{
     AMPLE, added, all_at_once, assert_same_key, by_digest, find, list, page, revoke, stored,
+    the_only_winner,
 };
 use crate::fixtures::{a_digest, a_key, an_id, changed, moment, owner};
 
@@ -163,15 +164,8 @@ pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
         async move { keys.update(&next).await.map(|()| next) }
     }))
     .await;
-    let mut winners = Vec::new();
-    for answer in answers {
-        match answer {
-            Ok(winner) => winners.push(winner),
-            Err(error) => assert!(matches!(error, UpdateError::Stale), "got {error:?}"),
-        }
-    }
-    assert_eq!(winners.len(), 1);
-    assert_same_key(&find(ports, &key).await.expect("it is there").key, &winners[0]);
+    let winner = the_only_winner(answers);
+    assert_same_key(&find(ports, &key).await.expect("it is there").key, &winner);
 }
 
 pub async fn a_key_is_found_by_any_of_its_candidates(ports: &Ports) {

@@ -1,7 +1,7 @@
 //! Steps that many promises share.
 
 use latchkey_accounts::{Account, AccountParts, Session};
-use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::ports::{KeyInUse, UpdateError};
 use latchkey_domain::{
     ApiKey, ApiKeyId, ApiKeyParts, Candidates, KeyState, KeyedDigest, OwnerId, Timestamp,
 };
@@ -165,4 +165,17 @@ pub(super) fn assert_same_session(got: &Session, want: &Session) {
 fn assert_same_digest(got: &KeyedDigest, want: &KeyedDigest) {
     assert_eq!(got.pepper, want.pepper);
     assert_eq!(got.digest.as_bytes(), want.digest.as_bytes());
+}
+
+/// What the one call stored that was not stale.
+pub(super) fn the_only_winner<T>(answers: Vec<Result<T, UpdateError>>) -> T {
+    let mut winners = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(winner) => winners.push(winner),
+            Err(error) => assert!(matches!(error, UpdateError::Stale), "got {error:?}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    winners.remove(0)
 }
