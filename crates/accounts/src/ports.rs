@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{Candidates, Digest, KeyedDigest, Timestamp};
+use latchkey_domain::{Candidates, ChangeNumber, Digest, KeyedDigest, Timestamp};
 use thiserror::Error;
 
 use crate::{Account, Email, Password, PasswordHash, Session, SessionToken};
@@ -29,7 +29,9 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
 
     /// Stores the next version of an account, now disabled, ends its sessions, revokes every key
     /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing.
-    async fn disable(&self, account: &Account) -> Result<(), UpdateError>;
+    ///
+    /// Answers a number not before the latest change of any key of the account.
+    async fn disable(&self, account: &Account) -> Result<ChangeNumber, UpdateError>;
 }
 
 /// Where sessions are kept.

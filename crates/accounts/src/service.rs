@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::IdSequence;
-use latchkey_domain::ports::{Clock, Entropy, EntropyError, StoreError, UpdateError};
+use latchkey_domain::ports::{Barrier, Clock, Entropy, EntropyError, StoreError, UpdateError};
 use thiserror::Error;
 
 use crate::ports::{
@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct AccountService {
     accounts: Arc<dyn AccountRepository>,
+    barrier: Arc<dyn Barrier>,
     sessions: Arc<dyn SessionRepository>,
     passwords: Arc<dyn PasswordHasher>,
     tokens: Arc<dyn TokenHasher>,
@@ -116,6 +117,7 @@ pub enum OperatorError {
 #[expect(missing_docs, reason = "each field is named after its port")]
 pub struct AccountPorts {
     pub accounts: Arc<dyn AccountRepository>,
+    pub barrier: Arc<dyn Barrier>,
     pub sessions: Arc<dyn SessionRepository>,
     pub passwords: Arc<dyn PasswordHasher>,
     pub tokens: Arc<dyn TokenHasher>,
@@ -126,9 +128,9 @@ pub struct AccountPorts {
 impl AccountService {
     /// Joins the ports.
     pub fn new(ports: AccountPorts, lifetime: SessionLifetime) -> Self {
-        let AccountPorts { accounts, sessions, passwords, tokens, clock, entropy } = ports;
+        let AccountPorts { accounts, barrier, sessions, passwords, tokens, clock, entropy } = ports;
         let ids = IdSequence::new(Arc::clone(&entropy));
-        Self { accounts, sessions, passwords, tokens, clock, entropy, ids, lifetime }
+        Self { accounts, barrier, sessions, passwords, tokens, clock, entropy, ids, lifetime }
     }
 
     /// Makes an account.
@@ -240,10 +242,13 @@ impl AccountService {
         Ok(self.accounts.change_password(&account, None).await?)
     }
 
-    /// Disables an account: its sessions end and its keys are revoked. Doing it again is harmless.
+    /// Disables an account: its sessions end and its keys are revoked, on every instance when this
+    /// answers. Doing it again is harmless.
     pub async fn disable(&self, email: &Email) -> Result<(), OperatorError> {
         let account = self.accounts.find_by_email(email).await?.ok_or(OperatorError::NotFound)?;
-        Ok(self.accounts.disable(&account.disable(self.clock.now())).await?)
+        let change = self.accounts.disable(&account.disable(self.clock.now())).await?;
+        self.barrier.pass(change).await;
+        Ok(())
     }
 
     /// Removes the sessions whose time is over.

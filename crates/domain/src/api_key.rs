@@ -59,6 +59,22 @@ pub enum KeyState {
     },
 }
 
+impl KeyState {
+    /// Whether a key in this state may be used, its expiry apart.
+    pub const fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Active => Ok(()),
+            Self::Disabled { .. } => Err(Refusal::Disabled),
+            Self::Revoked { .. } => Err(Refusal::Revoked),
+        }
+    }
+}
+
+/// Whether a key with this expiry no longer works at `now`: that instant is the first.
+pub fn has_expired(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    expires_at.is_some_and(|end| end <= now)
+}
+
 /// Why a presented secret is not good. A client sees none of this; counters do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -92,14 +108,8 @@ impl ApiKey {
 
     /// Whether the key may be used at `now`: it is active, and `now` lies before its expiry.
     pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
-        match self.0.state {
-            KeyState::Revoked { .. } => Err(Refusal::Revoked),
-            KeyState::Disabled { .. } => Err(Refusal::Disabled),
-            KeyState::Active if self.0.expires_at.is_some_and(|end| end <= now) => {
-                Err(Refusal::Expired)
-            }
-            KeyState::Active => Ok(()),
-        }
+        self.0.state.check()?;
+        if has_expired(self.0.expires_at, now) { Err(Refusal::Expired) } else { Ok(()) }
     }
 
     /// The same key under another name.

@@ -10,6 +10,7 @@
 
 mod api_key;
 mod brand;
+mod change;
 mod digest;
 mod environment;
 mod id;
@@ -21,10 +22,10 @@ pub mod ports;
 mod secret;
 mod service;
 mod timestamp;
-mod verify;
 
-pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError};
+pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
 pub use brand::{Brand, BrandError};
+pub use change::ChangeNumber;
 pub use digest::{Candidates, Digest, KeyedDigest, MAX_LIVE_PEPPERS, PepperId};
 pub use environment::{Environment, UnknownEnvironment};
 pub use id::{ApiKeyId, IdSequence, MalformedId};
@@ -33,6 +34,5 @@ pub use key_prefix::{KeyPrefix, MalformedPrefix};
 pub use name::{KeyName, NameError};
 pub use owner::{OwnerError, OwnerId};
 pub use secret::{MalformedSecret, Secret};
-pub use service::{ApiKeyService, IssuePolicy, RevokeError};
+pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, RevokeError};
 pub use timestamp::Timestamp;
-pub use verify::VerifyError;

@@ -9,7 +9,11 @@ use std::fmt;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::{ApiKey, ApiKeyId, Candidates, KeyedDigest, OwnerId, PepperId, Secret, Timestamp};
+use uuid::Uuid;
+
+use crate::{
+    ApiKey, ApiKeyId, Candidates, ChangeNumber, KeyedDigest, OwnerId, PepperId, Secret, Timestamp,
+};
 
 /// Where keys are kept.
 #[async_trait]
@@ -20,17 +24,26 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
 
     /// Stores the next version of a key, if the stored one is the version just before it and is
     /// not revoked.
-    async fn update(&self, key: &ApiKey) -> Result<(), UpdateError>;
+    async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError>;
 
-    /// Revokes the key `id` of `owner` and says whether it did: `false` if there is no such key,
-    /// it belongs to someone else, or it is revoked already. Of any number of calls for one key,
-    /// one answers `true`.
+    /// Revokes the key `id` of `owner`. `None`: it did not, because there is no such key, it
+    /// belongs to someone else, or it is revoked already. Of any number of calls for one key, one
+    /// answers a number.
     async fn revoke(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
         at: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Option<ChangeNumber>, StoreError>;
+
+    /// A number not before the latest change of the key `id` of `owner`, revoked or not; `None` if
+    /// there is no such key. Whoever finds a change already made waits for this number before
+    /// saying so.
+    async fn latest_change(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+    ) -> Result<Option<ChangeNumber>, StoreError>;
 
     /// The key `id` of `owner`, unless it is revoked.
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
@@ -55,6 +68,103 @@ pub struct KeyInUse {
     pub key: ApiKey,
     /// When it last passed a verification, as far as recorded; `None` if it never did.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// How the instances that verify from memory learn of changes, and show each other how far they are.
+///
+/// A change is whatever makes a verification answer differently: revoke, disable, enable, another
+/// expiry, a replacement, a new name; by whichever way the store was changed.
+///
+/// Changes are numbered in the order in which they were committed. A digest that is made anew and a
+/// last use are no changes, nor is a new key: nobody can have asked for it.
+#[async_trait]
+pub trait ChangeFeed: Send + Sync + fmt::Debug {
+    /// Adds an instance that has applied everything until now. Its id was never used before.
+    async fn register(&self) -> Result<Registration, StoreError>;
+
+    /// Records that `instance` has applied everything up to `applied`, shows that it is alive, and
+    /// tells what changed after that: what a change committed before this call was sent touched is
+    /// among it. `None`: the registration is gone, or the store no longer has the history that
+    /// `applied` is a point of; whatever the instance remembers is void.
+    async fn heartbeat(
+        &self,
+        instance: InstanceId,
+        applied: Position,
+    ) -> Result<Option<News>, StoreError>;
+
+    /// Removes an instance that answers nothing from memory any more.
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreError>;
+
+    /// All instances there are.
+    async fn instances(&self) -> Result<Vec<InstanceStatus>, StoreError>;
+
+    /// Removes those of `silent` that have not shown themselves since.
+    async fn expel(&self, silent: &[InstanceStatus]) -> Result<(), StoreError>;
+
+    /// Removes the history of changes that are a day old and that every instance has applied.
+    async fn trim(&self) -> Result<(), StoreError>;
+
+    /// Tells all instances that there may be news. They would notice without it, only later.
+    async fn wake(&self) -> Result<(), StoreError>;
+
+    /// Waits until [`wake`](Self::wake) was called somewhere, as far as that is noticed.
+    async fn woken(&self);
+
+    /// Whether other processes may change keys. If not, what was applied stays true without a
+    /// heartbeat.
+    fn is_shared(&self) -> bool;
+}
+
+/// One run of an instance, from a registration to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(pub Uuid);
+
+/// A point in the history of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The latest change.
+    pub change: ChangeNumber,
+    /// Drawn anew for each change: where a database was restored or has failed over, another
+    /// history may have given out the same number.
+    pub nonce: Uuid,
+}
+
+/// What a new instance begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Registration {
+    /// Its id.
+    pub instance: InstanceId,
+    /// Where it begins.
+    pub position: Position,
+}
+
+/// What changed since an instance last asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct News {
+    /// The keys that changed; one may be there several times.
+    pub changed: Vec<ApiKeyId>,
+    /// The latest change; whoever has applied these is there.
+    pub position: Position,
+}
+
+/// What an instance has shown of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InstanceStatus {
+    /// Which one.
+    pub instance: InstanceId,
+    /// Everything up to this it has applied.
+    pub applied: ChangeNumber,
+    /// How many heartbeats it has sent.
+    pub heartbeats: u64,
+}
+
+/// Holds the answer to a change back until the change holds everywhere.
+#[async_trait]
+pub trait Barrier: Send + Sync + fmt::Debug {
+    /// Returns when no instance answers any more by what was before `change`: each has applied it,
+    /// or may answer nothing from memory by now. It takes a few seconds at most and cannot fail;
+    /// `change` must have been committed when this is called.
+    async fn pass(&self, change: ChangeNumber);
 }
 
 /// Where last uses are kept, apart from the keys, so that writing them never holds what a

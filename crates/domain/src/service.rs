@@ -2,19 +2,31 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::ports::{ApiKeyRepository, Clock, Entropy, KeyHasher, StoreError};
+use crate::ports::{ApiKeyRepository, Barrier, Clock, Entropy, KeyHasher, StoreError};
 use crate::{ApiKeyId, Brand, IdSequence, OwnerId};
 
-/// The use cases of API keys over the ports: [`issue`](Self::issue), [`verify`](Self::verify) and
+/// What owners do with their keys, over the ports: [`issue`](Self::issue) and
 /// [`revoke`](Self::revoke). Reading keys needs no rule and goes to the repository itself.
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    pub(crate) barrier: Arc<dyn Barrier>,
     pub(crate) hasher: Arc<dyn KeyHasher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) ids: IdSequence,
     pub(crate) policy: IssuePolicy,
+}
+
+/// What an [`ApiKeyService`] needs from outside.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each is named for what it is")]
+pub struct ApiKeyPorts {
+    pub keys: Arc<dyn ApiKeyRepository>,
+    pub barrier: Arc<dyn Barrier>,
+    pub hasher: Arc<dyn KeyHasher>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// What an operator decides about new keys.
@@ -39,23 +51,22 @@ pub enum RevokeError {
 
 impl ApiKeyService {
     /// Joins the ports.
-    pub fn new(
-        keys: Arc<dyn ApiKeyRepository>,
-        hasher: Arc<dyn KeyHasher>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        policy: IssuePolicy,
-    ) -> Self {
+    pub fn new(ports: ApiKeyPorts, policy: IssuePolicy) -> Self {
+        let ApiKeyPorts { keys, barrier, hasher, clock, entropy } = ports;
         let ids = IdSequence::new(Arc::clone(&entropy));
-        Self { keys, hasher, clock, entropy, ids, policy }
+        Self { keys, barrier, hasher, clock, entropy, ids, policy }
     }
 
-    /// Revokes a key of `owner`, for ever.
+    /// Revokes a key of `owner`, for ever. Whatever this answers, from then on no instance accepts
+    /// a key that it found or left revoked.
     pub async fn revoke(&self, owner: &OwnerId, id: ApiKeyId) -> Result<(), RevokeError> {
-        if self.keys.revoke(owner, id, self.clock.now()).await? {
-            Ok(())
-        } else {
-            Err(RevokeError::NotFound)
+        if let Some(change) = self.keys.revoke(owner, id, self.clock.now()).await? {
+            self.barrier.pass(change).await;
+            return Ok(());
         }
+        if let Some(change) = self.keys.latest_change(owner, id).await? {
+            self.barrier.pass(change).await;
+        }
+        Err(RevokeError::NotFound)
     }
 }

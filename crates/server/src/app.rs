@@ -6,21 +6,23 @@ use actix_web::http::header::HeaderValue;
 use latchkey_accounts::ports::{AccountRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, Clock, Entropy, LastUseRepository, PepperRepository, StoreError,
+    ApiKeyRepository, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository, StoreError,
 };
-use latchkey_domain::{ApiKeyService, IdSequence, PepperId};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
-use latchkey_hasher_hmac::HmacHasher;
-use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
+use latchkey_verifier::{Answering, BootClock, FeedBarrier, LastUses, Verifier, VerifierPorts};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::attempts::SignInAttempts;
 use crate::data_dir;
 use crate::http::error::ApiError;
-use crate::last_uses::LastUses;
+use crate::metrics::Verifications;
 use crate::peppers::{self, PepperError};
+use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::{OsEntropy, SystemClock};
 
@@ -34,11 +36,12 @@ pub(crate) struct App {
     pub(crate) peppers: Arc<dyn PepperRepository>,
     /// The peppers of the ring, the signing one first.
     pub(crate) ring: Vec<PepperId>,
-    pub(crate) last_uses: LastUses,
+    pub(crate) verifier: Verifier,
+    pub(crate) verifications: Verifications,
+    pub(crate) last_uses: Arc<LastUses>,
     pub(crate) attempts: SignInAttempts,
     store: Store,
-    clock: Arc<dyn Clock>,
-    request_ids: IdSequence,
+    request_ids: RequestIds,
     mutations: TaskTracker,
     runtime: Handle,
     draining: AtomicBool,
@@ -57,6 +60,7 @@ pub(crate) enum Store {
 /// The repositories of a store.
 struct Repositories {
     keys: Arc<dyn ApiKeyRepository>,
+    feed: Arc<dyn ChangeFeed>,
     last_uses: Arc<dyn LastUseRepository>,
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
@@ -91,11 +95,12 @@ impl Store {
     fn repositories(&self) -> Repositories {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
-            S: ApiKeyRepository + LastUseRepository + PepperRepository + 'static,
+            S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
             S: AccountRepository + SessionRepository,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
+                feed: Arc::<S>::clone(store),
                 last_uses: Arc::<S>::clone(store),
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
@@ -115,25 +120,36 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let store = Store::open(&settings).await?;
-        let Repositories { keys, last_uses, peppers, accounts, sessions } = store.repositories();
+        let Repositories { keys, feed, last_uses, peppers, accounts, sessions } =
+            store.repositories();
 
-        let ring = match &settings.peppers {
-            Some(ring) => ring.clone(),
-            None => peppers::load_or_generate(&settings.data_dir, &*peppers, &*entropy).await?,
-        };
+        let ring = ring(&settings, &*peppers, &*entropy).await?;
         let hasher = Arc::new(HmacHasher::new(&ring));
         confirm(&hasher, &*peppers).await?;
 
-        let api_keys = ApiKeyService::new(
-            Arc::clone(&keys),
-            Arc::<HmacHasher>::clone(&hasher),
-            Arc::clone(&clock),
-            Arc::clone(&entropy),
-            settings.issue_policy.clone(),
-        );
+        let last_uses = Arc::new(LastUses::new(last_uses));
+        let ports = VerifierPorts {
+            keys: Arc::clone(&keys),
+            feed,
+            hasher: Arc::<HmacHasher>::clone(&hasher),
+            clock: Arc::clone(&clock),
+            lease_clock: Arc::new(BootClock),
+            last_uses: Arc::clone(&last_uses),
+        };
+        let verifier = Verifier::new(ports, answering(&settings));
+        let barrier = Arc::new(verifier.barrier());
+        let ports = ApiKeyPorts {
+            keys: Arc::clone(&keys),
+            barrier: Arc::<FeedBarrier>::clone(&barrier),
+            hasher: Arc::<HmacHasher>::clone(&hasher),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
+        let api_keys = ApiKeyService::new(ports, settings.issue_policy.clone());
         let passwords = Arc::new(Argon2Hasher::new(Arc::clone(&entropy)));
         let ports = AccountPorts {
             accounts,
+            barrier,
             sessions,
             passwords,
             tokens: hasher,
@@ -147,11 +163,12 @@ impl App {
             api_keys,
             ring: ring.ids().collect(),
             peppers,
-            last_uses: LastUses::new(last_uses, Arc::clone(&clock)),
+            verifier,
+            verifications: Verifications::default(),
+            last_uses,
             attempts: SignInAttempts::new(attempts, Arc::clone(&clock)),
             store,
-            request_ids: IdSequence::new(entropy),
-            clock,
+            request_ids: RequestIds::new(&*entropy)?,
             mutations: TaskTracker::new(),
             runtime: Handle::current(),
             draining: AtomicBool::new(false),
@@ -168,13 +185,23 @@ impl App {
         self.mutations.spawn_on(change, &self.runtime).await.map_err(ApiError::internal)
     }
 
-    /// Waits for the changes that run, writes what was only noted, and closes the database.
+    /// Waits for the changes that run, writes what was only noted, leaves the other instances, and
+    /// closes the database.
     pub(crate) async fn settle(&self) {
         self.mutations.close();
         self.mutations.wait().await;
         self.last_uses.flush().await;
+        self.verifier.leave().await;
         if let Store::Sqlite(store) = &self.store {
             store.close().await;
+        }
+    }
+
+    /// How busy the connections to the database are, where there are several.
+    pub(crate) fn pool_use(&self) -> Option<PoolUse> {
+        match &self.store {
+            Store::Postgres(store) => Some(store.pool_use()),
+            Store::Sqlite(_) => None,
         }
     }
 
@@ -193,13 +220,37 @@ impl App {
 
     /// A request id for a client that sent none.
     pub(crate) fn new_request_id(&self) -> HeaderValue {
-        let id = self.request_ids.next(self.clock.now()).unwrap_or_default();
-        HeaderValue::try_from(id.to_string()).expect("a UUID is a header value")
+        self.request_ids.next()
     }
 
     /// Where the commands reach this server: only the one process on an embedded database.
     pub(crate) fn control_dir(&self) -> Option<&Path> {
         matches!(self.store, Store::Sqlite(_)).then_some(self.settings.data_dir.as_path())
+    }
+}
+
+/// Memory needs a clock that never stands still.
+fn answering(settings: &Settings) -> Answering {
+    match settings.verify_cache {
+        true if BootClock::NEVER_STANDS_STILL => Answering::FromMemory,
+        true => {
+            tracing::warn!(
+                "verification is not answered from memory: this system has no clock for it"
+            );
+            Answering::FromStore
+        }
+        false => Answering::FromStore,
+    }
+}
+
+async fn ring(
+    settings: &Settings,
+    store: &dyn PepperRepository,
+    entropy: &dyn Entropy,
+) -> Result<PepperRing, PepperError> {
+    match &settings.peppers {
+        Some(ring) => Ok(ring.clone()),
+        None => peppers::load_or_generate(&settings.data_dir, store, entropy).await,
     }
 }
 

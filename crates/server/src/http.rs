@@ -17,4 +17,4 @@ mod verify;
 pub(crate) mod wire_time;
 
 pub(crate) use openapi::document;
-pub(crate) use routes::service;
+pub(crate) use routes::{metrics_service, service};

@@ -38,19 +38,22 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         .disable_signals()
         .bind(listen)
         .map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
+    let metrics = metrics_server(&app)?;
     let address = server.addrs().first().copied().unwrap_or(listen);
     announce(address, &app)?;
 
     let server = server.run();
+    let metrics = metrics.map(tokio::spawn);
     let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     let background = [
+        tokio::spawn(keep_verifying(Arc::clone(&app))),
         tokio::spawn(keep_writing(Arc::clone(&app))),
         tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
     ];
     server.await?;
     stopping.abort();
-    for task in background {
+    for task in background.into_iter().chain(metrics) {
         task.abort();
     }
     if tokio::time::timeout(SETTLE, app.settle()).await.is_err() {
@@ -58,6 +61,30 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The listener for `/metrics` alone, if there is to be one.
+fn metrics_server(
+    app: &Arc<App>,
+) -> Result<Option<impl Future<Output = ()> + Send + use<>>, StartError> {
+    let Some(listen) = app.settings.metrics_listen else { return Ok(None) };
+    let data = Data::from(Arc::clone(app));
+    let server = HttpServer::new(move || http::metrics_service(data.clone()))
+        .workers(1)
+        .client_request_timeout(HEAD_DEADLINE)
+        .disable_signals()
+        .bind(listen)
+        .map_err(|error| format!("LATCHKEY_METRICS_LISTEN: {listen}: {error}"))?
+        .run();
+    Ok(Some(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "/metrics is not served any more");
+        }
+    }))
+}
+
+async fn keep_verifying(app: Arc<App>) {
+    app.verifier.keep().await;
 }
 
 async fn keep_writing(app: Arc<App>) {

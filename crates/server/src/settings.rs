@@ -33,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) session_cookie: String,
     pub(crate) session_lifetime: SessionLifetime,
     pub(crate) sign_in_attempts_per_minute: u32,
+    /// Whether verification is answered from memory.
+    pub(crate) verify_cache: bool,
+    /// A listener for `/metrics` alone.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// A tracing filter that was checked.
     pub(crate) log: String,
 }
@@ -54,6 +58,12 @@ impl Settings {
     /// Whether cookies are marked `Secure` and answers carry HSTS.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(Origin::is_secure)
+    }
+
+    /// Whether only this machine reaches the service.
+    pub(crate) fn is_local(&self) -> bool {
+        let loopback = self.listen.ip().is_loopback();
+        self.public_url.as_ref().map_or(loopback, Origin::is_loopback)
     }
 
     /// The address under which this machine itself reaches the server.
@@ -97,6 +107,9 @@ impl fmt::Display for Settings {
         writeln!(f, "LATCHKEY_SESSION_ABSOLUTE={}", seconds(self.session_lifetime.absolute))?;
         let attempts = self.sign_in_attempts_per_minute;
         writeln!(f, "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE={attempts}")?;
+        writeln!(f, "LATCHKEY_VERIFY_CACHE={}", choice(self.verify_cache, "on", "off"))?;
+        let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
+        writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
         write!(f, "LATCHKEY_LOG={}", self.log)
     }
 }

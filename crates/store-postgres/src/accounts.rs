@@ -5,14 +5,15 @@ use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
 use latchkey_accounts::{Account, AccountState, Email};
-use latchkey_domain::Digest;
 use latchkey_domain::ports::{StoreError, UpdateError};
+use latchkey_domain::{ChangeNumber, Digest};
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
+use crate::changes::change_number;
 use crate::fault::{changed, failed, insert_account};
 use crate::row::AccountRow;
-use crate::schema::accounts;
+use crate::schema::{accounts, change_clock};
 
 /// A session that was left behind already is not taken along.
 const CHANGE_PASSWORD: &str = "\
@@ -66,7 +67,7 @@ impl AccountRepository for PostgresStore {
         changed(rows)
     }
 
-    async fn disable(&self, account: &Account) -> Result<(), UpdateError> {
+    async fn disable(&self, account: &Account) -> Result<ChangeNumber, UpdateError> {
         let parts = account.parts();
         let AccountState::Disabled { at } = parts.state else {
             return Err(failed("only a disabled account can be stored as one").into());
@@ -75,11 +76,12 @@ impl AccountRepository for PostgresStore {
             .bind::<SqlUuid, _>(parts.id.as_uuid())
             .bind::<Integer, _>(parts.version)
             .bind::<Timestamptz, _>(time::OffsetDateTime::from(at));
-        let done: bool = cached(disable)
-            .answering::<Bool>()
-            .get_result(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        changed(done.into())
+        let mut connection = self.connection().await?;
+        let disable = cached(disable).answering::<Bool>();
+        let done: bool = disable.get_result(&mut *connection).await.map_err(failed)?;
+        changed(done.into())?;
+        // Whatever the latest change is now, those of the account's keys are not after it.
+        let latest = change_clock::table.select(change_clock::seq).first(&mut *connection).await;
+        Ok(change_number(latest.map_err(failed)?)?)
     }
 }

@@ -6,13 +6,14 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
-use crate::fault::{changed, failed, insert_key};
+use crate::changes::change_number;
+use crate::fault::{failed, insert_key};
 use crate::row::{KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, key_owners, last_uses};
 
@@ -77,7 +78,7 @@ impl ApiKeyRepository for PostgresStore {
         })
     }
 
-    async fn update(&self, key: &ApiKey) -> Result<(), UpdateError> {
+    async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
         let row = KeyRow::from(key);
         let before = api_keys::table
             .find(row.id)
@@ -92,7 +93,10 @@ impl ApiKeyRepository for PostgresStore {
             api_keys::replaced_by.eq(row.replaced_by),
             api_keys::version.eq(row.version),
         ));
-        changed(cached(update).execute(&mut *self.connection().await?).await.map_err(failed)?)
+        let update = cached(update.returning(api_keys::latest_change)).answering::<BigInt>();
+        let number: Option<i64> =
+            update.get_result(&mut *self.connection().await?).await.optional().map_err(failed)?;
+        Ok(change_number(number.ok_or(UpdateError::Stale)?)?)
     }
 
     async fn revoke(
@@ -100,7 +104,7 @@ impl ApiKeyRepository for PostgresStore {
         owner: &OwnerId,
         id: ApiKeyId,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<ChangeNumber>, StoreError> {
         let unrevoked = api_keys::table
             .find(id.as_uuid())
             .filter(api_keys::owner.eq(owner.as_str()))
@@ -109,8 +113,28 @@ impl ApiKeyRepository for PostgresStore {
             api_keys::revoked_at.eq(OffsetDateTime::from(at)),
             api_keys::version.eq(api_keys::version + 1),
         ));
-        let rows = cached(revoke).execute(&mut *self.connection().await?).await.map_err(failed)?;
-        Ok(rows == 1)
+        let revoke = cached(revoke.returning(api_keys::latest_change)).answering::<BigInt>();
+        let number: Option<i64> =
+            revoke.get_result(&mut *self.connection().await?).await.optional().map_err(failed)?;
+        number.map(change_number).transpose()
+    }
+
+    // A statement of its own: the one that tried to revoke sees the row as it was before it waited
+    // for whoever was faster.
+    async fn latest_change(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+    ) -> Result<Option<ChangeNumber>, StoreError> {
+        let number: Option<i64> = api_keys::table
+            .find(id.as_uuid())
+            .filter(api_keys::owner.eq(owner.as_str()))
+            .select(api_keys::latest_change)
+            .first(&mut *self.connection().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        number.map(change_number).transpose()
     }
 
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {

@@ -1,5 +1,6 @@
 //! New connections, and the pool that keeps them.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,8 +13,10 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{AsyncMessage, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fault::chain;
@@ -65,10 +68,49 @@ impl Connector {
         AsyncPgConnection::try_from(client).await
     }
 
+    /// A new connection that tells by `notices` of each notification, and of its end.
+    pub(crate) async fn connect_listening(
+        &self,
+        notices: Arc<Notify>,
+    ) -> ConnectionResult<AsyncPgConnection> {
+        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(chain(&error));
+        let client = match self.tls.clone() {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
+                tokio::spawn(listen(connection, notices));
+                client
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls).await.map_err(refused)?;
+                tokio::spawn(listen(connection, notices));
+                client
+            }
+        };
+        AsyncPgConnection::try_from(client).await
+    }
+
     /// A new connection for one user at a time, which notices by itself when it has ended.
     pub(crate) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         self.connect_watched(Arc::default()).await
     }
+}
+
+async fn listen<S, T>(mut connection: Connection<S, T>, notices: Arc<Notify>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notification(_)) => notices.notify_one(),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "a connection to the database has ended");
+                break;
+            }
+        }
+    }
+    notices.notify_one();
 }
 
 async fn watch(

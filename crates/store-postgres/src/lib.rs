@@ -9,9 +9,11 @@
 mod accounts;
 mod api_keys;
 mod cached_sql;
+mod changes;
 mod connect;
 mod fault;
 mod last_uses;
+mod link;
 mod migrations;
 mod peppers;
 #[cfg(test)]
@@ -35,8 +37,10 @@ pub use crate::migrations::MigrateError;
 pub use crate::tls::ConnectError;
 pub use crate::url::{PostgresSettings, PostgresUrlError};
 
+use crate::changes::LISTEN;
 use crate::connect::Connector;
 use crate::fault::failed;
+use crate::link::Link;
 use crate::readers::Readers;
 
 const READY_LIMIT: Duration = Duration::from_secs(1);
@@ -48,8 +52,23 @@ pub struct PostgresStore {
     pool: Pool<AsyncPgConnection>,
     /// For the reads that are not.
     readers: Arc<Readers>,
+    /// For the heartbeats of this instance; it hears when it is woken.
+    heartbeats: Arc<Link>,
+    /// For looking at the other instances.
+    barrier: Arc<Link>,
     connector: Connector,
     place: String,
+}
+
+/// How many connections the pool has, and how many calls wait for one.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolUse {
+    /// Connections that a call has.
+    pub used: usize,
+    /// Connections that no call has.
+    pub idle: usize,
+    /// Calls that wait for a connection.
+    pub waiting: usize,
 }
 
 impl PostgresStore {
@@ -59,7 +78,10 @@ impl PostgresStore {
         let connector = Connector::new(settings)?;
         let pool = connect::pool(connector.clone(), settings.pool_size);
         let readers = Arc::new(Readers::new(connector.clone()));
-        Ok(Self { pool, readers, connector, place: settings.to_string() })
+        let heartbeats = Arc::new(Link::new(connector.clone(), Some(LISTEN)));
+        let barrier = Arc::new(Link::new(connector.clone(), None));
+        let place = settings.to_string();
+        Ok(Self { pool, readers, heartbeats, barrier, connector, place })
     }
 
     /// Brings the schema up to date. Any number of instances may do so at once. A schema that a
@@ -77,6 +99,13 @@ impl PostgresStore {
             if current { Ok(()) } else { Err(failed("the database has not been migrated")) }
         };
         tokio::time::timeout(READY_LIMIT, asked).await.map_err(failed)?
+    }
+
+    /// How the pool is used now.
+    pub fn pool_use(&self) -> PoolUse {
+        let status = self.pool.status();
+        let used = status.size.saturating_sub(status.available);
+        PoolUse { used, idle: status.available, waiting: status.waiting }
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {

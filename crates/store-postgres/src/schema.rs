@@ -38,6 +38,24 @@ table! {
         revoked_at -> Nullable<Timestamptz>,
         replaced_by -> Nullable<Uuid>,
         version -> Integer,
+        latest_change -> BigInt,
+    }
+}
+
+table! {
+    change_clock (id) {
+        id -> Integer,
+        seq -> BigInt,
+        nonce -> Uuid,
+    }
+}
+
+table! {
+    instances (id) {
+        id -> Uuid,
+        acked -> BigInt,
+        heartbeats -> BigInt,
+        seen_at -> Timestamptz,
     }
 }
 

@@ -30,7 +30,8 @@ async fn fresh() -> Ports {
         last_uses: Arc::<PostgresStore>::clone(&store),
         peppers: Arc::<PostgresStore>::clone(&store),
         accounts: Arc::<PostgresStore>::clone(&store),
-        sessions: store,
+        sessions: Arc::<PostgresStore>::clone(&store),
+        feed: store,
         guard: Box::new(database),
     }
 }

@@ -3,12 +3,12 @@ use diesel::prelude::*;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
 use latchkey_accounts::{Account, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{Digest, OwnerId, Timestamp};
+use latchkey_domain::{ApiKeyId, ChangeNumber, Digest, OwnerId, Timestamp};
 
 use crate::SqliteStore;
 use crate::fault::{Fault, Outcome, is_taken};
 use crate::query;
-use crate::row::{AccountChange, AccountRow, id_bytes};
+use crate::row::{AccountChange, AccountRow, id_bytes, id_from};
 use crate::schema::{accounts, api_keys, key_owners, sessions};
 
 #[async_trait]
@@ -51,17 +51,17 @@ impl AccountRepository for SqliteStore {
         .await
     }
 
-    async fn disable(&self, account: &Account) -> Result<(), UpdateError> {
+    async fn disable(&self, account: &Account) -> Result<ChangeNumber, UpdateError> {
         let AccountState::Disabled { at } = account.parts().state else {
             return Err(StoreError::new("an active account was given as disabled").into());
         };
         let account = account.clone();
-        self.write(move |db| {
+        self.change(move |db| {
             update(db, &account)?;
             let id = account.parts().id;
             let of_account = sessions::account_id.eq(id_bytes(id.as_uuid()));
             diesel::delete(sessions::table.filter(of_account)).execute(db)?;
-            Ok(close_owner(db, &id.owner(), at)?)
+            close_owner(db, &id.owner(), at)
         })
         .await
     }
@@ -89,8 +89,12 @@ fn carry_along(db: &mut SqliteConnection, account: &Account, keep: &Digest) -> Q
     diesel::update(session).set(sessions::account_version.eq(version)).execute(db)
 }
 
-/// Lets the owner have no new keys, and revokes those it has.
-fn close_owner(db: &mut SqliteConnection, owner: &OwnerId, at: Timestamp) -> QueryResult<()> {
+/// Lets the owner have no new keys, and revokes those it has, which it answers.
+fn close_owner(
+    db: &mut SqliteConnection,
+    owner: &OwnerId,
+    at: Timestamp,
+) -> Outcome<Vec<ApiKeyId>, UpdateError> {
     use diesel::query_dsl::methods::FilterDsl as _;
 
     let at = Some(at.unix_millis());
@@ -105,8 +109,11 @@ fn close_owner(db: &mut SqliteConnection, owner: &OwnerId, at: Timestamp) -> Que
         .set(key_owners::closed_at.eq(at))
         .filter(key_owners::closed_at.is_null())
         .execute(db)?;
+    let keys = query::live_keys_of(owner.as_str()).select(api_keys::id).load::<Vec<u8>>(db)?;
     diesel::update(query::live_keys_of(owner.as_str()))
         .set((api_keys::revoked_at.eq(at), api_keys::version.eq(api_keys::version + 1)))
         .execute(db)?;
-    Ok(())
+    let id = |bytes: &Vec<u8>| id_from(bytes).map(ApiKeyId::new);
+    let ids: Option<Vec<ApiKeyId>> = keys.iter().map(id).collect();
+    ids.ok_or_else(|| Fault(StoreError::new("a key has an id that is no UUID").into()))
 }

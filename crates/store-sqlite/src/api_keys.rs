@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use diesel::prelude::*;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
 
 use crate::SqliteStore;
 use crate::fault::{Fault, Outcome, Place, is_taken};
@@ -26,18 +28,18 @@ impl ApiKeyRepository for SqliteStore {
         .await
     }
 
-    async fn update(&self, key: &ApiKey) -> Result<(), UpdateError> {
-        let id = id_bytes(key.parts().id.as_uuid());
+    async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
+        let id = key.parts().id;
         let known = i64::from(key.parts().version) - 1;
         let change = KeyChange::from(KeyRow::from(key));
-        self.write(move |db| {
+        self.change(move |db| {
             let stored = api_keys::table
-                .filter(api_keys::id.eq(id))
+                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
                 .filter(api_keys::version.eq(known))
                 .filter(api_keys::revoked_at.is_null());
             match diesel::update(stored).set(change).execute(db)? {
                 0 => Err(Fault(UpdateError::Stale)),
-                _one => Ok(()),
+                _one => Ok([id]),
             }
         })
         .await
@@ -48,9 +50,10 @@ impl ApiKeyRepository for SqliteStore {
         owner: &OwnerId,
         id: ApiKeyId,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<ChangeNumber>, StoreError> {
         let owner = owner.as_str().to_owned();
-        self.write(move |db| {
+        let changes = Arc::clone(&self.0.changes);
+        let revoke = move |db: &mut SqliteConnection| {
             let live = api_keys::table
                 .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
                 .filter(api_keys::owner.eq(owner))
@@ -61,9 +64,19 @@ impl ApiKeyRepository for SqliteStore {
                     api_keys::version.eq(api_keys::version + 1),
                 ))
                 .execute(db)?;
-            Ok(revoked == 1)
-        })
-        .await
+            Ok((revoked == 1).then_some(id))
+        };
+        let tell = move |revoked: Option<ApiKeyId>| revoked.map(|id| changes.tell([id]));
+        self.0.pool.write_then(revoke, tell).await
+    }
+
+    async fn latest_change(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+    ) -> Result<Option<ChangeNumber>, StoreError> {
+        let of_owner = self.owner_of(id).await?.filter(|it| it == owner);
+        Ok(of_owner.map(|_| self.0.changes.latest()))
     }
 
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {

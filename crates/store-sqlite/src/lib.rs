@@ -7,6 +7,7 @@
 
 mod accounts;
 mod api_keys;
+mod changes;
 mod connection;
 mod fault;
 mod last_uses;
@@ -31,10 +32,12 @@ use std::{fs, io};
 
 use diesel::SqliteConnection;
 use latchkey_domain::ports::StoreError;
+use latchkey_domain::{ApiKeyId, ChangeNumber};
 use thiserror::Error;
 
 pub use crate::migrate::MigrateError;
 
+use crate::changes::Changes;
 use crate::fault::Outcome;
 use crate::lock::Lock;
 use crate::pool::Pool;
@@ -47,6 +50,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     // In this order: the lock is let go when no connection is left.
     pool: Pool,
+    changes: Arc<Changes>,
     _lock: Lock,
 }
 
@@ -99,7 +103,7 @@ impl SqliteStore {
         let lock = Lock::acquire(&path)?;
         let pool = Pool::open(&path)
             .map_err(|source| OpenError::Database { path, source: source.into() })?;
-        Ok(Self(Arc::new(Inner { pool, _lock: lock })))
+        Ok(Self(Arc::new(Inner { pool, changes: Arc::default(), _lock: lock })))
     }
 
     /// Finishes what was begun and moves the write-ahead log into the database file, which then
@@ -127,5 +131,19 @@ impl SqliteStore {
         E: From<StoreError> + Send + 'static,
     {
         self.0.pool.write(work).await
+    }
+
+    /// Runs work that changes the keys it answers. They are told before it is answered, and also if
+    /// the caller has gone: nothing else would ever make anybody forget what they were.
+    async fn change<C, E>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Outcome<C, E> + Send + 'static,
+    ) -> Result<ChangeNumber, E>
+    where
+        C: IntoIterator<Item = ApiKeyId> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let changes = Arc::clone(&self.0.changes);
+        self.0.pool.write_then(work, move |keys| changes.tell(keys)).await
     }
 }

@@ -58,8 +58,23 @@ impl Pool {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.write_then(work, |done| done).await
+    }
+
+    /// The same, and `then` on the writer's thread before the answer. That also runs where the
+    /// caller has gone, and where the disk failed and nobody can say what is on it.
+    pub(crate) async fn write_then<T, U, E>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, E>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.writes.push(Box::new(Call { work: Some(work), outcome: None, reply }));
+        self.writes.push(Box::new(Call { work: Some(work), outcome: None, then, reply }));
         answer.await.unwrap_or_else(|_dropped| Err(StoreError::new("the store is closed").into()))
     }
 

@@ -14,7 +14,7 @@ pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()
 }
 
-fn id_from(bytes: &[u8]) -> Option<Uuid> {
+pub(crate) fn id_from(bytes: &[u8]) -> Option<Uuid> {
     Uuid::from_slice(bytes).ok()
 }
 

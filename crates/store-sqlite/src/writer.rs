@@ -21,16 +21,21 @@ pub(crate) trait Write: Send {
     fn answer(self: Box<Self>, committed: Result<(), &Error>);
 }
 
-pub(crate) struct Call<F, T, E> {
+pub(crate) struct Call<F, G, T, U, E> {
     pub(crate) work: Option<F>,
     pub(crate) outcome: Option<Result<T, E>>,
-    pub(crate) reply: oneshot::Sender<Result<T, E>>,
+    /// What follows from the outcome once it may be on disk, whether or not anybody waits for the
+    /// answer.
+    pub(crate) then: G,
+    pub(crate) reply: oneshot::Sender<Result<U, E>>,
 }
 
-impl<F, T, E> Write for Call<F, T, E>
+impl<F, G, T, U, E> Write for Call<F, G, T, U, E>
 where
     F: FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send,
+    G: FnOnce(T) -> U + Send,
     T: Send,
+    U: Send,
     E: From<StoreError> + Send,
 {
     fn run(&mut self, db: &mut SqliteConnection) {
@@ -43,14 +48,18 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), &Error>) {
-        let answer = match (committed, self.outcome) {
-            (Ok(()), Some(outcome)) => outcome,
+        let Self { outcome, then, reply, .. } = *self;
+        let answer = match (committed, outcome) {
+            (Ok(()), Some(outcome)) => outcome.map(then),
             // Also a refusal is void then: it may rest on a change that was not committed either.
-            (Err(error), _) => Err(StoreError::new(format!("not committed: {error}")).into()),
+            (Err(error), outcome) => {
+                drop(outcome.map(|outcome| outcome.map(then)));
+                Err(StoreError::new(format!("not committed: {error}")).into())
+            }
             (Ok(()), None) => Err(StoreError::new("not run").into()),
         };
         // Nobody is there to hear it if the caller has gone.
-        drop(self.reply.send(answer));
+        drop(reply.send(answer));
     }
 }
 

@@ -14,7 +14,8 @@ async fn fresh() -> Ports {
         last_uses: Arc::new(store.clone()),
         peppers: Arc::new(store.clone()),
         accounts: Arc::new(store.clone()),
-        sessions: Arc::new(store),
+        sessions: Arc::new(store.clone()),
+        feed: Arc::new(store),
         guard: Box::new(folder),
     }
 }

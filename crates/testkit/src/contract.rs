@@ -25,7 +25,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use latchkey_accounts::ports::{AccountRepository, SessionRepository};
-use latchkey_domain::ports::{ApiKeyRepository, LastUseRepository, PepperRepository};
+use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, LastUseRepository, PepperRepository};
 
 /// The store ports of one adapter over one empty store.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct Ports {
     pub peppers: Arc<dyn PepperRepository>,
     pub accounts: Arc<dyn AccountRepository>,
     pub sessions: Arc<dyn SessionRepository>,
+    pub feed: Arc<dyn ChangeFeed>,
     /// What must live as long as the ports: a database, a folder.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -82,7 +83,7 @@ promises! { $
     }
     revocation {
         a_key_is_revoked_once
-        of_concurrent_revocations_exactly_one_is_true
+        of_concurrent_revocations_exactly_one_is_done
         a_revocation_stands_among_concurrent_updates
         nobody_else_revokes_a_key
         an_unknown_key_is_not_revoked

@@ -8,7 +8,8 @@ use actix_web::{HttpResponse, ResponseError};
 use latchkey_accounts::ports::HashError;
 use latchkey_accounts::{BeginSessionError, ChangePasswordError, CreateAccountError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{IssueError, RevokeError, VerifyError};
+use latchkey_domain::{IssueError, RevokeError};
+use latchkey_verifier::VerifyError;
 use serde::Serialize;
 use utoipa::ToSchema;
 

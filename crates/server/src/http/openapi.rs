@@ -18,7 +18,7 @@ use super::{accounts, api_keys, operations, verify};
         accounts::change_password,
         api_keys::list, api_keys::create, api_keys::get, api_keys::revoke,
         verify::verify,
-        operations::healthz, operations::readyz,
+        operations::healthz, operations::readyz, operations::metrics,
     ),
     security(("session" = [])),
     modifiers(&Schemes, &CommonAnswers),

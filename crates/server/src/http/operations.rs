@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use crate::app::App;
+use crate::metrics;
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,4 +39,15 @@ pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
     }
     let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping");
     Err(error.with(header::RETRY_AFTER, HeaderValue::from_static("1")))
+}
+
+/// Counters and gauges for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Operations", security(()),
+    responses((status = 200, description = "Prometheus text", content_type = "text/plain", body = String)),
+)]
+pub(crate) async fn metrics(app: Data<App>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics::text(&app))
 }

@@ -28,10 +28,46 @@ pub(crate) fn service(
         InitError = (),
     >,
 > {
+    let metrics = app.settings.metrics_listen.is_none() && app.settings.is_local();
+    let routes = move |config: &mut ServiceConfig| {
+        api(config);
+        if metrics {
+            config.service(metrics_resource());
+        }
+        otherwise_not_found(config);
+    };
     actix_web::App::new().app_data(app).configure(routes).wrap(from_fn(envelope))
 }
 
-fn routes(config: &mut ServiceConfig) {
+/// `/metrics` of `app`, for a listener of its own.
+pub(crate) fn metrics_service(
+    app: Data<App>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let routes = |config: &mut ServiceConfig| {
+        config.service(metrics_resource());
+        otherwise_not_found(config);
+    };
+    actix_web::App::new().app_data(app).configure(routes).wrap(from_fn(envelope))
+}
+
+fn metrics_resource() -> Methods {
+    resource("/metrics", "GET, HEAD").get(operations::metrics)
+}
+
+fn otherwise_not_found(config: &mut ServiceConfig) {
+    config
+        .default_service(web::to(async || -> Result<HttpResponse, ApiError> { Err(not_found()) }));
+}
+
+fn api(config: &mut ServiceConfig) {
     let v1 = |path: &str| format!("/api/v1/{path}");
     // Routes are tried in turn, fixed ones as text and the others by regular expressions: so the hot
     // one comes first, and the paths below it last.
@@ -53,8 +89,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
         .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
-        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify))
-        .default_service(web::to(async || -> Result<HttpResponse, ApiError> { Err(not_found()) }));
+        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
 }
 
 /// A resource that answers the methods it is given, trusted preflights, and 405 to the rest.

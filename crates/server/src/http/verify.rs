@@ -1,8 +1,11 @@
 #![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
 
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::time::Instant;
+
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use latchkey_verifier::Principal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +13,10 @@ use super::body::drain;
 use super::error::{ApiError, ErrorBody};
 use super::wire_time::WireTime;
 use crate::app::App;
+use crate::metrics::Outcome;
 
+/// In place of a header that was sent several times.
+const SEVERAL: &[u8] = b"several";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
 const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
@@ -48,45 +54,55 @@ pub(crate) async fn verify(
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, ApiError> {
+    let began = Instant::now();
     drain(&req, &mut payload.into_inner()).await;
-    let presented = presented(req.headers())?;
-    let key = app.api_keys.verify(presented).await?;
-    let key = key.parts();
-    app.last_uses.note(key.id);
+    let (outcome, answer) = match presented(req.headers()) {
+        None => (Outcome::Missing, Err(ApiError::key_refused("API key required"))),
+        Some(text) => match app.verifier.verify(text).await {
+            Ok(principal) => (Outcome::Accepted, Ok(good(&principal))),
+            Err(error) => (Outcome::from(&error), Err(error.into())),
+        },
+    };
+    app.verifications.count(outcome, began.elapsed());
+    answer
+}
 
-    let id = key.id.to_string();
+fn good(principal: &Principal) -> HttpResponse {
+    let id = principal.key().to_string();
     let body = VerifiedBody {
         key_id: &id,
-        owner_id: key.owner.as_str(),
-        name: key.name.as_str(),
-        key_prefix: key.prefix.as_str(),
-        environment: key.environment.as_str(),
-        expires_at: key.expires_at.map(WireTime),
+        owner_id: principal.owner(),
+        name: principal.name(),
+        key_prefix: principal.prefix(),
+        environment: principal.environment().as_str(),
+        expires_at: principal.expires_at().map(WireTime),
     };
-    Ok(HttpResponse::Ok()
+    HttpResponse::Ok()
         .insert_header((X_API_KEY_ID, id.as_str()))
         .insert_header((X_API_KEY_OWNER, body.owner_id))
         .insert_header((X_API_KEY_ENVIRONMENT, body.environment))
-        .json(body))
+        .json(body)
 }
 
 /// The text in `x-api-key`; only where that header is absent, in `Authorization: Bearer`. A header
-/// sent twice could mean two things, and so is no key.
-fn presented(headers: &HeaderMap) -> Result<&[u8], ApiError> {
-    let only = |name: HeaderName| -> Result<Option<&HeaderValue>, ApiError> {
+/// sent twice could mean two things, and so is read as a text that is no key.
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    let only = |name: HeaderName| {
         let mut values = headers.get_all(name);
-        let first = values.next();
-        match values.next() {
-            None => Ok(first),
-            Some(_second) => Err(ApiError::key_refused("Invalid API key")),
-        }
+        let first = values.next()?;
+        Some(if values.next().is_none() { Ok(first.as_bytes()) } else { Err(SEVERAL) })
     };
-    let key = match only(X_API_KEY)? {
-        Some(value) => Some(value.as_bytes()),
-        None => only(header::AUTHORIZATION)?.and_then(|value| bearer(value.as_bytes())),
+    let key = match only(X_API_KEY) {
+        Some(value) => Some(value),
+        None => match only(header::AUTHORIZATION)? {
+            Ok(value) => bearer(value).map(Ok),
+            several => Some(several),
+        },
     };
-    let key = key.map(<[u8]>::trim_ascii).filter(|key| !key.is_empty());
-    key.ok_or_else(|| ApiError::key_refused("API key required"))
+    match key? {
+        Ok(text) => Some(text.trim_ascii()).filter(|text| !text.is_empty()),
+        Err(several) => Some(several),
+    }
 }
 
 fn bearer(authorization: &[u8]) -> Option<&[u8]> {

@@ -52,6 +52,12 @@ pub(crate) struct RawSettings {
         hide_env_values = true
     )]
     pub(crate) sign_in_attempts_per_minute: Option<String>,
+    /// Whether verification is answered from memory: on or off [default: on]
+    #[arg(long, global = true, env = "LATCHKEY_VERIFY_CACHE", hide_env_values = true)]
+    pub(crate) verify_cache: Option<String>,
+    /// Address of a listener for /metrics alone
+    #[arg(long, global = true, env = "LATCHKEY_METRICS_LISTEN", hide_env_values = true)]
+    pub(crate) metrics_listen: Option<String>,
     /// A tracing filter such as info or latchkey=debug [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", hide_env_values = true)]
     pub(crate) log: Option<String>,

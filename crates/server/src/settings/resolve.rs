@@ -39,7 +39,8 @@ impl RawSettings {
 
     fn assemble(&self, problems: &mut Problems) -> Option<Settings> {
         let p = problems;
-        let listen = p.keep("LATCHKEY_LISTEN", address(self.listen.as_deref()));
+        let listen =
+            p.keep("LATCHKEY_LISTEN", address(self.listen.as_deref().unwrap_or("127.0.0.1:8080")));
         let public_url = self.public_url(listen, p);
         let trusted_origins = p
             .keep("LATCHKEY_TRUSTED_ORIGINS", list(self.trusted_origins.as_deref(), Origin::parse));
@@ -70,6 +71,10 @@ impl RawSettings {
         );
         let attempts = count(self.sign_in_attempts_per_minute.as_deref(), 10);
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
+        let cache = either(self.verify_cache.as_deref(), "on", "off", true);
+        let verify_cache = p.keep("LATCHKEY_VERIFY_CACHE", cache);
+        let metrics = self.metrics_listen.as_deref().map(address).transpose();
+        let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", metrics);
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         Some(Settings {
             listen: listen?,
@@ -85,6 +90,8 @@ impl RawSettings {
             session_cookie: session_cookie?,
             session_lifetime: SessionLifetime { idle: idle?, absolute: absolute? },
             sign_in_attempts_per_minute: attempts?,
+            verify_cache: verify_cache?,
+            metrics_listen: metrics_listen?,
             log: log?,
         })
     }
@@ -184,9 +191,9 @@ fn utf8(value: &OsString) -> Result<Zeroizing<String>, Bad> {
     value.to_str().map(|text| Zeroizing::new(text.to_owned())).ok_or(Bad("must be UTF-8 text"))
 }
 
-fn address(text: Option<&str>) -> Result<SocketAddr, Bad> {
+fn address(text: &str) -> Result<SocketAddr, Bad> {
     let wrong = Bad("must be an address and a port such as 127.0.0.1:8080");
-    text.unwrap_or("127.0.0.1:8080").parse().map_err(|_unparsable| wrong)
+    text.parse().map_err(|_unparsable| wrong)
 }
 
 fn list<T, E: Display>(

@@ -161,7 +161,7 @@ pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
     let answers = all_at_once((0..20).map(|n| {
         let name = KeyName::parse(format!("writer {n}")).expect("a name");
         let (keys, next) = (Arc::clone(&ports.keys), key.rename(name).expect("not revoked"));
-        async move { keys.update(&next).await.map(|()| next) }
+        async move { keys.update(&next).await.map(|_change| next) }
     }))
     .await;
     let winner = the_only_winner(answers);

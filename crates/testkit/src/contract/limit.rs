@@ -61,7 +61,7 @@ pub async fn parallel_inserts_and_revocations_keep_the_count(ports: &Ports) {
         async move { keys.revoke(&key.parts().owner, key.parts().id, moment(1)).await }
     }));
     let (inserted, revoked) = tokio::join!(inserts, revocations);
-    assert!(revoked.into_iter().all(|it| it.expect("the store answers")));
+    assert!(revoked.into_iter().all(|it| it.expect("the store answers").is_some()));
 
     let held = inserted.into_iter().filter(|inserted| *inserted).count();
     assert_eq!(list(ports, &owner("owner")).await.len(), held);

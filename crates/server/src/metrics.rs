@@ -1,0 +1,237 @@
+//! What `/metrics` shows, in Prometheus's text format 0.0.4. No key, owner or address is a label.
+
+use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use latchkey_domain::Refusal;
+use latchkey_verifier::VerifyError;
+
+use crate::app::App;
+
+/// More threads than this share.
+const SHARDS: usize = 16;
+/// The latency histogram ends its buckets at 1 us, 2 us, 4 us, … about 8 s; the last takes the rest.
+const BUCKETS: usize = 25;
+
+/// What became of a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Accepted,
+    /// No key was presented.
+    Missing,
+    Refused(Refusal),
+    /// Nobody could say.
+    Unavailable,
+}
+
+/// Counts verifications. Each thread counts in a place of its own, and they are added up when
+/// somebody asks: counting is a few additions that nobody waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Verifications([Shard; SHARDS]);
+
+/// On cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard {
+    accepted: AtomicU64,
+    missing: AtomicU64,
+    malformed: AtomicU64,
+    unknown: AtomicU64,
+    disabled: AtomicU64,
+    expired: AtomicU64,
+    revoked: AtomicU64,
+    unavailable: AtomicU64,
+    buckets: [AtomicU64; BUCKETS],
+    nanos: AtomicU64,
+}
+
+impl From<&VerifyError> for Outcome {
+    fn from(error: &VerifyError) -> Self {
+        match error {
+            VerifyError::Refused(refusal) => Self::Refused(*refusal),
+            VerifyError::Store(_) => Self::Unavailable,
+        }
+    }
+}
+
+impl Outcome {
+    const ALL: [(&'static str, Self); 8] = [
+        ("accepted", Self::Accepted),
+        ("missing", Self::Missing),
+        ("malformed", Self::Refused(Refusal::Malformed)),
+        ("unknown", Self::Refused(Refusal::Unknown)),
+        ("disabled", Self::Refused(Refusal::Disabled)),
+        ("expired", Self::Refused(Refusal::Expired)),
+        ("revoked", Self::Refused(Refusal::Revoked)),
+        ("unavailable", Self::Unavailable),
+    ];
+}
+
+impl Shard {
+    const fn counter(&self, outcome: Outcome) -> &AtomicU64 {
+        match outcome {
+            Outcome::Accepted => &self.accepted,
+            Outcome::Missing => &self.missing,
+            Outcome::Refused(Refusal::Malformed) => &self.malformed,
+            Outcome::Refused(Refusal::Unknown) => &self.unknown,
+            Outcome::Refused(Refusal::Disabled) => &self.disabled,
+            Outcome::Refused(Refusal::Expired) => &self.expired,
+            Outcome::Refused(Refusal::Revoked) => &self.revoked,
+            Outcome::Unavailable => &self.unavailable,
+        }
+    }
+}
+
+impl Verifications {
+    pub(crate) fn count(&self, outcome: Outcome, took: Duration) {
+        static THREADS_SEEN: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static THREAD: usize = THREADS_SEEN.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        }
+        let Some(shard) = THREAD.with(|thread| self.0.get(*thread)) else { return };
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        shard.counter(outcome).fetch_add(1, Ordering::Relaxed);
+        shard.nanos.fetch_add(nanos, Ordering::Relaxed);
+        if let Some(bucket) = shard.buckets.get(bucket(nanos)) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn sum<'a>(&'a self, which: impl Fn(&'a Shard) -> &'a AtomicU64) -> u64 {
+        self.0.iter().map(|shard| which(shard).load(Ordering::Relaxed)).sum()
+    }
+
+    fn bucket(&self, index: usize) -> u64 {
+        let of =
+            |shard: &Shard| shard.buckets.get(index).map_or(0, |it| it.load(Ordering::Relaxed));
+        self.0.iter().map(of).sum()
+    }
+}
+
+/// The bucket whose upper end is the first power of two microseconds that is not below.
+fn bucket(nanos: u64) -> usize {
+    let micros = nanos.div_ceil(1_000).max(1);
+    let power = u64::BITS - (micros - 1).leading_zeros();
+    usize::try_from(power).unwrap_or(BUCKETS).min(BUCKETS - 1)
+}
+
+/// The page.
+pub(crate) fn text(app: &App) -> String {
+    let mut text = String::with_capacity(8 * 1024);
+    write(&mut text, app).expect("a String takes all text");
+    text
+}
+
+fn write(out: &mut String, app: &App) -> fmt::Result {
+    let asked = write_verifications(out, &app.verifications)?;
+    write_latency(out, &app.verifications)?;
+
+    let status = app.verifier.status();
+    let name = "latchkey_verify_cache_entries";
+    metric(out, name, "gauge", "Keys that are remembered.", status.remembered)?;
+    let name = "latchkey_verify_cache_misses_total";
+    metric(out, name, "counter", "Verifications that asked the database.", status.looked_up)?;
+    let name = "latchkey_verify_cache_hits_total";
+    let hits = asked.saturating_sub(status.looked_up);
+    metric(out, name, "counter", "Verifications that did not.", hits)?;
+    let name = "latchkey_lease_remaining_seconds";
+    let left = status.lease_left.unwrap_or_default().as_secs_f64();
+    let help = "How long verifications may be answered from memory without a heartbeat.";
+    metric(out, name, "gauge", help, left)?;
+
+    write_barrier(out, app)?;
+    let name = "latchkey_last_use_unwritten";
+    let help = "Keys whose last use is waiting to be written.";
+    metric(out, name, "gauge", help, status.unwritten_uses)?;
+    let name = "latchkey_last_use_lag_seconds";
+    let help = "Time since every last use that was due had been written.";
+    metric(out, name, "gauge", help, status.last_use_lag.as_secs_f64())?;
+    if let Some(pool) = app.pool_use() {
+        head(
+            out,
+            "latchkey_db_pool_connections",
+            "gauge",
+            "Connections to the database, for writes.",
+        )?;
+        writeln!(out, "latchkey_db_pool_connections{{state=\"used\"}} {}", pool.used)?;
+        writeln!(out, "latchkey_db_pool_connections{{state=\"idle\"}} {}", pool.idle)?;
+        let name = "latchkey_db_pool_waiting";
+        metric(out, name, "gauge", "Calls that wait for a connection.", pool.waiting)?;
+    }
+    Ok(())
+}
+
+/// Answers how many verifications had to know about a key.
+fn write_verifications(out: &mut String, counts: &Verifications) -> Result<u64, fmt::Error> {
+    let name = "latchkey_verifications_total";
+    head(out, name, "counter", "Verifications, by what became of them.")?;
+    let mut asked = 0;
+    for (label, outcome) in Outcome::ALL {
+        let count = counts.sum(|shard| shard.counter(outcome));
+        if !matches!(outcome, Outcome::Missing | Outcome::Refused(Refusal::Malformed)) {
+            asked += count;
+        }
+        writeln!(out, "{name}{{outcome=\"{label}\"}} {count}")?;
+    }
+    Ok(asked)
+}
+
+fn write_latency(out: &mut String, counts: &Verifications) -> fmt::Result {
+    let name = "latchkey_verification_duration_seconds";
+    head(out, name, "histogram", "Time from the head of a request to its answer.")?;
+    let mut total = 0;
+    let mut end = 1e-6;
+    for index in 0..BUCKETS - 1 {
+        total += counts.bucket(index);
+        writeln!(out, "{name}_bucket{{le=\"{end}\"}} {total}")?;
+        end *= 2.0;
+    }
+    total += counts.bucket(BUCKETS - 1);
+    let sum = Duration::from_nanos(counts.sum(|shard| &shard.nanos)).as_secs_f64();
+    writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {total}\n{name}_sum {sum}\n{name}_count {total}")
+}
+
+fn write_barrier(out: &mut String, app: &App) -> fmt::Result {
+    let barrier = app.verifier.barrier();
+    let passed = barrier.passed();
+    let [all, time, micros] = [&passed.by_all, &passed.by_time, &passed.waited_micros]
+        .map(|number| number.load(Ordering::Relaxed));
+    let name = "latchkey_barrier_passed_total";
+    head(out, name, "counter", "Changes that held everywhere before they were answered.")?;
+    writeln!(out, "{name}{{by=\"applied\"}} {all}\n{name}{{by=\"lease\"}} {time}")?;
+    let name = "latchkey_barrier_duration_seconds";
+    head(out, name, "summary", "Time that changes waited for that.")?;
+    let sum = Duration::from_micros(micros).as_secs_f64();
+    writeln!(out, "{name}_sum {sum}\n{name}_count {}", all + time)
+}
+
+fn metric(
+    out: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    value: impl fmt::Display,
+) -> fmt::Result {
+    head(out, name, kind, help)?;
+    writeln!(out, "{name} {value}")
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_counts_in_the_first_bucket_that_is_long_enough() {
+        for (nanos, expected) in
+            [(0, 0), (1, 0), (1_000, 0), (1_001, 1), (2_000, 1), (2_001, 2), (4_000, 2)]
+        {
+            assert_eq!(bucket(nanos), expected, "{nanos} ns");
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+}

@@ -1,0 +1,152 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Uuid as SqlUuid};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use latchkey_domain::ports::{
+    ChangeFeed, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
+};
+use latchkey_domain::{ApiKeyId, ChangeNumber};
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::cached_sql::cached;
+use crate::fault::failed;
+use crate::schema::instances;
+
+const REGISTER: &str = "\
+with clock as (select seq, nonce from change_clock), \
+mine as ( \
+    insert into instances (id, acked, heartbeats, seen_at) \
+    select gen_random_uuid(), seq, 0, now() from clock returning id \
+) \
+select mine.id, clock.seq, clock.nonce from mine, clock";
+
+/// All of it in one snapshot. A number whose row is gone, or has another nonce, is not of this
+/// history.
+const HEARTBEAT: &str = "\
+with mine as ( \
+    update instances \
+    set acked = greatest(acked, $2), heartbeats = heartbeats + 1, seen_at = now() \
+    where id = $1 returning id \
+) \
+select clock.seq, clock.nonce, \
+    $3 is not distinct from case when clock.seq = $2 then clock.nonce \
+        else (select nonce from key_changes where seq = $2) end as continues, \
+    array(select key_id from key_changes where seq > $2 order by seq) as changed \
+from mine, change_clock as clock";
+
+const EXPEL: &str = "\
+delete from instances using unnest($1, $2) as silent (id, heartbeats) \
+where instances.id = silent.id and instances.heartbeats = silent.heartbeats";
+
+/// The row of the number that an instance is at stays: its nonce is asked for.
+const TRIM: &str = "\
+delete from instances where seen_at < now() - interval '1 day'; \
+delete from key_changes where at < now() - interval '1 day' and seq < \
+    least((select min(acked) from instances), (select seq from change_clock))";
+
+/// Nothing is lost with a notification, so that it need not wait for the disk.
+const WAKE: &str =
+    "select set_config('synchronous_commit', 'off', true), pg_notify('latchkey_changes', '')";
+pub(crate) const LISTEN: &str = "listen latchkey_changes";
+
+#[derive(QueryableByName)]
+struct RegisteredRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = BigInt)]
+    seq: i64,
+    #[diesel(sql_type = SqlUuid)]
+    nonce: Uuid,
+}
+
+#[derive(QueryableByName)]
+struct HeartbeatRow {
+    #[diesel(sql_type = BigInt)]
+    seq: i64,
+    #[diesel(sql_type = SqlUuid)]
+    nonce: Uuid,
+    #[diesel(sql_type = Bool)]
+    continues: bool,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    changed: Vec<Uuid>,
+}
+
+/// A number of the database; it counts from zero.
+pub(crate) fn change_number(seq: i64) -> Result<ChangeNumber, StoreError> {
+    u64::try_from(seq).map(ChangeNumber::new).map_err(failed)
+}
+
+fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl ChangeFeed for PostgresStore {
+    async fn register(&self) -> Result<Registration, StoreError> {
+        let register = cached(sql_query(REGISTER));
+        let row: RegisteredRow =
+            self.heartbeats.ask(|link| Box::pin(register.get_result(link))).await?;
+        let position = Position { change: change_number(row.seq)?, nonce: row.nonce };
+        Ok(Registration { instance: InstanceId(row.id), position })
+    }
+
+    async fn heartbeat(
+        &self,
+        instance: InstanceId,
+        applied: Position,
+    ) -> Result<Option<News>, StoreError> {
+        let heartbeat = sql_query(HEARTBEAT)
+            .bind::<SqlUuid, _>(instance.0)
+            .bind::<BigInt, _>(column(applied.change.get()))
+            .bind::<SqlUuid, _>(applied.nonce);
+        let heartbeat = cached(heartbeat);
+        let rows: Vec<HeartbeatRow> =
+            self.heartbeats.ask(|link| Box::pin(heartbeat.load(link))).await?;
+        let Some(row) = rows.into_iter().find(|row| row.continues) else { return Ok(None) };
+        let position = Position { change: change_number(row.seq)?, nonce: row.nonce };
+        Ok(Some(News { changed: row.changed.into_iter().map(ApiKeyId::new).collect(), position }))
+    }
+
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {
+        let leave = diesel::delete(instances::table.find(instance.0));
+        self.heartbeats.ask(|link| Box::pin(leave.execute(link))).await.map(drop)
+    }
+
+    async fn instances(&self) -> Result<Vec<InstanceStatus>, StoreError> {
+        let all = instances::table.select((instances::id, instances::acked, instances::heartbeats));
+        let rows = self.barrier.ask(|link| Box::pin(all.load(link))).await?;
+        rows.into_iter().map(status).collect()
+    }
+
+    async fn expel(&self, silent: &[InstanceStatus]) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = silent.iter().map(|it| it.instance.0).collect();
+        let heartbeats: Vec<i64> = silent.iter().map(|it| column(it.heartbeats)).collect();
+        let expel =
+            sql_query(EXPEL).bind::<Array<SqlUuid>, _>(ids).bind::<Array<BigInt>, _>(heartbeats);
+        self.barrier.ask(|link| Box::pin(expel.execute(link))).await.map(drop)
+    }
+
+    async fn trim(&self) -> Result<(), StoreError> {
+        self.connection().await?.batch_execute(TRIM).await.map_err(failed)
+    }
+
+    async fn wake(&self) -> Result<(), StoreError> {
+        let wake = cached(sql_query(WAKE));
+        self.barrier.ask(|link| Box::pin(wake.execute(link))).await.map(drop)
+    }
+
+    async fn woken(&self) {
+        self.heartbeats.noticed().await;
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+fn status((id, acked, heartbeats): (Uuid, i64, i64)) -> Result<InstanceStatus, StoreError> {
+    let heartbeats = u64::try_from(heartbeats).map_err(failed)?;
+    Ok(InstanceStatus { instance: InstanceId(id), applied: change_number(acked)?, heartbeats })
+}

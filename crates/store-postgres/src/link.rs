@@ -1,0 +1,67 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
+use latchkey_domain::ports::StoreError;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::timeout;
+
+use crate::connect::Connector;
+use crate::fault::failed;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// Shorter than a lease, so that a connection that hangs costs no lease.
+const ASK_LIMIT: Duration = Duration::from_secs(1);
+
+/// A connection for one purpose, made when it is needed and made anew after any failure: what has
+/// to be quick neither waits for the pool nor for a connection that hangs.
+pub(crate) struct Link {
+    connector: Connector,
+    /// The first statement on a new connection.
+    greeting: Option<&'static str>,
+    current: Mutex<Option<AsyncPgConnection>>,
+    notices: Arc<Notify>,
+}
+
+/// What is asked of a connection.
+type Answer<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
+
+impl Link {
+    pub(crate) fn new(connector: Connector, greeting: Option<&'static str>) -> Self {
+        Self { connector, greeting, current: Mutex::default(), notices: Arc::default() }
+    }
+
+    /// Asks, one at a time. Where that takes more than a second, or the caller goes away, the
+    /// connection is closed.
+    pub(crate) async fn ask<T: Send>(
+        &self,
+        question: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> Answer<'c, T> + Send,
+    ) -> Result<T, StoreError> {
+        let mut current = self.current.lock().await;
+        let mut connection = match current.take() {
+            Some(connection) => connection,
+            None => timeout(CONNECT_LIMIT, self.connect()).await.map_err(failed)??,
+        };
+        let answer = timeout(ASK_LIMIT, question(&mut connection)).await.map_err(failed)?;
+        let answer = answer.map_err(failed)?;
+        *current = Some(connection);
+        drop(current);
+        Ok(answer)
+    }
+
+    /// Waits for a notification of the database.
+    pub(crate) async fn noticed(&self) {
+        self.notices.notified().await;
+    }
+
+    async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
+        let notices = Arc::clone(&self.notices);
+        let mut connection = self.connector.connect_listening(notices).await.map_err(failed)?;
+        if let Some(greeting) = self.greeting {
+            connection.batch_execute(greeting).await.map_err(failed)?;
+        }
+        Ok(connection)
+    }
+}

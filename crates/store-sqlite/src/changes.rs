@@ -1,0 +1,161 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use latchkey_domain::ports::{
+    ChangeFeed, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
+};
+use latchkey_domain::{ApiKeyId, ChangeNumber};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+
+/// The changes of a store that one process holds. They are in memory: what remembers keys ends with
+/// the process, and so the numbers may begin anew with the next.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    log: Mutex<Log>,
+    woken: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    last: u64,
+    /// Those that some instance has not applied yet.
+    pending: VecDeque<(u64, ApiKeyId)>,
+    instances: BTreeMap<InstanceId, Progress>,
+    registered: u128,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    applied: u64,
+    heartbeats: u64,
+}
+
+impl Changes {
+    /// Tells of changes that are committed, and answers the number of the latest.
+    pub(crate) fn tell(&self, keys: impl IntoIterator<Item = ApiKeyId>) -> ChangeNumber {
+        self.log().tell(keys)
+    }
+
+    pub(crate) fn latest(&self) -> ChangeNumber {
+        self.log().position().change
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn tell(&mut self, keys: impl IntoIterator<Item = ApiKeyId>) -> ChangeNumber {
+        for key in keys {
+            self.last += 1;
+            self.pending.push_back((self.last, key));
+        }
+        self.forget_applied();
+        ChangeNumber::new(self.last)
+    }
+
+    fn position(&self) -> Position {
+        // There is one history: the process's.
+        Position { change: ChangeNumber::new(self.last), nonce: Uuid::nil() }
+    }
+
+    fn register(&mut self) -> Registration {
+        self.registered += 1;
+        let instance = InstanceId(Uuid::from_u128(self.registered));
+        self.instances.insert(instance, Progress { applied: self.last, heartbeats: 0 });
+        Registration { instance, position: self.position() }
+    }
+
+    fn heartbeat(&mut self, instance: InstanceId, applied: Position) -> Option<News> {
+        let position = self.position();
+        let known = applied.change.get();
+        let progress = self.instances.get_mut(&instance)?;
+        if applied.nonce != position.nonce || applied.change > position.change {
+            return None;
+        }
+        progress.applied = progress.applied.max(known);
+        progress.heartbeats += 1;
+        let news = self.pending.iter().filter(|(number, _)| *number > known);
+        let changed = news.map(|(_, key)| *key).collect();
+        self.forget_applied();
+        Some(News { changed, position })
+    }
+
+    fn remove(&mut self, which: impl Fn(InstanceId, Progress) -> bool) {
+        self.instances.retain(|instance, progress| !which(*instance, *progress));
+        self.forget_applied();
+    }
+
+    fn statuses(&self) -> Vec<InstanceStatus> {
+        let status = |(instance, it): (&InstanceId, &Progress)| InstanceStatus {
+            instance: *instance,
+            applied: ChangeNumber::new(it.applied),
+            heartbeats: it.heartbeats,
+        };
+        self.instances.iter().map(status).collect()
+    }
+
+    fn forget_applied(&mut self) {
+        let applied = self.instances.values().map(|it| it.applied).min().unwrap_or(self.last);
+        while self.pending.front().is_some_and(|(number, _)| *number <= applied) {
+            self.pending.pop_front();
+        }
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for SqliteStore {
+    async fn register(&self) -> Result<Registration, StoreError> {
+        Ok(self.0.changes.log().register())
+    }
+
+    async fn heartbeat(
+        &self,
+        instance: InstanceId,
+        applied: Position,
+    ) -> Result<Option<News>, StoreError> {
+        Ok(self.0.changes.log().heartbeat(instance, applied))
+    }
+
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {
+        self.0.changes.log().remove(|it, _| it == instance);
+        Ok(())
+    }
+
+    async fn instances(&self) -> Result<Vec<InstanceStatus>, StoreError> {
+        Ok(self.0.changes.log().statuses())
+    }
+
+    async fn expel(&self, silent: &[InstanceStatus]) -> Result<(), StoreError> {
+        self.0.changes.log().remove(|instance, progress| {
+            let is_it = |it: &InstanceStatus| {
+                it.instance == instance && it.heartbeats == progress.heartbeats
+            };
+            silent.iter().any(is_it)
+        });
+        Ok(())
+    }
+
+    async fn trim(&self) -> Result<(), StoreError> {
+        // Nothing is kept that everybody has applied.
+        Ok(())
+    }
+
+    async fn wake(&self) -> Result<(), StoreError> {
+        self.0.changes.woken.notify_waiters();
+        Ok(())
+    }
+
+    async fn woken(&self) {
+        self.0.changes.woken.notified().await;
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,176 @@
+//! What may still be believed of what is remembered: the decisions that strict revocation rests on,
+//! without locks and without I/O. The server, the model and the interleaving test run this code.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use latchkey_domain::ApiKeyId;
+
+use crate::BootTime;
+
+/// Keys that fall into one bucket are void together; more buckets make that rarer. 2 MiB.
+const BUCKETS: usize = 1 << 18;
+
+/// An atomic number; the interleaving test has one of its own.
+pub trait Word: Default + Send + Sync {
+    /// Reads it; what was written before the number that is read is visible.
+    fn load(&self) -> u64;
+    /// Writes it; whoever reads it sees what was written before.
+    fn store(&self, value: u64);
+    /// Adds one.
+    fn increment(&self);
+}
+
+impl Word for AtomicU64 {
+    #[inline]
+    fn load(&self) -> u64 {
+        Self::load(self, Ordering::Acquire)
+    }
+
+    fn store(&self, value: u64) {
+        Self::store(self, value, Ordering::Release);
+    }
+
+    fn increment(&self) {
+        self.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// The lease, and which memories are void.
+///
+/// A memory carries a [`Stamp`]: its key's bucket and the generation of that bucket. A change to a
+/// key moves its bucket on, so that no index from keys to memories is needed, whatever digests a
+/// key has been found by; of a million memories it voids about four.
+///
+/// | who | does, in this order |
+/// |---|---|
+/// | a verification | reads the clock; asks [`covers`](Self::covers); looks up; asks [`holds`](Self::holds) |
+/// | a fill | [`begin_fill`](Self::begin_fill); reads the store; [`stamp`](Self::stamp); remembers |
+/// | the keeper | [`void`](Self::void) for each change; then [`extend`](Self::extend) |
+#[derive(Default)]
+pub struct Freshness<W = AtomicU64> {
+    lease_end: W,
+    /// Counts changes of any key: a fill does not know its key before it has read the row.
+    changes: W,
+    generations: Box<[W]>,
+}
+
+/// The changes that a fill can't have missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fill(u64);
+
+/// What a memory needs to know about itself to tell whether it still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    bucket: u32,
+    generation: u64,
+}
+
+impl Freshness {
+    /// Without a lease.
+    pub fn new() -> Self {
+        Self::with_buckets(BUCKETS)
+    }
+}
+
+impl<W: Word> Freshness<W> {
+    /// Without a lease, and with at least one bucket.
+    pub fn with_buckets(buckets: usize) -> Self {
+        let generations = std::iter::repeat_with(W::default).take(buckets.max(1)).collect();
+        Self { lease_end: W::default(), changes: W::default(), generations }
+    }
+
+    /// Whether memories may be believed at `now`. The clock must have been read after the request
+    /// arrived and before the memory is: the other way round, a lease renewed between the two would
+    /// cover a memory from before the renewal.
+    #[inline]
+    pub fn covers(&self, now: BootTime) -> bool {
+        now < BootTime::from_nanos(self.lease_end.load())
+    }
+
+    /// The end of the lease; it may be over.
+    pub fn lease_end(&self) -> BootTime {
+        BootTime::from_nanos(self.lease_end.load())
+    }
+
+    /// Whether nothing has happened to the key since it was read.
+    #[inline]
+    pub fn holds(&self, stamp: Stamp) -> bool {
+        self.generation(stamp.bucket) == stamp.generation
+    }
+
+    /// To be called before the store is asked.
+    pub fn begin_fill(&self) -> Fill {
+        Fill(self.changes.load())
+    }
+
+    /// Whether no change at all has been applied since; for what belongs to no key.
+    #[inline]
+    pub fn unchanged_since(&self, fill: Fill) -> bool {
+        self.changes.load() == fill.0
+    }
+
+    /// The stamp under which the answer of the store may be remembered, unless a change was applied
+    /// meanwhile: the row may have been read before it.
+    ///
+    /// A change counts itself before it moves the bucket on, and here the bucket is read before the
+    /// count: so a bucket that has moved on is never stamped by a fill from before.
+    pub fn stamp(&self, fill: Fill, key: ApiKeyId) -> Option<Stamp> {
+        let bucket = self.bucket(key);
+        let generation = self.generation(bucket);
+        self.unchanged_since(fill).then_some(Stamp { bucket, generation })
+    }
+
+    /// A change to `key` is applied: what is remembered of it is void, and so are all fills under
+    /// way.
+    pub fn void(&self, key: ApiKeyId) {
+        self.changes.increment();
+        if let Some(generation) = self.generations.get(index(self.bucket(key))) {
+            generation.increment();
+        }
+    }
+
+    /// Everything that is remembered is void, and so are all fills under way.
+    pub fn void_all(&self) {
+        self.changes.increment();
+        for generation in &self.generations {
+            generation.increment();
+        }
+    }
+
+    /// Memories may be believed before `end`.
+    pub fn extend(&self, end: BootTime) {
+        self.lease_end.store(end.nanos());
+    }
+
+    /// Nothing may be answered from memory any more.
+    pub fn end_lease(&self) {
+        self.lease_end.store(0);
+    }
+
+    /// The last bits of an id are random.
+    fn bucket(&self, key: ApiKeyId) -> u32 {
+        let (_, random) = key.as_uuid().as_u64_pair();
+        let buckets = u64::try_from(self.generations.len()).unwrap_or(1);
+        u32::try_from(random % buckets).unwrap_or(0)
+    }
+
+    #[inline]
+    fn generation(&self, bucket: u32) -> u64 {
+        self.generations.get(index(bucket)).map_or(0, W::load)
+    }
+}
+
+#[inline]
+fn index(bucket: u32) -> usize {
+    usize::try_from(bucket).unwrap_or(0)
+}
+
+impl<W: Word> fmt::Debug for Freshness<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Freshness")
+            .field("lease_end", &self.lease_end())
+            .field("changes", &self.changes.load())
+            .finish_non_exhaustive()
+    }
+}

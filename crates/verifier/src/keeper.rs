@@ -1,0 +1,166 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey_domain::ChangeNumber;
+use latchkey_domain::ports::{ChangeFeed, InstanceId, StoreError};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::sleep;
+
+use crate::cause;
+use crate::freshness::Freshness;
+use crate::protocol::{Effect, HEARTBEAT, Membership, Request};
+use crate::{BootTime, LeaseClock};
+
+/// How soon a heartbeat that failed is tried again.
+const RETRY: Duration = Duration::from_millis(100);
+/// How often changes that everybody has applied are removed from the store.
+const TRIM_EVERY: Duration = Duration::from_hours(1);
+
+/// Keeps the lease: applies changes as they are told, and shows that it did.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    feed: Arc<dyn ChangeFeed>,
+    clock: Arc<dyn LeaseClock>,
+    freshness: Arc<Freshness>,
+    standing: watch::Sender<Standing>,
+    nudge: Notify,
+    stop: Notify,
+    /// Held while it keeps the lease.
+    keeping: Mutex<()>,
+}
+
+/// Where this instance stands among the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) instance: Option<InstanceId>,
+    /// Everything up to this has been applied here.
+    pub(crate) applied: Option<ChangeNumber>,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        feed: Arc<dyn ChangeFeed>,
+        clock: Arc<dyn LeaseClock>,
+        freshness: Arc<Freshness>,
+    ) -> Self {
+        Self {
+            feed,
+            clock,
+            freshness,
+            standing: watch::Sender::default(),
+            nudge: Notify::new(),
+            stop: Notify::new(),
+            keeping: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Asks for news now rather than at the next heartbeat.
+    pub(crate) fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// Goes on until [`leave`](Self::leave).
+    pub(crate) async fn keep(&self) {
+        let _keeping = self.keeping.lock().await;
+        tokio::select! {
+            () = self.stop.notified() => {}
+            () = self.beat() => {}
+        }
+    }
+
+    /// Ends [`keep`](Self::keep) and leaves the list. Nothing is answered from memory from now on.
+    pub(crate) async fn leave(&self) {
+        self.stop.notify_one();
+        let _kept = self.keeping.lock().await;
+        self.freshness.end_lease();
+        let Standing { instance, .. } = self.standing.send_replace(Standing::default());
+        if let Some(instance) = instance
+            && let Err(error) = self.feed.leave(instance).await
+        {
+            tracing::warn!(
+                error = cause(&error),
+                "the next change will wait for this instance in vain"
+            );
+        }
+    }
+
+    async fn beat(&self) {
+        let mut membership = Membership::default();
+        let mut trimmed = self.clock.now();
+        let mut failing = false;
+        loop {
+            let pause = match self.step(&mut membership).await {
+                Ok(news) => {
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("verification is answered from memory again");
+                    }
+                    // The next heartbeat shows that the news has been applied.
+                    if news { Duration::ZERO } else { HEARTBEAT }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        let error = cause(&error);
+                        tracing::warn!(error, "no heartbeat: soon nothing is answered from memory");
+                    }
+                    RETRY
+                }
+            };
+            if self.clock.now().since(trimmed) >= TRIM_EVERY {
+                trimmed = self.clock.now();
+                self.trim().await;
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.feed.woken(), if !failing => {}
+                () = self.nudge.notified(), if !failing => {}
+            }
+        }
+    }
+
+    /// One request and what follows from its answer; says whether there was news.
+    async fn step(&self, membership: &mut Membership) -> Result<bool, StoreError> {
+        // The lease runs from before the request is sent.
+        let sent = self.clock.now();
+        let effects = match membership.next() {
+            Request::Register => {
+                let registration = self.feed.register().await?;
+                membership.registered(sent, registration)
+            }
+            Request::Heartbeat(registration) => {
+                let news =
+                    self.feed.heartbeat(registration.instance, registration.position).await?;
+                membership.answered(sent, news)
+            }
+        };
+        let news = effects.len() > 1;
+        for effect in effects {
+            self.apply(effect);
+        }
+        self.standing.send_replace(Standing {
+            instance: membership.instance(),
+            applied: membership.applied(),
+        });
+        Ok(news)
+    }
+
+    fn apply(&self, effect: Effect) {
+        match effect {
+            Effect::EndLease => self.freshness.end_lease(),
+            Effect::VoidAll => self.freshness.void_all(),
+            Effect::Void(key) => self.freshness.void(key),
+            Effect::Extend(end) if self.feed.is_shared() => self.freshness.extend(end),
+            // Nobody else changes keys, so that nothing can be missed.
+            Effect::Extend(_) => self.freshness.extend(BootTime::MAX),
+        }
+    }
+
+    async fn trim(&self) {
+        if let Err(error) = self.feed.trim().await {
+            tracing::warn!(error = cause(&error), "old changes were not removed");
+        }
+    }
+}

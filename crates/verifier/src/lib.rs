@@ -1,0 +1,30 @@
+//! Verification from memory, with revocation that is strict on every instance: once a change to a
+//! key has been answered, no instance answers by what was before.
+//!
+//! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. What it may believe
+//! of what it remembers is decided in [`freshness`], what it says to the other instances in
+//! [`protocol`]; neither does I/O, and the model in `tests/model.rs` runs both. The store is
+//! reached through the ports of the domain.
+#![warn(clippy::future_not_send)]
+
+mod barrier;
+mod boot_clock;
+mod flights;
+pub mod freshness;
+mod keeper;
+mod last_uses;
+mod memory;
+mod principal;
+pub mod protocol;
+mod verifier;
+
+pub use barrier::{FeedBarrier, Passed};
+pub use boot_clock::{BootClock, BootTime, LeaseClock};
+pub use last_uses::LastUses;
+pub use principal::Principal;
+pub use verifier::{Answering, Status, Verifier, VerifierPorts, VerifyError};
+
+/// An error for the log, which follows its causes.
+fn cause(error: &latchkey_domain::ports::StoreError) -> &(dyn std::error::Error + 'static) {
+    error
+}

@@ -1,0 +1,140 @@
+//! The protocol of strict revocation, as far as it is decisions.
+//!
+//! What an instance sends and does, and when the answer to a change may be given. No I/O; the
+//! driver, the model and the tests feed it. [`freshness`](crate::freshness) is the other half.
+//!
+//! Why it is safe. Let a change commit, and its maker know of it at `t`. A heartbeat whose statement
+//! saw the change tells of it before the lease is extended, so the memory is void first. One that
+//! did not see it was *sent* before `t`, and the lease runs from that: it ends before `t` + [`WAIT`]
+//! on any clock that is at most a tenth faster or slower. The change is answered when every instance
+//! has applied it or `WAIT` is over. A verification that was sent after that and passes the check of
+//! the lease runs under one that followed the change. An instance that is not on the list got its
+//! lease later, and remembered nothing then.
+
+use std::time::Duration;
+
+use latchkey_domain::ports::{InstanceId, InstanceStatus, News, Registration};
+use latchkey_domain::{ApiKeyId, ChangeNumber};
+
+use crate::BootTime;
+
+/// How long a heartbeat lets an instance answer from memory, from the instant before it was sent.
+pub const LEASE: Duration = Duration::from_millis(2_700);
+/// How long a change waits for instances that don't show that they have applied it. It is longer
+/// than [`LEASE`] by the factor 1.22: clocks may run at rates a tenth apart in either direction.
+pub const WAIT: Duration = Duration::from_millis(3_300);
+/// The time between two heartbeats without news.
+pub const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// An instance's part in the list of instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Membership {
+    inside: Option<Registration>,
+}
+
+/// What to send next. One request is under way at a time; an answer that is not awaited any more
+/// is not to be fed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Join the list.
+    Register,
+    /// Say how far this instance is, and ask for news.
+    Heartbeat(Registration),
+}
+
+/// What to do to the [`Freshness`](crate::freshness::Freshness), one after the other, before the next request
+/// is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Believe nothing any more.
+    EndLease,
+    /// Forget everything.
+    VoidAll,
+    /// Forget this key.
+    Void(ApiKeyId),
+    /// Believe what is remembered until then.
+    Extend(BootTime),
+}
+
+impl Membership {
+    /// What to send now.
+    pub const fn next(&self) -> Request {
+        match self.inside {
+            None => Request::Register,
+            Some(registration) => Request::Heartbeat(registration),
+        }
+    }
+
+    /// Which registration this instance has.
+    pub fn instance(&self) -> Option<InstanceId> {
+        self.inside.map(|it| it.instance)
+    }
+
+    /// Everything up to this has been applied, once the effects are.
+    pub fn applied(&self) -> Option<ChangeNumber> {
+        self.inside.map(|it| it.position.change)
+    }
+
+    /// A registration that was sent at `sent` has been answered.
+    pub fn registered(&mut self, sent: BootTime, registration: Registration) -> Vec<Effect> {
+        self.inside = Some(registration);
+        vec![Effect::EndLease, Effect::VoidAll, Effect::Extend(sent.after(LEASE))]
+    }
+
+    /// A heartbeat that was sent at `sent` has been answered.
+    pub fn answered(&mut self, sent: BootTime, news: Option<News>) -> Vec<Effect> {
+        let (Some(inside), Some(news)) = (&mut self.inside, news) else {
+            self.inside = None;
+            return vec![Effect::EndLease, Effect::VoidAll];
+        };
+        inside.position = news.position;
+        let mut effects: Vec<Effect> = news.changed.into_iter().map(Effect::Void).collect();
+        effects.push(Effect::Extend(sent.after(LEASE)));
+        effects
+    }
+}
+
+/// A change whose answer is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Wait {
+    change: ChangeNumber,
+    end: BootTime,
+}
+
+impl Wait {
+    /// Waits for `change`, which is known at `known` to be committed.
+    pub fn new(change: ChangeNumber, known: BootTime) -> Self {
+        Self { change, end: known.after(WAIT) }
+    }
+
+    /// When it ends at the latest.
+    pub const fn end(&self) -> BootTime {
+        self.end
+    }
+
+    /// Whether the lease of whoever has not applied the change is over.
+    pub fn is_over(&self, now: BootTime) -> bool {
+        now >= self.end
+    }
+
+    /// Whether each of `instances`, a list read since, has applied the change.
+    pub fn is_through(&self, instances: &[InstanceStatus]) -> bool {
+        instances.iter().all(|it| it.applied >= self.change)
+    }
+}
+
+/// An instance that has not shown itself for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Silence {
+    /// What it last showed.
+    pub status: InstanceStatus,
+    /// An instant after that was read.
+    pub since: BootTime,
+}
+
+impl Silence {
+    /// Whether its lease is over for certain, so that nobody need wait for it again.
+    pub fn is_over(&self, now: BootTime) -> bool {
+        now >= self.since.after(WAIT)
+    }
+}

@@ -1,0 +1,229 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
+use latchkey_domain::{Candidates, MalformedSecret, Refusal, Secret, has_expired};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::barrier::FeedBarrier;
+use crate::flights::{Answer, Flights, Seat};
+use crate::freshness::{Fill, Freshness};
+use crate::keeper::Keeper;
+use crate::last_uses::LastUses;
+use crate::memory::{ByDigest, Known, Memory};
+use crate::{LeaseClock, Principal};
+
+/// Look-ups that ask the store at one time; more wait.
+const LOOK_UPS: usize = 256;
+
+/// Tells whether a presented secret is good: from memory while that can be vouched for, otherwise
+/// from the store.
+pub struct Verifier {
+    keys: Arc<dyn ApiKeyRepository>,
+    hasher: Arc<dyn KeyHasher>,
+    clock: Arc<dyn Clock>,
+    lease_clock: Arc<dyn LeaseClock>,
+    last_uses: Arc<LastUses>,
+    freshness: Arc<Freshness>,
+    /// `None`: every verification asks the store.
+    keeper: Option<Arc<Keeper>>,
+    barrier: FeedBarrier,
+    memory: Memory,
+    flights: Flights,
+    look_ups: Semaphore,
+    looked_up: AtomicU64,
+}
+
+/// What a verifier needs.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each is named for what it is")]
+pub struct VerifierPorts {
+    pub keys: Arc<dyn ApiKeyRepository>,
+    pub feed: Arc<dyn ChangeFeed>,
+    pub hasher: Arc<dyn KeyHasher>,
+    pub clock: Arc<dyn Clock>,
+    pub lease_clock: Arc<dyn LeaseClock>,
+    pub last_uses: Arc<LastUses>,
+}
+
+/// Whether a verifier answers from memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answering {
+    /// From memory, under a lease; from the store where there is none.
+    FromMemory,
+    /// Always from the store.
+    FromStore,
+}
+
+/// Why a presented secret was not accepted.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// It is not good. The presenter is told only that.
+    #[error("Invalid API key")]
+    Refused(Refusal),
+    /// Nothing is remembered that can be vouched for, and the store failed: nobody can say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How a verifier is doing.
+#[derive(Debug, Clone, Copy)]
+pub struct Status {
+    /// Keys that are remembered.
+    pub remembered: usize,
+    /// Verifications that have asked the store, since the start.
+    pub looked_up: u64,
+    /// What is left of the lease; `None` without one.
+    pub lease_left: Option<Duration>,
+    /// Keys whose last use is waiting to be written.
+    pub unwritten_uses: usize,
+    /// The time since every last use that was due had been written.
+    pub last_use_lag: Duration,
+}
+
+impl Verifier {
+    /// Joins the ports. [`keep`](Self::keep) must run for anything to be answered from memory.
+    pub fn new(ports: VerifierPorts, answering: Answering) -> Self {
+        let VerifierPorts { keys, feed, hasher, clock, lease_clock, last_uses } = ports;
+        let freshness = Arc::new(Freshness::new());
+        let keeper = (answering == Answering::FromMemory).then(|| {
+            let (feed, clock) = (Arc::clone(&feed), Arc::clone(&lease_clock));
+            Arc::new(Keeper::new(feed, clock, Arc::clone(&freshness)))
+        });
+        let barrier = FeedBarrier::new(feed, Arc::clone(&lease_clock), keeper.clone());
+        Self {
+            keys,
+            hasher,
+            clock,
+            lease_clock,
+            last_uses,
+            freshness,
+            keeper,
+            barrier,
+            memory: Memory::new(),
+            flights: Flights::default(),
+            look_ups: Semaphore::new(LOOK_UPS),
+            looked_up: AtomicU64::new(0),
+        }
+    }
+
+    /// Whose secret `presented` is, if it may be used now. A change to the key that was answered
+    /// before this is called is seen, on whichever instance it was made. Text that does not have
+    /// the form of a key is refused without asking anybody.
+    pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
+        let secret = Secret::parse(presented)
+            .map_err(|MalformedSecret| VerifyError::Refused(Refusal::Malformed))?;
+        let candidates = self.hasher.candidates(&secret);
+        // The clock before the memory: see `Freshness::covers`.
+        let covered = self.freshness.covers(self.lease_clock.now());
+        let remembered = if covered { self.recall(&candidates) } else { None };
+        let answer = match remembered {
+            Some(answer) => answer,
+            None => Box::pin(self.look_up(&candidates, covered)).await?,
+        };
+        self.use_now(answer).map_err(VerifyError::Refused)
+    }
+
+    /// What changes wait for, so that this verifier and all others have seen them.
+    pub fn barrier(&self) -> FeedBarrier {
+        self.barrier.clone()
+    }
+
+    /// Keeps the lease, until [`leave`](Self::leave).
+    pub async fn keep(&self) {
+        match &self.keeper {
+            Some(keeper) => keeper.keep().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Answers nothing from memory any more, and lets no change wait for this instance. Changes of
+    /// this process that wait for it must have been answered.
+    pub async fn leave(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.leave().await;
+        }
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> Status {
+        let (end, now) = (self.freshness.lease_end(), self.lease_clock.now());
+        Status {
+            remembered: self.memory.len(),
+            looked_up: self.looked_up.load(Ordering::Relaxed),
+            lease_left: (now < end).then(|| end.since(now)),
+            unwritten_uses: self.last_uses.unwritten(),
+            last_use_lag: self.last_uses.lag(),
+        }
+    }
+
+    #[inline]
+    fn recall(&self, candidates: &Candidates) -> Option<Answer> {
+        self.memory.recall(candidates, &self.freshness, || self.lease_clock.now())
+    }
+
+    /// Expiry goes by the wall clock, at the very last.
+    #[inline]
+    fn use_now(&self, answer: Answer) -> Answer {
+        let principal = answer?;
+        let now = self.clock.now();
+        if has_expired(principal.expires_at(), now) {
+            return Err(Refusal::Expired);
+        }
+        self.last_uses.note(&principal, now);
+        Ok(principal)
+    }
+
+    /// Asks the store; a crowd asks once. Without a lease nobody can know whether the question of
+    /// another is late enough to be shared.
+    async fn look_up(&self, candidates: &Candidates, covered: bool) -> Result<Answer, StoreError> {
+        let Some(first) = candidates.as_slice().first().filter(|_| covered) else {
+            return self.read(candidates, self.freshness.begin_fill()).await;
+        };
+        match self.flights.board(ByDigest(first.digest), &self.freshness) {
+            Seat::Pilot(pilot) => {
+                let answer = self.read(candidates, pilot.fill).await?;
+                pilot.land(&answer);
+                Ok(answer)
+            }
+            Seat::Passenger(mut landing) => {
+                let landed = landing.wait_for(Option::is_some).await;
+                match landed.map(|answer| answer.clone()) {
+                    Ok(Some(answer)) => Ok(answer),
+                    // The pilot failed or has gone.
+                    _ => self.read(candidates, self.freshness.begin_fill()).await,
+                }
+            }
+        }
+    }
+
+    async fn read(&self, candidates: &Candidates, fill: Fill) -> Result<Answer, StoreError> {
+        let permit = self.look_ups.acquire().await.map_err(StoreError::new)?;
+        self.looked_up.fetch_add(1, Ordering::Relaxed);
+        let found = self.keys.find_by_digest(candidates).await?;
+        drop(permit);
+        let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) else {
+            self.memory.remember_unknown(candidates, fill, self.lease_clock.now());
+            return Ok(Err(Refusal::Unknown));
+        };
+        let digest = &key.parts().digest;
+        let answer = key.parts().state.check().map(|()| {
+            // The same one as long as it says the same: its last use is known to be collected.
+            let last = self.memory.last(digest).and_then(|known| known.answer.ok());
+            last.filter(|principal| principal.is(&key)).unwrap_or_else(|| Principal::of(&key))
+        });
+        if let Some(stamp) = self.freshness.stamp(fill, key.parts().id) {
+            self.memory.remember(digest, Known { stamp, answer: answer.clone() });
+        }
+        Ok(answer)
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("status", &self.status()).finish_non_exhaustive()
+    }
+}

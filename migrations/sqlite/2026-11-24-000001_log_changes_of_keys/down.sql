@@ -1,0 +1,1 @@
+drop trigger keep_keys_revoked;
