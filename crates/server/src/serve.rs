@@ -45,8 +45,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let server = server.run();
     let metrics = metrics.map(tokio::spawn);
     let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
+    // Changes that are under way wait for this instance too, so that it goes on to the very end.
+    tokio::spawn(keep_verifying(Arc::clone(&app)));
     let background = [
-        tokio::spawn(keep_verifying(Arc::clone(&app))),
         tokio::spawn(keep_writing(Arc::clone(&app))),
         tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),

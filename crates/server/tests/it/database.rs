@@ -35,6 +35,20 @@ impl Database {
     }
 }
 
+impl Database {
+    /// What somebody types into psql.
+    pub(crate) fn execute(&self, sql: &str) {
+        let url = self.url().expect("a server");
+        runtime().block_on(async {
+            let (client, connection) = tokio_postgres::connect(&url, NoTls)
+                .await
+                .expect("the test server takes connections");
+            tokio::spawn(connection);
+            client.batch_execute(sql).await.expect("the statement is good");
+        });
+    }
+}
+
 /// Where a Postgres server keeps its files, into which it has just written all it knows.
 pub(crate) fn written_files_of(url: &str) -> PathBuf {
     runtime().block_on(async {

@@ -28,6 +28,33 @@ macro_rules! on_both_databases {
     };
 }
 
+/// The same, and each once more without memory, where every verification asks the database.
+macro_rules! on_both_databases_with_and_without_memory {
+    ($($name:ident),+ $(,)?) => {
+        on_both_databases![$($name),+];
+        mod without_memory {
+            use crate::server::Setup;
+
+            mod sqlite {
+                $(#[test]
+                fn $name() {
+                    super::super::$name(super::off(super::Setup::on_sqlite()));
+                })+
+            }
+            mod postgres {
+                $(#[test]
+                fn $name() {
+                    super::super::$name(super::off(super::Setup::on_postgres()));
+                })+
+            }
+
+            fn off(setup: Setup) -> Setup {
+                setup.with("LATCHKEY_VERIFY_CACHE", "off")
+            }
+        }
+    };
+}
+
 /// The same for tests that mostly wait: one test waits for both databases at once.
 macro_rules! on_both_databases_at_once {
     ($($name:ident),+ $(,)?) => {
@@ -59,4 +86,5 @@ mod secret;
 mod secrets;
 mod server;
 mod sign_in_limits;
+mod strict;
 mod verify;

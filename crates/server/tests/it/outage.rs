@@ -14,6 +14,9 @@ use crate::secret::UNKNOWN;
 use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
+/// How long an instance answers from memory after a heartbeat.
+const LEASE: Duration = Duration::from_millis(2_700);
+
 /// Every call that cannot be answered without a database.
 fn calls(ada: &Person, key: &Issued) -> Vec<Request> {
     let passwords = json!({ "currentPassword": ADAS_PASSWORD, "newPassword": "x".repeat(20) });
@@ -44,6 +47,7 @@ fn without_postgres_calls_are_503_and_soon_after_it_returns_all_is_well() {
     let key = ada.create_key("a");
     for _ in 0..2 {
         cluster.stop_immediately();
+        std::thread::sleep(LEASE);
         refuses(&server, &ada, &key);
         cluster.start_again();
         recovers(&server, &ada, &key);
@@ -120,14 +124,44 @@ fn a_server_without_its_postgres_still_stops() {
 fn a_frozen_postgres_makes_a_verification_503_and_not_wait_for_ever() {
     let database = Database::private_postgres();
     let server = Setup::on(database.clone()).start();
+    let ada = server.sign_up(ADA);
+    let (known, other) = (ada.create_key("a"), ada.create_key("b"));
+    server.verify(&known.key).expect_status(200);
+
+    let frozen = Frozen::of(&database);
+    server.verify(&other.key).expect_error(503);
+    // By now the lease is over too.
+    server.verify(&known.key).expect_error(503);
+    server.verify("malformed").expect_error(401);
+    drop(frozen);
+    server.verify(&known.key).expect_status(200);
+    server.verify(&other.key).expect_status(200);
+}
+
+#[test]
+fn without_postgres_a_known_key_is_good_for_one_lease_and_then_nobody_can_say() {
+    let database = Database::private_postgres();
+    let Database::Private(cluster) = &database else { panic!("{database:?}") };
+    let server = Setup::on(database.clone()).start();
     let key = server.sign_up(ADA).create_key("a");
     server.verify(&key.key).expect_status(200);
 
-    let frozen = Frozen::of(&database);
-    server.verify(&key.key).expect_error(503);
-    server.verify("malformed").expect_error(401);
-    drop(frozen);
+    cluster.stop_immediately();
+    // No heartbeat was sent after this.
+    let gone = Instant::now();
     server.verify(&key.key).expect_status(200);
+    loop {
+        let asked = Instant::now();
+        match server.verify(&key.key).status {
+            200 => assert!(asked - gone < LEASE, "accepted {:?} after", asked - gone),
+            status => {
+                assert_eq!(status, 503);
+                break;
+            }
+        }
+    }
+    server.verify(&key.key).expect_error(503);
+    cluster.start_again();
 }
 
 /// A Postgres that stands still until this is dropped.
