@@ -31,8 +31,7 @@ with mine as ( \
     where id = $1 returning id \
 ) \
 select clock.seq, clock.nonce, \
-    $3 is not distinct from case when clock.seq = $2 then clock.nonce \
-        else (select nonce from key_changes where seq = $2) end as continues, \
+    exists(select from key_changes where seq = $2 and nonce = $3) as continues, \
     array(select key_id from key_changes where seq > $2 order by seq) as changed \
 from mine, change_clock as clock";
 

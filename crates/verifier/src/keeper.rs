@@ -125,7 +125,8 @@ impl Keeper {
     async fn step(&self, membership: &mut Membership) -> Result<bool, StoreError> {
         // The lease runs from before the request is sent.
         let sent = self.clock.now();
-        let effects = match membership.next() {
+        let request = membership.next();
+        let effects = match request {
             Request::Register => {
                 let registration = self.feed.register().await?;
                 membership.registered(sent, registration)
@@ -144,6 +145,11 @@ impl Keeper {
             instance: membership.instance(),
             applied: membership.applied(),
         });
+        if let Request::Heartbeat(lost) = request
+            && membership.instance().is_none()
+        {
+            self.feed.leave(lost.instance).await?;
+        }
         Ok(news)
     }
 

@@ -8,14 +8,17 @@ create table change_clock (
     -- Drawn anew with each number: tells this history from that of a restored or lost database.
     nonce uuid not null
 );
-insert into change_clock (seq, nonce) values (0, gen_random_uuid());
-
 create table key_changes (
     seq    bigint primary key,
     nonce  uuid not null,
     key_id uuid not null,
     at     timestamptz not null default clock_timestamp()
 );
+
+-- Every number that an instance can be at has its row, the first one too.
+insert into change_clock (seq, nonce) values (0, gen_random_uuid());
+insert into key_changes (seq, nonce, key_id)
+    select seq, nonce, '00000000-0000-0000-0000-000000000000' from change_clock;
 
 create table instances (
     id         uuid primary key,
@@ -48,10 +51,15 @@ begin
     return new;
 end $$;
 
--- Of every key there was: all instances find another history than theirs, and forget everything.
+-- Of every key there was: no instance finds the number it is at, so that all forget everything.
 create function tell_of_all_keys() returns trigger language plpgsql as $$
 begin
-    update change_clock set nonce = gen_random_uuid();
+    delete from key_changes;
+    with tick as (
+        update change_clock set seq = seq + 1, nonce = gen_random_uuid() returning seq, nonce
+    )
+    insert into key_changes (seq, nonce, key_id)
+        select seq, nonce, '00000000-0000-0000-0000-000000000000' from tick;
     return null;
 end $$;
 
