@@ -12,6 +12,7 @@
 mod steps;
 
 mod accounts;
+mod changes;
 mod disabling;
 mod keys;
 mod last_uses;
@@ -91,6 +92,24 @@ promises! { $
         a_replaced_key_can_be_revoked
         a_revoked_key_shows_only_by_its_digest
     }
+    changes {
+        every_change_of_a_key_is_told_with_its_id
+        disabling_an_account_tells_of_all_its_keys
+        what_matters_to_no_verification_is_not_told
+        a_change_is_told_until_it_has_been_applied
+        a_change_is_told_to_every_instance_that_was_there
+        the_number_of_a_change_is_answered_and_grows
+        the_latest_change_of_a_key_is_known_to_its_owner
+        of_concurrent_changes_every_one_is_told
+        the_list_shows_how_far_each_instance_is
+        an_instance_never_goes_back
+        an_instance_that_left_is_told_so
+        only_who_stayed_silent_is_expelled
+        an_instance_never_gets_an_id_that_was_used
+        a_point_of_another_history_is_not_continued
+        who_waits_is_woken
+        trimming_takes_nothing_that_somebody_needs
+    }
     limit {
         a_key_beyond_the_limit_is_refused_and_nothing_written
         the_limit_may_be_anything_from_zero_up
@@ -110,6 +129,30 @@ promises! { $
         pages_hold_all_keys_in_id_order_over_owners
         a_page_begins_after_an_id_that_need_not_exist
         a_page_of_an_empty_store_is_empty
+    }
+    changes {
+        whatever_makes_a_verification_differ_is_told_to_every_instance
+        disabling_an_account_tells_of_all_its_keys
+        disabling_an_account_is_numbered_after_the_changes_of_its_keys
+        nothing_else_is_told
+        a_change_is_told_until_it_is_applied
+        a_change_that_one_instance_applied_is_still_told_to_the_others
+        an_answered_change_is_told_to_whoever_asks_then
+        of_concurrent_changes_each_is_told_once
+        whoever_finds_a_change_made_can_wait_for_it
+        the_latest_change_is_that_of_the_owners_key
+    }
+    instances {
+        a_new_instance_begins_at_the_latest_change
+        the_list_shows_how_far_each_instance_is
+        a_heartbeat_never_moves_an_instance_back
+        an_expelled_instance_is_told_that_it_is
+        an_instance_that_showed_itself_since_is_not_expelled
+        an_instance_that_left_is_gone
+        an_id_of_an_instance_is_never_used_twice
+        who_joins_while_keys_change_is_told_or_began_later
+        a_position_of_another_history_is_refused
+        whoever_waits_is_woken
     }
     last_uses {
         a_recorded_use_shows_wherever_the_key_does

@@ -1,7 +1,9 @@
 //! Steps that many promises share.
 
 use latchkey_accounts::{Account, AccountParts, Session};
-use latchkey_domain::ports::{KeyInUse, UpdateError};
+use latchkey_domain::ports::{
+    ChangeFeed, InstanceId, KeyInUse, News, Position, Registration, UpdateError,
+};
 use latchkey_domain::{
     ApiKey, ApiKeyId, ApiKeyParts, Candidates, KeyState, KeyedDigest, OwnerId, Timestamp,
 };
@@ -89,6 +91,34 @@ pub(super) async fn goes_on(ports: &Ports, of: &Session) -> bool {
     session(ports, of.digest).await.is_some_and(|(session, account)| {
         account.is_active() && session.account_version == account.parts().version
     })
+}
+
+/// An instance that is on the feed's list, and how far it is.
+#[derive(Clone, Copy)]
+pub(super) struct Instance<'p> {
+    feed: &'p dyn ChangeFeed,
+    pub(super) id: InstanceId,
+    pub(super) applied: Position,
+}
+
+impl<'p> Instance<'p> {
+    pub(super) async fn joined(ports: &'p Ports) -> Self {
+        let feed = ports.feed.as_ref();
+        let Registration { instance, position } = feed.register().await.expect("the store answers");
+        Self { feed, id: instance, applied: position }
+    }
+
+    /// Sends a heartbeat. What it tells is not applied.
+    pub(super) async fn news(&self) -> Option<News> {
+        self.feed.heartbeat(self.id, self.applied).await.expect("the store answers")
+    }
+
+    /// Sends a heartbeat and applies what it tells, which the next one shows.
+    pub(super) async fn apply_news(&mut self) -> Vec<ApiKeyId> {
+        let News { changed, position } = self.news().await.expect("it is on the list");
+        self.applied = position;
+        changed
+    }
 }
 
 /// Runs `jobs` at the same time, on all threads there are, and waits for every one.
