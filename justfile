@@ -15,6 +15,10 @@ doc:
 test:
     cargo test --workspace
 
+# Three instances under faults, for some minutes: CHAOS_SECONDS (200) and CHAOS_SEED.
+chaos:
+    cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture
+
 # Needs cargo-deny (cargo install --locked cargo-deny) and the network, for the advisories.
 deny:
     cargo deny --locked check

@@ -22,6 +22,8 @@ pub(crate) struct Changes {
 #[derive(Debug, Default)]
 struct Log {
     last: u64,
+    /// Everybody has applied what came until then, and it is gone.
+    forgotten: u64,
     /// Those that some instance has not applied yet.
     pending: VecDeque<(u64, ApiKeyId)>,
     instances: BTreeMap<InstanceId, Progress>,
@@ -75,7 +77,8 @@ impl Log {
         let position = self.position();
         let known = applied.change.get();
         let progress = self.instances.get_mut(&instance)?;
-        if applied.nonce != position.nonce || applied.change > position.change {
+        let is_known = (self.forgotten..=self.last).contains(&known);
+        if applied.nonce != position.nonce || !is_known {
             return None;
         }
         progress.applied = progress.applied.max(known);
@@ -102,7 +105,9 @@ impl Log {
 
     fn forget_applied(&mut self) {
         let applied = self.instances.values().map(|it| it.applied).min().unwrap_or(self.last);
-        while self.pending.front().is_some_and(|(number, _)| *number <= applied) {
+        while let Some((number, _)) = self.pending.front().filter(|(number, _)| *number <= applied)
+        {
+            self.forgotten = *number;
             self.pending.pop_front();
         }
     }

@@ -14,6 +14,7 @@ mod steps;
 mod accounts;
 mod changes;
 mod disabling;
+mod instances;
 mod keys;
 mod last_uses;
 mod limit;
@@ -91,24 +92,6 @@ promises! { $
         a_disabled_key_can_be_revoked
         a_replaced_key_can_be_revoked
         a_revoked_key_shows_only_by_its_digest
-    }
-    changes {
-        every_change_of_a_key_is_told_with_its_id
-        disabling_an_account_tells_of_all_its_keys
-        what_matters_to_no_verification_is_not_told
-        a_change_is_told_until_it_has_been_applied
-        a_change_is_told_to_every_instance_that_was_there
-        the_number_of_a_change_is_answered_and_grows
-        the_latest_change_of_a_key_is_known_to_its_owner
-        of_concurrent_changes_every_one_is_told
-        the_list_shows_how_far_each_instance_is
-        an_instance_never_goes_back
-        an_instance_that_left_is_told_so
-        only_who_stayed_silent_is_expelled
-        an_instance_never_gets_an_id_that_was_used
-        a_point_of_another_history_is_not_continued
-        who_waits_is_woken
-        trimming_takes_nothing_that_somebody_needs
     }
     limit {
         a_key_beyond_the_limit_is_refused_and_nothing_written

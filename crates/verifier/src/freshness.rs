@@ -47,7 +47,7 @@ impl Word for AtomicU64 {
 /// | a verification | reads the clock; asks [`covers`](Self::covers); looks up; asks [`holds`](Self::holds) |
 /// | a fill | [`begin_fill`](Self::begin_fill); reads the store; [`stamp`](Self::stamp); remembers |
 /// | the keeper | [`void`](Self::void) for each change; then [`extend`](Self::extend) |
-#[derive(Default)]
+#[derive(Default, Clone, PartialEq, Eq, Hash)]
 pub struct Freshness<W = AtomicU64> {
     lease_end: W,
     /// Counts changes of any key: a fill does not know its key before it has read the row.

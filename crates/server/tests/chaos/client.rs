@@ -51,7 +51,8 @@ impl Client {
             };
             let sent = Instant::now();
             connection.get_mut().write_all(request.as_bytes()).await?;
-            Ok((read(&mut connection, sent).await?, connection))
+            let answer = read(&mut connection, sent).await?;
+            io::Result::Ok((answer, connection))
         };
         let (answer, connection) = timeout(patience, exchange).await.map_err(late)??;
         self.connection = Some(connection);

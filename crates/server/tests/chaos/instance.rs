@@ -128,14 +128,17 @@ impl Instance {
                 *lock(&self.address) = address;
                 return true;
             }
-            let mut process = lock(&self.process);
-            let child = process.as_mut().expect("just started");
-            if child.try_wait().expect("the child is ours").is_some() {
+            if self.has_ended() {
                 return false;
             }
-            drop(process);
             sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        let mut process = lock(&self.process);
+        let child = process.as_mut().expect("it was started");
+        child.try_wait().expect("the child is ours").is_some()
     }
 
     fn command(&self, stdout: &Path) -> Command {

@@ -48,6 +48,10 @@ pub(crate) enum How {
     Disturbed,
 }
 
+impl How {
+    pub(crate) const ALL: [Self; 3] = [Self::ByAck, Self::ByLease, Self::Disturbed];
+}
+
 #[derive(Debug)]
 pub(crate) struct Ledger {
     began: Instant,
@@ -147,7 +151,10 @@ impl Ledger {
             Ok(Answer { status: 401, sent, .. }) => {
                 if key.asked.get().is_none() {
                     let sent = *sent - self.began;
-                    self.wrong(format!("{instance} refused {}, sent {sent:?}, not revoked", key.id));
+                    self.wrong(format!(
+                        "{instance} refused {}, sent {sent:?}, not revoked",
+                        key.id
+                    ));
                 }
                 &self.tally.refused
             }

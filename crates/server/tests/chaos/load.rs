@@ -35,13 +35,15 @@ pub(crate) struct Load {
     fleet: Arc<Fleet>,
     ledger: Arc<Ledger>,
     volume: Volume,
+    revokes_over: AtomicBool,
     over: AtomicBool,
 }
 
 impl Load {
     pub(crate) fn new(fleet: &Arc<Fleet>, ledger: &Arc<Ledger>, volume: Volume) -> Arc<Self> {
         let (fleet, ledger) = (Arc::clone(fleet), Arc::clone(ledger));
-        Arc::new(Self { fleet, ledger, volume, over: AtomicBool::new(false) })
+        let (revokes_over, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { fleet, ledger, volume, revokes_over, over })
     }
 
     /// Begins, but for the revokers.
@@ -66,6 +68,10 @@ impl Load {
             tasks.spawn(Arc::clone(self).revoke(Chance::new(seed, 300 + number)));
         }
         tasks
+    }
+
+    pub(crate) fn end_revokes(&self) {
+        self.revokes_over.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn end(&self) {
@@ -125,7 +131,7 @@ impl Load {
     }
 
     async fn revoke(self: Arc<Self>, mut chance: Chance) {
-        while !self.is_over() {
+        while !self.revokes_over.load(Ordering::Relaxed) {
             sleep(chance.between(Duration::from_millis(20), Duration::from_millis(200))).await;
             if let Some(key) = self.ledger.condemn(&mut chance) {
                 self.revoke_one(&key, &mut chance).await;

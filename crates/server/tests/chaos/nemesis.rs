@@ -43,10 +43,8 @@ const FAULTS: [Fault; 8] = [
 ];
 
 /// What goes wrong in the database.
-const LOCKS: [&str; 2] = [
-    "begin; select from instances for update",
-    "begin; select from change_clock for update",
-];
+const LOCKS: [&str; 2] =
+    ["begin; select from instances for update", "begin; select from change_clock for update"];
 
 #[derive(Debug)]
 pub(crate) struct Nemesis {

@@ -96,7 +96,7 @@ pub(super) async fn goes_on(ports: &Ports, of: &Session) -> bool {
 /// An instance that is on the feed's list, and how far it is.
 #[derive(Clone, Copy)]
 pub(super) struct Instance<'p> {
-    feed: &'p dyn ChangeFeed,
+    pub(super) feed: &'p dyn ChangeFeed,
     pub(super) id: InstanceId,
     pub(super) applied: Position,
 }

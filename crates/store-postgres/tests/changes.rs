@@ -1,0 +1,149 @@
+//! The log of changes holds whoever changes the keys: the statements here are typed into psql.
+
+use std::time::Duration;
+
+use latchkey_domain::ApiKey;
+use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, News, Registration};
+use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_testkit::fixtures::{a_key, moment};
+use latchkey_testkit::postgres::{Database, empty_database};
+use tokio_postgres::{Client, NoTls};
+
+struct Fixture {
+    database: Database,
+    store: PostgresStore,
+    key: ApiKey,
+    registration: Registration,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let database = empty_database().await;
+        let settings = PostgresSettings::parse(database.url()).unwrap();
+        let store = PostgresStore::connect(&settings).unwrap();
+        store.migrate().await.unwrap();
+        let key = a_key().build();
+        ApiKeyRepository::insert(&store, &key, 10).await.unwrap();
+        let registration = store.register().await.unwrap();
+        Self { database, store, key, registration }
+    }
+
+    async fn psql(&self) -> Client {
+        let (client, connection) =
+            tokio_postgres::connect(self.database.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    async fn news(&self) -> Option<News> {
+        let Registration { instance, position } = self.registration;
+        self.store.heartbeat(instance, position).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_into_psql_is_told_too() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    for (number, change) in [
+        "update api_keys set name = 'renamed'",
+        "update api_keys set disabled_at = now()",
+        "update api_keys set expires_at = now()",
+        "update api_keys set revoked_at = now()",
+        "delete from api_keys",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        psql.batch_execute(change).await.unwrap();
+        let news = it.news().await.expect("it is registered");
+        assert_eq!(news.changed, vec![it.key.parts().id; number + 1], "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_verification_does_not_show_is_not_told() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    for change in [
+        "update api_keys set name = name, revoked_at = revoked_at, version = version + 1",
+        "update api_keys set digest = sha256('another'), pepper_id = 2",
+    ] {
+        psql.batch_execute(change).await.unwrap();
+        assert_eq!(it.news().await.expect("it is registered").changed, [], "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_cannot_be_revived_even_in_psql() {
+    let it = Fixture::new().await;
+    let parts = it.key.parts();
+    it.store.revoke(&parts.owner, parts.id, moment(1)).await.unwrap().expect("it was not revoked");
+    let psql = it.psql().await;
+    for revival in
+        ["update api_keys set revoked_at = null", "update api_keys set revoked_at = now()"]
+    {
+        let error = psql.batch_execute(revival).await.expect_err(revival);
+        assert!(format!("{error:?}").contains("stays revoked"), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_keys_are_truncated_everything_is_to_be_forgotten() {
+    let it = Fixture::new().await;
+    it.psql().await.batch_execute("truncate api_keys").await.unwrap();
+    assert_eq!(it.news().await, None);
+    let again = it.store.register().await.unwrap();
+    let news = it.store.heartbeat(again.instance, again.position).await.unwrap();
+    assert_eq!(news.expect("it is registered").changed, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_database_is_another_history() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    // As after a failover that lost the last change, when another one took its number.
+    psql.batch_execute("update api_keys set name = 'lost'").await.unwrap();
+    let position = it.news().await.expect("it is registered").position;
+    psql.batch_execute("update key_changes set nonce = gen_random_uuid() where seq > 0")
+        .await
+        .unwrap();
+    let lost = it.store.heartbeat(it.registration.instance, position).await.unwrap();
+    assert_eq!(lost, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_never_shows_before_a_smaller_one() {
+    let it = Fixture::new().await;
+    let other = a_key().build();
+    ApiKeyRepository::insert(&it.store, &other, 10).await.unwrap();
+    let (first, second) = (it.psql().await, it.psql().await);
+    let revoke = |id| format!("update api_keys set revoked_at = now() where id = '{id}'");
+    first.batch_execute(&format!("begin; {}", revoke(it.key.parts().id))).await.unwrap();
+    let waiting = revoke(other.parts().id);
+    let waiting = tokio::spawn(async move { second.batch_execute(&waiting).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(it.news().await.expect("it is registered").changed, []);
+    assert!(!waiting.is_finished(), "the second did not wait for the first");
+    first.batch_execute("commit").await.unwrap();
+    waiting.await.unwrap().unwrap();
+    let news = it.news().await.expect("it is registered");
+    assert_eq!(news.changed, [it.key.parts().id, other.parts().id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_changes_that_everybody_has_applied_are_trimmed() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    for name in ["a", "b", "c"] {
+        psql.batch_execute(&format!("update api_keys set name = '{name}'")).await.unwrap();
+    }
+    let position = it.news().await.expect("it is registered").position;
+    it.store.heartbeat(it.registration.instance, position).await.unwrap();
+    psql.batch_execute("update key_changes set at = now() - interval '2 days'").await.unwrap();
+    it.store.trim().await.unwrap();
+    let left: i64 = psql.query_one("select count(*) from key_changes", &[]).await.unwrap().get(0);
+    assert_eq!(left, 1);
+    let news = it.store.heartbeat(it.registration.instance, position).await.unwrap();
+    assert_eq!(news.expect("its place is still known").changed, []);
+}

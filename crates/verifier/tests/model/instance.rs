@@ -1,0 +1,224 @@
+use std::collections::VecDeque;
+
+use latchkey_domain::ChangeNumber;
+use latchkey_domain::ports::{News, Registration};
+use latchkey_verifier::BootTime;
+use latchkey_verifier::freshness::{Fill, Freshness, Stamp};
+use latchkey_verifier::protocol::{Effect, Membership, Request};
+
+use crate::flaw::Flaw;
+use crate::number::Number;
+use crate::store::{KEY, Row, Store};
+
+/// An instance that verifies from memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Instance {
+    pub(crate) freshness: Freshness<Number>,
+    pub(crate) membership: Membership,
+    pub(crate) call: Option<Call>,
+    /// What follows from the last answer and is not done yet.
+    pub(crate) effects: VecDeque<Effect>,
+    /// What is remembered of [`KEY`].
+    pub(crate) memory: Option<Memory>,
+    /// The look-up of [`KEY`] that is under way.
+    pub(crate) look_up: Option<LookUp>,
+    /// For how many ticks its clock has stood still.
+    pub(crate) stood_still: u32,
+}
+
+/// A registration or a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Call {
+    sent: BootTime,
+    pub(crate) stage: Stage,
+}
+
+/// How far a call is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Stage {
+    Sent,
+    /// Its statement has its snapshot.
+    Seen(Answer),
+    /// It is committed; the answer is on its way.
+    Committed(Answer),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    Registered(Registration),
+    Heartbeat(Option<News>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Memory {
+    stamp: Stamp,
+    pub(crate) row: Row,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LookUp {
+    fill: Fill,
+    pub(crate) read: Option<Row>,
+}
+
+impl Instance {
+    pub(crate) fn new() -> Self {
+        Self {
+            freshness: Freshness::with_buckets(2),
+            membership: Membership::default(),
+            call: None,
+            effects: VecDeque::new(),
+            memory: None,
+            look_up: None,
+            stood_still: 0,
+        }
+    }
+
+    /// What the maker of a change in the same process knows to be applied here.
+    pub(crate) fn standing(&self) -> Option<ChangeNumber> {
+        self.membership.applied().filter(|_| self.effects.is_empty())
+    }
+
+    /// What a verification finds in the memory.
+    pub(crate) fn recall(&self) -> Option<Row> {
+        self.memory.filter(|it| self.freshness.holds(it.stamp)).map(|it| it.row)
+    }
+
+    /// What a verification is told by the look-up that it joins, if that has read the row already.
+    pub(crate) fn board(&self, flaw: Option<Flaw>) -> Option<Row> {
+        let look_up = self.look_up?;
+        let joins = look_up.fill == self.freshness.begin_fill() || flaw == Some(Flaw::AnyFlight);
+        look_up.read.filter(|_| joins)
+    }
+
+    pub(crate) fn send(&mut self, now: BootTime) {
+        self.call = Some(Call { sent: now, stage: Stage::Sent });
+    }
+
+    /// The statement of the call sees the store.
+    pub(crate) fn see(&mut self, store: &mut Store, flaw: Option<Flaw>) -> Option<()> {
+        let call = self.call.as_mut().filter(|it| it.stage == Stage::Sent)?;
+        let any_history = flaw == Some(Flaw::AnyHistory);
+        call.stage = Stage::Seen(match self.membership.next() {
+            Request::Register => Answer::Registered(store.see_registration()),
+            Request::Heartbeat(known) => {
+                Answer::Heartbeat(store.see_heartbeat(known.position, any_history))
+            }
+        });
+        Some(())
+    }
+
+    pub(crate) fn commit(
+        &mut self,
+        store: &mut Store,
+        counted: bool,
+        flaw: Option<Flaw>,
+    ) -> Option<()> {
+        let call = self.call.as_mut()?;
+        let Stage::Seen(answer) = call.stage.clone() else { return None };
+        let answer = match (answer, self.membership.next()) {
+            (Answer::Registered(registration), _) => {
+                store.commit_registration(registration);
+                Answer::Registered(registration)
+            }
+            (Answer::Heartbeat(news), Request::Heartbeat(known)) => {
+                let applied = match &news {
+                    Some(news) if flaw == Some(Flaw::AckBeforeApply) => Some(news.position.change),
+                    None if flaw != Some(Flaw::AckOfAnotherHistory) => None,
+                    _ => Some(known.position.change),
+                };
+                let is_listed = store.commit_heartbeat(known.instance, applied, counted);
+                Answer::Heartbeat(news.filter(|_| is_listed))
+            }
+            (Answer::Heartbeat(_), Request::Register) => return None,
+        };
+        call.stage = Stage::Committed(answer);
+        Some(())
+    }
+
+    pub(crate) fn receive(&mut self, now: BootTime, flaw: Option<Flaw>) -> Option<()> {
+        let Call { sent, stage: Stage::Committed(answer) } = self.call.take()? else { return None };
+        let sent = if flaw == Some(Flaw::LeaseFromReceipt) { now } else { sent };
+        self.effects = match answer {
+            Answer::Registered(registration) => self.membership.registered(sent, registration),
+            Answer::Heartbeat(news) => self.membership.answered(sent, news),
+        }
+        .into();
+        match self.effects.back() {
+            Some(Effect::Extend(_)) if flaw == Some(Flaw::ExtendBeforeVoid) => {
+                self.effects.rotate_right(1);
+            }
+            Some(Effect::Extend(_)) if flaw == Some(Flaw::EndlessLease) => {
+                self.effects.pop_back();
+                self.effects.push_back(Effect::Extend(BootTime::MAX));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// One of the effects of the last answer.
+    pub(crate) fn apply(&mut self, row: Row, flaw: Option<Flaw>) -> Option<()> {
+        let known = self.memory;
+        match self.effects.pop_front()? {
+            Effect::EndLease => self.freshness.end_lease(),
+            Effect::Extend(end) => self.freshness.extend(end),
+            Effect::VoidAll => {
+                self.freshness.void_all();
+                match flaw {
+                    Some(Flaw::FillSurvivesRegistration) => self.renew_fill(),
+                    Some(Flaw::MemorySurvivesRegistration) => self.renew_memory(),
+                    _ => {}
+                }
+            }
+            Effect::Void(key) => {
+                self.freshness.void(key);
+                let is_missed = known.is_some_and(|it| it.row.redigested != row.redigested);
+                if flaw == Some(Flaw::VoidByDigest) && is_missed {
+                    self.renew_memory();
+                }
+            }
+        }
+        // What is void stays void.
+        self.memory = self.memory.filter(|it| self.freshness.holds(it.stamp));
+        Some(())
+    }
+
+    pub(crate) fn begin_look_up(&mut self) -> Option<()> {
+        let begun = LookUp { fill: self.freshness.begin_fill(), read: None };
+        self.look_up.is_none().then(|| self.look_up = Some(begun))
+    }
+
+    pub(crate) fn read(&mut self, row: Row) -> Option<()> {
+        let look_up = self.look_up.as_mut().filter(|it| it.read.is_none())?;
+        look_up.read = Some(row);
+        Some(())
+    }
+
+    /// Remembers what was read, if it may.
+    pub(crate) fn land(&mut self, flaw: Option<Flaw>) -> Option<()> {
+        let row = self.look_up?.read?;
+        if flaw == Some(Flaw::LateFillIsStored) {
+            self.renew_fill();
+        }
+        let LookUp { fill, .. } = self.look_up.take()?;
+        if let Some(stamp) = self.freshness.stamp(fill, KEY) {
+            self.memory = Some(Memory { stamp, row });
+        }
+        Some(())
+    }
+
+    fn renew_fill(&mut self) {
+        if let Some(look_up) = &mut self.look_up {
+            look_up.fill = self.freshness.begin_fill();
+        }
+    }
+
+    fn renew_memory(&mut self) {
+        if let Some(memory) = &mut self.memory
+            && let Some(stamp) = self.freshness.stamp(self.freshness.begin_fill(), KEY)
+        {
+            memory.stamp = stamp;
+        }
+    }
+}

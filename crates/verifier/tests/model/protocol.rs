@@ -1,0 +1,394 @@
+use std::time::Duration;
+
+use latchkey_domain::ports::{InstanceId, InstanceStatus};
+use latchkey_domain::{ApiKeyId, ChangeNumber};
+use latchkey_verifier::BootTime;
+use latchkey_verifier::protocol::{Silence, WAIT, Wait};
+use stateright::{Model, Property};
+
+use crate::flaw::Flaw;
+use crate::instance::{Instance, Stage};
+use crate::store::{KEY, OTHER, Row, Store};
+use crate::verification::{Source, Verification};
+
+/// The protocol in its world, with the bounds within which all of it is explored.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocol {
+    pub(crate) instances: usize,
+    /// Changes of the key that is verified, and of another.
+    pub(crate) changes: [u8; 2],
+    /// Registrations, of all instances together.
+    pub(crate) registrations: u8,
+    /// How often the digest is made anew.
+    pub(crate) redigests: u8,
+    /// How often the database loses its latest change.
+    pub(crate) losses: u8,
+    pub(crate) ticks: u32,
+    pub(crate) tick: Duration,
+    /// The rates of the clocks of who makes changes and of the instances, in percent.
+    pub(crate) rates: [u32; 2],
+    pub(crate) flaw: Option<Flaw>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    now: u32,
+    pub(crate) store: Store,
+    pub(crate) instances: Vec<Instance>,
+    /// Changes of the key whose answers are held back, with the version that they made.
+    waiting: Vec<(u8, Wait)>,
+    /// The latest version that an answer has told of, and how it came to be given.
+    pub(crate) answered: Option<(u8, How)>,
+    silence: Option<Silence>,
+    /// When the latest change was made.
+    changed: BootTime,
+    /// A list of instances that was read before the key was changed.
+    early: Option<Vec<InstanceStatus>>,
+    pub(crate) verification: Option<Verification>,
+}
+
+/// Why the answer to a change was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum How {
+    ByAll,
+    ByTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Time goes on.
+    Tick,
+    /// Time goes on, and the clock of an instance does not.
+    StandStill(usize),
+    Change(ApiKeyId),
+    Commit(ChangeNumber),
+    Answer(usize, How),
+    ReadEarly,
+    Suspect(usize),
+    Expel(InstanceId),
+    Redigest,
+    FailOver,
+    Send(usize),
+    See(usize),
+    CommitCall(usize),
+    Lose(usize),
+    Receive(usize),
+    Apply(usize),
+    BeginLookUp(usize),
+    Read(usize, u8),
+    Land(usize),
+    Verify(usize),
+    Continue,
+    Board,
+}
+
+impl Protocol {
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
+    fn clock(&self, ticks: u32, rate: u32) -> BootTime {
+        BootTime::ZERO.after(self.tick * ticks * rate / 100)
+    }
+
+    fn changer_now(&self, world: &World) -> BootTime {
+        let early = u32::from(self.has(Flaw::WaitIsShort));
+        self.clock(world.now + early, self.rates[0])
+    }
+
+    fn instance_now(&self, world: &World, at: usize) -> BootTime {
+        self.clock(world.now - world.instances[at].stood_still, self.rates[1])
+    }
+
+    fn is_made(&self, world: &World, key: ApiKeyId) -> bool {
+        world.store.made(key, false) >= self.changes[usize::from(key == OTHER)]
+    }
+
+    fn of_makers(&self, world: &World, actions: &mut Vec<Action>) {
+        let changes = [KEY, OTHER].into_iter().filter(|key| !self.is_made(world, *key));
+        actions.extend(changes.map(Action::Change));
+        if self.has(Flaw::NumbersOutOfOrder) {
+            actions.extend(world.store.uncommitted().map(Action::Commit));
+        }
+        for (place, (_, wait)) in world.waiting.iter().enumerate() {
+            if wait.is_through(&self.list(world)) {
+                actions.push(Action::Answer(place, How::ByAll));
+            }
+            if wait.is_over(self.changer_now(world)) || self.has(Flaw::NoWait) {
+                actions.push(Action::Answer(place, How::ByTime));
+            }
+        }
+        if self.has(Flaw::ListFromBefore) && world.early.is_none() && world.waiting.is_empty() {
+            actions.push(Action::ReadEarly);
+        }
+        self.of_expelling(world, actions);
+    }
+
+    fn of_expelling(&self, world: &World, actions: &mut Vec<Action>) {
+        let latest = world.store.position().change;
+        let behind = |it: &InstanceStatus| it.applied < latest;
+        let members = world.store.members.iter().enumerate();
+        if self.has(Flaw::ExpelledAtOnce) {
+            let dead = world.store.members.iter().filter(|it| behind(it));
+            actions.extend(dead.map(|it| Action::Expel(it.instance)));
+        } else if let Some(silence) = world.silence {
+            if silence.is_over(self.changer_now(world)) {
+                actions.push(Action::Expel(silence.status.instance));
+            }
+        } else {
+            actions.extend(members.filter(|it| behind(it.1)).map(|it| Action::Suspect(it.0)));
+        }
+    }
+
+    /// The list as the maker of a change sees it, who is in the process of the first instance.
+    fn list(&self, world: &World) -> Vec<InstanceStatus> {
+        if let Some(early) = &world.early {
+            return early.clone();
+        }
+        let own = &world.instances[0];
+        let seen = world.store.members.iter().map(|it| match own.standing() {
+            Some(applied) if own.membership.instance() == Some(it.instance) => {
+                InstanceStatus { applied: applied.max(it.applied), ..*it }
+            }
+            _ => *it,
+        });
+        seen.collect()
+    }
+
+    fn of_instance(&self, world: &World, at: usize, actions: &mut Vec<Action>) {
+        let instance = &world.instances[at];
+        let may_register = world.store.registered < self.registrations;
+        match instance.call.as_ref().map(|call| &call.stage) {
+            None if !instance.effects.is_empty() => actions.push(Action::Apply(at)),
+            None if instance.membership.instance().is_some() || may_register => {
+                actions.push(Action::Send(at));
+            }
+            None => {}
+            Some(Stage::Sent) => actions.push(Action::See(at)),
+            Some(Stage::Seen(_)) => actions.push(Action::CommitCall(at)),
+            Some(Stage::Committed(_)) => actions.extend([Action::Receive(at), Action::Lose(at)]),
+        }
+        match instance.look_up {
+            None => actions.push(Action::BeginLookUp(at)),
+            Some(look_up) if look_up.read.is_some() => actions.push(Action::Land(at)),
+            Some(_) => {
+                let version = world.store.row().version;
+                let oldest = if self.has(Flaw::LaggingReplica) { 0 } else { version };
+                actions.extend((oldest..=version).map(|version| Action::Read(at, version)));
+            }
+        }
+    }
+
+    fn of_world(&self, world: &World, actions: &mut Vec<Action>) {
+        if world.now < self.ticks {
+            actions.push(Action::Tick);
+            if self.has(Flaw::ClockStandsStill) {
+                actions.extend((0..self.instances).map(Action::StandStill));
+            }
+        }
+        if self.redigests > 0 && !world.store.redigested {
+            actions.push(Action::Redigest);
+        }
+        if world.store.losses() < self.losses && world.store.ends_with(OTHER) {
+            actions.push(Action::FailOver);
+        }
+        match world.verification {
+            None if world.answered.is_some() => {
+                actions.extend((0..self.instances).map(Action::Verify));
+            }
+            None => {}
+            Some(_) => actions.extend([Action::Continue, Action::Board]),
+        }
+    }
+
+    fn step(&self, world: &mut World, action: Action) -> Option<()> {
+        match action {
+            Action::Tick => world.now += 1,
+            Action::StandStill(at) => {
+                world.now += 1;
+                world.instances[at].stood_still += 1;
+            }
+            Action::Change(key) => {
+                let change = world.store.begin(key);
+                if !self.has(Flaw::NumbersOutOfOrder) {
+                    self.commit(world, change);
+                }
+            }
+            Action::Commit(change) => self.commit(world, change),
+            Action::Answer(place, how) => world.answer(place, how),
+            Action::ReadEarly => world.early = Some(world.store.members.clone()),
+            Action::Suspect(place) => {
+                let now = self.changer_now(world);
+                let since = if self.has(Flaw::SilenceFromChange) { world.changed } else { now };
+                world.silence = Some(Silence { status: world.store.members[place], since });
+            }
+            Action::Expel(instance) => {
+                let heartbeats = world.silence.take().map(|it| it.status.heartbeats);
+                let is_alive = |it: &InstanceStatus| {
+                    heartbeats.is_some_and(|heartbeats| it.heartbeats != heartbeats)
+                        && !self.has(Flaw::ExpelledThoughAlive)
+                };
+                world.store.members.retain(|it| it.instance != instance || is_alive(it));
+            }
+            Action::Redigest => world.store.redigested = true,
+            Action::FailOver => world.fail_over(),
+            Action::Verify(at) => {
+                let now = self.instance_now(world, at);
+                world.verification = Some(Verification::begin(world, at, now, self)?);
+            }
+            Action::Continue => {
+                let verification = world.verification?;
+                let now = self.instance_now(world, verification.instance());
+                world.verification = Some(verification.go_on(world, now)?);
+            }
+            Action::Board => world.verification = Some(world.verification?.board(world, self.flaw)?),
+            _ => return self.step_instance(world, action),
+        }
+        Some(())
+    }
+
+    fn step_instance(&self, world: &mut World, action: Action) -> Option<()> {
+        let World { store, instances, silence, .. } = world;
+        match action {
+            Action::Send(at) => {
+                let now = self.instance_now(world, at);
+                world.instances[at].send(now);
+                Some(())
+            }
+            Action::See(at) => instances[at].see(store, self.flaw),
+            Action::CommitCall(at) => instances[at].commit(store, silence.is_some(), self.flaw),
+            Action::Lose(at) => {
+                instances[at].call = None;
+                Some(())
+            }
+            Action::Receive(at) => {
+                let now = self.instance_now(world, at);
+                world.instances[at].receive(now, self.flaw)
+            }
+            Action::Apply(at) => instances[at].apply(store.row(), self.flaw),
+            Action::BeginLookUp(at) => instances[at].begin_look_up(),
+            Action::Read(at, version) => instances[at].read(Row { version, ..store.row() }),
+            Action::Land(at) => instances[at].land(self.flaw),
+            _ => None,
+        }
+    }
+
+    fn commit(&self, world: &mut World, change: ChangeNumber) {
+        let now = self.clock(world.now, self.rates[0]);
+        if world.store.commit(change) == KEY {
+            world.waiting.push((world.store.row().version, Wait::new(change, now)));
+        }
+        if self.has(Flaw::SilenceFromChange) {
+            world.changed = now;
+        }
+    }
+
+    pub(crate) fn a_tick_before(&self, now: BootTime) -> BootTime {
+        BootTime::ZERO.after(now.since(BootTime::ZERO.after(self.tick)))
+    }
+}
+
+impl World {
+    fn new(instances: usize) -> Self {
+        Self {
+            now: 0,
+            store: Store::default(),
+            instances: vec![Instance::new(); instances],
+            waiting: Vec::new(),
+            answered: None,
+            silence: None,
+            changed: BootTime::ZERO,
+            early: None,
+            verification: None,
+        }
+    }
+
+    fn answer(&mut self, place: usize, how: How) {
+        let (version, _) = self.waiting.remove(place);
+        if self.answered.is_none_or(|(answered, _)| answered < version) {
+            self.answered = Some((version, how));
+        }
+    }
+
+    /// Calls that see the database that is lost are lost with it.
+    fn fail_over(&mut self) {
+        self.store.fail_over();
+        for instance in &mut self.instances {
+            if instance.call.as_ref().is_some_and(|it| matches!(it.stage, Stage::Seen(_))) {
+                instance.call = None;
+            }
+        }
+    }
+
+    /// Whether an instance would answer by a row of before `version`, from memory, now.
+    fn remembers_before(&self, version: u8, protocol: &Protocol) -> bool {
+        let mut instances = self.instances.iter().enumerate();
+        instances.any(|(at, it)| {
+            it.freshness.covers(protocol.instance_now(self, at))
+                && it.recall().is_some_and(|row| row.version < version)
+        })
+    }
+
+    fn forgets_too_late(&self) -> bool {
+        let answered = self.answered.filter(|(_, how)| *how == How::ByTime);
+        answered.is_some_and(|(version, _)| {
+            let known = self.instances.iter().filter_map(Instance::recall);
+            known.into_iter().any(|row| row.version < version)
+        })
+    }
+
+    fn was_told_by(&self, source: Source) -> bool {
+        self.verification.is_some_and(|it| it.source() == Some(source))
+    }
+}
+
+impl Model for Protocol {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(self.instances)]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        if world.verification.is_some_and(|it| it.source().is_some()) {
+            return;
+        }
+        self.of_world(world, actions);
+        self.of_makers(world, actions);
+        for at in 0..self.instances {
+            self.of_instance(world, at, actions);
+        }
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut next = world.clone();
+        self.step(&mut next, action).map(|()| next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(STRICT, |_, world: &World| {
+                !world.verification.is_some_and(|it| it.is_too_old())
+            }),
+            Property::sometimes("an answer is given because all have applied", |_, world| {
+                world.answered.is_some_and(|(_, how)| how == How::ByAll)
+            }),
+            Property::sometimes("an answer is given by time, with an old memory", |_, world| {
+                world.forgets_too_late()
+            }),
+            Property::sometimes("the memory is believed before the change", |protocol, world| {
+                world.store.row().version == 0 && world.remembers_before(1, protocol)
+            }),
+            Property::sometimes("the memory is believed after the answer", |_, world| {
+                world.was_told_by(Source::Memory)
+            }),
+            Property::sometimes("a look-up is joined after the answer", |_, world| {
+                world.was_told_by(Source::LookUp)
+            }),
+        ]
+    }
+}
+
+/// What is promised.
+pub(crate) const STRICT: &str = "no verification sent after the answer sees what was before";

@@ -1,0 +1,149 @@
+use latchkey_domain::ports::{InstanceId, InstanceStatus, News, Position, Registration};
+use latchkey_domain::{ApiKeyId, ChangeNumber};
+use uuid::Uuid;
+
+/// The key that verifications present.
+pub(crate) const KEY: ApiKeyId = ApiKeyId::new(Uuid::from_u128(0));
+/// Another one, in another bucket.
+pub(crate) const OTHER: ApiKeyId = ApiKeyId::new(Uuid::from_u128(1));
+
+/// The one database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Store {
+    /// The changes; the first has number 1.
+    log: Vec<Logged>,
+    /// How often changes were lost.
+    losses: u8,
+    pub(crate) members: Vec<InstanceStatus>,
+    /// How many have ever registered.
+    pub(crate) registered: u8,
+    /// Whether the digest of [`KEY`] was made anew.
+    pub(crate) redigested: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Logged {
+    key: ApiKeyId,
+    committed: bool,
+    /// Tells it from a lost one of the same number.
+    losses: u8,
+}
+
+/// The row of [`KEY`], which has been changed so many times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Row {
+    pub(crate) version: u8,
+    pub(crate) redigested: bool,
+}
+
+impl Store {
+    pub(crate) fn row(&self) -> Row {
+        Row { version: self.made(KEY, true), redigested: self.redigested }
+    }
+
+    /// How many changes were made to `key`, committed or begun.
+    pub(crate) fn made(&self, key: ApiKeyId, committed: bool) -> u8 {
+        let made = self.log.iter().filter(|it| it.key == key && (it.committed || !committed));
+        u8::try_from(made.count()).expect("a handful")
+    }
+
+    /// The number of a new change, which is not committed yet.
+    pub(crate) fn begin(&mut self, key: ApiKeyId) -> ChangeNumber {
+        self.log.push(Logged { key, committed: false, losses: self.losses });
+        number(self.log.len())
+    }
+
+    pub(crate) fn commit(&mut self, change: ChangeNumber) -> ApiKeyId {
+        let change = &mut self.log[index(change) - 1];
+        change.committed = true;
+        change.key
+    }
+
+    pub(crate) fn uncommitted(&self) -> impl Iterator<Item = ChangeNumber> {
+        let begun = self.log.iter().enumerate().filter(|(_, it)| !it.committed);
+        begun.map(|(before, _)| number(before + 1))
+    }
+
+    /// Another server takes over, which does not have the latest change.
+    pub(crate) fn fail_over(&mut self) {
+        self.log.pop();
+        self.losses += 1;
+        let latest = self.position().change;
+        for member in &mut self.members {
+            member.applied = member.applied.min(latest);
+        }
+    }
+
+    pub(crate) fn losses(&self) -> u8 {
+        self.losses
+    }
+
+    /// Whether the latest change is one of `key`.
+    pub(crate) fn ends_with(&self, key: ApiKeyId) -> bool {
+        self.log.last().is_some_and(|it| it.key == key)
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        let latest = self.log.iter().rposition(|it| it.committed).map_or(0, |before| before + 1);
+        self.position_at(latest).expect("the latest")
+    }
+
+    fn position_at(&self, place: usize) -> Option<Position> {
+        let nonce = match place.checked_sub(1) {
+            None => Uuid::nil(),
+            Some(before) => {
+                Uuid::from_u128(u128::from(self.log.get(before)?.losses) << 8 | place as u128)
+            }
+        };
+        Some(Position { change: number(place), nonce })
+    }
+
+    /// What a registration's statement sees; nobody else sees the registration before it commits.
+    pub(crate) fn see_registration(&mut self) -> Registration {
+        self.registered += 1;
+        let instance = InstanceId(Uuid::from_u128(self.registered.into()));
+        Registration { instance, position: self.position() }
+    }
+
+    pub(crate) fn commit_registration(&mut self, registration: Registration) {
+        self.members.push(InstanceStatus {
+            instance: registration.instance,
+            applied: registration.position.change,
+            heartbeats: 0,
+        });
+    }
+
+    /// What a heartbeat's statement sees.
+    pub(crate) fn see_heartbeat(&self, applied: Position, any_history: bool) -> Option<News> {
+        let continues = self.position_at(index(applied.change)) == Some(applied);
+        (continues || any_history).then(|| {
+            let position = self.position();
+            let news = self.log.iter().skip(index(applied.change)).filter(|it| it.committed);
+            News { changed: news.map(|it| it.key).collect(), position }
+        })
+    }
+
+    /// Says whether the instance is still on the list. Heartbeats are counted only while `counted`:
+    /// nobody would notice.
+    pub(crate) fn commit_heartbeat(
+        &mut self,
+        instance: InstanceId,
+        applied: Option<ChangeNumber>,
+        counted: bool,
+    ) -> bool {
+        let Some(member) = self.members.iter_mut().find(|it| it.instance == instance) else {
+            return false;
+        };
+        member.applied = member.applied.max(applied.unwrap_or(ChangeNumber::ZERO));
+        member.heartbeats = u64::from(counted);
+        true
+    }
+}
+
+fn number(place: usize) -> ChangeNumber {
+    ChangeNumber::new(place.try_into().expect("a handful"))
+}
+
+fn index(change: ChangeNumber) -> usize {
+    change.get().try_into().expect("a handful")
+}
