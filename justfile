@@ -36,6 +36,11 @@ seed-examples:
     cargo build
     crates/server/tests/seed/run.sh target/debug/latchkey
 
+# The recipes of docs/gateways.md; needs nginx and caddy.
+gateways:
+    cargo build
+    .ci/gateways.py target/debug/latchkey
+
 # Every command of the README.
 readme:
     cargo build
@@ -45,3 +50,7 @@ readme:
 openapi:
     cargo run --quiet -- openapi > openapi.json.new
     mv openapi.json.new openapi.json
+
+# Three instances on one Postgres under faults, for about five minutes: no revoked key may be accepted.
+chaos:
+    cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture

@@ -13,9 +13,10 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use latchkey_accounts::SessionToken;
 use latchkey_accounts::ports::TokenHasher;
-use latchkey_domain::ports::KeyHasher;
+use latchkey_domain::ports::{KeyHasher, PepperRepository, StoreError};
 use latchkey_domain::{Candidates, Digest, KeyedDigest, PepperId, Secret};
 use sha2::Sha256;
+use thiserror::Error;
 
 /// What a session token's digest is made of besides the token. No key text begins like this, so a
 /// digest of one kind is never a digest of the other.
@@ -52,6 +53,23 @@ impl HmacHasher {
     /// to tell a wrong pepper from a right one.
     pub fn checks(&self) -> impl Iterator<Item = KeyedDigest> {
         std::iter::once(&self.signing).chain(&self.verifying).map(|keyed| keyed.digest(&[CHECK]))
+    }
+
+    /// Whether this ring fits what `peppers` holds: each pepper is the one that made the stored
+    /// digests, and none is missing that unrevoked keys need. Otherwise every such key would be
+    /// refused. A pepper that was never seen is remembered.
+    pub async fn confirm(&self, peppers: &dyn PepperRepository) -> Result<(), ConfirmError> {
+        let checks: Vec<KeyedDigest> = self.checks().collect();
+        let in_ring = |pepper: &PepperId| checks.iter().any(|check| check.pepper == *pepper);
+        if let Some(missing) = peppers.in_use().await?.into_iter().find(|it| !in_ring(it)) {
+            return Err(ConfirmError::Missing(missing));
+        }
+        for check in &checks {
+            if !peppers.confirm(check).await? {
+                return Err(ConfirmError::Wrong(check.pepper));
+            }
+        }
+        Ok(())
     }
 
     fn candidates_of(&self, parts: &[&[u8]]) -> Candidates {
@@ -95,6 +113,20 @@ impl fmt::Debug for HmacHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HmacHasher").field("signing", &self.signing.pepper).finish_non_exhaustive()
     }
+}
+
+/// Why a ring does not fit what is stored.
+#[derive(Debug, Error)]
+pub enum ConfirmError {
+    /// Another pepper has this number.
+    #[error("pepper {0} is not the one that made the stored digests")]
+    Wrong(PepperId),
+    /// Keys depend on a pepper that is not in the ring.
+    #[error("pepper {0} is missing, and keys that are not revoked need it")]
+    Missing(PepperId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_verifier::{Answering, BootClock, FeedBarrier, LastUses, Verifier, VerifierPorts};
+use latchkey_verifier::{
+    Answering, BootClock, FeedBarrier, LastUses, SystemClock, Verifier, VerifierPorts,
+};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
@@ -24,7 +26,7 @@ use crate::metrics::Verifications;
 use crate::peppers::{self, PepperError};
 use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
-use crate::system::{OsEntropy, SystemClock};
+use crate::system::OsEntropy;
 
 /// Everything the server is made of, joined once. Only here is a concrete adapter named.
 #[derive(Debug)]
@@ -125,7 +127,7 @@ impl App {
 
         let ring = ring(&settings, &*peppers, &*entropy).await?;
         let hasher = Arc::new(HmacHasher::new(&ring));
-        confirm(&hasher, &*peppers).await?;
+        hasher.confirm(&*peppers).await.map_err(PepperError::from)?;
 
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
@@ -252,20 +254,4 @@ async fn ring(
         Some(ring) => Ok(ring.clone()),
         None => peppers::load_or_generate(&settings.data_dir, store, entropy).await,
     }
-}
-
-/// Refuses to start with a pepper that is not the one that made the stored digests, or without one
-/// that unrevoked keys still need: every such key would be refused.
-async fn confirm(hasher: &HmacHasher, peppers: &dyn PepperRepository) -> Result<(), StartError> {
-    let checks: Vec<_> = hasher.checks().collect();
-    let in_ring = |pepper: &PepperId| checks.iter().any(|check| check.pepper == *pepper);
-    if let Some(missing) = peppers.in_use().await?.into_iter().find(|pepper| !in_ring(pepper)) {
-        return Err(PepperError::Missing(missing).into());
-    }
-    for check in &checks {
-        if !peppers.confirm(check).await? {
-            return Err(PepperError::Wrong(check.pepper).into());
-        }
-    }
-    Ok(())
 }

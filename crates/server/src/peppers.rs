@@ -3,7 +3,7 @@ use std::path::Path;
 
 use latchkey_domain::PepperId;
 use latchkey_domain::ports::{Entropy, EntropyError, PepperRepository, StoreError};
-use latchkey_hasher_hmac::{Pepper, PepperRing, RingError};
+use latchkey_hasher_hmac::{ConfirmError, Pepper, PepperRing, RingError};
 use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -12,10 +12,8 @@ use crate::data_dir::{is_open_to_others, write_private};
 /// Why the server does not start with the peppers it has.
 #[derive(Debug, Error)]
 pub(crate) enum PepperError {
-    #[error("LATCHKEY_PEPPERS: pepper {0} is not the one that made the stored digests")]
-    Wrong(PepperId),
-    #[error("LATCHKEY_PEPPERS: pepper {0} is missing, and keys that are not revoked need it")]
-    Missing(PepperId),
+    #[error("LATCHKEY_PEPPERS: {0}")]
+    Unfit(ConfirmError),
     #[error(
         "LATCHKEY_PEPPERS: {path} is missing, but the database was made with one; \
          restore it from a backup, without it every key would be refused"
@@ -31,6 +29,15 @@ pub(crate) enum PepperError {
     Entropy(#[from] EntropyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<ConfirmError> for PepperError {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::Store(error) => Self::Store(error),
+            unfit => Self::Unfit(unfit),
+        }
+    }
 }
 
 /// The ring in the data directory, made on the first start. While keys depend on a pepper, no other

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
 use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
@@ -75,8 +76,17 @@ impl ApiKeyRepository for SqliteStore {
         owner: &OwnerId,
         id: ApiKeyId,
     ) -> Result<Option<ChangeNumber>, StoreError> {
-        let of_owner = self.owner_of(id).await?.filter(|it| it == owner);
-        Ok(of_owner.map(|_| self.0.changes.latest()))
+        let owner = owner.as_str().to_owned();
+        let changes = Arc::clone(&self.0.changes);
+        let is_there = move |db: &mut SqliteConnection| {
+            let key = api_keys::table
+                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
+                .filter(api_keys::owner.eq(owner));
+            Ok(diesel::select(exists(key)).get_result(db)?)
+        };
+        // Behind the writer: a reader can see a change that is committed and not numbered yet.
+        let number = move |is_there: bool| is_there.then(|| changes.latest());
+        self.0.pool.write_then(is_there, number).await
     }
 
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {

@@ -16,12 +16,14 @@ mod last_uses;
 mod memory;
 mod principal;
 pub mod protocol;
+mod system_clock;
 mod verifier;
 
 pub use barrier::{FeedBarrier, Passed};
 pub use boot_clock::{BootClock, BootTime, LeaseClock};
 pub use last_uses::LastUses;
 pub use principal::Principal;
+pub use system_clock::SystemClock;
 pub use verifier::{Answering, Status, Verifier, VerifierPorts, VerifyError};
 
 /// An error for the log, which follows its causes.

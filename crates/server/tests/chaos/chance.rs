@@ -21,7 +21,7 @@ impl Chance {
     }
 
     pub(crate) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
-        let micros = (longest - shortest).as_micros();
+        let micros = longest.saturating_sub(shortest).as_micros();
         let micros = u64::try_from(micros).expect("some seconds");
         shortest + Duration::from_micros(self.next() % (micros + 1))
     }

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::proxy::Proxy;
 
-const START_UP: Duration = Duration::from_secs(60);
+const START_UP: Duration = Duration::from_mins(1);
 /// A pepper ring of one; its 32 bytes are all `k`.
 const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 
@@ -112,9 +112,8 @@ impl Instance {
     }
 
     fn signal(&self, signal: Signal) {
-        let process = lock(&self.process);
-        let child = process.as_ref().expect("it runs");
-        kill_process(Pid::from_child(child), signal).expect("the child is ours");
+        let pid = self.with_process(|child| Pid::from_child(child));
+        kill_process(pid, signal).expect("the child is ours");
     }
 
     /// Starts the process and waits until it listens, or has ended.
@@ -136,9 +135,11 @@ impl Instance {
     }
 
     fn has_ended(&self) -> bool {
-        let mut process = lock(&self.process);
-        let child = process.as_mut().expect("it was started");
-        child.try_wait().expect("the child is ours").is_some()
+        self.with_process(Child::try_wait).expect("the child is ours").is_some()
+    }
+
+    fn with_process<T>(&self, act: impl FnOnce(&mut Child) -> T) -> T {
+        lock(&self.process).as_mut().map(act).expect("it was started")
     }
 
     fn command(&self, stdout: &Path) -> Command {

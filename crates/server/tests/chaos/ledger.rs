@@ -70,7 +70,7 @@ pub(crate) struct Tally {
     pub(crate) refused: AtomicU64,
     pub(crate) unavailable: AtomicU64,
     pub(crate) cut: AtomicU64,
-    /// Of all these, those that were sent to a stopped process.
+    /// Of the answered, those that were sent to a stopped process.
     pub(crate) sent_to_stopped: AtomicU64,
 }
 
@@ -211,8 +211,8 @@ impl Ledger {
 }
 
 impl Tally {
-    pub(crate) fn all(&self) -> u64 {
-        [&self.accepted, &self.refused, &self.unavailable, &self.cut]
+    pub(crate) fn answered(&self) -> u64 {
+        [&self.accepted, &self.refused, &self.unavailable]
             .iter()
             .map(|count| count.load(Ordering::Relaxed))
             .sum()

@@ -40,12 +40,12 @@ impl Seen {
         let time = |name: &str, time: Duration| format!("{name:38} {:>8.2} s", time.as_secs_f64());
         [
             format!("\nseed {}, {:?} of faults", self.plan.seed, self.plan.storm),
-            format!("{:38} {:>8}", "verifications", tally.all()),
+            format!("{:38} {:>8}", "verifications that were answered", tally.answered()),
             count("accepted", &tally.accepted),
             count("refused", &tally.refused),
             count("503", &tally.unavailable),
-            count("cut", &tally.cut),
             count("of these, sent to a stopped process", &tally.sent_to_stopped),
+            count("not answered: cut, or nobody there", &tally.cut),
             format!("{:38} {:>8}", "stale accepts", self.ledger.stale_accepts().len()),
             format!("{:38} {:>8} {:>10} {:>10} {:>10}", "revokes", "", "p50", "p99", "worst"),
             Times::of(&self.quiet, &How::ALL).row("  while all is well"),
@@ -75,7 +75,7 @@ impl Seen {
     }
 
     pub(crate) fn verifications(&self) -> u64 {
-        self.ledger.tally.all()
+        self.ledger.tally.answered()
     }
 
     pub(crate) fn revokes(&self) -> usize {

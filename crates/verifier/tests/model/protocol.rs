@@ -241,7 +241,9 @@ impl Protocol {
                 let now = self.instance_now(world, verification.instance());
                 world.verification = Some(verification.go_on(world, now)?);
             }
-            Action::Board => world.verification = Some(world.verification?.board(world, self.flaw)?),
+            Action::Board => {
+                world.verification = Some(world.verification?.board(world, self.flaw)?)
+            }
             _ => return self.step_instance(world, action),
         }
         Some(())
@@ -371,19 +373,24 @@ impl Model for Protocol {
             Property::always(STRICT, |_, world: &World| {
                 !world.verification.is_some_and(|it| it.is_too_old())
             }),
-            Property::sometimes("an answer is given because all have applied", |_, world| {
-                world.answered.is_some_and(|(_, how)| how == How::ByAll)
-            }),
-            Property::sometimes("an answer is given by time, with an old memory", |_, world| {
-                world.forgets_too_late()
-            }),
-            Property::sometimes("the memory is believed before the change", |protocol, world| {
-                world.store.row().version == 0 && world.remembers_before(1, protocol)
-            }),
-            Property::sometimes("the memory is believed after the answer", |_, world| {
+            Property::sometimes(
+                "an answer is given because all have applied",
+                |_, world: &World| world.answered.is_some_and(|(_, how)| how == How::ByAll),
+            ),
+            Property::sometimes(
+                "an answer is given by time, with an old memory",
+                |_, world: &World| world.forgets_too_late(),
+            ),
+            Property::sometimes(
+                "the memory is believed before the change",
+                |protocol: &Self, world: &World| {
+                    world.store.row().version == 0 && world.remembers_before(1, protocol)
+                },
+            ),
+            Property::sometimes("the memory is believed after the answer", |_, world: &World| {
                 world.was_told_by(Source::Memory)
             }),
-            Property::sometimes("a look-up is joined after the answer", |_, world| {
+            Property::sometimes("a look-up is joined after the answer", |_, world: &World| {
                 world.was_told_by(Source::LookUp)
             }),
         ]

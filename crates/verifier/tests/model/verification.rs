@@ -35,7 +35,12 @@ pub(crate) enum Source {
 }
 
 impl Verification {
-    pub(crate) fn begin(world: &World, at: usize, now: BootTime, protocol: &Protocol) -> Option<Self> {
+    pub(crate) fn begin(
+        world: &World,
+        at: usize,
+        now: BootTime,
+        protocol: &Protocol,
+    ) -> Option<Self> {
         let (answered, _) = world.answered?;
         let step = match protocol.flaw {
             Some(Flaw::MemoryBeforeClock) => Step::Recalled(world.instances[at].recall()?),
@@ -49,9 +54,7 @@ impl Verification {
     pub(crate) fn go_on(self, world: &World, now: BootTime) -> Option<Self> {
         let instance = &world.instances[self.at];
         let step = match self.step {
-            Step::Clocked(clock) => {
-                instance.freshness.covers(clock).then_some(Step::Covered)
-            }
+            Step::Clocked(clock) => instance.freshness.covers(clock).then_some(Step::Covered),
             Step::Covered => instance.recall().map(|row| Step::Told(row, Source::Memory)),
             Step::Recalled(row) => {
                 instance.freshness.covers(now).then_some(Step::Told(row, Source::Memory))

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use latchkey_domain::Secret;
+use latchkey_domain::ports::{Clock, StoreError};
+use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
+use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
+use latchkey_verifier::{
+    Answering, BootClock, LastUses, Principal, SystemClock, Verifier, VerifierPorts, VerifyError,
+};
+use thiserror::Error;
+
+use crate::{ApiKeyPrincipal, KeyName, KeyPrefix, OwnerId, Unavailable, Verify};
+
+/// Latchkey's Postgres, for verifying in this process: one more instance, which every revoke waits
+/// for like any other. Clones are one.
+///
+/// It answers from memory while it can show the database that it is alive. Its work in the
+/// background ends with the runtime it was opened on.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    verifier: Arc<Verifier>,
+    last_uses: Arc<LastUses>,
+}
+
+/// Why a database can't be verified with.
+#[derive(Debug, Error)]
+pub enum EmbeddedError {
+    /// The URL is not one.
+    #[error(transparent)]
+    Url(#[from] PostgresUrlError),
+    /// The authorities to trust can't be read.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The ring of peppers is not one.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// The ring is not the one that Latchkey uses there.
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
+    /// The database can't be used, or has not been migrated by Latchkey.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Embedded {
+    /// Opens a database that Latchkey has migrated, by its own settings `DATABASE_URL` and
+    /// `LATCHKEY_PEPPERS`. It must be called on a multi-threaded runtime of tokio that lives as long
+    /// as the service: a heartbeat that waits for a busy thread costs the lease.
+    pub async fn open(database_url: &str, peppers: &str) -> Result<Self, EmbeddedError> {
+        let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
+        let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);
+        store.ready().await?;
+        hasher.confirm(&store).await?;
+        let store = Arc::new(store);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));
+        let ports = VerifierPorts {
+            keys: Arc::<PostgresStore>::clone(&store),
+            feed: store,
+            hasher: Arc::new(hasher),
+            clock,
+            lease_clock: Arc::new(BootClock),
+            last_uses: Arc::clone(&last_uses),
+        };
+        let answering = if BootClock::NEVER_STANDS_STILL {
+            Answering::FromMemory
+        } else {
+            Answering::FromStore
+        };
+        let verifier = Arc::new(Verifier::new(ports, answering));
+        let (keeping, writing) = (Arc::clone(&verifier), Arc::clone(&last_uses));
+        tokio::spawn(async move { keeping.keep().await });
+        tokio::spawn(async move { writing.keep_writing().await });
+        Ok(Self { verifier, last_uses })
+    }
+
+    /// Writes the last uses that were only noted, and lets no revoke wait for this process any more;
+    /// what is verified afterwards asks the database. To be called before the process ends: without
+    /// it, the next revoke waits for a lease to run out.
+    pub async fn close(&self) {
+        self.last_uses.flush().await;
+        self.verifier.leave().await;
+    }
+}
+
+#[async_trait]
+impl Verify for Embedded {
+    async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable> {
+        match self.verifier.verify(secret.expose().as_bytes()).await {
+            Ok(principal) => api_key_principal(&principal).map(Some),
+            Err(VerifyError::Refused(_)) => Ok(None),
+            Err(VerifyError::Store(error)) => Err(Unavailable::new(error)),
+        }
+    }
+}
+
+fn api_key_principal(principal: &Principal) -> Result<ApiKeyPrincipal, Unavailable> {
+    Ok(ApiKeyPrincipal {
+        key_id: principal.key(),
+        owner_id: OwnerId::parse(principal.owner()).map_err(Unavailable::new)?,
+        name: KeyName::parse(principal.name()).map_err(Unavailable::new)?,
+        key_prefix: KeyPrefix::parse(principal.prefix()).map_err(Unavailable::new)?,
+        environment: principal.environment(),
+        expires_at: principal.expires_at(),
+    })
+}

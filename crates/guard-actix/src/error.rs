@@ -1,0 +1,49 @@
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+use thiserror::Error;
+
+use crate::Unavailable;
+
+/// Why a request was not admitted. It answers like Latchkey itself, with the body
+/// `{"error": "<a sentence>"}`.
+#[derive(Debug, Error)]
+pub enum GuardError {
+    /// No key was presented. 401, with `WWW-Authenticate: ApiKey realm="api"`.
+    #[error("API key required")]
+    KeyRequired,
+    /// What was presented is not a good key. 401, with the same challenge.
+    #[error("Invalid API key")]
+    KeyRefused,
+    /// Nobody could say whether the key is good. 503, with `Retry-After`.
+    #[error("Temporarily unavailable; try again shortly")]
+    Unavailable(#[from] Unavailable),
+    /// The application's data holds no [`Guard`](crate::Guard). 500.
+    #[error("Internal server error")]
+    NoGuard,
+}
+
+impl ResponseError for GuardError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::KeyRequired | Self::KeyRefused => StatusCode::UNAUTHORIZED,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoGuard => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::KeyRequired | Self::KeyRefused => {
+                response.insert_header((header::WWW_AUTHENTICATE, "ApiKey realm=\"api\""));
+            }
+            Self::Unavailable(_) => {
+                response.insert_header((header::RETRY_AFTER, "1"));
+            }
+            Self::NoGuard => {}
+        }
+        response.json(json!({ "error": self.to_string() }))
+    }
+}

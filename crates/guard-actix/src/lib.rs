@@ -1,0 +1,52 @@
+//! "This route needs an API key", for actix-web services.
+//!
+//! Put a [`Guard`] into the application's data. Then a handler that takes an [`ApiKeyPrincipal`]
+//! runs only for a good key and learns whose it is; [`require_key`] asks the same of a whole scope,
+//! and no request is verified twice.
+//!
+//! ```no_run
+//! use actix_web::middleware::from_fn;
+//! use actix_web::{App, HttpServer, web};
+//! use latchkey_guard_actix::{ApiKeyPrincipal, Guard, Remote, require_key};
+//!
+//! async fn screenshot(caller: ApiKeyPrincipal) -> String {
+//!     format!("for {}, by the key {}", caller.owner_id, caller.name)
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let latchkey = Remote::new("http://127.0.0.1:8080")?;
+//!     let server = HttpServer::new(move || {
+//!         let api = web::scope("/api/v1")
+//!             .wrap(from_fn(require_key))
+//!             .route("/screenshots", web::post().to(screenshot));
+//!         App::new().app_data(Guard::remote(&latchkey)).service(api)
+//!     });
+//!     Ok(server.bind(("127.0.0.1", 3000))?.run().await?)
+//! }
+//! ```
+//!
+//! [`Remote`] asks a Latchkey over HTTP. With the feature `embedded`, `Embedded` opens its Postgres
+//! and verifies in this process, from memory and as strictly as the server does.
+//!
+//! The key is taken from `x-api-key`; only where that header is absent, from `Authorization: Bearer`.
+//! What a request without a good key is answered, [`GuardError`] says. The guard fails closed: while
+//! nobody can vouch for a key, the answer is 503, never the handler's. It logs no key.
+
+#[cfg(feature = "embedded")]
+mod embedded;
+mod error;
+mod guard;
+mod middleware;
+mod presented;
+mod principal;
+mod remote;
+
+#[cfg(feature = "embedded")]
+pub use embedded::{Embedded, EmbeddedError};
+pub use error::GuardError;
+pub use guard::{Guard, Unavailable, Verify};
+pub use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Secret, Timestamp};
+pub use middleware::require_key;
+pub use principal::ApiKeyPrincipal;
+pub use remote::{Remote, RemoteError};

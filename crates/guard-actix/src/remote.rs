@@ -1,0 +1,214 @@
+mod answer;
+
+use std::io;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as SendError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use latchkey_domain::Secret;
+use thiserror::Error;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+use crate::{ApiKeyPrincipal, Unavailable, Verify};
+
+const VERIFY: &str = "/api/v1/verify";
+/// The most bytes that are read of an answer's head, and of its body. Latchkey's own are far smaller.
+const MAX_ANSWER: usize = 16 * 1024;
+/// Shorter than Latchkey and most proxies keep theirs, so that they rarely close one in use.
+const KEEP_IDLE: Duration = Duration::from_secs(30);
+
+#[cfg(not(feature = "https"))]
+type Connector = HttpConnector;
+#[cfg(feature = "https")]
+type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
+
+/// A Latchkey elsewhere, for [`Guard::remote`](crate::Guard::remote): where it is, and how long to
+/// wait for it.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    verify_url: Uri,
+    time_limit: Duration,
+    connector: Connector,
+}
+
+/// Why a [`Remote`] was not made.
+#[derive(Debug, Error)]
+pub enum RemoteError {
+    /// The text is not the address of a Latchkey.
+    #[error("must be like http://host:port, without user, query or fragment")]
+    Address,
+    /// `https://` needs the cargo feature `https` of this crate.
+    #[error("https is not compiled in: enable the feature https of latchkey-guard-actix")]
+    NoHttps,
+    /// The operating system's certificate authorities can't be read.
+    #[error("can't read the certificate authorities")]
+    Authorities(#[from] io::Error),
+}
+
+impl Remote {
+    /// How long a verification may take unless told otherwise.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+    /// The Latchkey at `url`, such as `http://127.0.0.1:8080`; it may have a path.
+    ///
+    /// Keys travel to it as they are, so over a network that is not your own use `https://`. No
+    /// proxy settings are read and no redirect is followed.
+    pub fn new(url: &str) -> Result<Self, RemoteError> {
+        let verify_url = verify_url(url).ok_or(RemoteError::Address)?;
+        if verify_url.scheme_str() == Some("https") && !cfg!(feature = "https") {
+            return Err(RemoteError::NoHttps);
+        }
+        Ok(Self { verify_url, time_limit: Self::TIME_LIMIT, connector: connector()? })
+    }
+
+    /// The same with another limit on the time that one verification may take, connecting included.
+    /// After it the key counts as not verified.
+    #[must_use]
+    pub fn time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+
+    pub(crate) fn client(&self) -> RemoteClient {
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_IDLE)
+            .http1_max_buf_size(MAX_ANSWER)
+            .build(self.connector.clone());
+        RemoteClient { verify_url: self.verify_url.clone(), time_limit: self.time_limit, http }
+    }
+}
+
+/// Where to ask: below the path of `url`, if it has one.
+fn verify_url(url: &str) -> Option<Uri> {
+    let base: Uri = url.parse().ok().filter(|_| !url.contains('#'))?;
+    let is_http = matches!(base.scheme_str(), Some("http" | "https"));
+    let is_plain = base.query().is_none() && !base.authority()?.as_str().contains('@');
+    let below = format!("{}{VERIFY}", url.trim_end_matches('/'));
+    below.parse().ok().filter(|_| is_http && is_plain)
+}
+
+fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector
+}
+
+#[cfg(not(feature = "https"))]
+#[expect(clippy::unnecessary_wraps, reason = "with https it can fail")]
+fn connector() -> io::Result<Connector> {
+    Ok(tcp())
+}
+
+#[cfg(feature = "https")]
+fn connector() -> io::Result<Connector> {
+    let mut tcp = tcp();
+    tcp.enforce_http(false);
+    Ok(hyper_rustls::HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp))
+}
+
+/// What a guard holds of a [`Remote`]: the same with connections.
+#[derive(Debug)]
+pub(crate) struct RemoteClient {
+    verify_url: Uri,
+    time_limit: Duration,
+    http: Client<Connector, Empty<Bytes>>,
+}
+
+/// Why an answer says nothing about the key that was asked about.
+#[derive(Debug, Error)]
+enum AskError {
+    #[error("Latchkey did not answer in time")]
+    Late(#[from] Elapsed),
+    #[error("Latchkey can't be asked")]
+    Send(#[from] SendError),
+    #[error("Latchkey's answer broke off or is too long")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("answered {0}, which is not what Latchkey says of a key")]
+    Status(StatusCode),
+    /// The parser's own words may repeat what was sent, so only the place is told.
+    #[error("the answer is not one of Latchkey's, at line {line} column {column}")]
+    Unreadable { line: usize, column: usize },
+    #[error("the answer has a member with a wrong value: {0}")]
+    Value(&'static str),
+    #[error("the answer is about another key")]
+    OtherKey,
+}
+
+#[async_trait]
+impl Verify for RemoteClient {
+    async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable> {
+        match timeout(self.time_limit, self.ask(secret)).await {
+            Ok(answer) => answer.map_err(Unavailable::new),
+            Err(elapsed) => Err(Unavailable::new(AskError::Late(elapsed))),
+        }
+    }
+}
+
+impl RemoteClient {
+    async fn ask(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, AskError> {
+        let sent = match self.send(secret).await {
+            // A connection that was kept may be closed in the moment it is used. Asking changes
+            // nothing, so it is done once more.
+            Err(error) if !error.is_connect() => self.send(secret).await,
+            sent => sent,
+        };
+        let (head, body) = sent?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(AskError::Body)?;
+        answer::read(&head, &body.to_bytes(), secret)
+    }
+
+    async fn send(&self, secret: &Secret) -> Result<Response<Incoming>, SendError> {
+        let mut key = HeaderValue::from_str(secret.expose()).expect("a secret is visible ASCII");
+        key.set_sensitive(true);
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = self.verify_url.clone();
+        request.headers_mut().insert("x-api-key", key);
+        self.http.request(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latchkey_is_addressed_by_an_http_url_that_may_have_a_path() {
+        for (url, asked) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v1/verify"),
+            ("http://keys.internal/", "http://keys.internal/api/v1/verify"),
+            ("http://[::1]:8080/latchkey/", "http://[::1]:8080/latchkey/api/v1/verify"),
+        ] {
+            let remote = Remote::new(url).expect(url);
+            assert_eq!(remote.verify_url.to_string(), asked);
+            assert_eq!(remote.time_limit, Duration::from_secs(2));
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_refused() {
+        for url in [
+            "",
+            "127.0.0.1:8080",
+            "localhost",
+            "/api",
+            "ftp://127.0.0.1",
+            "http://",
+            "http://user:password@127.0.0.1",
+            "http://127.0.0.1/?a=b",
+            "http://127.0.0.1/#a",
+        ] {
+            assert!(matches!(Remote::new(url), Err(RemoteError::Address)), "{url}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use hyper::StatusCode;
+use hyper::header::WWW_AUTHENTICATE;
+use hyper::http::response::Parts;
+use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Secret};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::AskError;
+use crate::ApiKeyPrincipal;
+
+/// What Latchkey says of a good key.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifiedBody {
+    key_id: String,
+    owner_id: String,
+    name: String,
+    key_prefix: String,
+    environment: String,
+    /// `deserialize_with` makes the member required, though it may be null.
+    #[serde(deserialize_with = "Option::deserialize")]
+    expires_at: Option<String>,
+}
+
+/// Whether the answer says that `secret` is good, or that it is not. Anything else, such as the 401
+/// of a proxy in between, says neither.
+pub(super) fn read(
+    head: &Parts,
+    body: &[u8],
+    secret: &Secret,
+) -> Result<Option<ApiKeyPrincipal>, AskError> {
+    let challenge = head.headers.get(WWW_AUTHENTICATE);
+    match head.status {
+        StatusCode::OK => principal(body, secret).map(Some),
+        StatusCode::UNAUTHORIZED
+            if challenge.is_some_and(|it| it.as_bytes().starts_with(b"ApiKey ")) =>
+        {
+            Ok(None)
+        }
+        other => Err(AskError::Status(other)),
+    }
+}
+
+fn principal(body: &[u8], secret: &Secret) -> Result<ApiKeyPrincipal, AskError> {
+    let body: VerifiedBody = serde_json::from_slice(body)
+        .map_err(|error| AskError::Unreadable { line: error.line(), column: error.column() })?;
+    // An answer that was cached or mixed up on its way must not lend its owner to another key.
+    if body.key_prefix != secret.prefix().as_str() {
+        return Err(AskError::OtherKey);
+    }
+    let wrong = AskError::Value;
+    let expires_at = body.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
+    Ok(ApiKeyPrincipal {
+        key_id: ApiKeyId::parse(&body.key_id).map_err(|_malformed| wrong("keyId"))?,
+        owner_id: OwnerId::parse(body.owner_id).map_err(|_malformed| wrong("ownerId"))?,
+        name: KeyName::parse(body.name).map_err(|_malformed| wrong("name"))?,
+        key_prefix: KeyPrefix::parse(body.key_prefix).map_err(|_malformed| wrong("keyPrefix"))?,
+        environment: Environment::parse(&body.environment)
+            .map_err(|_unknown| wrong("environment"))?,
+        expires_at: expires_at.map_err(|_not_rfc_3339| wrong("expiresAt"))?.map(Into::into),
+    })
+}

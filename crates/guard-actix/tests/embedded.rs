@@ -1,0 +1,107 @@
+//! A service that verifies in its own process: one more strict instance.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, web};
+use latchkey_domain::ports::{ApiKeyRepository, Clock, Entropy};
+use latchkey_domain::{
+    ApiKeyPorts, ApiKeyService, Brand, Environment, IssuePolicy, IssuedKey, KeyName, NewKey,
+};
+use latchkey_guard_actix::{ApiKeyPrincipal, Embedded, EmbeddedError, Guard};
+use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_testkit::fakes::CountingEntropy;
+use latchkey_testkit::fixtures::owner;
+use latchkey_testkit::postgres::{Database, empty_database};
+use latchkey_verifier::{BootClock, FeedBarrier, SystemClock};
+
+const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+const OTHERS: &str = "1:bGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+
+/// Latchkey itself, as far as it makes and revokes keys.
+struct Latchkey {
+    database: Database,
+    service: ApiKeyService,
+}
+
+impl Latchkey {
+    async fn new() -> Self {
+        let database = empty_database().await;
+        let settings = PostgresSettings::parse(database.url()).expect("a URL");
+        let store = Arc::new(PostgresStore::connect(&settings).expect("connects"));
+        store.migrate().await.expect("migrates");
+        let hasher = HmacHasher::new(&PepperRing::parse(PEPPERS).expect("a ring"));
+        hasher.confirm(&*store).await.expect("the first ring fits");
+        let feed = Arc::<PostgresStore>::clone(&store);
+        let keys: Arc<dyn ApiKeyRepository> = store;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy::default());
+        let barrier = Arc::new(FeedBarrier::outside(feed, Arc::new(BootClock)));
+        let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy };
+        let brand = Brand::parse("sk").expect("a brand");
+        let policy = IssuePolicy { brand, max_keys_per_owner: 10 };
+        Self { database, service: ApiKeyService::new(ports, policy) }
+    }
+
+    async fn issue(&self) -> IssuedKey {
+        let name = KeyName::parse("Production").expect("a name");
+        let new = NewKey { name, environment: Environment::Live, expires_at: None };
+        self.service.issue(owner("ada"), new).await.expect("it is issued")
+    }
+
+    async fn embedded(&self) -> Embedded {
+        Embedded::open(self.database.url(), PEPPERS).await.expect("it opens")
+    }
+}
+
+async fn who(caller: ApiKeyPrincipal) -> String {
+    format!("{} {}", caller.owner_id, caller.name)
+}
+
+async fn ask(latchkey: &Embedded, key: &str) -> StatusCode {
+    let app = App::new().app_data(Guard::embedded(latchkey)).route("/", web::get().to(who));
+    let service = init_service(app).await;
+    let request = TestRequest::get().uri("/").insert_header(("x-api-key", key)).to_request();
+    call_service(&service, request).await.status()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_refused_as_soon_as_its_revoke_is_answered_elsewhere() {
+    let latchkey = Latchkey::new().await;
+    let embedded = latchkey.embedded().await;
+    for _ in 0..10 {
+        let IssuedKey { key, secret } = latchkey.issue().await;
+        for _ in 0..3 {
+            assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
+        }
+        let parts = key.parts();
+        latchkey.service.revoke(&parts.owner, parts.id).await.expect("it was not revoked");
+        assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::UNAUTHORIZED);
+    }
+    embedded.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_closing_it_still_answers_but_nobody_waits_for_it() {
+    let latchkey = Latchkey::new().await;
+    let embedded = latchkey.embedded().await;
+    let IssuedKey { key, secret } = latchkey.issue().await;
+    assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
+    embedded.close().await;
+    assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
+    let parts = key.parts();
+    latchkey.service.revoke(&parts.owner, parts.id).await.expect("it was not revoked");
+    assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_ring_and_a_database_without_tables_are_refused() {
+    let latchkey = Latchkey::new().await;
+    let wrong = Embedded::open(latchkey.database.url(), OTHERS).await;
+    assert!(matches!(wrong, Err(EmbeddedError::Confirm(_))), "{wrong:?}");
+    let empty = empty_database().await;
+    let empty = Embedded::open(empty.url(), PEPPERS).await;
+    assert!(matches!(empty, Err(EmbeddedError::Store(_))), "{empty:?}");
+}

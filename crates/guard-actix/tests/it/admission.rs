@@ -1,0 +1,202 @@
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::net::Shutdown;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::http::{Header, get};
+use crate::imposter::{Imposter, answer};
+use crate::latchkey::Latchkey;
+use crate::logs;
+use crate::service::{INNER, SCOPED, SCOPED_WHO, Service, UNGUARDED, WHO};
+use crate::unavailable::{KEY, vouching};
+
+/// Well-formed and never issued.
+const UNKNOWN: &str = KEY;
+
+#[test]
+fn a_good_key_is_admitted_and_the_handler_learns_who_calls() {
+    let latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    let wanted = json!({ "name": "Prödüction \"1\" 🔑", "environment": "test", "expiresAt": "2099-01-01T00:00:00.123Z" });
+    for (wanted, millis) in
+        [(wanted, json!(4_070_908_800_123_u64)), (json!({ "name": "a" }), Value::Null)]
+    {
+        let key = latchkey.create_key(&wanted);
+        for path in [WHO, SCOPED_WHO] {
+            let told = service.with_key(path, &key.text).expect_status(200).json();
+            assert_eq!(told["keyId"], key.body["id"]);
+            for same in ["name", "keyPrefix", "environment"] {
+                assert_eq!(told[same], key.body[same], "{same}");
+            }
+            assert_eq!(told["expiresAt"], millis);
+            let own = get(latchkey.address, "/api/v1/verify", &[("x-api-key", &key.text)]);
+            assert_eq!(told["ownerId"], own.json()["ownerId"]);
+        }
+        service.with_key(SCOPED, &key.text).expect_status(200);
+    }
+}
+
+#[test]
+fn whatever_is_presented_is_answered_as_latchkey_answers_it() {
+    let latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    let (good, revoked) = (latchkey.key().text, latchkey.key());
+    latchkey.revoke(&revoked);
+    let bearer = |key: &str| format!("Bearer {key}");
+    let (good_bearer, bad_bearer, long) = (bearer(&good), bearer(UNKNOWN), "x".repeat(257));
+    let (good, good_bearer) = (("X-API-Key", &*good), ("Authorization", &*good_bearer));
+    let lower = good_bearer.1.replacen("Bearer", "bearer", 1);
+    let padded = format!("  {}\t", good.1);
+    let presented: [&[Header<'_>]; 18] = [
+        &[],
+        &[("x-api-key", "")],
+        &[("x-api-key", "no key")],
+        &[("x-api-key", UNKNOWN)],
+        &[("x-api-key", &revoked.text)],
+        &[("x-api-key", &long)],
+        &[("x-api-key", good_bearer.1)],
+        &[("x-api-key", &padded)],
+        &[good],
+        &[good, good],
+        &[good, ("x-api-key", UNKNOWN)],
+        &[good_bearer],
+        &[("authorization", &lower)],
+        &[good_bearer, good_bearer],
+        &[("Authorization", "Basic eDp5")],
+        &[("Authorization", &bad_bearer)],
+        &[good_bearer, ("x-api-key", UNKNOWN)],
+        &[good_bearer, ("x-api-key", "")],
+    ];
+    for headers in presented {
+        let own = get(latchkey.address, "/api/v1/verify", headers);
+        for path in [WHO, SCOPED, SCOPED_WHO] {
+            let ours = service.get(path, headers);
+            assert_eq!(ours.status, own.status, "{path}, {headers:?}: {ours:?}");
+            if own.status != 200 {
+                assert_eq!(ours.body, own.body, "{path}, {headers:?}");
+                for name in ["content-type", "www-authenticate"] {
+                    assert_eq!(ours.header(name), own.header(name), "{path}, {headers:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_is_refused_from_the_moment_its_revoke_is_answered() {
+    let latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    for _ in 0..20 {
+        let key = latchkey.key();
+        service.with_key(WHO, &key.text).expect_status(200);
+        latchkey.revoke(&key);
+        let refused = service.with_key(WHO, &key.text).expect_status(401);
+        assert_eq!(refused.body, r#"{"error":"Invalid API key"}"#);
+    }
+}
+
+#[test]
+fn a_latchkey_that_was_away_is_asked_again_when_it_is_back() {
+    let mut latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    let key = latchkey.key().text;
+    service.with_key(WHO, &key).expect_status(200);
+    latchkey.kill();
+    for path in [WHO, SCOPED] {
+        let refused = service.with_key(path, &key).expect_status(503);
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    latchkey.start_again();
+    service.with_key(WHO, &key).expect_status(200);
+    latchkey.kill();
+    latchkey.start_again();
+    // The connection that was kept open is dead by now.
+    service.with_key(WHO, &key).expect_status(200);
+}
+
+#[test]
+fn text_without_the_form_of_a_key_is_refused_without_asking() {
+    let imposter = Imposter::answering(vouching());
+    let service = Service::start(&imposter.url());
+    let wrong_checksum = KEY.replace("28hqg7", "28hqg8");
+    for text in ["x", &"x".repeat(257), &"x".repeat(8000), &wrong_checksum, &KEY[1..]] {
+        service.with_key(SCOPED, text).expect_status(401);
+    }
+    service.get(SCOPED, &[]).expect_status(401);
+    assert_eq!(imposter.connections(), 0);
+}
+
+#[test]
+fn middleware_and_handler_ask_once_on_a_connection_that_is_kept() {
+    let imposter = Imposter::answering(vouching());
+    let service = Service::start(&imposter.url());
+    for _ in 0..10 {
+        service.with_key(SCOPED_WHO, KEY).expect_status(200);
+    }
+    assert_eq!((imposter.requests(), imposter.connections()), (10, 1));
+}
+
+#[test]
+fn the_guard_of_an_inner_scope_does_not_take_the_word_of_the_outer_one() {
+    let vouches = Imposter::answering(vouching());
+    let challenge = "WWW-Authenticate: ApiKey realm=\"api\"\r\n";
+    let refuses = Imposter::answering(answer("401 Unauthorized", challenge, "{}"));
+    let service = Service::start_with(&vouches.url(), &refuses.url());
+    service.with_key(WHO, KEY).expect_status(200);
+    service.with_key(INNER, KEY).expect_status(401);
+    assert_eq!(refuses.requests(), 1);
+}
+
+#[test]
+fn a_connection_that_is_closed_when_it_is_used_again_costs_no_request() {
+    // Keeps the connection open until the second request on it, and closes it unanswered.
+    let answered = Mutex::new(HashSet::new());
+    let imposter = Imposter::start(move |stream| {
+        let peer = stream.peer_addr().expect("connected");
+        if answered.lock().expect("not poisoned").insert(peer) {
+            drop(stream.write_all(vouching().as_bytes()));
+        } else {
+            drop(stream.shutdown(Shutdown::Both));
+        }
+    });
+    let service = Service::start(&imposter.url());
+    for _ in 0..5 {
+        service.with_key(WHO, KEY).expect_status(200);
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!((imposter.requests(), imposter.connections()), (9, 5));
+}
+
+#[test]
+fn a_route_without_a_guard_in_its_data_admits_nobody() {
+    use actix_web::{App, HttpResponse, test, web};
+    use latchkey_guard_actix::ApiKeyPrincipal;
+
+    let status = actix_web::rt::System::new().block_on(async {
+        let handler = async |_caller: ApiKeyPrincipal| HttpResponse::Ok();
+        let app = test::init_service(App::new().route(UNGUARDED, web::get().to(handler))).await;
+        let request = test::TestRequest::get().uri(UNGUARDED).insert_header(("x-api-key", KEY));
+        test::call_service(&app, request.to_request()).await.status()
+    });
+    assert_eq!(status, 500);
+}
+
+#[test]
+fn no_key_is_logged_though_failures_are() {
+    let echo = format!(r#"{{"keyId": {{"{KEY}": 1}}, "name": ["{KEY}"], "{KEY}": "{KEY}"}}"#);
+    let bodies = [echo, format!(r#"{{"keyId": "{KEY}" "{KEY}""#), format!("\"{KEY}\"")];
+    for body in bodies {
+        let imposter = Imposter::answering(answer("200 OK", "", &body));
+        let service = Service::start(&imposter.url());
+        service.with_key(SCOPED_WHO, KEY).expect_status(503);
+    }
+    let service = Service::start(&Imposter::answering(format!("{KEY}\r\n\r\n")).url());
+    service.with_key(SCOPED_WHO, KEY).expect_status(503);
+    let log = logs::text();
+    assert!(log.contains("refused a request with 503"), "{log}");
+    assert!(!log.contains(KEY), "{log}");
+}
