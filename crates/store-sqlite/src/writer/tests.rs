@@ -155,3 +155,19 @@ async fn a_closed_pool_refuses_calls_and_leaves_no_log_behind() {
     let log = fixture.folder.path().join("test.db-wal");
     assert!(!log.exists());
 }
+
+#[tokio::test]
+async fn what_follows_from_a_change_happens_also_where_its_commit_failed() {
+    let fixture = fixture().await;
+    let (told, hears) = std::sync::mpsc::channel();
+    // A violation that SQLite finds at the commit.
+    let sql = "create table parents (id integer primary key);
+        create table children (
+            parent integer references parents deferrable initially deferred)";
+    fixture.pool.write::<_, StoreError>(move |db| Ok(db.batch_execute(sql)?)).await.expect("made");
+    let orphan = "insert into children values (1)";
+    let work = move |db: &mut SqliteConnection| Ok(db.batch_execute(orphan)?);
+    let it: Result<_, StoreError> = fixture.pool.write_then(work, move |()| told.send(())).await;
+    assert!(it.is_err());
+    assert!(hears.try_recv().is_ok());
+}
