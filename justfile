@@ -15,10 +15,6 @@ doc:
 test:
     cargo test --workspace
 
-# Three instances under faults, for some minutes: CHAOS_SECONDS (200) and CHAOS_SEED.
-chaos:
-    cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture
-
 # Needs cargo-deny (cargo install --locked cargo-deny) and the network, for the advisories.
 deny:
     cargo deny --locked check
@@ -50,7 +46,3 @@ readme:
 openapi:
     cargo run --quiet -- openapi > openapi.json.new
     mv openapi.json.new openapi.json
-
-# Three instances on one Postgres under faults, for about five minutes: no revoked key may be accepted.
-chaos:
-    cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture

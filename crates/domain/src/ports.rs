@@ -109,10 +109,6 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
 
     /// Waits until [`wake`](Self::wake) was called somewhere, as far as that is noticed.
     async fn woken(&self);
-
-    /// Whether other processes may change keys. If not, what was applied stays true without a
-    /// heartbeat.
-    fn is_shared(&self) -> bool;
 }
 
 /// One run of an instance, from a registration to the next.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_domain::ports::{
     ChangeFeed, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
@@ -23,17 +23,20 @@ mine as ( \
 select mine.id, clock.seq, clock.nonce from mine, clock";
 
 /// All of it in one snapshot. A number whose row is gone, or has another nonce, is not of this
-/// history.
+/// history, and acknowledges nothing.
 const HEARTBEAT: &str = "\
 with mine as ( \
     update instances \
     set acked = greatest(acked, $2), heartbeats = heartbeats + 1, seen_at = now() \
-    where id = $1 returning id \
+    where id = $1 and exists(select from key_changes where seq = $2 and nonce = $3) returning id \
 ) \
 select clock.seq, clock.nonce, \
-    exists(select from key_changes where seq = $2 and nonce = $3) as continues, \
-    array(select key_id from key_changes where seq > $2 order by seq) as changed \
+    array(select key_id from key_changes where seq > $2 order by seq limit 100001) as changed \
 from mine, change_clock as clock";
+
+/// Whoever has missed more changes than this forgets everything: to be told would take longer than a
+/// heartbeat may.
+const MOST: usize = 100_000;
 
 const EXPEL: &str = "\
 delete from instances using unnest($1, $2) as silent (id, heartbeats) \
@@ -41,7 +44,6 @@ where instances.id = silent.id and instances.heartbeats = silent.heartbeats";
 
 /// The row of the number that an instance is at stays: its nonce is asked for.
 const TRIM: &str = "\
-delete from instances where seen_at < now() - interval '1 day'; \
 delete from key_changes where at < now() - interval '1 day' and seq < \
     least((select min(acked) from instances), (select seq from change_clock))";
 
@@ -66,8 +68,6 @@ struct HeartbeatRow {
     seq: i64,
     #[diesel(sql_type = SqlUuid)]
     nonce: Uuid,
-    #[diesel(sql_type = Bool)]
-    continues: bool,
     #[diesel(sql_type = Array<SqlUuid>)]
     changed: Vec<Uuid>,
 }
@@ -103,7 +103,9 @@ impl ChangeFeed for PostgresStore {
         let heartbeat = cached(heartbeat);
         let rows: Vec<HeartbeatRow> =
             self.heartbeats.ask(|link| Box::pin(heartbeat.load(link))).await?;
-        let Some(row) = rows.into_iter().find(|row| row.continues) else { return Ok(None) };
+        let Some(row) = rows.into_iter().find(|row| row.changed.len() <= MOST) else {
+            return Ok(None);
+        };
         let position = Position { change: change_number(row.seq)?, nonce: row.nonce };
         Ok(Some(News { changed: row.changed.into_iter().map(ApiKeyId::new).collect(), position }))
     }
@@ -138,10 +140,6 @@ impl ChangeFeed for PostgresStore {
 
     async fn woken(&self) {
         self.heartbeats.noticed().await;
-    }
-
-    fn is_shared(&self) -> bool {
-        true
     }
 }
 

@@ -8,7 +8,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, LastUseRepository as _, PepperRepository as _, UpdateError,
+    ApiKeyRepository, ChangeFeed as _, LastUseRepository as _, PepperRepository as _, Registration,
+    UpdateError,
 };
 use latchkey_testkit::fixtures::{a_digest, a_key, an_id, changed, moment, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
@@ -31,12 +32,11 @@ select sha256(email::bytea), 1, id, 1, now(), now() from accounts; \
 analyze";
 
 /// With one connection, so that a test sees what the calls before it prepared.
-async fn populated() -> (Database, PostgresStore) {
+async fn migrated() -> (Database, PostgresStore) {
     let database = empty_database().await;
     let settings = PostgresSettings::parse(database.url()).unwrap().with_pool_size(1);
     let store = PostgresStore::connect(&settings).unwrap();
     store.migrate().await.unwrap();
-    store.connection().await.unwrap().batch_execute(KEYS).await.unwrap();
     (database, store)
 }
 
@@ -80,7 +80,8 @@ async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frequent_statements_are_prepared_once_and_walk_an_index() {
-    let (_database, store) = populated().await;
+    let (_database, store) = migrated().await;
+    store.connection().await.unwrap().batch_execute(KEYS).await.unwrap();
     for _call in 0..7 {
         let one = Candidates::new(a_digest(), []);
         assert!(store.find_by_digest(&one).await.unwrap().is_none());
@@ -102,6 +103,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
         let absent = store.revoke(&owner("owner7"), an_id(), moment(0)).await;
         assert_eq!(absent.unwrap(), None);
+        let unknown = store.latest_change(&owner("owner7"), an_id()).await;
+        assert_eq!(unknown.unwrap(), None);
     }
     let writer = store.connection().await.unwrap();
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());
@@ -115,6 +118,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
         ("set \"revoked_at\" = $1", "(now(), 1, gen_random_uuid(), '')", "api_keys_pkey"),
         ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
+        ("select \"api_keys\".\"latest_change\"", "(gen_random_uuid(), '', 1)", "api_keys_pkey"),
         ("set \"last_seen_at\" = $1", "(now(), '', now())", "sessions_pkey"),
         ("delete ", "('')", "sessions_pkey"),
         ("with recursive", "", "api_keys_pepper"),
@@ -133,4 +137,31 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         let statement = prepared(&writer, part).await;
         assert_eq!(statement.map(|statement| statement.runs), Some(7), "{part}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_is_prepared_once_and_reads_only_what_is_new() {
+    let (_database, store) = migrated().await;
+    let history = "\
+        insert into key_changes (seq, nonce, key_id) \
+        select n, gen_random_uuid(), gen_random_uuid() from generate_series(1, 50000) as n; \
+        update change_clock set (seq, nonce) = \
+            (select seq, nonce from key_changes order by seq desc limit 1); \
+        analyze key_changes";
+    store.connection().await.unwrap().batch_execute(history).await.unwrap();
+    let Registration { instance, position } = store.register().await.unwrap();
+    for _call in 0..7 {
+        assert!(store.heartbeat(instance, position).await.unwrap().is_some());
+    }
+    let explained = store.heartbeats.ask(|link| {
+        Box::pin(async move {
+            let statement = prepared(link, "update instances").await.unwrap();
+            let arguments = "(gen_random_uuid(), 49999, gen_random_uuid())";
+            Ok((statement.runs, plan(link, &statement.name, arguments).await))
+        })
+    });
+    let (runs, plan) = explained.await.unwrap();
+    assert_eq!(runs, 7);
+    assert_eq!(plan.matches("key_changes_pkey").count(), 2, "{plan}");
+    assert!(!plan.contains("Seq Scan on key_changes"), "{plan}");
 }

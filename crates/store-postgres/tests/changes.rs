@@ -1,12 +1,14 @@
 //! The log of changes holds whoever changes the keys: the statements here are typed into psql.
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, News, Registration};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::fixtures::{a_key, moment};
 use latchkey_testkit::postgres::{Database, empty_database};
+use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
 struct Fixture {
@@ -108,8 +110,11 @@ async fn a_restored_database_is_another_history() {
     psql.batch_execute("update key_changes set nonce = gen_random_uuid() where seq > 0")
         .await
         .unwrap();
+    let before = it.store.instances().await.unwrap();
     let lost = it.store.heartbeat(it.registration.instance, position).await.unwrap();
     assert_eq!(lost, None);
+    // Else whoever revokes now would take what is still remembered for forgotten.
+    assert_eq!(it.store.instances().await.unwrap(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +134,33 @@ async fn a_number_never_shows_before_a_smaller_one() {
     waiting.await.unwrap().unwrap();
     let news = it.news().await.expect("it is registered");
     assert_eq!(news.changed, [it.key.parts().id, other.parts().id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_that_hangs_is_given_up_and_a_later_one_succeeds() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    psql.batch_execute("begin; lock table instances").await.unwrap();
+    let Registration { instance, position } = it.registration;
+    for _call in 0..2 {
+        let began = Instant::now();
+        assert!(it.store.heartbeat(instance, position).await.is_err());
+        assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    }
+    psql.batch_execute("commit").await.unwrap();
+    assert_eq!(it.news().await.expect("it is registered").changed, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_woken_by_another_and_by_the_end_of_its_connection() {
+    let it = Fixture::new().await;
+    let other = PostgresStore::connect(&PostgresSettings::parse(it.database.url()).unwrap());
+    other.unwrap().wake().await.unwrap();
+    timeout(Duration::from_secs(5), it.store.woken()).await.expect("the other has called");
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
+        where pid <> pg_backend_pid() and datname = current_database()";
+    it.psql().await.batch_execute(cut).await.unwrap();
+    timeout(Duration::from_secs(5), it.store.woken()).await.expect("nothing more is heard");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,12 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
             ApiKeyRepository::insert(&store, keys.last().unwrap(), 100).await.unwrap();
         }
 
+        let mut others: Vec<ApiKey> = Vec::new();
+        for _key in 0..20 {
+            others.push(a_key().owned_by("another").build());
+            ApiKeyRepository::insert(&store, others.last().unwrap(), 100).await.unwrap();
+        }
+
         // Newest first: against the order in which disabling takes them.
         let calls = keys.into_iter().rev().zip(0..).map(|(key, count)| {
             let (store, owner) = (store.clone(), owner.clone());
@@ -35,7 +41,15 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
                 }
             })
         });
-        let calls: Vec<_> = calls.collect();
+        let mut calls: Vec<_> = calls.collect();
+        // Other owners' keys have nothing in common with these but the clock of changes.
+        for key in others {
+            let store = store.clone();
+            calls.push(tokio::spawn(async move {
+                let parts = key.parts();
+                store.revoke(&parts.owner, parts.id, moment(1)).await.unwrap();
+            }));
+        }
         store.disable(&account.disable(moment(2))).await.unwrap();
         for call in calls {
             call.await.unwrap();

@@ -159,8 +159,4 @@ impl ChangeFeed for SqliteStore {
     async fn woken(&self) {
         self.0.changes.woken.notified().await;
     }
-
-    fn is_shared(&self) -> bool {
-        false
-    }
 }

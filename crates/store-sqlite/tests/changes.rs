@@ -27,7 +27,8 @@ async fn a_change_whose_caller_has_gone_is_told() {
 
     let mut revoke = store.revoke(&key.parts().owner, key.parts().id, moment(1));
     // Polled once, which queues it, and dropped.
-    poll_fn(|context| Poll::Ready(assert!(revoke.as_mut().poll(context).is_pending()))).await;
+    let waits = poll_fn(|context| Poll::Ready(revoke.as_mut().poll(context).is_pending())).await;
+    assert!(waits);
     drop(revoke);
     let number = store.latest_change(&key.parts().owner, key.parts().id).await;
 

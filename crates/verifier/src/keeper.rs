@@ -6,10 +6,10 @@ use latchkey_domain::ports::{ChangeFeed, InstanceId, StoreError};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::sleep;
 
+use crate::LeaseClock;
 use crate::cause;
 use crate::freshness::Freshness;
 use crate::protocol::{Effect, HEARTBEAT, Membership, Request};
-use crate::{BootTime, LeaseClock};
 
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(100);
@@ -158,9 +158,7 @@ impl Keeper {
             Effect::EndLease => self.freshness.end_lease(),
             Effect::VoidAll => self.freshness.void_all(),
             Effect::Void(key) => self.freshness.void(key),
-            Effect::Extend(end) if self.feed.is_shared() => self.freshness.extend(end),
-            // Nobody else changes keys, so that nothing can be missed.
-            Effect::Extend(_) => self.freshness.extend(BootTime::MAX),
+            Effect::Extend(end) => self.freshness.extend(end),
         }
     }
 

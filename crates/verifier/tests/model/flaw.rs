@@ -16,10 +16,6 @@ pub(crate) enum Flaw {
     CoarseClock,
     /// An instance is taken off the list without waiting.
     ExpelledAtOnce,
-    /// The silence of an instance counts from the latest change, not from a look at the list.
-    SilenceFromChange,
-    /// An instance that was silent is taken off the list although it has shown itself since.
-    ExpelledThoughAlive,
     /// The lease is extended first and the changes are applied then.
     ExtendBeforeVoid,
     /// Who registers anew keeps the fills under way.
@@ -36,14 +32,33 @@ pub(crate) enum Flaw {
     LaggingReplica,
     /// A change voids what is remembered under the digest that the row has now.
     VoidByDigest,
-    /// A heartbeat does not ask whether the history is still the same one.
-    AnyHistory,
-    /// A heartbeat of another history is refused, but acknowledges all the same.
-    AckOfAnotherHistory,
     /// A verification joins a look-up that began before a change was applied.
     AnyFlight,
     /// A list that was read before the change was made lets its maker go.
     ListFromBefore,
     /// Leases have no end, as if nobody else could make changes.
     EndlessLease,
+}
+
+impl Flaw {
+    pub(crate) const ALL: [Self; 18] = [
+        Self::LateFillIsStored,
+        Self::MemoryBeforeClock,
+        Self::LeaseFromReceipt,
+        Self::WaitIsShort,
+        Self::NoWait,
+        Self::CoarseClock,
+        Self::ExpelledAtOnce,
+        Self::ExtendBeforeVoid,
+        Self::FillSurvivesRegistration,
+        Self::MemorySurvivesRegistration,
+        Self::AckBeforeApply,
+        Self::NumbersOutOfOrder,
+        Self::ClockStandsStill,
+        Self::LaggingReplica,
+        Self::VoidByDigest,
+        Self::AnyFlight,
+        Self::ListFromBefore,
+        Self::EndlessLease,
+    ];
 }

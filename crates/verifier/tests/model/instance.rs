@@ -96,14 +96,11 @@ impl Instance {
     }
 
     /// The statement of the call sees the store.
-    pub(crate) fn see(&mut self, store: &mut Store, flaw: Option<Flaw>) -> Option<()> {
+    pub(crate) fn see(&mut self, store: &mut Store) -> Option<()> {
         let call = self.call.as_mut().filter(|it| it.stage == Stage::Sent)?;
-        let any_history = flaw == Some(Flaw::AnyHistory);
         call.stage = Stage::Seen(match self.membership.next() {
             Request::Register => Answer::Registered(store.see_registration()),
-            Request::Heartbeat(known) => {
-                Answer::Heartbeat(store.see_heartbeat(known.position, any_history))
-            }
+            Request::Heartbeat(known) => Answer::Heartbeat(store.see_heartbeat(known.position)),
         });
         Some(())
     }
@@ -124,8 +121,8 @@ impl Instance {
             (Answer::Heartbeat(news), Request::Heartbeat(known)) => {
                 let applied = match &news {
                     Some(news) if flaw == Some(Flaw::AckBeforeApply) => Some(news.position.change),
-                    None if flaw != Some(Flaw::AckOfAnotherHistory) => None,
-                    _ => Some(known.position.change),
+                    Some(_) => Some(known.position.change),
+                    None => None,
                 };
                 let is_listed = store.commit_heartbeat(known.instance, applied, counted);
                 Answer::Heartbeat(news.filter(|_| is_listed))

@@ -3,7 +3,7 @@ use std::time::Duration;
 use latchkey_domain::ports::{InstanceId, InstanceStatus};
 use latchkey_domain::{ApiKeyId, ChangeNumber};
 use latchkey_verifier::BootTime;
-use latchkey_verifier::protocol::{Silence, WAIT, Wait};
+use latchkey_verifier::protocol::{Silence, Wait};
 use stateright::{Model, Property};
 
 use crate::flaw::Flaw;
@@ -25,8 +25,6 @@ pub(crate) struct Protocol {
     pub(crate) losses: u8,
     pub(crate) ticks: u32,
     pub(crate) tick: Duration,
-    /// The rates of the clocks of who makes changes and of the instances, in percent.
-    pub(crate) rates: [u32; 2],
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -40,8 +38,6 @@ pub(crate) struct World {
     /// The latest version that an answer has told of, and how it came to be given.
     pub(crate) answered: Option<(u8, How)>,
     silence: Option<Silence>,
-    /// When the latest change was made.
-    changed: BootTime,
     /// A list of instances that was read before the key was changed.
     early: Option<Vec<InstanceStatus>>,
     pub(crate) verification: Option<Verification>,
@@ -87,17 +83,17 @@ impl Protocol {
         self.flaw == Some(flaw)
     }
 
-    fn clock(&self, ticks: u32, rate: u32) -> BootTime {
-        BootTime::ZERO.after(self.tick * ticks * rate / 100)
+    fn clock(&self, ticks: u32) -> BootTime {
+        BootTime::ZERO.after(self.tick * ticks)
     }
 
     fn changer_now(&self, world: &World) -> BootTime {
         let early = u32::from(self.has(Flaw::WaitIsShort));
-        self.clock(world.now + early, self.rates[0])
+        self.clock(world.now + early)
     }
 
     fn instance_now(&self, world: &World, at: usize) -> BootTime {
-        self.clock(world.now - world.instances[at].stood_still, self.rates[1])
+        self.clock(world.now - world.instances[at].stood_still)
     }
 
     fn is_made(&self, world: &World, key: ApiKeyId) -> bool {
@@ -111,7 +107,7 @@ impl Protocol {
             actions.extend(world.store.uncommitted().map(Action::Commit));
         }
         for (place, (_, wait)) in world.waiting.iter().enumerate() {
-            if wait.is_through(&self.list(world)) {
+            if wait.is_through(&world.list()) {
                 actions.push(Action::Answer(place, How::ByAll));
             }
             if wait.is_over(self.changer_now(world)) || self.has(Flaw::NoWait) {
@@ -138,21 +134,6 @@ impl Protocol {
         } else {
             actions.extend(members.filter(|it| behind(it.1)).map(|it| Action::Suspect(it.0)));
         }
-    }
-
-    /// The list as the maker of a change sees it, who is in the process of the first instance.
-    fn list(&self, world: &World) -> Vec<InstanceStatus> {
-        if let Some(early) = &world.early {
-            return early.clone();
-        }
-        let own = &world.instances[0];
-        let seen = world.store.members.iter().map(|it| match own.standing() {
-            Some(applied) if own.membership.instance() == Some(it.instance) => {
-                InstanceStatus { applied: applied.max(it.applied), ..*it }
-            }
-            _ => *it,
-        });
-        seen.collect()
     }
 
     fn of_instance(&self, world: &World, at: usize, actions: &mut Vec<Action>) {
@@ -218,15 +199,15 @@ impl Protocol {
             Action::Answer(place, how) => world.answer(place, how),
             Action::ReadEarly => world.early = Some(world.store.members.clone()),
             Action::Suspect(place) => {
-                let now = self.changer_now(world);
-                let since = if self.has(Flaw::SilenceFromChange) { world.changed } else { now };
+                // Only heartbeats after this look count.
+                world.store.members[place].heartbeats = 0;
+                let since = self.changer_now(world);
                 world.silence = Some(Silence { status: world.store.members[place], since });
             }
             Action::Expel(instance) => {
                 let heartbeats = world.silence.take().map(|it| it.status.heartbeats);
                 let is_alive = |it: &InstanceStatus| {
                     heartbeats.is_some_and(|heartbeats| it.heartbeats != heartbeats)
-                        && !self.has(Flaw::ExpelledThoughAlive)
                 };
                 world.store.members.retain(|it| it.instance != instance || is_alive(it));
             }
@@ -242,7 +223,7 @@ impl Protocol {
                 world.verification = Some(verification.go_on(world, now)?);
             }
             Action::Board => {
-                world.verification = Some(world.verification?.board(world, self.flaw)?)
+                world.verification = Some(world.verification?.board(world, self.flaw)?);
             }
             _ => return self.step_instance(world, action),
         }
@@ -257,7 +238,7 @@ impl Protocol {
                 world.instances[at].send(now);
                 Some(())
             }
-            Action::See(at) => instances[at].see(store, self.flaw),
+            Action::See(at) => instances[at].see(store),
             Action::CommitCall(at) => instances[at].commit(store, silence.is_some(), self.flaw),
             Action::Lose(at) => {
                 instances[at].call = None;
@@ -276,12 +257,9 @@ impl Protocol {
     }
 
     fn commit(&self, world: &mut World, change: ChangeNumber) {
-        let now = self.clock(world.now, self.rates[0]);
+        let now = self.clock(world.now);
         if world.store.commit(change) == KEY {
             world.waiting.push((world.store.row().version, Wait::new(change, now)));
-        }
-        if self.has(Flaw::SilenceFromChange) {
-            world.changed = now;
         }
     }
 
@@ -299,10 +277,24 @@ impl World {
             waiting: Vec::new(),
             answered: None,
             silence: None,
-            changed: BootTime::ZERO,
             early: None,
             verification: None,
         }
+    }
+
+    /// The list as the maker of a change sees it, who is in the process of the first instance.
+    fn list(&self) -> Vec<InstanceStatus> {
+        if let Some(early) = &self.early {
+            return early.clone();
+        }
+        let own = &self.instances[0];
+        let seen = self.store.members.iter().map(|it| match own.standing() {
+            Some(applied) if own.membership.instance() == Some(it.instance) => {
+                InstanceStatus { applied: applied.max(it.applied), ..*it }
+            }
+            _ => *it,
+        });
+        seen.collect()
     }
 
     fn answer(&mut self, place: usize, how: How) {
@@ -369,10 +361,15 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
+        let strict = Property::always(STRICT, |_, world: &World| {
+            !world.verification.is_some_and(Verification::is_too_old)
+        });
+        // Chance need not bring all of these about.
+        if self.instances > 1 {
+            return vec![strict];
+        }
         vec![
-            Property::always(STRICT, |_, world: &World| {
-                !world.verification.is_some_and(|it| it.is_too_old())
-            }),
+            strict,
             Property::sometimes(
                 "an answer is given because all have applied",
                 |_, world: &World| world.answered.is_some_and(|(_, how)| how == How::ByAll),

@@ -92,7 +92,8 @@ impl Store {
         let nonce = match place.checked_sub(1) {
             None => Uuid::nil(),
             Some(before) => {
-                Uuid::from_u128(u128::from(self.log.get(before)?.losses) << 8 | place as u128)
+                let lost = self.log.get(before)?.losses;
+                Uuid::from_u64_pair(lost.into(), number(place).get())
             }
         };
         Some(Position { change: number(place), nonce })
@@ -114,9 +115,9 @@ impl Store {
     }
 
     /// What a heartbeat's statement sees.
-    pub(crate) fn see_heartbeat(&self, applied: Position, any_history: bool) -> Option<News> {
+    pub(crate) fn see_heartbeat(&self, applied: Position) -> Option<News> {
         let continues = self.position_at(index(applied.change)) == Some(applied);
-        (continues || any_history).then(|| {
+        continues.then(|| {
             let position = self.position();
             let news = self.log.iter().skip(index(applied.change)).filter(|it| it.committed);
             News { changed: news.map(|it| it.key).collect(), position }
