@@ -1,0 +1,151 @@
+//! Real processes under faults: three instances on one Postgres, while processes are stopped and
+//! killed, lines to the database break, and Postgres crashes. They know the contract, and of what is
+//! behind it only the tables by which instances tell each other of changes.
+//!
+//! A revoked key is dead on every instance once a revoke of it is answered: each accepted
+//! verification is held against the first answer that told of the revocation.
+//!
+//! The short forms are ordinary tests. `just chaos` is the whole of it, a matter of minutes;
+//! `CHAOS_SEED` brings a run's faults back, `CHAOS_SECONDS` makes them go on for longer or shorter.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, in its helpers too, and the run's table is its result"
+)]
+
+mod chance;
+mod client;
+mod instance;
+mod keys;
+mod ledger;
+mod load;
+mod nemesis;
+mod postgres;
+#[path = "../it/process.rs"]
+#[expect(dead_code, reason = "what runs to its end is for the other tests")]
+mod process;
+mod proxy;
+mod report;
+mod run;
+mod storm;
+mod trouble;
+mod without_database;
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use crate::chance::Chance;
+use crate::load::Load;
+use crate::report::{HEALTHY_LIMIT, Report, WORST_LIMIT};
+use crate::run::Run;
+use crate::storm::Storm;
+use crate::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
+
+/// As much as a debug build takes in passing.
+const SHORT: Load =
+    Load { verifiers: 2, every: Duration::from_millis(10), revokers: 6, pause: 100..=1_000 };
+const WHOLE: Load =
+    Load { verifiers: 5, every: Duration::from_micros(2_500), revokers: 24, pause: 200..=2_000 };
+
+/// What the whole run must reach in so many seconds of faults.
+const WHOLE_SECONDS: u64 = 225;
+const VERIFICATIONS: u64 = 1_000_000;
+const REVOKES: u64 = 1_000;
+const BY_LEASE: u64 = 100;
+const TO_STOPPED: u64 = 1_000;
+
+#[test]
+fn a_revoked_key_stays_dead_through_a_short_storm() {
+    runtime().block_on(async {
+        let run = Run::start().await;
+        let quiet = Duration::from_secs(2);
+        let faults = Duration::from_secs(8);
+        let report = Storm { seed: seed(), load: SHORT, quiet, faults }.pass(&run).await;
+        println!("{report}");
+        report.expect_no_lie();
+    });
+}
+
+#[test]
+fn an_instance_without_its_database_soon_stops_accepting() {
+    runtime().block_on(async {
+        let run = Run::start().await;
+        for loss in [without_database::cut_off(&run).await, without_database::crash(&run).await] {
+            println!("{loss:?}");
+            assert!(loss.last_accept <= LAST_ACCEPT_LIMIT, "{loss:?}");
+        }
+    });
+}
+
+#[test]
+fn a_revoke_that_does_not_wait_is_caught() {
+    runtime().block_on(sabotaged(SHORT, seed()));
+}
+
+#[test]
+#[ignore = "takes minutes; just chaos"]
+fn chaos() {
+    let seconds = number("CHAOS_SECONDS").unwrap_or(WHOLE_SECONDS);
+    let seed = seed();
+    let quiet = Duration::from_secs(15);
+    let storm = Storm { seed, load: WHOLE, quiet, faults: Duration::from_secs(seconds) };
+    let runtime = runtime();
+    let report = runtime.block_on(async {
+        let run = Run::start().await;
+        let mut report = storm.pass(&run).await;
+        report.losses.push(("cut off from Postgres", without_database::cut_off(&run).await));
+        report.losses.push(("Postgres crashed", without_database::crash(&run).await));
+        report
+    });
+    runtime.block_on(sabotaged(WHOLE, seed));
+    println!("{report}");
+    report.expect_no_lie();
+    expect_enough(&report, seconds);
+    expect_soon(&report);
+}
+
+/// The same faults where every revoke believes at once that it is known everywhere.
+async fn sabotaged(load: Load, seed: u64) {
+    let run = Run::start().await;
+    run.postgres.sabotage().await;
+    let quiet = Duration::from_secs(1);
+    let storm = Storm { seed, load, quiet, faults: Duration::from_mins(1) };
+    let report = storm.pass_until_caught(&run).await;
+    assert!(!report.stale.is_empty(), "the sabotage was not caught:\n{report}");
+    println!("sabotage caught: {} stale accepts, such as\n{}", report.stale.len(), report.stale[0]);
+}
+
+fn expect_enough(report: &Report, seconds: u64) {
+    let wanted = |whole: u64| whole * seconds / WHOLE_SECONDS;
+    let count = |seen: usize| u64::try_from(seen).expect("a length fits");
+    assert!(report.verifications.decided() >= wanted(VERIFICATIONS), "too few verifications");
+    assert!(report.verifications.answered_after_a_stop >= wanted(TO_STOPPED), "too few stops");
+    assert!(count(report.revokes.all) >= wanted(REVOKES), "too few revokes");
+    assert!(count(report.revokes.by_lease) >= wanted(BY_LEASE), "too few waited for a lease");
+}
+
+fn expect_soon(report: &Report) {
+    assert!(report.revokes.healthy.percentile(99) <= HEALTHY_LIMIT, "slow while all is well");
+    assert!(report.revokes.under_faults.worst() <= WORST_LIMIT, "slow under faults");
+    for (what, loss) in &report.losses {
+        assert!(loss.last_accept <= LAST_ACCEPT_LIMIT, "{what}: {loss:?}");
+        assert!(loss.recovery <= RECOVERY_LIMIT, "{what}: {loss:?}");
+    }
+}
+
+fn seed() -> u64 {
+    number("CHAOS_SEED").unwrap_or_else(Chance::seed)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var_os(variable)?;
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    Some(number.unwrap_or_else(|| panic!("{variable} is no number")))
+}
+
+fn runtime() -> Runtime {
+    Runtime::new().expect("a runtime starts")
+}

@@ -1,0 +1,132 @@
+//! What all tasks of a run share: three instances on one Postgres, and the ledger.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::chance::Chance;
+use crate::client::{Answer, Client};
+use crate::instance::Instance;
+use crate::keys::Key;
+use crate::ledger::Ledger;
+use crate::postgres::Postgres;
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+const CREDENTIALS: &str = r#"{"email":"ada@example.com","password":"correct horse battery"}"#;
+const JSON: &str = "Content-Type: application/json\r\n";
+const KEYS: &str = "/api/v1/api-keys";
+
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Before the database, so that they end before it does.
+    pub(crate) instances: Vec<Arc<Instance>>,
+    pub(crate) postgres: Postgres,
+    pub(crate) ledger: Ledger,
+    /// Told when a fault begins, for those who want to strike then.
+    pub(crate) fault_begins: Notify,
+    /// Ends the load.
+    pub(crate) stop: CancellationToken,
+    cookie: String,
+}
+
+impl Run {
+    pub(crate) async fn start() -> Arc<Self> {
+        let postgres = Postgres::start();
+        let url = postgres.url();
+        let starting = NAMES.map(|name| Instance::start(name, &url));
+        let instances = futures_util::future::join_all(starting).await;
+        let instances: Vec<_> = instances.into_iter().map(Arc::new).collect();
+        let cookie = sign_up(&instances[0]).await;
+        Arc::new(Self {
+            instances,
+            postgres,
+            ledger: Ledger::new(),
+            fault_begins: Notify::new(),
+            stop: CancellationToken::new(),
+            cookie,
+        })
+    }
+
+    pub(crate) fn any_instance(&self, chance: &mut Chance) -> &Arc<Instance> {
+        chance.one_of(&self.instances).expect("there are three")
+    }
+
+    pub(crate) async fn create(&self, instance: &Arc<Instance>) -> Option<Arc<Key>> {
+        let headers = format!("{JSON}{}", self.cookie);
+        let body = r#"{"name":"chaos"}"#;
+        let answer = Client::new(instance).send("POST", KEYS, &headers, body).await.ok()?;
+        match answer.status {
+            201 => {
+                let key: Value = serde_json::from_slice(&answer.body).expect("JSON is answered");
+                let text = |member: &str| key[member].as_str().expect("a string").to_owned();
+                let key = Arc::new(Key::new(text("id"), text("key")));
+                self.ledger.created(Arc::clone(&key));
+                Some(key)
+            }
+            // Whether it was created, nobody knows; nobody has its text.
+            _ if answer.is_unavailable() => None,
+            _ => {
+                self.ledger.wrong(&format!("create at {}: {}", instance.name, answer.head));
+                None
+            }
+        }
+    }
+
+    pub(crate) async fn delete(&self, instance: &Arc<Instance>, key: &Key) -> Option<Answer> {
+        let path = format!("{KEYS}/{}", key.id);
+        Client::new(instance).send("DELETE", &path, &self.cookie, "").await.ok()
+    }
+
+    /// Presents a key and notes the answer; gives its status, if one came.
+    pub(crate) async fn verify(&self, client: &mut Client, key: &Key) -> Option<u16> {
+        let answer = client.verify(&key.secret).await;
+        self.ledger.verified(key, client.instance.name, &answer);
+        answer.ok().map(|answer| answer.status)
+    }
+
+    /// Waits until every instance accepts a key, and gives how long that took.
+    pub(crate) async fn recovered(&self, key: &Key) -> Duration {
+        let began = Instant::now();
+        for instance in &self.instances {
+            let mut client = Client::new(instance);
+            while self.verify(&mut client, key).await != Some(200) {
+                let waited = began.elapsed();
+                let limit = Duration::from_secs(30);
+                assert!(waited < limit, "{} is lost:\n{}", instance.name, instance.log());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        began.elapsed()
+    }
+
+    /// Presents every key to every instance once more, now that all is well.
+    pub(crate) async fn sweep(&self) {
+        let (live, doomed) = (self.ledger.live(), self.ledger.doomed());
+        for instance in &self.instances {
+            let mut client = Client::new(instance);
+            for (key, expected) in
+                live.iter().map(|key| (key, 200)).chain(doomed.iter().map(|key| (key, 401)))
+            {
+                let status = self.verify(&mut client, key).await;
+                if status != Some(expected) {
+                    let what = format!("in the end, {} at {}: {status:?}", key.id, instance.name);
+                    self.ledger.wrong(&what);
+                }
+            }
+        }
+    }
+}
+
+/// Makes an account, and gives the header line of its session.
+async fn sign_up(instance: &Arc<Instance>) -> String {
+    let answer =
+        Client::new(instance).send("POST", "/api/v1/auth/sign-up", JSON, CREDENTIALS).await;
+    let answer = answer.expect("a running server answers");
+    assert_eq!(answer.status, 201, "{}", answer.head);
+    let line = answer.head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = line.and_then(|line| line.split(';').next()).expect("a session is set");
+    format!("Cookie: {cookie}\r\n")
+}

@@ -1,0 +1,47 @@
+//! A whole run: load, a quiet time, a time of faults, and the judgement.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::chance::Chance;
+use crate::load::Load;
+use crate::nemesis;
+use crate::report::Report;
+use crate::run::Run;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Storm {
+    pub(crate) seed: u64,
+    pub(crate) load: Load,
+    pub(crate) quiet: Duration,
+    pub(crate) faults: Duration,
+}
+
+impl Storm {
+    /// Goes through all of it, and checks every key on every instance in the end.
+    pub(crate) async fn pass(self, run: &Arc<Run>) -> Report {
+        let report = self.rage(run, || false).await;
+        let key = run.ledger.live().pop().expect("the creators keep some");
+        run.recovered(&key).await;
+        run.sweep().await;
+        Report { stale: run.ledger.stale(), wrong: run.ledger.wrongs(), ..report }
+    }
+
+    /// The same without the end, and until the first stale accept.
+    pub(crate) async fn pass_until_caught(self, run: &Arc<Run>) -> Report {
+        self.rage(run, || !run.ledger.stale().is_empty()).await
+    }
+
+    async fn rage(self, run: &Arc<Run>, enough: impl Fn() -> bool) -> Report {
+        println!("chaos with CHAOS_SEED={}", self.seed);
+        let mut chance = Chance::new(self.seed);
+        let load = self.load.start(run, &mut chance);
+        tokio::time::sleep(self.quiet).await;
+        let faults_began = Instant::now();
+        let until = faults_began + self.faults;
+        let faults = nemesis::rage(run, &mut chance, until, enough).await;
+        run.stop.cancel();
+        load.join_all().await;
+        Report::new(self.seed, &run.ledger, faults, faults_began)
+    }
+}
