@@ -78,8 +78,8 @@ impl AccountRepository for PostgresStore {
             .bind::<Timestamptz, _>(time::OffsetDateTime::from(at));
         let mut connection = self.connection().await?;
         let disable = cached(disable).answering::<Bool>();
-        let done: bool = disable.get_result(&mut *connection).await.map_err(failed)?;
-        changed(done.into())?;
+        let done: Vec<bool> = disable.load(&mut *connection).await.map_err(failed)?;
+        changed(done.contains(&true).into())?;
         // Whatever the latest change is now, those of the account's keys are not after it.
         let latest = change_clock::table.select(change_clock::seq).first(&mut *connection).await;
         Ok(change_number(latest.map_err(failed)?)?)

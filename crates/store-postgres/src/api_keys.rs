@@ -94,9 +94,9 @@ impl ApiKeyRepository for PostgresStore {
             api_keys::version.eq(row.version),
         ));
         let update = cached(update.returning(api_keys::latest_change)).answering::<BigInt>();
-        let number: Option<i64> =
-            update.get_result(&mut *self.connection().await?).await.optional().map_err(failed)?;
-        Ok(change_number(number.ok_or(UpdateError::Stale)?)?)
+        let mut numbers: Vec<i64> =
+            update.load(&mut *self.connection().await?).await.map_err(failed)?;
+        Ok(change_number(numbers.pop().ok_or(UpdateError::Stale)?)?)
     }
 
     async fn revoke(
@@ -114,9 +114,9 @@ impl ApiKeyRepository for PostgresStore {
             api_keys::version.eq(api_keys::version + 1),
         ));
         let revoke = cached(revoke.returning(api_keys::latest_change)).answering::<BigInt>();
-        let number: Option<i64> =
-            revoke.get_result(&mut *self.connection().await?).await.optional().map_err(failed)?;
-        number.map(change_number).transpose()
+        let mut numbers: Vec<i64> =
+            revoke.load(&mut *self.connection().await?).await.map_err(failed)?;
+        numbers.pop().map(change_number).transpose()
     }
 
     // A statement of its own: the one that tried to revoke sees the row as it was before it waited

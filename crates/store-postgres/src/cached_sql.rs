@@ -24,7 +24,9 @@ pub(crate) fn cached<Q>(query: Q) -> CachedSql<Q> {
 }
 
 impl<Q> CachedSql<Q> {
-    /// Names the types of the columns it answers.
+    /// Names the types of the columns it answers. What a statement that writes answers is to be
+    /// read by `load`: Postgres sends a row before it commits, and a server that crashes in between
+    /// has sent it all the same, but `load` reads to the end, which comes after the commit.
     pub(crate) fn answering<Columns>(self) -> CachedSql<Q, Columns> {
         CachedSql { query: self.query, columns: PhantomData }
     }

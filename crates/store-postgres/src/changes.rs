@@ -85,8 +85,9 @@ fn column(number: u64) -> i64 {
 impl ChangeFeed for PostgresStore {
     async fn register(&self) -> Result<Registration, StoreError> {
         let register = cached(sql_query(REGISTER));
-        let row: RegisteredRow =
-            self.heartbeats.ask(|link| Box::pin(register.get_result(link))).await?;
+        let mut rows: Vec<RegisteredRow> =
+            self.heartbeats.ask(|link| Box::pin(register.load(link))).await?;
+        let row = rows.pop().ok_or_else(|| failed("the change clock has no row"))?;
         let position = Position { change: change_number(row.seq)?, nonce: row.nonce };
         Ok(Registration { instance: InstanceId(row.id), position })
     }

@@ -29,7 +29,7 @@ impl PepperRepository for PostgresStore {
         let KeyedDigest { pepper, digest } = check;
         // Setting the column to itself makes the statement answer the stored row also where two
         // instances meet a pepper for the first time.
-        let stored: Vec<u8> = diesel::insert_into(peppers::table)
+        let insert = diesel::insert_into(peppers::table)
             .values((
                 peppers::id.eq(i32::from(pepper.get())),
                 peppers::check_digest.eq(digest.as_bytes().as_slice()),
@@ -37,11 +37,10 @@ impl PepperRepository for PostgresStore {
             .on_conflict(peppers::id)
             .do_update()
             .set(peppers::check_digest.eq(peppers::check_digest))
-            .returning(peppers::check_digest)
-            .get_result(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        let stored = stored.try_into().map_err(|_wrong_length| {
+            .returning(peppers::check_digest);
+        let mut stored: Vec<Vec<u8>> =
+            insert.load(&mut *self.connection().await?).await.map_err(failed)?;
+        let stored = stored.pop().unwrap_or_default().try_into().map_err(|_wrong_length| {
             failed(Corrupt { table: "peppers", column: "check_digest" })
         })?;
         Ok(digest.matches(&Digest::new(stored)))
