@@ -28,7 +28,7 @@ impl AccountRepository for SqliteStore {
         let email = email.as_str().to_owned();
         self.read(move |db| {
             let account = accounts::table.filter(accounts::email.eq(email));
-            let found = account.select(AccountRow::as_select()).first(db).optional()?;
+            let found = account.select(AccountRow::as_select()).get_result(db).optional()?;
             Ok(found.map(Account::try_from).transpose()?)
         })
         .await

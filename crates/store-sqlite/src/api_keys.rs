@@ -92,7 +92,7 @@ impl ApiKeyRepository for SqliteStore {
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
         let owner = owner.as_str().to_owned();
         self.read(move |db| {
-            let found = query::find(&owner, id).first(db).optional()?;
+            let found = query::find(&owner, id).get_result(db).optional()?;
             Ok(found.map(key_in_use).transpose()?)
         })
         .await
@@ -102,8 +102,8 @@ impl ApiKeyRepository for SqliteStore {
         let digests = *digests;
         self.read(move |db| {
             let found: Option<KeyRow> = match digests.as_slice() {
-                [only] => query::key_with(only).first(db).optional()?,
-                _several => query::key_with_one_of(&digests).first(db).optional()?,
+                [only] => query::key_with(only).get_result(db).optional()?,
+                _several => query::key_with_one_of(&digests).get_result(db).optional()?,
             };
             Ok(found.map(ApiKey::try_from).transpose()?)
         })
@@ -113,7 +113,7 @@ impl ApiKeyRepository for SqliteStore {
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
         self.read(move |db| {
             let key = api_keys::table.find(id_bytes(id.as_uuid()));
-            let owner: Option<String> = key.select(api_keys::owner).first(db).optional()?;
+            let owner: Option<String> = key.select(api_keys::owner).get_result(db).optional()?;
             let place = Place { table: "api_keys", row: id.as_uuid() };
             Ok(owner.map(|owner| place.read("owner", OwnerId::parse(owner))).transpose()?)
         })
@@ -150,7 +150,7 @@ fn reserve_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> Outcome<
         return Ok(());
     }
     let closed_at: Option<Option<i64>> =
-        key_owners::table.find(owner).select(key_owners::closed_at).first(db).optional()?;
+        key_owners::table.find(owner).select(key_owners::closed_at).get_result(db).optional()?;
     let closed = closed_at.flatten().is_some();
     Err(Fault(if closed { InsertError::OwnerClosed } else { InsertError::LimitReached }))
 }

@@ -21,7 +21,7 @@ impl PepperRepository for SqliteStore {
                 .do_nothing()
                 .execute(db)?;
             let stored: Vec<u8> =
-                peppers::table.find(id).select(peppers::check_digest).first(db)?;
+                peppers::table.find(id).select(peppers::check_digest).get_result(db)?;
             // The table admits 32 bytes only; anything else is not the same.
             let stored: Result<[u8; 32], _> = stored.try_into();
             Ok(stored.is_ok_and(|stored| check.digest.matches(&Digest::new(stored))))
@@ -43,7 +43,9 @@ impl PepperRepository for SqliteStore {
                 let mut ids = Vec::new();
                 // From one pepper to the next through the index, past all the keys between.
                 let mut last = 0;
-                while let Some(next) = query::next_pepper(last).first::<i64>(db).optional()? {
+                while let Some(next) =
+                    query::next_pepper(last).limit(1).get_result::<i64>(db).optional()?
+                {
                     ids.push(pepper("api_keys", "pepper_id", next)?);
                     last = next;
                 }

@@ -111,9 +111,14 @@ fn the_statements_of_a_verification_are_prepared_once() {
     });
     for _ in 0..3 {
         let two = Candidates::new(digest(), [digest()]);
-        assert!(query::key_with(&digest()).first(&mut db).optional().is_ok_and(|it| it.is_none()));
         assert!(
-            query::key_with_one_of(&two).first(&mut db).optional().is_ok_and(|it| it.is_none())
+            query::key_with(&digest()).get_result(&mut db).optional().is_ok_and(|it| it.is_none())
+        );
+        assert!(
+            query::key_with_one_of(&two)
+                .get_result(&mut db)
+                .optional()
+                .is_ok_and(|it| it.is_none())
         );
     }
     assert_eq!(prepared.load(Ordering::Relaxed), 2);

@@ -25,7 +25,7 @@ impl SessionRepository for SqliteStore {
         let digests = *digests;
         self.read(move |db| {
             let found: Option<(SessionRow, AccountRow)> =
-                query::session_with_one_of(&digests).first(db).optional()?;
+                query::session_with_one_of(&digests).get_result(db).optional()?;
             let Some((session, account)) = found else { return Ok(None) };
             Ok(Some((session.try_into()?, account.try_into()?)))
         })
