@@ -13,7 +13,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -28,6 +28,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PEPPER: [u8; 32] = [b'k'; 32];
 /// Connections to the database for each worker.
 const CONNECTIONS: usize = 4;
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
+const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
+const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-environment");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SELECT: &str = "select id::text as key, owner, name, prefix, environment, digest, pepper_id, \
      created_at, expires_at, disabled_at, revoked_at, replaced_by, version \
      from api_keys where digest = $1";
@@ -98,7 +103,7 @@ async fn main() -> Result<(), Failure> {
 }
 
 async fn verify(req: HttpRequest, worker: Data<Worker>) -> HttpResponse {
-    let Some(text) = req.headers().get("x-api-key") else { return refused() };
+    let Some(text) = req.headers().get(X_API_KEY) else { return refused() };
     let mut signing = worker.signing.clone();
     signing.update(text.as_bytes());
     let digest: [u8; 32] = signing.finalize().into_bytes().into();
@@ -114,12 +119,12 @@ async fn verify(req: HttpRequest, worker: Data<Worker>) -> HttpResponse {
 
 fn good(id: &str, owner: &str, name: &str, prefix: &str) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header(("x-api-key-id", id))
-        .insert_header(("x-api-key-owner", owner))
-        .insert_header(("x-api-key-environment", "live"))
-        .insert_header(("x-request-id", "0123456789abcdef-01234"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((X_API_KEY_ID, id))
+        .insert_header((X_API_KEY_OWNER, owner))
+        .insert_header((X_API_KEY_ENVIRONMENT, HeaderValue::from_static("live")))
+        .insert_header((X_REQUEST_ID, HeaderValue::from_static("0123456789abcdef-01234")))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .json(Body {
             key_id: id,
             owner_id: owner,

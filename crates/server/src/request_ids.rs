@@ -1,8 +1,7 @@
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::HeaderValue;
-use actix_web::web::BytesMut;
 use latchkey_domain::ports::{Entropy, EntropyError};
 
 /// Ids for requests that bring none: a random number of this process, and a count.
@@ -21,8 +20,11 @@ impl RequestIds {
 
     pub(crate) fn next(&self) -> HeaderValue {
         let count = self.last.fetch_add(1, Ordering::Relaxed);
-        let mut text = BytesMut::with_capacity(40);
-        write!(text, "{:016x}-{count:x}", self.process).expect("there is room for both numbers");
-        HeaderValue::from_maybe_shared(text.freeze()).expect("hexadecimal digits and a hyphen")
+        let mut text = [0; 33];
+        let mut rest = text.as_mut_slice();
+        write!(rest, "{:016x}-{count:x}", self.process).expect("there is room for both numbers");
+        let length = 33 - rest.len();
+        let text = text.get(..length).expect("no longer than the whole");
+        HeaderValue::from_bytes(text).expect("hexadecimal digits and a hyphen")
     }
 }

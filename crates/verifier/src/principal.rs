@@ -1,41 +1,47 @@
 use std::fmt;
-use std::sync::Arc;
 
 use latchkey_domain::{ApiKey, ApiKeyId, Environment, Timestamp};
+use triomphe::ThinArc;
 
 use crate::last_uses::LastUse;
 
 /// Who presents a good key: what a verification answers. Cheap to clone.
 ///
-/// A million of them are remembered, so the texts lie in one piece.
+/// A million of them are remembered, so each is one piece of memory: what has a fixed size, and then
+/// the texts of owner, prefix and name, behind the lengths of the first two.
 #[derive(Clone)]
-pub struct Principal(Arc<Record>);
+pub struct Principal(ThinArc<Fixed, u8>);
 
-struct Record {
+struct Fixed {
     key: ApiKeyId,
-    expires_at: Option<Timestamp>,
-    /// Owner, prefix and name, one after the other.
-    text: Box<str>,
-    owner_len: u8,
-    prefix_len: u8,
-    environment: Environment,
+    /// Milliseconds since the Unix epoch; [`NEVER`] for a key that does not expire.
+    expires_at: i64,
     last_use: LastUse,
 }
+
+/// No instant: [`Timestamp::MAX`] is far before it.
+const NEVER: i64 = i64::MAX;
+/// What stands before the texts: the lengths of owner and prefix, and the environment.
+const LENGTHS: usize = 3;
+const TEST: u8 = 1;
 
 impl Principal {
     /// Whom the key stands for.
     pub(crate) fn of(key: &ApiKey) -> Self {
         let key = key.parts();
         let (owner, prefix, name) = (key.owner.as_str(), key.prefix.as_str(), key.name.as_str());
-        Self(Arc::new(Record {
+        let fixed = Fixed {
             key: key.id,
-            expires_at: key.expires_at,
-            text: [owner, prefix, name].concat().into(),
-            owner_len: u8::try_from(owner.len()).expect("an owner has at most 255 bytes"),
-            prefix_len: u8::try_from(prefix.len()).expect("a prefix has at most 26 bytes"),
-            environment: key.environment,
+            expires_at: key.expires_at.map_or(NEVER, Timestamp::unix_millis),
             last_use: LastUse::default(),
-        }))
+        };
+        let lengths = [
+            u8::try_from(owner.len()).expect("an owner has at most 255 bytes"),
+            u8::try_from(prefix.len()).expect("a prefix has at most 26 bytes"),
+            u8::from(key.environment == Environment::Test),
+        ];
+        let rest = [&lengths, owner.as_bytes(), prefix.as_bytes(), name.as_bytes()].concat();
+        Self(ThinArc::from_header_and_slice(fixed, &rest))
     }
 
     /// Whether this is still what the key says.
@@ -50,41 +56,54 @@ impl Principal {
     }
 
     pub(crate) fn last_use(&self) -> &LastUse {
-        &self.0.last_use
+        &self.fixed().last_use
     }
 
     /// The key's id.
     pub fn key(&self) -> ApiKeyId {
-        self.0.key
+        self.fixed().key
     }
 
     /// Whose key it is; visible ASCII.
     pub fn owner(&self) -> &str {
-        self.0.text.split_at(self.0.owner_len.into()).0
+        self.texts().0
     }
 
     /// The public beginning of the key's text.
     pub fn prefix(&self) -> &str {
-        self.rest().split_at(self.0.prefix_len.into()).0
+        self.texts().1
     }
 
     /// What its owner calls the key.
     pub fn name(&self) -> &str {
-        self.rest().split_at(self.0.prefix_len.into()).1
+        self.texts().2
     }
 
     /// What the key is meant for.
     pub fn environment(&self) -> Environment {
-        self.0.environment
+        match self.0.slice {
+            [_, _, TEST, ..] => Environment::Test,
+            _ => Environment::Live,
+        }
     }
 
     /// The first instant at which the key no longer works, if any.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.0.expires_at
+        Timestamp::from_unix_millis(self.fixed().expires_at)
     }
 
-    fn rest(&self) -> &str {
-        self.0.text.split_at(self.0.owner_len.into()).1
+    fn fixed(&self) -> &Fixed {
+        &self.0.header.header
+    }
+
+    /// Owner, prefix and name.
+    fn texts(&self) -> (&str, &str, &str) {
+        let ([owner, prefix, _environment], texts) =
+            self.0.slice.split_first_chunk::<LENGTHS>().expect("made with them");
+        let texts = str::from_utf8(texts).expect("three texts, one after the other");
+        let (owner, rest) = texts.split_at(usize::from(*owner));
+        let (prefix, name) = rest.split_at(usize::from(*prefix));
+        (owner, prefix, name)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
-use latchkey_domain::{Candidates, MalformedSecret, Refusal, Secret, has_expired};
+use latchkey_domain::{Candidates, Refusal, Secret, has_expired};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -69,6 +69,16 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
+/// What memory says of a presented secret.
+enum Recalled {
+    Answer(Answer),
+    /// The store must be asked; whether a lease covers the call.
+    Nothing {
+        candidates: Candidates,
+        covered: bool,
+    },
+}
+
 /// How a verifier is doing.
 #[derive(Debug, Clone, Copy)]
 pub struct Status {
@@ -114,17 +124,22 @@ impl Verifier {
     /// before this is called is seen, on whichever instance it was made. Text that does not have
     /// the form of a key is refused without asking anybody.
     pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
-        let secret = Secret::parse(presented)
-            .map_err(|MalformedSecret| VerifyError::Refused(Refusal::Malformed))?;
-        let candidates = self.hasher.candidates(&secret);
-        // The clock before the memory: see `Freshness::covers`.
-        let covered = self.freshness.covers(self.lease_clock.now());
-        let remembered = if covered { self.recall(&candidates) } else { None };
-        let answer = match remembered {
-            Some(answer) => answer,
-            None => Box::pin(self.look_up(&candidates, covered)).await?,
+        let answer = match self.recall(presented) {
+            Recalled::Answer(answer) => answer,
+            Recalled::Nothing { candidates, covered } => {
+                Box::pin(self.look_up(&candidates, covered)).await?
+            }
         };
         self.use_now(answer).map_err(VerifyError::Refused)
+    }
+
+    /// The same where nobody need be asked; `None` where the store must be.
+    #[inline]
+    pub fn verify_from_memory(&self, presented: &[u8]) -> Option<Result<Principal, Refusal>> {
+        match self.recall(presented) {
+            Recalled::Answer(answer) => Some(self.use_now(answer)),
+            Recalled::Nothing { .. } => None,
+        }
     }
 
     /// What changes wait for, so that this verifier and all others have seen them.
@@ -161,8 +176,17 @@ impl Verifier {
     }
 
     #[inline]
-    fn recall(&self, candidates: &Candidates) -> Option<Answer> {
-        self.memory.recall(candidates, &self.freshness, || self.lease_clock.now())
+    fn recall(&self, presented: &[u8]) -> Recalled {
+        let Ok(secret) = Secret::parse(presented) else {
+            return Recalled::Answer(Err(Refusal::Malformed));
+        };
+        let candidates = self.hasher.candidates(&secret);
+        // The clock before the memory: see `Freshness::covers`.
+        let covered = self.freshness.covers(self.lease_clock.now());
+        let now = || self.lease_clock.now();
+        let answer =
+            if covered { self.memory.recall(&candidates, &self.freshness, now) } else { None };
+        answer.map_or(Recalled::Nothing { candidates, covered }, Recalled::Answer)
     }
 
     /// Expiry goes by the wall clock, at the very last.

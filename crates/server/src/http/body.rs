@@ -73,13 +73,15 @@ where
 /// Reads and forgets a body that a call takes no interest in, whatever its size, so that the
 /// connection stays usable. Where it doesn't end in time, the framework closes the connection.
 pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
-    let headers = req.headers();
-    if headers.contains_key(header::CONTENT_LENGTH)
-        || headers.contains_key(header::TRANSFER_ENCODING)
-    {
+    if has_body(req.headers()) {
         let reading = async { while let Some(Ok(_chunk)) = payload.next().await {} };
         drop(timeout(DRAIN_DEADLINE, reading).await);
     }
+}
+
+/// Whether a body follows a request's head.
+pub(crate) fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 async fn read(headers: &HeaderMap, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, ApiError> {

@@ -1,18 +1,20 @@
+use std::future::{Ready, ready};
 use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Uri};
-use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
+use futures_util::future::{Either, LocalBoxFuture};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::cross_site::trusted_origin;
 use super::error::ApiError;
+use super::verify;
 use crate::app::App;
 
 const MAX_URI: usize = 8 * 1024;
@@ -27,39 +29,105 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; ba
 
 /// What every request and answer has in common: limits on the head, the request id, the security
 /// headers, and a line in the log for every change and every failure.
-pub(crate) async fn envelope(
-    req: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let began = Instant::now();
-    let app = Data::clone(req.app_data::<Data<App>>().expect("set by the route table"));
-    let request_id = request_id(req.headers(), &app);
-    let kind = Kind::of(req.path());
-    let cors = if kind == Kind::Management { trusted_origin(req.headers(), &app) } else { None };
+///
+/// A verification that asks nobody is answered here: routing, extracting and waiting cost more than
+/// it does.
+pub(crate) struct Envelope(pub(crate) Data<App>);
 
-    let common = Common { app: &app, kind, request_id, cors };
-    let mut response = match refuse_head(&req) {
-        Some(error) => req.error_response(error).map_into_right_body(),
-        None => match timeout(kind.time_limit(), next.call(req)).await {
-            Ok(response) => response?.map_into_left_body(),
-            // The request went with the call; an error is all that is left to answer with.
-            Err(elapsed) => return Err(common.too_late(elapsed)),
-        },
-    };
-    log(&response, kind, &common.request_id, began);
-    common.add_to(response.headers_mut());
-    Ok(response)
+/// A service in an [`Envelope`].
+pub(crate) struct Enveloped<S> {
+    next: S,
+    app: Data<App>,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Envelope
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type InitError = ();
+    type Transform = Enveloped<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, next: S) -> Self::Future {
+        ready(Ok(Enveloped { next, app: Data::clone(&self.0) }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for Enveloped<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Either<
+        Ready<Result<Self::Response, Error>>,
+        LocalBoxFuture<'static, Result<Self::Response, Error>>,
+    >;
+
+    forward_ready!(next);
+
+    fn call(&self, req: ServiceRequest) -> Self::Future {
+        let began = Instant::now();
+        let common = Common::of(&req, &self.app);
+        let answer = match refuse_head(&req) {
+            Some(error) => Some(Err(error)),
+            None if common.kind == Kind::Verify => verify::at_once(req.request(), &self.app, began),
+            None => None,
+        };
+        if let Some(answer) = answer {
+            let response = match answer {
+                Ok(response) => req.into_response(response),
+                Err(error) => req.error_response(error),
+            };
+            return Either::Left(ready(Ok(common.enclose(response.map_into_right_body(), began))));
+        }
+        let answering = timeout(common.kind.time_limit(), self.next.call(req));
+        Either::Right(Box::pin(async move {
+            match answering.await {
+                Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began)),
+                // The request went with the call; an error is all that is left to answer with.
+                Err(elapsed) => Err(common.too_late(elapsed)),
+            }
+        }))
+    }
 }
 
 /// What is added to every answer.
-struct Common<'a> {
-    app: &'a App,
+struct Common {
     kind: Kind,
     request_id: HeaderValue,
     cors: Option<HeaderValue>,
+    is_https: bool,
 }
 
-impl Common<'_> {
+impl Common {
+    fn of(req: &ServiceRequest, app: &App) -> Self {
+        let kind = Kind::of(req.path());
+        let is_management = kind == Kind::Management;
+        Self {
+            kind,
+            request_id: request_id(req.headers(), app),
+            cors: if is_management { trusted_origin(req.headers(), app) } else { None },
+            is_https: app.settings.is_https(),
+        }
+    }
+
+    fn enclose<B: MessageBody>(
+        self,
+        mut response: ServiceResponse<B>,
+        began: Instant,
+    ) -> ServiceResponse<B> {
+        log(&response, self.kind, &self.request_id, began);
+        self.add_to(response.headers_mut());
+        response
+    }
+
     fn add_to(self, headers: &mut HeaderMap) {
         headers.insert(X_REQUEST_ID, self.request_id);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -67,7 +135,7 @@ impl Common<'_> {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         if self.kind != Kind::Verify {
-            secure(headers, self.app);
+            secure(headers, self.is_https);
         }
         if self.kind == Kind::Management {
             headers.insert(header::VARY, HeaderValue::from_static("Origin, Sec-Fetch-Site"));
@@ -134,10 +202,12 @@ fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
     if req.uri().path_and_query().is_some_and(|it| it.as_str().len() > MAX_URI) {
         return Some(ApiError::new(StatusCode::URI_TOO_LONG, "The address is longer than 8 KiB"));
     }
-    let sizes = || req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    if sizes().sum::<usize>() > MAX_HEADERS
-        || req.headers().iter().any(|(_, v)| v.len() > MAX_HEADER)
-    {
+    let (mut all, mut longest) = (0, 0);
+    for (name, value) in req.headers() {
+        all += name.as_str().len() + value.len() + 4;
+        longest = longest.max(value.len());
+    }
+    if all > MAX_HEADERS || longest > MAX_HEADER {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some(ApiError::new(status, "A header is over 8 KiB, or all are over 16 KiB"));
     }
@@ -161,13 +231,13 @@ pub(crate) fn not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "Not found")
 }
 
-fn secure(headers: &mut HeaderMap, app: &App) {
+fn secure(headers: &mut HeaderMap, is_https: bool) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let same_origin = HeaderValue::from_static("same-origin");
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, same_origin);
     let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    if app.settings.is_https() {
+    if is_https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }

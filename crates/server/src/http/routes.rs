@@ -6,12 +6,11 @@ use actix_web::dev::{
 };
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use super::cross_site::trusted_origin;
-use super::envelope::{envelope, not_found};
+use super::envelope::{Envelope, not_found};
 use super::error::ApiError;
 use super::{accounts, api_keys, openapi, operations, verify};
 use crate::app::App;
@@ -36,7 +35,8 @@ pub(crate) fn service(
         }
         otherwise_not_found(config);
     };
-    actix_web::App::new().app_data(app).configure(routes).wrap(from_fn(envelope))
+    let envelope = Envelope(Data::clone(&app));
+    actix_web::App::new().app_data(app).configure(routes).wrap(envelope)
 }
 
 /// `/metrics` of `app`, for a listener of its own.
@@ -55,7 +55,8 @@ pub(crate) fn metrics_service(
         config.service(metrics_resource());
         otherwise_not_found(config);
     };
-    actix_web::App::new().app_data(app).configure(routes).wrap(from_fn(envelope))
+    let envelope = Envelope(Data::clone(&app));
+    actix_web::App::new().app_data(app).configure(routes).wrap(envelope)
 }
 
 fn metrics_resource() -> Methods {
