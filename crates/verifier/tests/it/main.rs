@@ -1,0 +1,7 @@
+//! A verifier over the embedded store, by clocks that move only when told.
+
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod instance;
+mod last_uses;
+mod memory;
