@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod allocation;
 mod instance;
 mod last_uses;
 mod memory;
