@@ -50,3 +50,7 @@ openapi:
 # Three instances on one Postgres under faults, for about five minutes: no revoked key may be accepted.
 chaos:
     cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture
+
+# What a verification costs in process, and the maps that were compared for its memory.
+bench:
+    cargo bench -p latchkey-bench

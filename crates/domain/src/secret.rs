@@ -59,7 +59,9 @@ impl Secret {
         let random = (tail.strip_prefix(b"_live_"))
             .or_else(|| tail.strip_prefix(b"_test_"))
             .ok_or(MalformedSecret)?;
-        let well_formed = is_brand(brand) && random.iter().all(u8::is_ascii_alphanumeric);
+        // Each is looked at, which is faster than to stop at the first that is wrong.
+        let is_base62 = random.iter().fold(true, |all, it| all & it.is_ascii_alphanumeric());
+        let well_formed = is_brand(brand) && is_base62;
         let (body, sum) = presented.split_at(presented.len() - CHECKSUM_LEN);
         if !well_formed || checksum(body) != sum {
             return Err(MalformedSecret);
@@ -72,6 +74,11 @@ impl Secret {
     /// The plain text. Whoever calls this is responsible for where it goes.
     pub fn expose(&self) -> &str {
         str::from_utf8(self.bytes()).expect("a secret is ASCII")
+    }
+
+    /// The same as bytes.
+    pub fn expose_bytes(&self) -> &[u8] {
+        self.bytes()
     }
 
     /// The public beginning of this secret.

@@ -11,6 +11,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// The first instant of the year 0000, the earliest that RFC 3339 can write.
     pub const MIN: Self = Self(-62_167_219_200_000);
+    /// The first instant of the year 1970.
+    pub const UNIX_EPOCH: Self = Self(0);
     /// The last millisecond of the year 9999, the latest that RFC 3339 can write.
     pub const MAX: Self = Self(253_402_300_799_999);
 

@@ -91,11 +91,11 @@ impl Keyed {
 
 impl KeyHasher for HmacHasher {
     fn digest(&self, secret: &Secret) -> KeyedDigest {
-        self.signing.digest(&[secret.expose().as_bytes()])
+        self.signing.digest(&[secret.expose_bytes()])
     }
 
     fn candidates(&self, secret: &Secret) -> Candidates {
-        self.candidates_of(&[secret.expose().as_bytes()])
+        self.candidates_of(&[secret.expose_bytes()])
     }
 }
 

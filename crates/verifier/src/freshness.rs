@@ -11,7 +11,14 @@ use crate::BootTime;
 /// Keys that fall into one bucket are void together; more buckets make that rarer. 2 MiB.
 const BUCKETS: usize = 1 << 18;
 
-/// An atomic number; the interleaving test has one of its own.
+/// How a word is read.
+pub const LOAD: Ordering = Ordering::Acquire;
+/// How it is written.
+pub const STORE: Ordering = Ordering::Release;
+/// How it is counted up.
+pub const INCREMENT: Ordering = Ordering::AcqRel;
+
+/// An atomic number; the interleaving test has one of its own, with the same orderings.
 pub trait Word: Default + Send + Sync {
     /// Reads it; what was written before the number that is read is visible.
     fn load(&self) -> u64;
@@ -24,15 +31,15 @@ pub trait Word: Default + Send + Sync {
 impl Word for AtomicU64 {
     #[inline]
     fn load(&self) -> u64 {
-        Self::load(self, Ordering::Acquire)
+        Self::load(self, LOAD)
     }
 
     fn store(&self, value: u64) {
-        Self::store(self, value, Ordering::Release);
+        Self::store(self, value, STORE);
     }
 
     fn increment(&self) {
-        self.fetch_add(1, Ordering::AcqRel);
+        self.fetch_add(1, INCREMENT);
     }
 }
 

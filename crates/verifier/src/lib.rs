@@ -3,7 +3,7 @@
 //!
 //! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. What it may believe
 //! of what it remembers is decided in [`freshness`], what it says to the other instances in
-//! [`protocol`]; neither does I/O, and the model in `tests/model.rs` runs both. The store is
+//! [`protocol`]; neither does I/O, and the model in `tests/model/` runs both. The store is
 //! reached through the ports of the domain.
 #![warn(clippy::future_not_send)]
 

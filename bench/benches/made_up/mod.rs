@@ -1,0 +1,66 @@
+//! A store in which every secret is that of a good key.
+
+use async_trait::async_trait;
+use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
+use latchkey_testkit::fixtures::a_key;
+
+#[derive(Debug)]
+pub(crate) struct AnyKey;
+
+#[async_trait]
+impl ApiKeyRepository for AnyKey {
+    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
+        let key = a_key().owned_by("01919b4e-7b3c-7def-8123-456789abcdef").named("Production");
+        Ok(digests.as_slice().first().map(|digest| key.with_digest(*digest).build()))
+    }
+
+    async fn insert(&self, _key: &ApiKey, _limit: u32) -> Result<(), InsertError> {
+        Err(not_asked().into())
+    }
+
+    async fn update(&self, _key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
+        Err(not_asked().into())
+    }
+
+    async fn revoke(
+        &self,
+        _owner: &OwnerId,
+        _id: ApiKeyId,
+        _at: Timestamp,
+    ) -> Result<Option<ChangeNumber>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn latest_change(
+        &self,
+        _owner: &OwnerId,
+        _id: ApiKeyId,
+    ) -> Result<Option<ChangeNumber>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn find(&self, _owner: &OwnerId, _id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn owner_of(&self, _id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn list(&self, _owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn page(
+        &self,
+        _after: Option<ApiKeyId>,
+        _limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        Err(not_asked())
+    }
+}
+
+fn not_asked() -> StoreError {
+    StoreError::new("a verification does not ask for this")
+}

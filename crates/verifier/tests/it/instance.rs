@@ -1,0 +1,147 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use latchkey_domain::ports::{ApiKeyRepository, Barrier};
+use latchkey_domain::{
+    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Environment, IssuePolicy, IssuedKey, KeyName,
+    NewKey, Refusal, Secret, Timestamp,
+};
+use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
+use latchkey_store_sqlite::SqliteStore;
+use latchkey_testkit::fakes::{CountingEntropy, FakeClock};
+use latchkey_testkit::fixtures::{owner, pepper};
+use latchkey_verifier::{
+    Answering, BootTime, LastUses, LeaseClock, Principal, Verifier, VerifierPorts, VerifyError,
+};
+use tempfile::TempDir;
+use tokio::task::{JoinHandle, yield_now};
+
+/// The clock of leases, which moves only when told.
+#[derive(Debug, Default)]
+pub(crate) struct FakeLeaseClock(AtomicU64);
+
+impl FakeLeaseClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        self.0.store(self.now().after(span).nanos(), Ordering::SeqCst);
+    }
+}
+
+impl LeaseClock for FakeLeaseClock {
+    fn now(&self) -> BootTime {
+        BootTime::from_nanos(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// An instance of Latchkey without HTTP.
+pub(crate) struct Instance {
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) last_uses: Arc<LastUses>,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) lease_clock: Arc<FakeLeaseClock>,
+    pub(crate) service: ApiKeyService,
+    entropy: Arc<CountingEntropy>,
+    keeper: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Instance {
+    /// One that answers from memory and has its lease.
+    pub(crate) async fn with_lease() -> Self {
+        let instance = Self::start(Answering::FromMemory).await;
+        while instance.verifier.status().lease_left.is_none() {
+            yield_now().await;
+        }
+        instance
+    }
+
+    pub(crate) async fn start(answering: Answering) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
+        store.migrate().await.expect("migrates");
+        let store = Arc::new(store);
+        let keys: Arc<dyn ApiKeyRepository> = Arc::<SqliteStore>::clone(&store);
+        let clock = Arc::new(FakeClock::default());
+        let lease_clock = Arc::new(FakeLeaseClock::default());
+        let hasher = Arc::new(HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32]))));
+        let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
+        let ports = VerifierPorts {
+            keys: Arc::clone(&keys),
+            feed: Arc::<SqliteStore>::clone(&store),
+            hasher: Arc::<HmacHasher>::clone(&hasher),
+            clock: Arc::<FakeClock>::clone(&clock),
+            lease_clock: Arc::<FakeLeaseClock>::clone(&lease_clock),
+            last_uses: Arc::clone(&last_uses),
+        };
+        let verifier = Arc::new(Verifier::new(ports, answering));
+        let entropy = Arc::new(CountingEntropy::default());
+        let ports = ApiKeyPorts {
+            keys,
+            barrier: Arc::new(verifier.barrier()),
+            hasher,
+            clock: Arc::<FakeClock>::clone(&clock),
+            entropy: Arc::<CountingEntropy>::clone(&entropy),
+        };
+        let policy = IssuePolicy { brand: Brand::default(), max_keys_per_owner: 1_000 };
+        let service = ApiKeyService::new(ports, policy);
+        let kept = Arc::clone(&verifier);
+        let keeper = tokio::spawn(async move { kept.keep().await });
+        Self {
+            verifier,
+            last_uses,
+            store,
+            clock,
+            lease_clock,
+            service,
+            entropy,
+            keeper,
+            _folder: folder,
+        }
+    }
+
+    /// Ends the heartbeats, so that the lease is not extended any more.
+    pub(crate) fn stop_heartbeats(&self) {
+        self.keeper.abort();
+    }
+
+    pub(crate) async fn issue(&self) -> IssuedKey {
+        self.issue_until(None).await
+    }
+
+    pub(crate) async fn issue_until(&self, expires_at: Option<Timestamp>) -> IssuedKey {
+        let name = KeyName::parse("ci").expect("a name");
+        let new = NewKey { name, environment: Environment::Live, expires_at };
+        self.service.issue(owner("ada"), new).await.expect("it is issued")
+    }
+
+    /// The text of a key that was never issued.
+    pub(crate) fn unknown(&self) -> Secret {
+        let brand = Brand::default();
+        Secret::generate(&brand, Environment::Live, &*self.entropy).expect("it never fails")
+    }
+
+    /// Stores the next version of a key and waits until it holds.
+    pub(crate) async fn change(&self, key: &ApiKey) {
+        let change = self.store.update(key).await.expect("nobody else changes it");
+        self.verifier.barrier().pass(change).await;
+    }
+
+    /// What a verification answers that does not fail.
+    pub(crate) async fn verify(&self, secret: &Secret) -> Result<Principal, Refusal> {
+        match self.verifier.verify(secret.expose().as_bytes()).await {
+            Ok(principal) => Ok(principal),
+            Err(VerifyError::Refused(refusal)) => Err(refusal),
+            Err(VerifyError::Store(error)) => panic!("{error:?}"),
+        }
+    }
+
+    pub(crate) async fn refusal(&self, secret: &Secret) -> Option<Refusal> {
+        self.verify(secret).await.err()
+    }
+
+    /// How often the store was asked.
+    pub(crate) fn looked_up(&self) -> u64 {
+        self.verifier.status().looked_up
+    }
+}

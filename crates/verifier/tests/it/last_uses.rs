@@ -1,0 +1,143 @@
+//! When a use is written. The runtime's time stands too, and moves when told.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use latchkey_domain::ports::ApiKeyRepository as _;
+use latchkey_domain::{IssuedKey, Timestamp};
+use latchkey_testkit::fixtures::moment;
+use tokio::task::{spawn_blocking, yield_now};
+use tokio::time::advance;
+
+use crate::instance::Instance;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A task that writes, and time that moves only by `pass`.
+struct Writing {
+    instance: Instance,
+    /// The runtime moves paused time on by itself when it has nothing to do, also while the store
+    /// works, unless it waits for a blocking task.
+    _blocking: mpsc::Sender<()>,
+}
+
+impl Writing {
+    async fn start() -> Self {
+        let (sender, receiver) = mpsc::channel();
+        spawn_blocking(move || receiver.recv());
+        let instance = Instance::with_lease().await;
+        // Its clock stands, so the lease goes on.
+        instance.stop_heartbeats();
+        let last_uses = Arc::clone(&instance.last_uses);
+        tokio::spawn(async move { last_uses.keep_writing().await });
+        // It begins at once, with nothing to write.
+        yield_now().await;
+        Self { instance, _blocking: sender }
+    }
+
+    /// Uses a key `millis` after the first moment.
+    async fn use_at(&self, millis: i64, issued: &IssuedKey) {
+        self.instance.clock.set(moment(millis));
+        self.instance.verify(&issued.secret).await.expect("it is good");
+    }
+
+    async fn stored(&self, issued: &IssuedKey) -> Option<Timestamp> {
+        let key = issued.key.parts();
+        let found = self.instance.store.find(&key.owner, key.id).await.expect("answered");
+        found.expect("it is not revoked").last_used_at
+    }
+
+    /// Lets so many seconds pass, and all be written that is due until then.
+    async fn pass(&self, seconds: u32) {
+        for _ in 0..seconds {
+            let marker = self.instance.issue().await;
+            self.instance.verify(&marker.secret).await.expect("it is good");
+            advance(SECOND).await;
+            while self.stored(&marker).await.is_none() {
+                yield_now().await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_use_is_written_within_a_second_and_later_ones_once_a_minute() {
+    let writing = Writing::start().await;
+    let issued = writing.instance.issue().await;
+    writing.use_at(0, &issued).await;
+    writing.pass(1).await;
+    assert_eq!(writing.stored(&issued).await, Some(moment(0)));
+    for second in 1..=50 {
+        writing.use_at(second * 1_000, &issued).await;
+        writing.pass(1).await;
+    }
+    assert_eq!(writing.stored(&issued).await, Some(moment(0)));
+    writing.pass(9).await;
+    assert_eq!(writing.stored(&issued).await, Some(moment(50_000)));
+    // All of them were of a remembered key.
+    let markers = 1 + 50 + 9;
+    assert_eq!(writing.instance.looked_up(), 1 + markers);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_minute_without_a_use_the_next_one_is_written_like_a_first() {
+    let writing = Writing::start().await;
+    let issued = writing.instance.issue().await;
+    writing.use_at(0, &issued).await;
+    writing.pass(60).await;
+    writing.use_at(60_000, &issued).await;
+    writing.pass(1).await;
+    assert_eq!(writing.stored(&issued).await, Some(moment(60_000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_use_never_moves_back_with_the_clock() {
+    let writing = Writing::start().await;
+    let issued = writing.instance.issue().await;
+    writing.use_at(5_000, &issued).await;
+    writing.use_at(4_000, &issued).await;
+    writing.pass(1).await;
+    assert_eq!(writing.stored(&issued).await, Some(moment(5_000)));
+    writing.use_at(3_000, &issued).await;
+    writing.pass(60).await;
+    writing.use_at(2_000, &issued).await;
+    writing.instance.last_uses.flush().await;
+    assert_eq!(writing.stored(&issued).await, Some(moment(5_000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_with_an_expired_key_is_no_use() {
+    let writing = Writing::start().await;
+    let issued = writing.instance.issue_until(Some(moment(1_000))).await;
+    writing.use_at(999, &issued).await;
+    writing.instance.clock.set(moment(1_000));
+    assert!(writing.instance.verify(&issued.secret).await.is_err());
+    writing.instance.last_uses.flush().await;
+    assert_eq!(writing.stored(&issued).await, Some(moment(999)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_writes_what_was_used_for_the_first_time_and_since_the_last_write() {
+    let writing = Writing::start().await;
+    let (again, first) = (writing.instance.issue().await, writing.instance.issue().await);
+    writing.use_at(0, &again).await;
+    writing.pass(1).await;
+    writing.use_at(3_000, &again).await;
+    writing.use_at(4_000, &first).await;
+    writing.instance.last_uses.flush().await;
+    assert_eq!(writing.stored(&again).await, Some(moment(3_000)));
+    assert_eq!(writing.stored(&first).await, Some(moment(4_000)));
+    assert_eq!(writing.instance.verifier.status().unwritten_uses, 0);
+}
+
+#[tokio::test]
+async fn a_use_that_could_not_be_written_waits_for_the_next_time() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue().await;
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    instance.store.close().await;
+    for _ in 0..2 {
+        instance.last_uses.flush().await;
+        assert_eq!(instance.verifier.status().unwritten_uses, 1);
+    }
+}

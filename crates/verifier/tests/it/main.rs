@@ -1,0 +1,8 @@
+//! A verifier over the embedded store, by clocks that move only when told.
+
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod allocation;
+mod instance;
+mod last_uses;
+mod memory;

@@ -1,0 +1,162 @@
+//! What is answered from memory, and what is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey_domain::Refusal;
+use latchkey_testkit::fixtures::moment;
+use latchkey_verifier::protocol::LEASE;
+use latchkey_verifier::{Answering, VerifyError};
+use tokio::task::JoinSet;
+
+use crate::instance::Instance;
+
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
+#[tokio::test]
+async fn a_key_is_looked_up_once_and_then_remembered() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue().await;
+    for _ in 0..5 {
+        let principal = instance.verify(&issued.secret).await.expect("it is good");
+        assert_eq!(principal.key(), issued.key.parts().id);
+        assert_eq!((principal.owner(), principal.name()), ("ada", "ci"));
+        assert_eq!(principal.prefix(), issued.key.parts().prefix.as_str());
+    }
+    assert_eq!(instance.looked_up(), 1);
+}
+
+#[tokio::test]
+async fn under_the_lease_a_remembered_key_needs_no_store_and_after_it_nobody_can_say() {
+    let instance = Instance::with_lease().await;
+    let known = instance.issue().await;
+    let revoked = instance.issue().await;
+    instance.service.revoke(&revoked.key.parts().owner, revoked.key.parts().id).await.expect("so");
+    assert!(instance.verify(&known.secret).await.is_ok());
+    assert_eq!(instance.refusal(&revoked.secret).await, Some(Refusal::Revoked));
+    instance.stop_heartbeats();
+    let left = instance.verifier.status().lease_left.expect("a lease");
+    instance.store.close().await;
+
+    instance.lease_clock.advance(left.saturating_sub(NANOSECOND));
+    assert!(instance.verify(&known.secret).await.is_ok());
+    assert_eq!(instance.refusal(&revoked.secret).await, Some(Refusal::Revoked));
+
+    instance.lease_clock.advance(NANOSECOND);
+    for secret in [known.secret, revoked.secret] {
+        let answer = instance.verifier.verify(secret.expose().as_bytes()).await;
+        assert!(matches!(answer, Err(VerifyError::Store(_))), "{answer:?}");
+    }
+    // Its form can be told without anybody.
+    let answer = instance.verifier.verify(b"sk_live_malformed").await;
+    assert!(matches!(answer, Err(VerifyError::Refused(Refusal::Malformed))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn without_a_lease_every_verification_asks_the_store() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue().await;
+    instance.stop_heartbeats();
+    instance.lease_clock.advance(LEASE);
+    for asked in 1..=3 {
+        assert!(instance.verify(&issued.secret).await.is_ok());
+        assert_eq!(instance.looked_up(), asked);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_answered_from_memory_where_that_is_switched_off() {
+    let instance = Instance::start(Answering::FromStore).await;
+    let issued = instance.issue().await;
+    for asked in 1..=3 {
+        assert!(instance.verify(&issued.secret).await.is_ok());
+        assert_eq!(instance.looked_up(), asked);
+    }
+    assert_eq!(instance.verifier.status().lease_left, None);
+}
+
+#[tokio::test]
+async fn after_leaving_nothing_is_answered_from_memory() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue().await;
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    instance.verifier.leave().await;
+    assert_eq!(instance.verifier.status().lease_left, None);
+    for asked in 2..=4 {
+        assert!(instance.verify(&issued.secret).await.is_ok());
+        assert_eq!(instance.looked_up(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_key_is_refused_from_the_very_millisecond_of_its_expiry() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue_until(Some(moment(1_000))).await;
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    instance.clock.set(moment(999));
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    instance.clock.set(moment(1_000));
+    assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::Expired));
+    assert_eq!(instance.looked_up(), 1);
+}
+
+#[tokio::test]
+async fn a_crowd_that_asks_for_one_key_asks_the_store_once() {
+    let instance = Instance::with_lease().await;
+    let (issued, unknown) = (instance.issue().await, instance.unknown());
+    for (asked, secret) in (1..).zip([issued.secret, unknown.clone()]) {
+        let mut crowd = JoinSet::new();
+        for _ in 0..100 {
+            let (verifier, secret) = (Arc::clone(&instance.verifier), secret.clone());
+            crowd.spawn(async move { verifier.verify(secret.expose().as_bytes()).await.is_ok() });
+        }
+        let is_known = secret.expose() != unknown.expose();
+        assert_eq!(crowd.join_all().await, [is_known; 100]);
+        assert_eq!(instance.looked_up(), asked);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_secret_is_remembered_for_a_second_and_no_longer() {
+    let instance = Instance::with_lease().await;
+    let unknown = instance.unknown();
+    let asked = async |span| {
+        instance.lease_clock.advance(span);
+        assert_eq!(instance.refusal(&unknown).await, Some(Refusal::Unknown));
+        instance.looked_up()
+    };
+    assert_eq!(asked(Duration::ZERO).await, 1);
+    assert_eq!(asked(Duration::from_nanos(999_999_999)).await, 1);
+    assert_eq!(asked(NANOSECOND).await, 2);
+}
+
+#[tokio::test]
+async fn a_change_of_any_key_ends_the_memory_of_unknown_secrets() {
+    let instance = Instance::with_lease().await;
+    let (issued, unknown) = (instance.issue().await, instance.unknown());
+    assert_eq!(instance.refusal(&unknown).await, Some(Refusal::Unknown));
+    instance.change(&issued.key.disable(moment(0)).expect("it is not revoked")).await;
+    assert_eq!(instance.refusal(&unknown).await, Some(Refusal::Unknown));
+    assert_eq!(instance.looked_up(), 2);
+}
+
+#[tokio::test]
+async fn a_key_is_what_the_last_change_made_of_it_once_the_barrier_is_passed() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue().await;
+    let other = instance.issue().await;
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    assert!(instance.verify(&other.secret).await.is_ok());
+
+    let disabled = issued.key.disable(moment(0)).expect("it is not revoked");
+    instance.change(&disabled).await;
+    assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::Disabled));
+    assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::Disabled));
+    instance.change(&disabled.enable().expect("it is not revoked")).await;
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    assert!(instance.verify(&issued.secret).await.is_ok());
+
+    assert!(instance.verify(&other.secret).await.is_ok());
+    let asked_for_either_once_and_after_each_change = 2 + 2;
+    assert_eq!(instance.looked_up(), asked_for_either_once_and_after_each_change);
+}
