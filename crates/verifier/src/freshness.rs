@@ -9,7 +9,8 @@ use latchkey_domain::ApiKeyId;
 use crate::BootTime;
 
 /// Keys that fall into one bucket are void together; more buckets make that rarer. 2 MiB.
-const BUCKETS: usize = 1 << 18;
+const BUCKETS: usize = 1 << BUCKET_BITS;
+const BUCKET_BITS: u32 = 18;
 
 /// How a word is read.
 pub const LOAD: Ordering = Ordering::Acquire;
@@ -66,11 +67,19 @@ pub struct Freshness<W = AtomicU64> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fill(u64);
 
-/// What a memory needs to know about itself to tell whether it still holds.
+/// What a memory needs to know about itself to tell whether it still holds: its bucket in the lowest
+/// bits, and that bucket's generation in the other 46, which no clock of changes ever fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stamp {
-    bucket: u32,
-    generation: u64,
+pub struct Stamp(u64);
+
+impl Stamp {
+    fn new(bucket: u64, generation: u64) -> Self {
+        Self(generation << BUCKET_BITS | bucket)
+    }
+
+    fn bucket(self) -> u64 {
+        self.0 & ((1 << BUCKET_BITS) - 1)
+    }
 }
 
 impl Freshness {
@@ -81,9 +90,10 @@ impl Freshness {
 }
 
 impl<W: Word> Freshness<W> {
-    /// Without a lease, and with at least one bucket.
+    /// Without a lease, and with at least one bucket and 2^18 at most.
     pub fn with_buckets(buckets: usize) -> Self {
-        let generations = std::iter::repeat_with(W::default).take(buckets.max(1)).collect();
+        let buckets = buckets.clamp(1, BUCKETS);
+        let generations = std::iter::repeat_with(W::default).take(buckets).collect();
         Self { lease_end: W::default(), changes: W::default(), generations }
     }
 
@@ -103,7 +113,8 @@ impl<W: Word> Freshness<W> {
     /// Whether nothing has happened to the key since it was read.
     #[inline]
     pub fn holds(&self, stamp: Stamp) -> bool {
-        self.generation(stamp.bucket) == stamp.generation
+        let bucket = stamp.bucket();
+        Stamp::new(bucket, self.generation(bucket)) == stamp
     }
 
     /// To be called before the store is asked.
@@ -125,7 +136,7 @@ impl<W: Word> Freshness<W> {
     pub fn stamp(&self, fill: Fill, key: ApiKeyId) -> Option<Stamp> {
         let bucket = self.bucket(key);
         let generation = self.generation(bucket);
-        self.unchanged_since(fill).then_some(Stamp { bucket, generation })
+        self.unchanged_since(fill).then_some(Stamp::new(bucket, generation))
     }
 
     /// A change to `key` is applied: what is remembered of it is void, and so are all fills under
@@ -156,20 +167,20 @@ impl<W: Word> Freshness<W> {
     }
 
     /// The last bits of an id are random.
-    fn bucket(&self, key: ApiKeyId) -> u32 {
+    fn bucket(&self, key: ApiKeyId) -> u64 {
         let (_, random) = key.as_uuid().as_u64_pair();
         let buckets = u64::try_from(self.generations.len()).unwrap_or(1);
-        u32::try_from(random % buckets).unwrap_or(0)
+        random % buckets
     }
 
     #[inline]
-    fn generation(&self, bucket: u32) -> u64 {
+    fn generation(&self, bucket: u64) -> u64 {
         self.generations.get(index(bucket)).map_or(0, W::load)
     }
 }
 
 #[inline]
-fn index(bucket: u32) -> usize {
+fn index(bucket: u64) -> usize {
     usize::try_from(bucket).unwrap_or(0)
 }
 

@@ -15,37 +15,57 @@ const ROUND: usize = 58;
 /// Uses in one statement.
 const BATCH: usize = 1_000;
 
-/// When a principal last presented its key: milliseconds, and in the lowest bit whether the
-/// collector knows of it. One word, so that noting a use takes no lock.
+/// When a principal last presented its key: milliseconds, and in the lowest bits whether the
+/// collector knows of it and whether that is not yet written. One word, so that noting a use takes
+/// no lock.
 #[derive(Debug, Default)]
 pub(crate) struct LastUse(AtomicU64);
+
+/// The collector knows the key: it is due to be looked at again.
+const KNOWN: u64 = 1;
+/// The use is not yet written.
+const UNWRITTEN: u64 = 2;
+const FLAGS: u32 = 2;
 
 impl LastUse {
     /// Notes a use; the instant never moves back. Says whether the collector must be told.
     #[inline]
     fn note(&self, now: Timestamp) -> bool {
-        let known = pack(now, true);
-        if self.0.load(Ordering::Relaxed) >= known {
+        let noted = pack(now) | KNOWN | UNWRITTEN;
+        if self.0.load(Ordering::Relaxed) >= noted {
             return false;
         }
-        let before = self.0.fetch_max(known, Ordering::Relaxed);
-        before < known && before & 1 == 0
+        let before = self.0.fetch_max(noted, Ordering::Relaxed);
+        before < noted && before & KNOWN == 0
     }
 
     fn at(&self) -> Timestamp {
-        let millis = i64::try_from(self.0.load(Ordering::Relaxed) >> 1).unwrap_or(i64::MAX);
+        let millis = i64::try_from(self.0.load(Ordering::Relaxed) >> FLAGS).unwrap_or(i64::MAX);
         Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::MAX)
     }
 
-    /// Lets the next use be told again, unless there was one after `written`.
-    fn forget(&self, written: Timestamp) -> bool {
-        let (known, unknown) = (pack(written, true), pack(written, false));
-        self.0.compare_exchange(known, unknown, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    /// A use at `at` has been written; there may have been another since.
+    fn written(&self, at: Timestamp) {
+        self.swap(pack(at) | KNOWN | UNWRITTEN, pack(at) | KNOWN);
+    }
+
+    fn is_unwritten(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & UNWRITTEN != 0
+    }
+
+    /// Lets the next use be told again, unless there is one that is not yet written.
+    fn forget(&self) -> bool {
+        let written = pack(self.at()) | KNOWN;
+        self.swap(written, written & !KNOWN)
+    }
+
+    fn swap(&self, from: u64, to: u64) -> bool {
+        self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
-fn pack(at: Timestamp, known: bool) -> u64 {
-    u64::try_from(at.unix_millis()).unwrap_or(0) << 1 | u64::from(known)
+fn pack(at: Timestamp) -> u64 {
+    u64::try_from(at.unix_millis()).unwrap_or(0) << FLAGS
 }
 
 /// Collects when keys were last used and writes that in batches, so that a verification waits for no
@@ -55,16 +75,10 @@ pub struct LastUses {
     /// Used for the first time, or again after a minute without a use.
     first: Mutex<Vec<Principal>>,
     /// Keys that were written, in slots a tick apart; the front one is due next.
-    written: Mutex<VecDeque<Vec<Written>>>,
+    written: Mutex<VecDeque<Vec<Principal>>>,
     /// When every use that was due had been written.
     up_to_date: Mutex<Instant>,
     repository: Arc<dyn LastUseRepository>,
-}
-
-#[derive(Debug)]
-struct Written {
-    principal: Principal,
-    at: Timestamp,
 }
 
 impl LastUses {
@@ -93,9 +107,8 @@ impl LastUses {
     /// Writes everything that is not yet written.
     pub async fn flush(&self) {
         let slots = std::mem::take(&mut *lock(&self.written));
-        let unwritten =
-            slots.into_iter().flatten().filter(|it| it.principal.last_use().at() > it.at);
-        let mut due: Vec<Principal> = unwritten.map(|it| it.principal).collect();
+        let mut due: Vec<Principal> =
+            slots.into_iter().flatten().filter(|it| it.last_use().is_unwritten()).collect();
         due.append(&mut lock(&self.first));
         self.write(due).await;
     }
@@ -113,11 +126,7 @@ impl LastUses {
     async fn tick(&self) {
         let slot = lock(&self.written).pop_front().unwrap_or_default();
         let mut due = std::mem::take(&mut *lock(&self.first));
-        for Written { principal, at } in slot {
-            if !principal.last_use().forget(at) {
-                due.push(principal);
-            }
-        }
+        due.extend(slot.into_iter().filter(|principal| !principal.last_use().forget()));
         let began = Instant::now();
         let count = due.len();
         let written = self.write(due).await;
@@ -133,13 +142,10 @@ impl LastUses {
         }
     }
 
-    async fn write(&self, due: Vec<Principal>) -> Vec<Written> {
-        let mut left: Vec<Written> = due
-            .into_iter()
-            .map(|principal| Written { at: principal.last_use().at(), principal })
-            .collect();
-        left.sort_unstable_by_key(|it| it.principal.key());
-        let mut unwritten = Unwritten { uses: self, left };
+    /// Writes the last uses of these, and answers those that were written.
+    async fn write(&self, mut due: Vec<Principal>) -> Vec<Principal> {
+        due.sort_unstable_by_key(Principal::key);
+        let mut unwritten = Unwritten { uses: self, left: due };
         let mut done = Vec::with_capacity(unwritten.left.len());
         while !unwritten.left.is_empty() {
             let start = unwritten.left.len().saturating_sub(BATCH);
@@ -155,10 +161,14 @@ impl LastUses {
         done
     }
 
-    async fn record(&self, batch: &[Written]) -> Result<(), StoreError> {
+    async fn record(&self, batch: &[Principal]) -> Result<(), StoreError> {
         let uses: Vec<(ApiKeyId, Timestamp)> =
-            batch.iter().map(|it| (it.principal.key(), it.at)).collect();
-        self.repository.record(&uses).await
+            batch.iter().map(|it| (it.key(), it.last_use().at())).collect();
+        self.repository.record(&uses).await?;
+        for (principal, (_, at)) in batch.iter().zip(&uses) {
+            principal.last_use().written(*at);
+        }
+        Ok(())
     }
 }
 
@@ -166,12 +176,12 @@ impl LastUses {
 /// for the next time.
 struct Unwritten<'a> {
     uses: &'a LastUses,
-    left: Vec<Written>,
+    left: Vec<Principal>,
 }
 
 impl Drop for Unwritten<'_> {
     fn drop(&mut self) {
-        lock(&self.uses.first).extend(self.left.drain(..).map(|it| it.principal));
+        lock(&self.uses.first).append(&mut self.left);
     }
 }
 
