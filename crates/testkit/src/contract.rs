@@ -21,6 +21,7 @@ mod limit;
 mod lists;
 mod peppers;
 mod revocation;
+mod rotation;
 mod sessions;
 
 use std::any::Any;
@@ -92,6 +93,17 @@ promises! { $
         a_disabled_key_can_be_revoked
         a_replaced_key_can_be_revoked
         a_revoked_key_shows_only_by_its_digest
+    }
+    rotation {
+        a_replaced_key_and_its_successor_read_back_equal
+        a_key_that_is_replaced_without_overlap_is_revoked
+        a_replacement_of_what_is_not_there_is_refused_and_nothing_written
+        a_successor_that_is_taken_changes_nothing
+        a_replacement_is_not_limited_and_keeps_the_count
+        of_concurrent_replacements_exactly_one_is_done
+        a_replacement_among_concurrent_changes_is_whole_or_nothing
+        of_a_replacement_the_old_key_is_told
+        a_successor_made_while_its_account_is_disabled_does_not_live
     }
     limit {
         a_key_beyond_the_limit_is_refused_and_nothing_written
