@@ -56,7 +56,7 @@ pub enum ChangeError {
     NotFound,
     /// The state of the key does not allow it.
     #[error(transparent)]
-    Refused(#[from] TransitionError),
+    Refused(TransitionError),
     /// Others changed the key all the time.
     #[error("The API key was changed by others at the same time; try again")]
     Contended,
@@ -66,6 +66,16 @@ pub enum ChangeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<TransitionError> for ChangeError {
+    /// To its owner a revoked key is not there.
+    fn from(error: TransitionError) -> Self {
+        match error {
+            TransitionError::Revoked => Self::NotFound,
+            refusal => Self::Refused(refusal),
+        }
+    }
 }
 
 impl ApiKeyService {
