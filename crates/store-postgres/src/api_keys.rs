@@ -9,7 +9,6 @@ use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
 use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
@@ -232,8 +231,7 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
-        // No key has the nil id: theirs are of version 7.
-        let after = after.map_or(Uuid::nil(), ApiKeyId::as_uuid);
+        let after = after.unwrap_or(ApiKeyId::NONE).as_uuid();
         let keys: Vec<KeyInUseRow> = unrevoked()
             .filter(api_keys::id.gt(after))
             .order(api_keys::id)

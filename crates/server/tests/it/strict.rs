@@ -9,7 +9,7 @@ use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
 /// How long a change waits for an instance that does not show itself.
-const WAIT: Duration = Duration::from_millis(3_300);
+pub(crate) const WAIT: Duration = Duration::from_millis(3_300);
 
 /// Several instances on one database.
 fn instances(database: &Database, settings: &[(&str, &str)]) -> Vec<Server> {
@@ -18,7 +18,7 @@ fn instances(database: &Database, settings: &[(&str, &str)]) -> Vec<Server> {
     settings.iter().map(start).collect()
 }
 
-fn three() -> (Database, Vec<Server>) {
+pub(crate) fn three() -> (Database, Vec<Server>) {
     let database = Database::postgres();
     let servers = instances(&database, &[("LATCHKEY_VERIFY_CACHE", "on"); 3]);
     (database, servers)
