@@ -35,7 +35,6 @@ impl fmt::Display for ChangeNumber {
 
 /// What is to be different about a key; `None` leaves it as it is.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::option_option, reason = "leaving the expiry alone and having none are two things")]
 pub struct KeyChange {
     /// What to call it.
     pub name: Option<KeyName>,

@@ -5,9 +5,10 @@ use thiserror::Error;
 use crate::ports::{ApiKeyRepository, Barrier, Clock, Entropy, KeyHasher, StoreError};
 use crate::{ApiKeyId, Brand, ChangeNumber, IdSequence, OwnerId};
 
-/// What owners do with their keys, over the ports: [`issue`](Self::issue),
-/// [`change`](Self::change), [`rotate`](Self::rotate) and [`revoke`](Self::revoke). Reading keys
-/// needs no rule and goes to the repository itself.
+/// What owners do with their keys, over the ports.
+///
+/// They [`issue`](Self::issue), [`change`](Self::change), [`rotate`](Self::rotate) and
+/// [`revoke`](Self::revoke) them. Reading keys needs no rule and goes to the repository itself.
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,

@@ -20,6 +20,7 @@ mod last_uses;
 mod limit;
 mod lists;
 mod peppers;
+mod reference;
 mod revocation;
 mod rotation;
 mod sessions;
@@ -124,6 +125,9 @@ promises! { $
         pages_hold_all_keys_in_id_order_over_owners
         a_page_begins_after_an_id_that_need_not_exist
         a_page_of_an_empty_store_is_empty
+    }
+    reference {
+        random_operations_agree_with_a_plain_model
     }
     changes {
         whatever_makes_a_verification_differ_is_told_to_every_instance

@@ -9,7 +9,7 @@ use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
 /// How long a change waits for an instance that does not show itself.
-pub(crate) const WAIT: Duration = Duration::from_millis(3_300);
+const WAIT: Duration = Duration::from_millis(3_300);
 
 /// Several instances on one database.
 fn instances(database: &Database, settings: &[(&str, &str)]) -> Vec<Server> {
