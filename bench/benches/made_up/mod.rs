@@ -23,6 +23,14 @@ impl ApiKeyRepository for AnyKey {
         Err(not_asked().into())
     }
 
+    async fn replace(
+        &self,
+        _key: &ApiKey,
+        _successor: &ApiKey,
+    ) -> Result<ChangeNumber, UpdateError> {
+        Err(not_asked().into())
+    }
+
     async fn revoke(
         &self,
         _owner: &OwnerId,

@@ -1,17 +1,25 @@
+use std::time::Duration;
+
 use thiserror::Error;
 
-use crate::{ApiKeyId, Environment, KeyName, KeyPrefix, KeyedDigest, OwnerId, Timestamp};
+use crate::{
+    ApiKeyId, Environment, KeyChange, KeyName, KeyPrefix, KeyedDigest, OwnerId, Timestamp,
+};
 
 /// An API key: who owns it, what it is called, and whether it may be used.
 ///
 /// The plain [`Secret`](crate::Secret) is not part of it; only the digest is. Each change gives
 /// the next version of the key, which a store accepts if nobody else changed the key meanwhile.
 ///
-/// | state | may be used | may become |
-/// |---|---|---|
-/// | active | until it expires | disabled, revoked |
-/// | disabled | no | active, revoked |
-/// | revoked | no, for ever | nothing |
+/// | the key is | may be used | disable, enable | rename | another expiry | replace | revoke |
+/// |---|---|---|---|---|---|---|
+/// | active | yes | yes | yes | any | yes | yes |
+/// | disabled | no | yes | yes | any | no | yes |
+/// | expired | no | yes | yes | any, and it works again | no | yes |
+/// | replaced | until it expires | yes | yes | a nearer one | no | yes |
+/// | revoked | no, for ever | no | no | no | no | no |
+///
+/// A key may be several of these at once; then what each of them allows is allowed.
 #[derive(Debug, Clone)]
 pub struct ApiKey(ApiKeyParts);
 
@@ -90,10 +98,25 @@ pub enum Refusal {
     Revoked,
 }
 
-/// A revoked key does not change any more.
+/// Why a key can't change in the way that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a revoked key can't be changed")]
-pub struct TransitionError;
+pub enum TransitionError {
+    /// A revoked key does not change any more.
+    #[error("A revoked API key can't be changed")]
+    Revoked,
+    /// What is switched off is not handed on.
+    #[error("A disabled API key can't be rotated; enable it first")]
+    Disabled,
+    /// What no longer works is not handed on.
+    #[error("An expired API key can't be rotated; extend it first")]
+    Expired,
+    /// A key has one successor.
+    #[error("This API key has been rotated already")]
+    Replaced,
+    /// The overlap with its successor was promised to end.
+    #[error("The expiry of a rotated API key can only come nearer")]
+    NotNearer,
+}
 
 impl ApiKey {
     /// Rebuilds a key from storage.
@@ -131,9 +154,70 @@ impl ApiKey {
         self.changed(|parts| parts.state = KeyState::Active)
     }
 
+    /// The same key with another expiry, or with none; an instant must lie in the future.
+    pub fn expire(&self, expires_at: Option<Timestamp>) -> Result<Self, TransitionError> {
+        let is_later = match (expires_at, self.0.expires_at) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(asked), Some(present)) => asked > present,
+        };
+        if self.0.replaced_by.is_some() && is_later {
+            return Err(TransitionError::NotNearer);
+        }
+        self.changed(|parts| parts.expires_at = expires_at)
+    }
+
+    /// The same key with all of `change`, in one step. Where that is how it is already, it stays
+    /// what it is, with the version it has.
+    pub fn change(&self, change: &KeyChange, now: Timestamp) -> Result<Self, TransitionError> {
+        let mut next = self.clone();
+        if let Some(name) = &change.name {
+            next = next.rename(name.clone())?;
+        }
+        match change.enabled {
+            Some(true) => next = next.enable()?,
+            Some(false) => next = next.disable(now)?,
+            None => {}
+        }
+        if let Some(expires_at) = change.expires_at {
+            next = next.expire(expires_at)?;
+        }
+        let changes = next.0.name != self.0.name
+            || next.0.state != self.0.state
+            || next.0.expires_at != self.0.expires_at;
+        next.0.version = self.0.version + i32::from(changes);
+        Ok(next)
+    }
+
+    /// The same key with `successor` in its place: it works on for `overlap`, if it is not to
+    /// expire before; without an overlap it is revoked. Only a key that may be used is replaced.
+    pub fn replace(
+        &self,
+        successor: ApiKeyId,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        self.check(now).map_err(|refusal| match refusal {
+            Refusal::Disabled => TransitionError::Disabled,
+            Refusal::Expired => TransitionError::Expired,
+            _ => TransitionError::Revoked,
+        })?;
+        if self.0.replaced_by.is_some() {
+            return Err(TransitionError::Replaced);
+        }
+        self.changed(|parts| {
+            let end = now.saturating_add(overlap);
+            parts.expires_at = Some(parts.expires_at.map_or(end, |own| own.min(end)));
+            parts.replaced_by = Some(successor);
+            if overlap.is_zero() {
+                parts.state = KeyState::Revoked { at: now };
+            }
+        })
+    }
+
     fn changed(&self, change: impl FnOnce(&mut ApiKeyParts)) -> Result<Self, TransitionError> {
         if matches!(self.0.state, KeyState::Revoked { .. }) {
-            return Err(TransitionError);
+            return Err(TransitionError::Revoked);
         }
         let mut next = self.0.clone();
         change(&mut next);
@@ -143,59 +227,4 @@ impl ApiKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Digest, PepperId};
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_unix_millis(millis).expect("in range")
-    }
-
-    fn key(state: KeyState, expires_at: Option<Timestamp>) -> ApiKey {
-        let pepper = PepperId::new(1).expect("not zero");
-        ApiKey::restore(ApiKeyParts {
-            id: ApiKeyId::parse("01919b4e-7b3c-7def-8123-456789abcdef").expect("an id"),
-            owner: OwnerId::parse("owner").expect("an owner"),
-            name: KeyName::parse("Production").expect("a name"),
-            prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
-            environment: Environment::Live,
-            digest: KeyedDigest { pepper, digest: Digest::new([7; 32]) },
-            created_at: at(0),
-            expires_at,
-            state,
-            replaced_by: None,
-            version: 1,
-        })
-    }
-
-    #[test]
-    fn a_key_works_until_the_very_millisecond_of_its_expiry() {
-        let key = key(KeyState::Active, Some(at(1_000)));
-        assert_eq!(key.check(at(999)), Ok(()));
-        assert_eq!(key.check(at(1_000)), Err(Refusal::Expired));
-        assert_eq!(key.check(at(1_001)), Err(Refusal::Expired));
-    }
-
-    #[test]
-    fn a_key_without_expiry_always_works() {
-        assert_eq!(key(KeyState::Active, None).check(Timestamp::MAX), Ok(()));
-    }
-
-    #[test]
-    fn a_disabled_key_works_again_once_it_is_enabled() {
-        let off = key(KeyState::Active, None).disable(at(5)).expect("not revoked");
-        assert_eq!(off.check(at(6)), Err(Refusal::Disabled));
-        assert_eq!(off.disable(at(9)).expect("not revoked").parts().state, off.parts().state);
-        let on = off.enable().expect("not revoked");
-        assert_eq!(on.check(at(6)), Ok(()));
-        assert_eq!(on.parts().version, 3);
-    }
-
-    #[test]
-    fn a_revoked_key_is_dead_for_ever() {
-        let dead = key(KeyState::Revoked { at: at(5) }, None);
-        assert_eq!(dead.check(at(0)), Err(Refusal::Revoked));
-        assert!(dead.enable().is_err() && dead.disable(at(9)).is_err());
-        assert!(dead.rename(KeyName::parse("x").expect("a name")).is_err());
-    }
-}
+mod tests;

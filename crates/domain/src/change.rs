@@ -1,5 +1,13 @@
 use std::fmt;
 
+use thiserror::Error;
+
+use crate::ports::{EntropyError, KeyInUse, StoreError, UpdateError};
+use crate::{ApiKeyId, ApiKeyService, KeyName, OwnerId, Timestamp, TransitionError, has_expired};
+
+/// How often a key is read again because somebody else changed it meanwhile.
+pub(crate) const ATTEMPTS: u32 = 5;
+
 /// The number of a change to a key: the later one was committed, the greater it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ChangeNumber(u64);
@@ -22,5 +30,105 @@ impl ChangeNumber {
 impl fmt::Display for ChangeNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// What is to be different about a key; `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+pub struct KeyChange {
+    /// What to call it.
+    pub name: Option<KeyName>,
+    /// Whether it is switched on.
+    pub enabled: Option<bool>,
+    /// The first instant at which it no longer works, or none; it must lie in the future.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// Why a key was not changed or not rotated.
+#[derive(Debug, Error)]
+pub enum ChangeError {
+    /// To stop a key at once is to disable or to revoke it.
+    #[error("expiresAt must lie in the future")]
+    ExpiryNotInFuture,
+    /// There is no such key, it belongs to someone else, or it is revoked.
+    #[error("API key not found")]
+    NotFound,
+    /// The state of the key does not allow it.
+    #[error(transparent)]
+    Refused(TransitionError),
+    /// Others changed the key all the time.
+    #[error("The API key was changed by others at the same time; try again")]
+    Contended,
+    /// No randomness to make a secret from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TransitionError> for ChangeError {
+    /// To its owner a revoked key is not there.
+    fn from(error: TransitionError) -> Self {
+        match error {
+            TransitionError::Revoked => Self::NotFound,
+            refusal => Self::Refused(refusal),
+        }
+    }
+}
+
+impl ApiKeyService {
+    /// Changes a key of `owner`, and answers what it is then. Whatever this answers, from then on
+    /// every instance goes by the key as it was found or left.
+    pub async fn change(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        change: &KeyChange,
+    ) -> Result<KeyInUse, ChangeError> {
+        if has_expired(change.expires_at.flatten(), self.clock.now()) {
+            return Err(ChangeError::ExpiryNotInFuture);
+        }
+        let answer = self.store_change(owner, id, change).await;
+        self.hold(owner, id, answer).await
+    }
+
+    /// The key, and the number of its change if it was not like that already.
+    async fn store_change(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        change: &KeyChange,
+    ) -> Result<(KeyInUse, Option<ChangeNumber>), ChangeError> {
+        for _attempt in 0..ATTEMPTS {
+            let found = self.keys.find(owner, id).await?.ok_or(ChangeError::NotFound)?;
+            let key = found.key.change(change, self.clock.now())?;
+            if key.parts().version == found.key.parts().version {
+                return Ok((found, None));
+            }
+            match self.keys.update(&key).await {
+                Ok(number) => return Ok((KeyInUse { key, ..found }, Some(number))),
+                Err(UpdateError::Stale) => {}
+                Err(UpdateError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(ChangeError::Contended)
+    }
+
+    /// Holds an answer about a key back until what it rests on holds everywhere.
+    pub(crate) async fn hold<T>(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        answer: Result<(T, Option<ChangeNumber>), ChangeError>,
+    ) -> Result<T, ChangeError> {
+        let made = match answer {
+            Ok((_, made)) => made,
+            // Nothing is known about the key.
+            Err(error @ (ChangeError::Entropy(_) | ChangeError::Store(_))) => return Err(error),
+            Err(_) => None,
+        };
+        self.pass(owner, id, made).await?;
+        answer.map(|(it, _)| it)
     }
 }

@@ -17,6 +17,9 @@ pub struct ApiKeyId(Uuid);
 pub struct MalformedId;
 
 impl ApiKeyId {
+    /// The id of no key: theirs are of version 7.
+    pub const NONE: Self = Self(Uuid::nil());
+
     /// Wraps a UUID from [`IdSequence`] or from storage.
     pub const fn new(id: Uuid) -> Self {
         Self(id)

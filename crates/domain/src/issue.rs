@@ -3,7 +3,7 @@ use thiserror::Error;
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
     ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, Environment, KeyName, KeyState, OwnerId, Secret,
-    Timestamp,
+    Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued.
@@ -53,7 +53,7 @@ impl ApiKeyService {
     /// Issues a key to `owner`. Its secret is in the answer and nowhere else.
     pub async fn issue(&self, owner: OwnerId, new: NewKey) -> Result<IssuedKey, IssueError> {
         let now = self.clock.now();
-        if new.expires_at.is_some_and(|end| end <= now) {
+        if has_expired(new.expires_at, now) {
             return Err(IssueError::ExpiryNotInFuture);
         }
         let limit = self.policy.max_keys_per_owner;
@@ -71,7 +71,12 @@ impl ApiKeyService {
         Err(StoreError::new("three fresh secrets in a row were taken already").into())
     }
 
-    fn draw(&self, owner: OwnerId, new: NewKey, now: Timestamp) -> Result<IssuedKey, EntropyError> {
+    pub(crate) fn draw(
+        &self,
+        owner: OwnerId,
+        new: NewKey,
+        now: Timestamp,
+    ) -> Result<IssuedKey, EntropyError> {
         let NewKey { name, environment, expires_at } = new;
         let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;
         let key = ApiKey::restore(ApiKeyParts {

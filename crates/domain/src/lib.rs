@@ -19,13 +19,14 @@ mod key_prefix;
 mod name;
 mod owner;
 pub mod ports;
+mod rotate;
 mod secret;
 mod service;
 mod timestamp;
 
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
 pub use brand::{Brand, BrandError};
-pub use change::ChangeNumber;
+pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use digest::{Candidates, Digest, KeyedDigest, MAX_LIVE_PEPPERS, PepperId};
 pub use environment::{Environment, UnknownEnvironment};
 pub use id::{ApiKeyId, IdSequence, MalformedId};

@@ -26,6 +26,10 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// not revoked.
     async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError>;
 
+    /// Stores the next version of a key and, in the same instant, adds `successor`, which takes its
+    /// place: both or neither. The old key must be as for [`update`](Self::update); no limit counts.
+    async fn replace(&self, key: &ApiKey, successor: &ApiKey) -> Result<ChangeNumber, UpdateError>;
+
     /// Revokes the key `id` of `owner`. `None`: it did not, because there is no such key, it
     /// belongs to someone else, or it is revoked already. Of any number of calls for one key, one
     /// answers a number.

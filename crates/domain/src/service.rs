@@ -3,10 +3,12 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::ports::{ApiKeyRepository, Barrier, Clock, Entropy, KeyHasher, StoreError};
-use crate::{ApiKeyId, Brand, IdSequence, OwnerId};
+use crate::{ApiKeyId, Brand, ChangeNumber, IdSequence, OwnerId};
 
-/// What owners do with their keys, over the ports: [`issue`](Self::issue) and
-/// [`revoke`](Self::revoke). Reading keys needs no rule and goes to the repository itself.
+/// What owners do with their keys, over the ports.
+///
+/// They [`issue`](Self::issue), [`change`](Self::change), [`rotate`](Self::rotate) and
+/// [`revoke`](Self::revoke) them. Reading keys needs no rule and goes to the repository itself.
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
@@ -60,13 +62,26 @@ impl ApiKeyService {
     /// Revokes a key of `owner`, for ever. Whatever this answers, from then on no instance accepts
     /// a key that it found or left revoked.
     pub async fn revoke(&self, owner: &OwnerId, id: ApiKeyId) -> Result<(), RevokeError> {
-        if let Some(change) = self.keys.revoke(owner, id, self.clock.now()).await? {
+        let made = self.keys.revoke(owner, id, self.clock.now()).await?;
+        self.pass(owner, id, made).await?;
+        made.map(|_change| ()).ok_or(RevokeError::NotFound)
+    }
+
+    /// Waits for the change that was made. Where none was, the change may be another's, which is
+    /// not answered yet: so this waits for the key's latest.
+    pub(crate) async fn pass(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        made: Option<ChangeNumber>,
+    ) -> Result<(), StoreError> {
+        let change = match made {
+            Some(_) => made,
+            None => self.keys.latest_change(owner, id).await?,
+        };
+        if let Some(change) = change {
             self.barrier.pass(change).await;
-            return Ok(());
         }
-        if let Some(change) = self.keys.latest_change(owner, id).await? {
-            self.barrier.pass(change).await;
-        }
-        Err(RevokeError::NotFound)
+        Ok(())
     }
 }

@@ -2,13 +2,13 @@ use async_trait::async_trait;
 use diesel::dsl::{AsSelect, auto_type};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
 use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
@@ -29,6 +29,46 @@ insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, c
     expires_at, disabled_at, revoked_at, replaced_by, version) \
 select $1, owner, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from place";
 
+/// Takes a place for the successor as [`INSERT`] does, whatever the limit: the trigger gives that of
+/// the old key back. The key is locked first, then its owner, as the triggers do; each step feeds
+/// the next, so that it is all or nothing.
+const REPLACE: &str = "\
+with old as ( \
+    select owner from api_keys where id = $14 and version = $15 - 1 and revoked_at is null for update \
+), place as ( \
+    insert into key_owners as mine (owner, held) select owner, 1 from old \
+    on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
+    returning owner \
+), replaced as ( \
+    update api_keys as old set version = $15, name = $16, expires_at = $17, disabled_at = $18, \
+        revoked_at = $19, replaced_by = $20 \
+    from place where old.id = $14 returning latest_change \
+), added as ( \
+    insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
+        expires_at, disabled_at, revoked_at, replaced_by, version) \
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from replaced \
+) \
+select latest_change from replaced";
+
+/// A statement whose first thirteen arguments are a new key.
+fn with_key(sql: &str, row: KeyRow) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
+    sql_query(sql)
+        .into_boxed()
+        .bind::<SqlUuid, _>(row.id)
+        .bind::<Text, _>(row.owner)
+        .bind::<Text, _>(row.name)
+        .bind::<Text, _>(row.prefix)
+        .bind::<Text, _>(row.environment)
+        .bind::<Binary, _>(row.digest)
+        .bind::<Integer, _>(row.pepper_id)
+        .bind::<Timestamptz, _>(row.created_at)
+        .bind::<Nullable<Timestamptz>, _>(row.expires_at)
+        .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
+        .bind::<Nullable<Timestamptz>, _>(row.revoked_at)
+        .bind::<Nullable<SqlUuid>, _>(row.replaced_by)
+        .bind::<Integer, _>(row.version)
+}
+
 /// The keys that are not revoked, with their last uses: a look-up for each key, where a join would
 /// be free to read all last uses there are.
 #[auto_type]
@@ -43,22 +83,7 @@ fn unrevoked() -> _ {
 impl ApiKeyRepository for PostgresStore {
     async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError> {
         let mut connection = self.connection().await?;
-        let row = KeyRow::from(key);
-        let insert = sql_query(INSERT)
-            .bind::<SqlUuid, _>(row.id)
-            .bind::<Text, _>(row.owner)
-            .bind::<Text, _>(row.name)
-            .bind::<Text, _>(row.prefix)
-            .bind::<Text, _>(row.environment)
-            .bind::<Binary, _>(row.digest)
-            .bind::<Integer, _>(row.pepper_id)
-            .bind::<Timestamptz, _>(row.created_at)
-            .bind::<Nullable<Timestamptz>, _>(row.expires_at)
-            .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
-            .bind::<Nullable<Timestamptz>, _>(row.revoked_at)
-            .bind::<Nullable<SqlUuid>, _>(row.replaced_by)
-            .bind::<Integer, _>(row.version)
-            .bind::<BigInt, _>(i64::from(limit));
+        let insert = with_key(INSERT, key.into()).bind::<BigInt, _>(i64::from(limit));
         let added = cached(insert).execute(&mut *connection).await.map_err(insert_key)?;
         if added == 1 {
             return Ok(());
@@ -96,6 +121,22 @@ impl ApiKeyRepository for PostgresStore {
         let update = cached(update.returning(api_keys::latest_change)).answering::<BigInt>();
         let mut numbers: Vec<i64> =
             update.load(&mut *self.connection().await?).await.map_err(failed)?;
+        Ok(change_number(numbers.pop().ok_or(UpdateError::Stale)?)?)
+    }
+
+    async fn replace(&self, key: &ApiKey, successor: &ApiKey) -> Result<ChangeNumber, UpdateError> {
+        let row = KeyRow::from(key);
+        let replace = with_key(REPLACE, successor.into())
+            .bind::<SqlUuid, _>(row.id)
+            .bind::<Integer, _>(row.version)
+            .bind::<Text, _>(row.name)
+            .bind::<Nullable<Timestamptz>, _>(row.expires_at)
+            .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
+            .bind::<Nullable<Timestamptz>, _>(row.revoked_at)
+            .bind::<Nullable<SqlUuid>, _>(row.replaced_by);
+        let replace = cached(replace).answering::<BigInt>();
+        let mut numbers: Vec<i64> =
+            replace.load(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(change_number(numbers.pop().ok_or(UpdateError::Stale)?)?)
     }
 
@@ -190,8 +231,7 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
-        // No key has the nil id: theirs are of version 7.
-        let after = after.map_or(Uuid::nil(), ApiKeyId::as_uuid);
+        let after = after.unwrap_or(ApiKeyId::NONE).as_uuid();
         let keys: Vec<KeyInUseRow> = unrevoked()
             .filter(api_keys::id.gt(after))
             .order(api_keys::id)

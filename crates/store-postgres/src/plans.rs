@@ -31,6 +31,11 @@ insert into sessions (digest, pepper_id, account_id, account_version, created_at
 select sha256(email::bytea), 1, id, 1, now(), now() from accounts; \
 analyze";
 
+/// A key, and the next version of the one it replaces.
+const REPLACEMENT: &str = "\
+(gen_random_uuid(), '', '', '', 'live', '', 1, now(), null, null, null, null, 1, \
+gen_random_uuid(), 2, '', null, null, null, null)";
+
 /// With one connection, so that a test sees what the calls before it prepared.
 async fn migrated() -> (Database, PostgresStore) {
     let database = empty_database().await;
@@ -101,6 +106,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         assert!(gone.unwrap().is_none());
         let stale = store.update(&changed(&a_key().build(), |_same| {})).await;
         assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+        let stale = store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build()).await;
+        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
         let absent = store.revoke(&owner("owner7"), an_id(), moment(0)).await;
         assert_eq!(absent.unwrap(), None);
         let unknown = store.latest_change(&owner("owner7"), an_id()).await;
@@ -118,6 +125,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
         ("set \"revoked_at\" = $1", "(now(), 1, gen_random_uuid(), '')", "api_keys_pkey"),
         ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
+        ("with old", REPLACEMENT, "api_keys_pkey"),
         ("select \"api_keys\".\"latest_change\"", "(gen_random_uuid(), '', 1)", "api_keys_pkey"),
         ("set \"last_seen_at\" = $1", "(now(), '', now())", "sessions_pkey"),
         ("delete ", "('')", "sessions_pkey"),
@@ -133,7 +141,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         }
         assert_eq!(runs, 7, "{part}");
     }
-    for part in ["insert into last_uses", "insert into key_owners", "set \"name\" = $1"] {
+    for part in ["insert into last_uses", "with place", "set \"name\" = $1"] {
         let statement = prepared(&writer, part).await;
         assert_eq!(statement.map(|statement| statement.runs), Some(7), "{part}");
     }

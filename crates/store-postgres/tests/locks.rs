@@ -2,9 +2,9 @@
 
 use latchkey_accounts::ports::AccountRepository;
 use latchkey_domain::ApiKey;
-use latchkey_domain::ports::ApiKeyRepository;
+use latchkey_domain::ports::{ApiKeyRepository, UpdateError};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_testkit::fixtures::{a_key, an_account, an_id, changed, moment};
+use latchkey_testkit::fixtures::{a_key, an_account, changed, moment};
 use latchkey_testkit::postgres::empty_database;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,9 +35,12 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
                 if count % 2 == 0 {
                     store.revoke(&owner, key.parts().id, moment(1)).await.unwrap();
                 } else {
-                    // Replacing a key gives its place back, as revoking it does.
-                    let replaced = changed(&key, |parts| parts.replaced_by = Some(an_id()));
-                    let _stale_or_not = store.update(&replaced).await;
+                    let successor = a_key().owned_by(owner.as_str()).build();
+                    let replaced = changed(&key, |parts| {
+                        parts.replaced_by = Some(successor.parts().id);
+                    });
+                    let it = store.replace(&replaced, &successor).await;
+                    assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "{it:?}");
                 }
             })
         });

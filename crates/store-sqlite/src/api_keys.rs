@@ -17,7 +17,9 @@ impl ApiKeyRepository for SqliteStore {
     async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError> {
         let row = KeyRow::from(key);
         self.write(move |db| {
-            reserve_place(db, &row.owner, limit)?;
+            if !take_place(db, &row.owner, limit)? {
+                return Err(Fault(no_place(db, &row.owner)?));
+            }
             let added = diesel::insert_into(api_keys::table).values(row).execute(db);
             match added {
                 Err(error) if is_taken(&error, &["api_keys.id", "api_keys.digest"]) => {
@@ -30,18 +32,20 @@ impl ApiKeyRepository for SqliteStore {
     }
 
     async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
-        let id = key.parts().id;
-        let known = i64::from(key.parts().version) - 1;
-        let change = KeyChange::from(KeyRow::from(key));
+        let key = key.clone();
+        self.change(move |db| store_next(db, &key)).await
+    }
+
+    async fn replace(&self, key: &ApiKey, successor: &ApiKey) -> Result<ChangeNumber, UpdateError> {
+        let (key, row) = (key.clone(), KeyRow::from(successor));
         self.change(move |db| {
-            let stored = api_keys::table
-                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
-                .filter(api_keys::version.eq(known))
-                .filter(api_keys::revoked_at.is_null());
-            match diesel::update(stored).set(change).execute(db)? {
-                0 => Err(Fault(UpdateError::Stale)),
-                _one => Ok([id]),
+            let changed = store_next(db, &key)?;
+            // The trigger has just given the old key's place back.
+            if !take_place(db, &row.owner, u32::MAX)? {
+                return Err(Fault(UpdateError::Stale));
             }
+            diesel::insert_into(api_keys::table).values(row).execute(db)?;
+            Ok(changed)
         })
         .await
     }
@@ -130,14 +134,28 @@ impl ApiKeyRepository for SqliteStore {
     }
 }
 
-/// Counts one more key for `owner`, or says why not. The caller's transaction gives the place back
-/// if the key itself can't be added.
-fn reserve_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> Outcome<(), InsertError> {
+/// Stores the next version of a key, if the stored one is the version just before it and is not
+/// revoked; answers what it changed.
+fn store_next(db: &mut SqliteConnection, key: &ApiKey) -> Outcome<[ApiKeyId; 1], UpdateError> {
+    let id = key.parts().id;
+    let stored = api_keys::table
+        .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
+        .filter(api_keys::version.eq(i64::from(key.parts().version) - 1))
+        .filter(api_keys::revoked_at.is_null());
+    match diesel::update(stored).set(KeyChange::from(KeyRow::from(key))).execute(db)? {
+        0 => Err(Fault(UpdateError::Stale)),
+        _one => Ok([id]),
+    }
+}
+
+/// Counts one more key for `owner`, if it may have one. The caller's transaction gives the place
+/// back if the key itself can't be added.
+fn take_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> QueryResult<bool> {
     use diesel::query_dsl::methods::FilterDsl as _;
 
     let limit = i64::from(limit);
     // The first key of an owner meets no row, and so no condition.
-    let reserved = limit > 0
+    let taken = limit > 0
         && diesel::insert_into(key_owners::table)
             .values((key_owners::owner.eq(owner), key_owners::held.eq(1)))
             .on_conflict(key_owners::owner)
@@ -146,13 +164,14 @@ fn reserve_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> Outcome<
             .filter(key_owners::held.lt(limit).and(key_owners::closed_at.is_null()))
             .execute(db)?
             == 1;
-    if reserved {
-        return Ok(());
-    }
+    Ok(taken)
+}
+
+fn no_place(db: &mut SqliteConnection, owner: &str) -> QueryResult<InsertError> {
     let closed_at: Option<Option<i64>> =
         key_owners::table.find(owner).select(key_owners::closed_at).get_result(db).optional()?;
     let closed = closed_at.flatten().is_some();
-    Err(Fault(if closed { InsertError::OwnerClosed } else { InsertError::LimitReached }))
+    Ok(if closed { InsertError::OwnerClosed } else { InsertError::LimitReached })
 }
 
 fn all(rows: Vec<(KeyRow, Option<i64>)>) -> Outcome<Vec<KeyInUse>> {

@@ -20,7 +20,9 @@ mod last_uses;
 mod limit;
 mod lists;
 mod peppers;
+mod reference;
 mod revocation;
+mod rotation;
 mod sessions;
 
 use std::any::Any;
@@ -93,6 +95,17 @@ promises! { $
         a_replaced_key_can_be_revoked
         a_revoked_key_shows_only_by_its_digest
     }
+    rotation {
+        a_replaced_key_and_its_successor_read_back_equal
+        a_key_that_is_replaced_without_overlap_is_revoked
+        a_replacement_of_what_is_not_there_is_refused_and_nothing_written
+        a_successor_that_is_taken_changes_nothing
+        a_replacement_is_not_limited_and_keeps_the_count
+        of_concurrent_replacements_exactly_one_is_done
+        a_replacement_among_concurrent_changes_is_whole_or_nothing
+        of_a_replacement_the_old_key_is_told
+        a_successor_made_while_its_account_is_disabled_does_not_live
+    }
     limit {
         a_key_beyond_the_limit_is_refused_and_nothing_written
         the_limit_may_be_anything_from_zero_up
@@ -112,6 +125,9 @@ promises! { $
         pages_hold_all_keys_in_id_order_over_owners
         a_page_begins_after_an_id_that_need_not_exist
         a_page_of_an_empty_store_is_empty
+    }
+    reference {
+        random_operations_agree_with_a_plain_model
     }
     changes {
         whatever_makes_a_verification_differ_is_told_to_every_instance

@@ -1,12 +1,12 @@
-//! Stand-ins for the two things a test must be able to foresee: time and chance.
+//! Stand-ins for what a test must be able to foresee, time and chance, and for the hash of secrets.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::Timestamp;
-use latchkey_domain::ports::{Clock, Entropy, EntropyError};
+use latchkey_domain::ports::{Clock, Entropy, EntropyError, KeyHasher};
+use latchkey_domain::{Candidates, Digest, KeyedDigest, Secret, Timestamp};
 
-use crate::fixtures::{moment, scatter};
+use crate::fixtures::{moment, pepper, scatter};
 
 /// A clock that moves only when told; share it as `Arc<FakeClock>`.
 #[derive(Debug)]
@@ -57,6 +57,25 @@ impl Entropy for CountingEntropy {
             }
         }
         Ok(())
+    }
+}
+
+/// A hash of secrets without a pepper, that tells them apart and protects nothing.
+#[derive(Debug)]
+pub struct PlainHasher;
+
+impl KeyHasher for PlainHasher {
+    fn digest(&self, secret: &Secret) -> KeyedDigest {
+        let mut bytes = [0; 32];
+        for (lane, part) in bytes.chunks_exact_mut(8).zip(0_u64..) {
+            let fold = |hash, byte: u8| scatter(hash ^ u64::from(byte));
+            lane.copy_from_slice(&secret.expose().bytes().fold(part, fold).to_le_bytes());
+        }
+        KeyedDigest { pepper: pepper(1), digest: Digest::new(bytes) }
+    }
+
+    fn candidates(&self, secret: &Secret) -> Candidates {
+        Candidates::new(self.digest(secret), [])
     }
 }
 

@@ -28,6 +28,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct JsonBody<T>(pub T);
 
+/// The same for a call that may come without a body: no bytes at all are the default.
+#[derive(Debug)]
+pub(crate) struct OptionalJsonBody<T>(pub T);
+
 /// Runs two extractors, the second over the body, and answers the first one's refusal whichever is
 /// ready first: that is the contract's order. The framework alone would answer whichever is ready.
 #[derive(Debug)]
@@ -43,6 +47,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
             let body = read(req.headers(), &mut payload).await?;
+            require_json(req.headers())?;
+            parse(&body).map(Self)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJsonBody<T> {
+    type Error = ApiError;
+    type Future = Extracting<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let body = read(req.headers(), &mut payload).await?;
+            if body.is_empty() {
+                return Ok(Self(T::default()));
+            }
             require_json(req.headers())?;
             parse(&body).map(Self)
         })

@@ -223,7 +223,9 @@ fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
 /// not another spelling of `/api/`; only below `verify`, and as an id, may anything stand.
 fn is_literal(uri: &Uri) -> bool {
     let path = uri.path();
-    let id = path.strip_prefix("/api/v1/api-keys/").is_some_and(|rest| !rest.contains('/'));
+    let id =
+        path.strip_prefix("/api/v1/api-keys/").map(|it| it.strip_suffix("/rotate").unwrap_or(it));
+    let id = id.is_some_and(|id| !id.contains('/'));
     !path.contains('%') || id || path.starts_with("/api/v1/verify/")
 }
 

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use latchkey_accounts::ports::HashError;
 use latchkey_accounts::{BeginSessionError, ChangePasswordError, CreateAccountError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{IssueError, RevokeError};
+use latchkey_domain::{ChangeError, IssueError, RevokeError};
 use latchkey_verifier::VerifyError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -134,6 +134,20 @@ impl From<IssueError> for ApiError {
             IssueError::OwnerClosed => Self::session_required(),
             IssueError::Entropy(error) => error.into(),
             IssueError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::ExpiryNotInFuture => Self::bad_request(error.to_string()),
+            ChangeError::NotFound => Self::key_not_found(),
+            ChangeError::Refused(_) | ChangeError::Contended => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
+            ChangeError::Entropy(error) => error.into(),
+            ChangeError::Store(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{accounts, api_keys, operations, verify};
@@ -10,18 +10,19 @@ use super::{accounts, api_keys, operations, verify};
 #[openapi(
     info(
         title = "Latchkey",
-        description = "API keys: issue, list and revoke them with a session, verify them anywhere.",
+        description = "API keys: issue, list, rotate and revoke them with a session, verify them anywhere.",
         license(name = "MIT OR Apache-2.0"),
     ),
     paths(
         accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
         accounts::change_password,
-        api_keys::list, api_keys::create, api_keys::get, api_keys::revoke,
+        api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
+        api_keys::revoke,
         verify::verify,
         operations::healthz, operations::readyz, operations::metrics,
     ),
     security(("session" = [])),
-    modifiers(&Schemes, &CommonAnswers),
+    modifiers(&Schemes, &CommonAnswers, &OptionalBody),
 )]
 struct Document;
 
@@ -45,8 +46,9 @@ struct CommonAnswers;
 impl Modify for CommonAnswers {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let api = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/"));
-        for operation in api.flat_map(|(_, item)| [&mut item.get, &mut item.post, &mut item.delete])
-        {
+        for operation in api.flat_map(|(_, item)| {
+            [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
+        }) {
             let Some(operation) = operation else { continue };
             let mut common = vec![("503", "Nobody can tell right now; see Retry-After")];
             if operation.request_body.is_some() {
@@ -61,6 +63,19 @@ impl Modify for CommonAnswers {
                     .build();
                 operation.responses.responses.insert(status.to_owned(), answer.into());
             }
+        }
+    }
+}
+
+/// Rotation alone may come without its body. An `Option` would say that the body may be `null`.
+struct OptionalBody;
+
+impl Modify for OptionalBody {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let rotate = document.paths.paths.get_mut("/api/v1/api-keys/{id}/rotate");
+        let body = rotate.and_then(|it| it.post.as_mut()?.request_body.as_mut());
+        if let Some(RefOr::T(body)) = body {
+            body.required = Some(Required::False);
         }
     }
 }

@@ -83,10 +83,12 @@ fn api(config: &mut ServiceConfig) {
             resource(&v1("api-keys"), "GET, HEAD, POST").get(api_keys::list).post(api_keys::create),
         )
         .service(
-            resource(&v1("api-keys/{id}"), "GET, HEAD, DELETE")
+            resource(&v1("api-keys/{id}"), "GET, HEAD, PATCH, DELETE")
                 .get(api_keys::get)
+                .patch(api_keys::change)
                 .delete(api_keys::revoke),
         )
+        .service(resource(&v1("api-keys/{id}/rotate"), "POST").post(api_keys::rotate))
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
         .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
@@ -119,6 +121,15 @@ impl Methods {
         F::Output: Responder + 'static,
     {
         Self(self.0.route(web::post().to(handler)))
+    }
+
+    fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::patch().to(handler)))
     }
 
     fn delete<F, Args>(self, handler: F) -> Self

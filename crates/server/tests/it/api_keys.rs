@@ -5,12 +5,12 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use crate::accounts::is_our_time;
-use crate::http::{Response, delete, get, members, post, request};
-use crate::person::{ADA, BOB, KEYS, Person, key_path, text};
+use crate::http::{Request, Response, delete, get, members, patch, post};
+use crate::person::{ADA, BOB, KEYS, Person, key_path, rotate_path, text};
 use crate::secret::checksum;
 use crate::server::Setup;
 
-const ITEM: [&str; 9] = [
+pub(crate) const ITEM: [&str; 9] = [
     "createdAt",
     "enabled",
     "environment",
@@ -45,9 +45,18 @@ on_both_databases![
 ];
 
 #[expect(clippy::disallowed_methods, reason = "the test stands outside, with the real clock")]
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
 pub(crate) fn in_seconds(seconds: i64) -> String {
-    let time = OffsetDateTime::now_utc() + Duration::seconds(seconds);
-    time.format(&Rfc3339).expect("a time of this century")
+    (now() + Duration::seconds(seconds)).format(&Rfc3339).expect("a time of this century")
+}
+
+/// The time that a member holds.
+#[track_caller]
+pub(crate) fn time(value: &Value, member: &str) -> OffsetDateTime {
+    OffsetDateTime::parse(&text(value, member), &Rfc3339).expect("a time")
 }
 
 fn create_answers_201_with_exactly_the_documented_members(setup: Setup) {
@@ -212,9 +221,15 @@ fn someone_elses_key_answers_the_same_bytes_as_no_key(setup: Setup) {
     let adas = ada.create_key("Ada's");
     let revoked = bob.create_key("Bob's");
     bob.revoke(&revoked.id).expect_status(200);
-    for verb in ["GET", "DELETE"] {
-        let answers = [&adas.id, &revoked.id, "01919b4e-7b3c-7def-8123-456789abcdef", "x"]
-            .map(|id| bob.send(request(verb, &key_path(id))).expect_error(404));
+    let calls: [fn(&str) -> Request; 4] = [
+        |id| get(&key_path(id)),
+        |id| delete(&key_path(id)),
+        |id| patch(&key_path(id)).json(r#"{"name":"b"}"#),
+        |id| post(&rotate_path(id)),
+    ];
+    for call in calls {
+        let answers = [&adas.id, &revoked.id, "01919b4e-7b3c-7def-8123-456789abcdef", "x", "%41"]
+            .map(|id| bob.send(call(id)).expect_error(404));
         for answer in &answers {
             assert_eq!(visible(answer), visible(&answers[0]));
             assert_eq!(answer.text(), r#"{"error":"API key not found"}"#);
@@ -244,7 +259,14 @@ fn every_route_needs_a_session(setup: Setup) {
     let ada = server.sign_up(ADA);
     let key = ada.create_key("Production");
     let item = key_path(&key.id);
-    for request in [get(KEYS), post(KEYS).json(r#"{"name":"a"}"#), get(&item), delete(&item)] {
+    for request in [
+        get(KEYS),
+        post(KEYS).json(r#"{"name":"a"}"#),
+        get(&item),
+        patch(&item).json(r#"{"name":"a"}"#),
+        post(&rotate_path(&key.id)),
+        delete(&item),
+    ] {
         let bearer = format!("Bearer {}", key.key);
         for request in [
             request.clone(),
@@ -304,7 +326,7 @@ fn the_limit_on_keys_is_409_and_a_revoke_makes_room(setup: Setup) {
 }
 
 /// What `count` calls at once, from twenty clients, answer.
-fn at_once(count: usize, call: impl Fn() -> u16 + Sync) -> Vec<u16> {
+pub(crate) fn at_once(count: usize, call: impl Fn() -> u16 + Sync) -> Vec<u16> {
     let client = || (0..count / 20).map(|_| call()).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..20).map(|_| scope.spawn(client)).collect();

@@ -2,6 +2,7 @@
 //! bad input; each row is a test of its own.
 
 mod bodies;
+mod changes;
 mod ids;
 mod keys;
 mod lists;

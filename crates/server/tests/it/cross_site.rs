@@ -1,7 +1,7 @@
 //! Which pages may call with a cookie. The numbers are the rows of the project's cross-site
 //! matrix; the rows that need a browser are not here.
 
-use crate::http::{Request, Response, delete, get, post, request};
+use crate::http::{Request, Response, delete, get, patch, post, request};
 use crate::person::{
     ADA, ADAS_PASSWORD, BOB, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP,
     credentials, key_path, text,
@@ -322,7 +322,10 @@ fn a_trusted_origin_may_call_with_cookies_and_nobody_else(setup: Setup) {
         assert_eq!(answer.header("access-control-allow-credentials"), Some("true"), "{answer:#?}");
         assert!(answer.header("vary").is_some_and(|v| v.to_lowercase().contains("origin")));
     };
-    for (path, method) in [(KEYS, "POST"), (&path, "DELETE"), (KEYS, "GET")] {
+    let rotate = format!("{path}/rotate");
+    for (path, method) in
+        [(KEYS, "POST"), (&path, "DELETE"), (&path, "PATCH"), (&rotate, "POST"), (KEYS, "GET")]
+    {
         let answer = server.send(&preflight(path, method, FRIEND));
         assert!((200..300).contains(&answer.status), "{answer:#?}");
         allowed(&answer);
@@ -347,7 +350,9 @@ fn every_changing_call_with_a_cookie_is_guarded(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let path = key_path(&ada.create_key("a").id);
-    let calls = [create(), delete(&path), post(SIGN_OUT), post(PASSWORD).json("{}")];
+    let (change, rotate) = (patch(&path).json(r#"{"name":"b"}"#), post(&format!("{path}/rotate")));
+    let calls =
+        [create(), change, rotate, delete(&path), post(SIGN_OUT), post(PASSWORD).json("{}")];
     for call in calls {
         refused(&ada, call.header("Sec-Fetch-Site", "cross-site"));
     }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::http::{Connection, Request, delete, get, post, request};
+use crate::http::{Connection, Request, delete, get, patch, post, request};
 use crate::person::{
     ADA, ADAS_PASSWORD, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
-    credentials, key_path,
+    credentials, key_path, rotate_path,
 };
 use crate::secret::UNKNOWN;
 use crate::server::Setup;
 
+const CHANGE: &str = r#"{"name":"b"}"#;
 const EVIL: &str = "https://evil.example";
 
 on_both_databases![
@@ -26,11 +27,12 @@ on_both_databases![
     the_origin_comes_before_the_session,
     the_session_comes_before_the_body,
     the_size_comes_before_the_type_and_the_type_before_the_content,
+    the_content_comes_before_the_key,
 ];
 
 /// A request for every way to be refused, and the status it gets.
 fn refusals(ada: &Person) -> Vec<(u16, Request)> {
-    let item = key_path("x");
+    let (item, rotate) = (key_path("x"), rotate_path("x"));
     let json = |path, body: &str| ada.sign(post(path).json(body));
     let long = " ".repeat(20_000);
     vec![
@@ -39,8 +41,11 @@ fn refusals(ada: &Person) -> Vec<(u16, Request)> {
         (404, post("/api/v2/api-keys").json("{}")),
         (404, ada.sign(get(&item))),
         (404, ada.sign(delete(&item))),
+        (404, ada.sign(patch(&item).json(CHANGE))),
+        (404, ada.sign(post(&rotate))),
         (405, request("PUT", KEYS)),
         (405, post(&item)),
+        (405, get(&rotate)),
         (405, get(SIGN_IN)),
         (405, get(SIGN_UP)),
         (405, get(SIGN_OUT)),
@@ -53,20 +58,27 @@ fn refusals(ada: &Person) -> Vec<(u16, Request)> {
         (403, post(SIGN_IN).json("{}").header("Origin", EVIL)),
         (401, get(KEYS)),
         (401, get(&item)),
+        (401, patch(&item).json(CHANGE)),
+        (401, post(&rotate)),
         (401, get(SESSION)),
         (401, post(PASSWORD).json("{}")),
         (401, get(VERIFY)),
         (401, get(VERIFY).header("x-api-key", UNKNOWN)),
         (401, post(SIGN_IN).json(credentials(ADA, "a wrong password"))),
         (413, json(KEYS, &long)),
+        (413, json(&rotate, &long)),
         (413, post(SIGN_IN).json(&long)),
         (413, post(SIGN_UP).json(&long)),
         (413, json(PASSWORD, &long)),
         (415, ada.sign(post(KEYS).body("{}"))),
+        (415, ada.sign(patch(&item).body(CHANGE))),
+        (415, ada.sign(post(&rotate).body("{}"))),
         (415, post(SIGN_IN).body("{}")),
         (415, post(SIGN_UP).header("Content-Type", "text/plain").body("{}")),
         (415, ada.sign(post(PASSWORD).body("{}"))),
         (400, json(KEYS, "{")),
+        (400, ada.sign(patch(&item).json("{}"))),
+        (400, json(&rotate, "[]")),
         (400, post(SIGN_IN).json("{")),
         (400, post(SIGN_UP).json("[]")),
         (400, json(PASSWORD, "null")),
@@ -84,7 +96,10 @@ fn requests(ada: &Person) -> Vec<Request> {
     let verify = get(VERIFY).header("x-api-key", &key.key);
     let sign_in = post(SIGN_IN).json(credentials(ADA, ADAS_PASSWORD));
     let create = ada.sign(post(KEYS).json(r#"{"name":"a"}"#));
-    refused.chain(good).chain([create, verify, sign_in, ada.sign(post(SIGN_OUT))]).collect()
+    let change = ada.sign(patch(&item).json(CHANGE));
+    let rotate = ada.sign(post(&rotate_path(&key.id)));
+    let others = [create, change, rotate, verify, sign_in, ada.sign(post(SIGN_OUT))];
+    refused.chain(good).chain(others).collect()
 }
 
 fn every_refusal_is_json_with_the_one_member_error(setup: Setup) {
@@ -203,7 +218,7 @@ fn an_unknown_route_comes_before_everything(setup: Setup) {
 
 fn the_method_comes_before_the_origin(setup: Setup) {
     let server = setup.start();
-    for path in [KEYS, &key_path("x"), SESSION] {
+    for path in [KEYS, &key_path("x"), &rotate_path("x"), SESSION] {
         server.send(&oversized("PUT", path).header("Origin", EVIL)).expect_error(405);
     }
 }
@@ -214,6 +229,8 @@ fn the_origin_comes_before_the_session(setup: Setup) {
     for foreign in [
         oversized("POST", KEYS).header("Cookie", no_session),
         delete(&key_path("x")).header("Cookie", no_session),
+        oversized("PATCH", &key_path("x")).header("Cookie", no_session),
+        oversized("POST", &rotate_path("x")).header("Cookie", no_session),
         oversized("POST", PASSWORD).header("Cookie", no_session),
         oversized("POST", SIGN_IN),
         oversized("POST", SIGN_UP),
@@ -222,21 +239,48 @@ fn the_origin_comes_before_the_session(setup: Setup) {
     }
 }
 
+/// Whatever has a body and needs a session.
+fn with_body() -> [(&'static str, String); 4] {
+    [
+        ("POST", KEYS.to_owned()),
+        ("POST", PASSWORD.to_owned()),
+        ("PATCH", key_path("x")),
+        ("POST", rotate_path("x")),
+    ]
+}
+
 fn the_session_comes_before_the_body(setup: Setup) {
     let server = setup.start();
-    for path in [KEYS, PASSWORD] {
-        server.send(&oversized("POST", path)).expect_error(401);
-        server.send(&post(path).body("{")).expect_error(401);
-        server.send(&post(path).json("{")).expect_error(401);
+    for (method, path) in with_body() {
+        server.send(&oversized(method, &path)).expect_error(401);
+        server.send(&request(method, &path).body("{")).expect_error(401);
+        server.send(&request(method, &path).json("{")).expect_error(401);
     }
 }
 
 fn the_size_comes_before_the_type_and_the_type_before_the_content(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
-    for path in [KEYS, PASSWORD, SIGN_IN, SIGN_UP] {
-        ada.send(oversized("POST", path)).expect_error(413);
-        ada.send(post(path).header("Content-Type", "text/plain").body("{")).expect_error(415);
-        ada.post(path, "{").expect_error(400);
+    let open = [SIGN_IN, SIGN_UP].map(|path| ("POST", path.to_owned()));
+    for (method, path) in with_body().into_iter().chain(open) {
+        let call = request(method, &path);
+        ada.send(oversized(method, &path)).expect_error(413);
+        ada.send(call.clone().header("Content-Type", "text/plain").body("{")).expect_error(415);
+        ada.send(call.json("{")).expect_error(400);
+    }
+}
+
+fn the_content_comes_before_the_key(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let revoked = ada.create_key("a").id;
+    ada.revoke(&revoked).expect_status(200);
+    for id in ["x", "01919b4e-7b3c-7def-8123-456789abcdef", &revoked] {
+        for bad in ["{", "{}", r#"{"name":""}"#, r#"{"expiresAt":"2001-01-01T00:00:00Z"}"#] {
+            ada.send(patch(&key_path(id)).json(bad)).expect_error(400);
+        }
+        for bad in ["{", r#"{"overlapSeconds":-1}"#, r#"{"overlapSeconds":2592001}"#] {
+            ada.post(&rotate_path(id), bad).expect_error(400);
+        }
     }
 }

@@ -38,6 +38,10 @@ pub(crate) fn post(target: &str) -> Request {
     request("POST", target)
 }
 
+pub(crate) fn patch(target: &str) -> Request {
+    request("PATCH", target)
+}
+
 pub(crate) fn delete(target: &str) -> Request {
     request("DELETE", target)
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::http::{Request, Response, delete, get, post};
+use crate::http::{Request, Response, delete, get, patch, post};
 use crate::server::Server;
 
 pub(crate) const KEYS: &str = "/api/v1/api-keys";
@@ -47,6 +47,10 @@ pub(crate) fn token_of(response: &Response) -> String {
 
 pub(crate) fn key_path(id: &str) -> String {
     format!("{KEYS}/{id}")
+}
+
+pub(crate) fn rotate_path(id: &str) -> String {
+    format!("{KEYS}/{id}/rotate")
 }
 
 impl Server {
@@ -122,6 +126,14 @@ impl Person {
 
     pub(crate) fn item(&self, id: &str) -> Value {
         self.get(&key_path(id)).expect_status(200).json()
+    }
+
+    pub(crate) fn change(&self, id: &str, body: &Value) -> Response {
+        self.send(patch(&key_path(id)).json(body.to_string()))
+    }
+
+    pub(crate) fn rotate(&self, id: &str, overlap_seconds: u32) -> Response {
+        self.post(&rotate_path(id), json!({ "overlapSeconds": overlap_seconds }).to_string())
     }
 
     pub(crate) fn revoke(&self, id: &str) -> Response {

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::database::{Database, written_files_of};
 use crate::http::{get, post, request};
 use crate::person::{
-    ADA, BOB, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY, credentials,
-    key_path, token_of,
+    ADA, BOB, Issued, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
+    credentials, key_path, rotate_path, token_of,
 };
 use crate::server::{Server, Setup};
 
@@ -143,6 +143,10 @@ fn use_everything(server: &Server, needles: &mut Needles) -> String {
         if body["environment"] == "test" {
             ada.revoke(&key.id).expect_status(200);
             server.verify(&key.key).expect_status(401);
+        } else {
+            let new = Issued::from(&ada.rotate(&key.id, 60).expect_status(201));
+            needles.add_key(&new.key);
+            misuse_key(server, &ada, &new.key);
         }
     }
     misuse_token(server, &ada.token);
@@ -178,6 +182,8 @@ fn misuse_key(server: &Server, ada: &Person, key: &str) {
     ada.revoke(key);
     ada.get(&key_path(key));
     ada.get(&format!("{KEYS}?key={key}"));
+    ada.post(&rotate_path(key), json!({ key: 1 }).to_string());
+    ada.change(key, &json!({ "name": "a" }));
     ada.create(json!({ key: "a" }).to_string());
     ada.create(json!({ "name": "a", "environment": key }).to_string());
     ada.create(json!({ "name": "a", "expiresAt": key }).to_string());

@@ -18,7 +18,7 @@ fn instances(database: &Database, settings: &[(&str, &str)]) -> Vec<Server> {
     settings.iter().map(start).collect()
 }
 
-fn three() -> (Database, Vec<Server>) {
+pub(crate) fn three() -> (Database, Vec<Server>) {
     let database = Database::postgres();
     let servers = instances(&database, &[("LATCHKEY_VERIFY_CACHE", "on"); 3]);
     (database, servers)

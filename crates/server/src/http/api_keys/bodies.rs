@@ -1,0 +1,204 @@
+#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
+
+use std::time::Duration;
+
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::name_schema::NameSchema;
+use crate::http::wire_time::WireTime;
+
+/// The longest that a replaced key goes on working: 30 days.
+const MAX_OVERLAP: u32 = 30 * 24 * 60 * 60;
+
+/// A key to be issued.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateBody {
+    /// 1 to 100 Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required)]
+    pub(super) name: Option<String>,
+    /// What the key is meant for.
+    #[serde(default)]
+    pub(super) environment: EnvironmentBody,
+    /// The first instant at which the key no longer works; it must lie in the future.
+    #[serde(default)]
+    pub(super) expires_at: Option<WireTime>,
+}
+
+/// What is to be different about a key; at least one member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(min_properties = 1)]
+pub(crate) struct ChangeBody {
+    /// 1 to 100 Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required = false)]
+    pub(super) name: Option<String>,
+    /// Whether the key is switched on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
+    pub(super) enabled: Option<bool>,
+    /// The first instant at which the key no longer works, in the future; null: it does not expire.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<WireTime>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(super) expires_at: Option<Option<WireTime>>,
+}
+
+/// How a key is to be replaced.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RotateBody {
+    /// How long both keys work; 0: the old one is revoked at once.
+    #[serde(default = "a_day")]
+    #[schema(minimum = 0, maximum = 2_592_000, default = 86_400)]
+    overlap_seconds: u32,
+}
+
+/// What a key is meant for.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EnvironmentBody {
+    #[default]
+    Live,
+    Test,
+}
+
+/// A key that was just issued, with its text.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IssuedBody<'a> {
+    id: String,
+    name: &'a str,
+    /// The full key. It can't be shown again: only a keyed hash of it is stored.
+    #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
+    key: &'a str,
+    /// The beginning of the key, to tell keys apart.
+    #[schema(example = "sk_live_0123")]
+    key_prefix: &'a str,
+    created_at: WireTime,
+    environment: EnvironmentBody,
+    #[schema(required)]
+    expires_at: Option<WireTime>,
+}
+
+/// A key that was just issued in the place of another.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RotatedBody<'a> {
+    #[serde(flatten)]
+    key: IssuedBody<'a>,
+    /// The id of the other one.
+    replaces: String,
+}
+
+/// A key, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ItemBody<'a> {
+    id: String,
+    name: &'a str,
+    /// The beginning of the key, to tell keys apart.
+    #[schema(example = "sk_live_0123")]
+    key_prefix: &'a str,
+    /// When it last passed a verification; it may lag a minute behind.
+    #[schema(required)]
+    last_used_at: Option<WireTime>,
+    created_at: WireTime,
+    environment: EnvironmentBody,
+    /// Whether its owner has it switched on; an expired key may still be.
+    enabled: bool,
+    #[schema(required)]
+    expires_at: Option<WireTime>,
+    /// The id of the key that took its place.
+    #[schema(required)]
+    replaced_by: Option<String>,
+}
+
+/// For a member that may be left out but not be null.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+const fn a_day() -> u32 {
+    24 * 60 * 60
+}
+
+impl Default for RotateBody {
+    fn default() -> Self {
+        Self { overlap_seconds: a_day() }
+    }
+}
+
+impl RotateBody {
+    pub(super) fn overlap(&self) -> Result<Duration, &'static str> {
+        if self.overlap_seconds > MAX_OVERLAP {
+            return Err("overlapSeconds must be at most 2592000, which is 30 days");
+        }
+        Ok(Duration::from_secs(self.overlap_seconds.into()))
+    }
+}
+
+impl<'a> RotatedBody<'a> {
+    pub(super) fn of(issued: &'a IssuedKey, replaces: ApiKeyId) -> Self {
+        Self { key: issued.into(), replaces: replaces.to_string() }
+    }
+}
+
+impl From<EnvironmentBody> for Environment {
+    fn from(body: EnvironmentBody) -> Self {
+        match body {
+            EnvironmentBody::Live => Self::Live,
+            EnvironmentBody::Test => Self::Test,
+        }
+    }
+}
+
+impl From<Environment> for EnvironmentBody {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Live => Self::Live,
+            Environment::Test => Self::Test,
+        }
+    }
+}
+
+impl<'a> From<&'a IssuedKey> for IssuedBody<'a> {
+    fn from(issued: &'a IssuedKey) -> Self {
+        let key = issued.key.parts();
+        Self {
+            id: key.id.to_string(),
+            name: key.name.as_str(),
+            key: issued.secret.expose(),
+            key_prefix: key.prefix.as_str(),
+            created_at: WireTime(key.created_at),
+            environment: key.environment.into(),
+            expires_at: key.expires_at.map(WireTime),
+        }
+    }
+}
+
+impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
+    fn from(found: &'a KeyInUse) -> Self {
+        let key = found.key.parts();
+        Self {
+            id: key.id.to_string(),
+            name: key.name.as_str(),
+            key_prefix: key.prefix.as_str(),
+            last_used_at: found.last_used_at.map(WireTime),
+            created_at: WireTime(key.created_at),
+            environment: key.environment.into(),
+            enabled: key.state == KeyState::Active,
+            expires_at: key.expires_at.map(WireTime),
+            replaced_by: key.replaced_by.map(|id| id.to_string()),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Replacing keys: contract, section 3.
+
+use serde_json::{Value, json};
+use time::Duration;
+
+use crate::api_keys::{at_once, in_seconds, time};
+use crate::http::{Request, members, post};
+use crate::person::{ADA, Issued, rotate_path, text};
+use crate::server::Setup;
+
+on_both_databases![
+    a_rotation_answers_201_with_exactly_the_documented_members,
+    the_old_key_names_its_successor_and_ends_with_the_overlap,
+    without_a_body_the_overlap_is_a_day,
+    the_successor_has_the_name_the_environment_and_the_length_of_life,
+    the_old_key_never_lives_longer_than_it_would_have,
+    a_key_that_is_disabled_expired_or_rotated_is_409,
+    a_rotation_is_never_refused_by_the_limit,
+    of_parallel_rotations_exactly_one_succeeds,
+    a_disabled_account_gets_no_key_by_rotation,
+];
+
+fn a_rotation_answers_201_with_exactly_the_documented_members(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let old = ada.create_key("Production");
+    let answer = ada.rotate(&old.id, 60).expect_status(201);
+    answer.expect_json_type();
+    let body = answer.json();
+    let documented =
+        ["createdAt", "environment", "expiresAt", "id", "key", "keyPrefix", "name", "replaces"];
+    assert_eq!(members(&body), documented);
+    assert_eq!(body["replaces"], *old.id);
+    let key = text(&body, "key");
+    assert!(key.starts_with("sk_live_") && key.len() == 46 && key != old.key, "{key}");
+    let item = ada.item(&text(&body, "id"));
+    for same in ["name", "keyPrefix", "createdAt", "environment", "expiresAt"] {
+        assert_eq!(item[same], body[same], "{same}");
+    }
+    assert_eq!(item["replacedBy"], Value::Null);
+    let list = serde_json::to_string(&ada.list()).expect("JSON");
+    assert!(!list.contains(&key) && !list.contains(&old.key), "{list}");
+}
+
+fn the_old_key_names_its_successor_and_ends_with_the_overlap(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let old = ada.create_key("Production");
+    let before = ada.item(&old.id);
+    for overlap in [1, 3_600, 2_592_000] {
+        let old = ada.create_key("Production");
+        let new = ada.rotate(&old.id, overlap).expect_status(201).json();
+        let item = ada.item(&old.id);
+        assert_eq!(item["replacedBy"], new["id"]);
+        let end = time(&new, "createdAt") + Duration::seconds(overlap.into());
+        assert_eq!(time(&item, "expiresAt"), end);
+        assert_eq!(item["enabled"], true);
+    }
+    assert_eq!(ada.item(&old.id), before);
+    assert_eq!(ada.list().len(), 7);
+}
+
+fn without_a_body_the_overlap_is_a_day(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let bodies: [fn(Request) -> Request; 5] = [
+        |call| call,
+        |call| call.body(""),
+        |call| call.header("Content-Type", "application/json").body(""),
+        |call| call.json("{}"),
+        |call| call.json(" { } "),
+    ];
+    for body in bodies {
+        let old = ada.create_key("a");
+        let new = ada.send(body(post(&rotate_path(&old.id)))).expect_status(201).json();
+        let end = time(&new, "createdAt") + Duration::days(1);
+        assert_eq!(time(&ada.item(&old.id), "expiresAt"), end);
+    }
+}
+
+fn the_successor_has_the_name_the_environment_and_the_length_of_life(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let body = json!({ "name": " Pröd ", "environment": "test", "expiresAt": in_seconds(3_600) });
+    let old = ada.create(body.to_string()).expect_status(201).json();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let new = ada.rotate(&text(&old, "id"), 60).expect_status(201).json();
+    assert_eq!(new["name"], old["name"]);
+    assert_eq!(new["environment"], "test");
+    assert!(text(&new, "key").starts_with("sk_test_"), "{new}");
+    let life = |key: &Value| time(key, "expiresAt") - time(key, "createdAt");
+    assert_eq!(life(&new), life(&old));
+    assert!(time(&new, "expiresAt") > time(&old, "expiresAt"));
+
+    let endless = ada.create_key("a");
+    assert_eq!(ada.rotate(&endless.id, 0).expect_status(201).json()["expiresAt"], Value::Null);
+}
+
+fn the_old_key_never_lives_longer_than_it_would_have(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let old = ada.create_key_with(&json!({ "name": "a", "expiresAt": in_seconds(60) }));
+    let before = ada.item(&old.id);
+    ada.rotate(&old.id, 86_400).expect_status(201);
+    assert_eq!(ada.item(&old.id)["expiresAt"], before["expiresAt"]);
+}
+
+fn a_key_that_is_disabled_expired_or_rotated_is_409(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let expired = ada.create_key_with(&json!({ "name": "a", "expiresAt": in_seconds(1) }));
+    let disabled = ada.create_key("a");
+    ada.change(&disabled.id, &json!({ "enabled": false })).expect_status(200);
+    let rotated = ada.create_key("a");
+    let successor = Issued::from(&ada.rotate(&rotated.id, 60).expect_status(201));
+    std::thread::sleep(std::time::Duration::from_millis(1_050));
+    let before = ada.list();
+    for key in [&expired, &disabled, &rotated] {
+        for overlap in [0, 60] {
+            ada.rotate(&key.id, overlap).expect_error(409);
+        }
+    }
+    assert_eq!(ada.list(), before);
+    ada.change(&disabled.id, &json!({ "enabled": true })).expect_status(200);
+    ada.change(&expired.id, &json!({ "expiresAt": null })).expect_status(200);
+    for key in [&expired, &disabled, &successor] {
+        ada.rotate(&key.id, 60).expect_status(201);
+    }
+}
+
+fn a_rotation_is_never_refused_by_the_limit(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
+    let ada = server.sign_up(ADA);
+    let mut key = ada.create_key("a");
+    let mut replaced = Vec::new();
+    for overlap in [60, 0, 60] {
+        let new = Issued::from(&ada.rotate(&key.id, overlap).expect_status(201));
+        ada.create(r#"{"name":"b"}"#).expect_error(409);
+        replaced.push(std::mem::replace(&mut key, new));
+    }
+    ada.revoke(&replaced[0].id).expect_status(200);
+    ada.revoke(&replaced[1].id).expect_error(404);
+    ada.create(r#"{"name":"b"}"#).expect_error(409);
+    ada.revoke(&key.id).expect_status(200);
+    ada.create_key("b");
+    ada.create(r#"{"name":"c"}"#).expect_error(409);
+}
+
+fn of_parallel_rotations_exactly_one_succeeds(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    for overlap in [60, 0] {
+        let key = ada.create_key("a");
+        let count = ada.list().len();
+        let statuses = at_once(40, || ada.rotate(&key.id, overlap).status);
+        assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1, "{statuses:?}");
+        let refused = if overlap == 0 { 404 } else { 409 };
+        assert!(statuses.iter().all(|&it| it == 201 || it == refused), "{statuses:?}");
+        assert_eq!(ada.list().len(), if overlap == 0 { count } else { count + 1 });
+    }
+}
+
+fn a_disabled_account_gets_no_key_by_rotation(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    server.setup.run(&["account", "disable", ADA], "").expect_code(0);
+    ada.rotate(&key.id, 60).expect_error(401);
+    ada.change(&key.id, &json!({ "enabled": true })).expect_error(401);
+    server.verify(&key.key).expect_error(401);
+}

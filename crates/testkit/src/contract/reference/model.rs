@@ -1,0 +1,174 @@
+//! The rules of keys, told once more and in another way than the domain tells them.
+
+use latchkey_domain::{
+    ApiKey, ApiKeyId, Environment, KeyChange, OwnerId, Refusal, Secret, Timestamp,
+};
+
+/// All keys there ever were, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) keys: Vec<Known>,
+}
+
+/// Everything that anybody can see of a key.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) id: ApiKeyId,
+    pub(super) owner: OwnerId,
+    pub(super) name: String,
+    pub(super) environment: Environment,
+    pub(super) created_at: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) enabled: bool,
+    pub(super) revoked: bool,
+    pub(super) replaced_by: Option<ApiKeyId>,
+    pub(super) secret: Secret,
+}
+
+/// How a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Invalid,
+    NotFound,
+    Conflict,
+    Limit,
+}
+
+impl Known {
+    /// Whether this is what the key shows.
+    pub(super) fn is(&self, key: &ApiKey) -> bool {
+        let shown = key.parts();
+        let enabled = key.parts().state.check().is_ok();
+        self.id == shown.id
+            && self.owner == shown.owner
+            && self.name == shown.name.as_str()
+            && self.environment == shown.environment
+            && self.secret.prefix() == shown.prefix
+            && self.created_at == shown.created_at.unix_millis()
+            && self.expires_at == shown.expires_at.map(Timestamp::unix_millis)
+            && self.enabled == enabled
+            && self.replaced_by == shown.replaced_by
+    }
+
+    pub(super) fn verify(&self, now: i64) -> Result<(), Refusal> {
+        if self.revoked {
+            Err(Refusal::Revoked)
+        } else if !self.enabled {
+            Err(Refusal::Disabled)
+        } else if !self.lives(now) {
+            Err(Refusal::Expired)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn lives(&self, now: i64) -> bool {
+        self.expires_at.unwrap_or(i64::MAX) > now
+    }
+}
+
+impl Model {
+    /// The owner's key, revoked or not.
+    pub(super) fn key(&self, of: &OwnerId, id: ApiKeyId) -> Option<&Known> {
+        self.keys.iter().find(|key| key.id == id && key.owner == *of)
+    }
+
+    fn found(&mut self, of: &OwnerId, id: ApiKeyId) -> Result<&mut Known, Refused> {
+        let mut keys = self.keys.iter_mut();
+        let key = keys.find(|key| key.id == id && key.owner == *of && !key.revoked);
+        key.ok_or(Refused::NotFound)
+    }
+
+    /// Whether the answer is held back: whenever it says something about a key that there is.
+    pub(super) fn waits(&self, of: &OwnerId, id: ApiKeyId, refused: Option<Refused>) -> bool {
+        self.key(of, id).is_some() && refused != Some(Refused::Invalid)
+    }
+
+    pub(super) fn create(
+        &self,
+        of: &OwnerId,
+        expires_at: Option<i64>,
+        now: i64,
+        limit: u32,
+    ) -> Result<(), Refused> {
+        let held = |key: &&Known| key.owner == *of && !key.revoked && key.replaced_by.is_none();
+        if expires_at.is_some_and(|end| end <= now) {
+            Err(Refused::Invalid)
+        } else if self.keys.iter().filter(held).count() >= usize::try_from(limit).expect("small") {
+            Err(Refused::Limit)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn change(
+        &mut self,
+        of: &OwnerId,
+        id: ApiKeyId,
+        change: &KeyChange,
+        now: i64,
+    ) -> Result<(), Refused> {
+        let KeyChange { name, enabled, expires_at } = change;
+        let expires_at = expires_at.map(|end| end.map(Timestamp::unix_millis));
+        if let Some(Some(end)) = expires_at
+            && end <= now
+        {
+            return Err(Refused::Invalid);
+        }
+        let key = self.found(of, id)?;
+        if let Some(end) = expires_at {
+            let never = i64::MAX;
+            if key.replaced_by.is_some() && end.unwrap_or(never) > key.expires_at.unwrap_or(never) {
+                return Err(Refused::Conflict);
+            }
+            key.expires_at = end;
+        }
+        key.enabled = enabled.unwrap_or(key.enabled);
+        if let Some(name) = name {
+            name.as_str().clone_into(&mut key.name);
+        }
+        Ok(())
+    }
+
+    pub(super) fn may_rotate(
+        &mut self,
+        of: &OwnerId,
+        id: ApiKeyId,
+        now: i64,
+    ) -> Result<(), Refused> {
+        let key = self.found(of, id)?;
+        let may = key.enabled && key.lives(now) && key.replaced_by.is_none();
+        if may { Ok(()) } else { Err(Refused::Conflict) }
+    }
+
+    /// Puts a key that has just begun in the place of another.
+    pub(super) fn rotate(&mut self, id: ApiKeyId, begun: Known, overlap_seconds: u64) -> &Known {
+        let old = self.keys.iter_mut().find(|key| key.id == id).expect("it may be rotated");
+        let now = begun.created_at;
+        let successor = Known {
+            name: old.name.clone(),
+            environment: old.environment,
+            expires_at: old.expires_at.map(|end| now + end - old.created_at),
+            ..begun
+        };
+        let end = now + 1_000 * i64::try_from(overlap_seconds).expect("small");
+        old.expires_at = Some(old.expires_at.unwrap_or(end).min(end));
+        old.replaced_by = Some(successor.id);
+        old.revoked = overlap_seconds == 0;
+        self.keys.push(successor);
+        self.keys.last().expect("it was just put there")
+    }
+
+    pub(super) fn revoke(&mut self, of: &OwnerId, id: ApiKeyId) -> Result<(), Refused> {
+        self.found(of, id)?.revoked = true;
+        Ok(())
+    }
+
+    /// The owner's keys as listed.
+    pub(super) fn list(&self, of: &OwnerId) -> Vec<&Known> {
+        let mut keys: Vec<_> =
+            self.keys.iter().filter(|key| key.owner == *of && !key.revoked).collect();
+        keys.sort_by_key(|key| std::cmp::Reverse((key.created_at, key.id)));
+        keys
+    }
+}
