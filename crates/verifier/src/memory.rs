@@ -8,7 +8,7 @@ use quick_cache::{OptionsBuilder, UnitWeighter};
 use crate::freshness::{Fill, Freshness, Stamp};
 use crate::{BootTime, Principal};
 
-/// Keys that are remembered at most; then those that were asked for least give way. About 230 bytes
+/// Keys that are remembered at most; then those that were asked for least give way. About 240 bytes
 /// each.
 pub(crate) const CAPACITY: usize = 1 << 20;
 /// Secrets of no key that are remembered at most, and for how long: a restored backup may bring a

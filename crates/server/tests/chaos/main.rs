@@ -48,7 +48,7 @@ use crate::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
 const SHORT: Load =
     Load { verifiers: 2, every: Duration::from_millis(10), revokers: 6, pause: 100..=1_000 };
 const WHOLE: Load =
-    Load { verifiers: 5, every: Duration::from_micros(2_500), revokers: 24, pause: 200..=2_000 };
+    Load { verifiers: 5, every: Duration::from_micros(2_500), revokers: 32, pause: 200..=2_000 };
 
 /// What the whole run must reach in so many seconds of faults.
 const WHOLE_SECONDS: u64 = 225;
