@@ -9,9 +9,8 @@
 //! key stands for any change, so that enabling and extending count as well as revoking.
 //!
 //! The bounds: one instance, or two by chance; one key that is verified and one other, one change of
-//! each; up to two registrations; up to four ticks of half a [`WAIT`]; all clocks run at the same
-//! rate (that `LEASE` and `WAIT` leave room for a tenth is arithmetic). The database loses nothing,
-//! but in the test that says so.
+//! each; up to two registrations; up to four ticks of half a [`WAIT`], or of a second where clocks run
+//! at different rates. The database loses nothing, but in the test that says so.
 
 #![expect(
     clippy::indexing_slicing,
@@ -30,7 +29,7 @@ use std::time::Duration;
 
 use flaw::Flaw;
 use latchkey_verifier::protocol::WAIT;
-use protocol::{Protocol, STRICT};
+use protocol::{Protocol, Rates, STRICT};
 use stateright::{Checker, HasDiscoveries, Model, UniformChooser};
 
 /// One instance that registers once, one change of the key.
@@ -42,6 +41,7 @@ const SMALL: Protocol = Protocol {
     losses: 0,
     ticks: 4,
     tick: Duration::from_millis(1_650),
+    rates: Rates { makers: 100, instances: 100 },
     flaw: None,
 };
 
@@ -73,6 +73,22 @@ fn an_instance_never_answers_by_what_was_before() {
 #[test]
 fn nor_does_one_that_registers_again() {
     holds(Protocol { registrations: 2, ticks: 3, ..SMALL });
+}
+
+/// By a clock that is slow a lease is long, and by one that is fast a wait is short.
+fn clocks_that_run_at(makers: u32, instances: u32) -> Protocol {
+    let tick = Duration::from_secs(1);
+    Protocol { tick, ticks: 4, rates: Rates { makers, instances }, ..SMALL }
+}
+
+#[test]
+fn nor_does_one_whose_clock_is_a_tenth_slow_where_another_is_a_tenth_fast() {
+    holds(clocks_that_run_at(110, 90));
+}
+
+#[test]
+fn clocks_that_are_further_apart_break_the_promise() {
+    assert!(steps_to_a_violation(clocks_that_run_at(110, 80)).is_some());
 }
 
 #[test]

@@ -25,7 +25,15 @@ pub(crate) struct Protocol {
     pub(crate) losses: u8,
     pub(crate) ticks: u32,
     pub(crate) tick: Duration,
+    pub(crate) rates: Rates,
     pub(crate) flaw: Option<Flaw>,
+}
+
+/// How fast clocks run, in percent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rates {
+    pub(crate) makers: u32,
+    pub(crate) instances: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,17 +91,21 @@ impl Protocol {
         self.flaw == Some(flaw)
     }
 
-    fn clock(&self, ticks: u32) -> BootTime {
-        BootTime::ZERO.after(self.tick * ticks)
+    fn clock(&self, ticks: u32, rate: u32) -> BootTime {
+        BootTime::ZERO.after(self.tick * ticks * rate / 100)
     }
 
-    fn changer_now(&self, world: &World) -> BootTime {
+    fn maker_now(&self, world: &World) -> BootTime {
+        self.clock(world.now, self.rates.makers)
+    }
+
+    fn maker_believes(&self, world: &World) -> BootTime {
         let early = u32::from(self.has(Flaw::WaitIsShort));
-        self.clock(world.now + early)
+        self.clock(world.now + early, self.rates.makers)
     }
 
     fn instance_now(&self, world: &World, at: usize) -> BootTime {
-        self.clock(world.now - world.instances[at].stood_still)
+        self.clock(world.now - world.instances[at].stood_still, self.rates.instances)
     }
 
     fn is_made(&self, world: &World, key: ApiKeyId) -> bool {
@@ -110,7 +122,7 @@ impl Protocol {
             if wait.is_through(&world.list()) {
                 actions.push(Action::Answer(place, How::ByAll));
             }
-            if wait.is_over(self.changer_now(world)) || self.has(Flaw::NoWait) {
+            if wait.is_over(self.maker_believes(world)) || self.has(Flaw::NoWait) {
                 actions.push(Action::Answer(place, How::ByTime));
             }
         }
@@ -128,7 +140,7 @@ impl Protocol {
             let dead = world.store.members.iter().filter(|it| behind(it));
             actions.extend(dead.map(|it| Action::Expel(it.instance)));
         } else if let Some(silence) = world.silence {
-            if silence.is_over(self.changer_now(world)) {
+            if silence.is_over(self.maker_believes(world)) {
                 actions.push(Action::Expel(silence.status.instance));
             }
         } else {
@@ -201,7 +213,7 @@ impl Protocol {
             Action::Suspect(place) => {
                 // Only heartbeats after this look count.
                 world.store.members[place].heartbeats = 0;
-                let since = self.changer_now(world);
+                let since = self.maker_believes(world);
                 world.silence = Some(Silence { status: world.store.members[place], since });
             }
             Action::Expel(instance) => {
@@ -257,7 +269,7 @@ impl Protocol {
     }
 
     fn commit(&self, world: &mut World, change: ChangeNumber) {
-        let now = self.clock(world.now);
+        let now = self.maker_now(world);
         if world.store.commit(change) == KEY {
             world.waiting.push((world.store.row().version, Wait::new(change, now)));
         }
