@@ -193,6 +193,7 @@ fn describe(error: &serde_json::Error) -> String {
         if what.starts_with("unknown field") { "an unknown member" } else { "a wrong value" };
     match what.rsplit_once(", expected ") {
         Some((_, expected)) => {
+            let expected = expected.replace("u32", "a whole number, not negative");
             format!("The request body has {problem} at {place}; expected {expected}")
         }
         None => format!("The request body has {problem} at {place}"),
@@ -210,6 +211,9 @@ mod tests {
     struct Sample {
         #[expect(dead_code, reason = "only its shape matters")]
         name: String,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only its shape matters")]
+        count: u32,
     }
 
     #[test]
@@ -241,6 +245,7 @@ mod tests {
             (r#"{"hunter2":1}"#, "expected `name`"),
             (r#"{"name":"hunter2","name":"hunter2"}"#, "duplicate field `name`"),
             (r#"{"name":["hunter2"]}"#, "expected a string"),
+            (r#"{"name":"","count":"hunter2"}"#, "expected a whole number"),
             (r"{}", "missing field `name`"),
             (r#"{"name":"hunter2""#, "not valid JSON"),
             (r#"["hunter2"]"#, "must be a JSON object"),
