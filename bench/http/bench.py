@@ -13,6 +13,7 @@ from cluster import Cluster, cluster
 from keys import PEPPERS, Keys
 from load import Load, wrk
 
+UNITS = {"per_second": "/s", "p50": "ms", "p99": "ms", "cpu": "us"}
 HOT = 10_000  # keys that the requests are drawn from
 
 
@@ -31,15 +32,16 @@ class Row:
 
 
 def limited(what: str, figure: float, unit: str, most: float) -> Row:
-    return Row(what, "", f"{figure:,.0f} {unit}", "", f"at most {most} {unit}", figure <= most)
+    return Row(what, "", f"{figure:.1f} {unit}", "", f"at most {most} {unit}", figure <= most)
 
 
-def compared(what: str, unit: str, rounds: Iterable[tuple[float, float]], least: float | None = None,
+def compared(what: str, figure: str, rounds: Iterable[tuple[Load, Load]], least: float | None = None,
              most: float | None = None) -> Row:
     """The medians of both sides, the baseline first, and the median of the rounds' ratios."""
-    rounds = list(rounds)
-    baseline, latchkey = (statistics.median(side) for side in zip(*rounds))
-    ratios = sorted(ours / theirs for theirs, ours in rounds)
+    pairs = [tuple(getattr(load, figure) for load in sides) for sides in rounds]
+    baseline, latchkey = map(statistics.median, zip(*pairs))
+    ratios = sorted(ours / theirs for theirs, ours in pairs)
+    unit = UNITS[figure]
     ratio = statistics.median(ratios)
     row = Row(what, shown(baseline, unit), shown(latchkey, unit), f"{ratio:.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
     if least:
@@ -121,6 +123,7 @@ class Bench:
         load.cpu = (processes.cpu(server.pid) + also() - before) / load.requests * 1e6
         return load
 
-    def rounds(self, *sides: Callable) -> list[tuple]:
+    def rounds(self, *sides: Callable[[], Load], warm: bool = False) -> list[tuple[Load, ...]]:
         """All sides in turn, again and again, so that what else the machine does meets each of them."""
-        return [tuple(side() for side in sides) for _ in range(self.options.rounds)]
+        rounds = [tuple(side() for side in sides) for _ in range(warm + self.options.rounds)]
+        return rounds[warm:]

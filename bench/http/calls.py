@@ -63,7 +63,10 @@ SQLITE_PLACE = """
 insert into key_owners (owner, held) values (?, 1) on conflict (owner)
 do update set held = key_owners.held + 1 where held < 1000000 and closed_at is null
 """
-SQLITE_INSERT = f"insert into api_keys ({COLUMNS}) values (?, ?, 'bench', 'sk_live_abcd', 'live', ?, 1, ?, null, null, null, null, 1)"
+SQLITE_INSERT = f"""
+insert into api_keys ({COLUMNS})
+values (?, ?, 'bench', 'sk_live_abcd', 'live', ?, 1, ?, null, null, null, null, 1)
+"""
 
 
 class Calls:
@@ -77,8 +80,7 @@ class Calls:
         sessions = self.ask(f"select digest from sessions where account_id in ({owners})")
         self.sessions = "(array[" + ",".join(f"'{digest}'::bytea" for digest, in sessions) + "])"
 
-    def alone(self, statements: str, ids: str = "") -> tuple[int, float]:
-        """How many transactions and how many a second."""
+    def alone(self, statements: str, ids: str = "") -> Load:
         turn = f"[1 + :n::int % {PEOPLE}]"
         filled = statements.format(owner=self.owners + turn, session=self.sessions + turn, id=numbered(ids, ":n::int"))
         return pgbench(self.bench.postgres.url, COUNT + filled, self.bench.options.seconds)
@@ -94,6 +96,11 @@ class Calls:
                 sha256({numbered(ids, "n")}::text::bytea), 1, now(), 1 from generate_series(0, {number} - 1) n;
             insert into key_owners (owner, held) select owner, {number // PEOPLE} from unnest({self.owners}) owner
             on conflict (owner) do update set held = key_owners.held + excluded.held""")
+
+    def count_revoked(self, ids: str, number: int) -> int:
+        first, last = f"{ids}{0:012x}", f"{ids}{number:012x}"
+        [[count]] = self.ask(f"select count(revoked_at) from api_keys where id between '{first}' and '{last}'")
+        return int(count)
 
 
 def numbered(ids: str, number: str) -> str:
@@ -130,16 +137,17 @@ def calls_postgres(bench: Bench):
 def listing(bench: Bench, calls: Calls):
     calls.add_keys(LISTED * PEOPLE, new_ids())
     lines = [f"GET\t/api/v1/api-keys\t{session}" for session in calls.people.values()]
-    rounds = bench.rounds(partial(calls.alone, LIST), partial(calls.alone, SESSION + LIST), partial(calls.over_http, lines))
-    yield compared(f"list {LISTED} keys, Postgres", "/s", ((alone[1], ours.per_second) for alone, _, ours in rounds), least=0.6)
-    yield compared("the same, against the look-up of the session too", "/s",
-                   ((both[1], ours.per_second) for _, both, ours in rounds))
+    baselines = [partial(calls.alone, statements) for statements in (LIST, SESSION + LIST)]
+    rounds = bench.rounds(*baselines, partial(calls.over_http, lines))
+    against_list, against_both = [(a, c) for a, _, c in rounds], [(b, c) for _, b, c in rounds]
+    yield compared(f"list {LISTED} keys, Postgres", "per_second", against_list, least=0.6)
+    yield compared("the same, against the look-up of the session too", "per_second", against_both)
 
 
 def creating(bench: Bench, calls: Calls):
     lines = [f"POST\t{CREATE.format(session)}" for session in calls.people.values()]
     rounds = bench.rounds(lambda: calls.alone(INSERT, new_ids()), partial(calls.over_http, lines))
-    return compared("create, Postgres", "/s", ((alone[1], ours.per_second) for alone, ours in rounds), least=0.6)
+    return compared("create, Postgres", "per_second", rounds, least=0.6)
 
 
 def revoking(bench: Bench, calls: Calls):
@@ -149,15 +157,15 @@ def revoking(bench: Bench, calls: Calls):
         for_postgres, for_http = new_ids(), new_ids()
         calls.add_keys(keys, for_postgres)
         calls.add_keys(keys, for_http)
-        lines = [f"DELETE\t/api/v1/api-keys/{for_http}{number:012x}\t{sessions[number % PEOPLE]}" for number in range(keys)]
+        lines = [f"DELETE\t/api/v1/api-keys/{for_http}{number:012x}\t{sessions[number % PEOPLE]}"
+                 for number in range(keys)]
         alone, ours = calls.alone(REVOKE, for_postgres), calls.over_http(lines)
         # Both sides would be faster at revoking what is missing or revoked.
-        revoked = [int(calls.ask(f"select count(*) from api_keys where id >= '{ids}{0:012x}' and id <= '{ids}{keys:012x}' "
-                                 "and revoked_at is not null")[0][0]) for ids in (for_postgres, for_http)]
-        if revoked[0] != alone[0] or not ours.requests <= revoked[1] < keys:
-            raise Unexpected(f"of {keys} each, {alone[0]} and {ours.requests} should be revoked: {revoked}")
-        rounds.append((alone[1], ours.per_second))
-    return compared("revoke, Postgres", "/s", rounds, least=0.6)
+        revoked = [calls.count_revoked(for_postgres, keys), calls.count_revoked(for_http, keys)]
+        if revoked[0] != alone.requests or not ours.requests <= revoked[1] < keys:
+            raise Unexpected(f"of {keys} each, {alone.requests} and {ours.requests} should be revoked: {revoked}")
+        rounds.append((alone, ours))
+    return compared("revoke, Postgres", "per_second", rounds, least=0.6)
 
 
 def creates_sqlite(bench: Bench):
@@ -169,10 +177,10 @@ def creates_sqlite(bench: Bench):
         lines = bench.file("calls", (f"POST\t{CREATE.format(session)}" for session in people.values()))
         rounds = bench.rounds(partial(insert_alone, copy / "latchkey.db", list(people), bench.options.seconds),
                               partial(wrk, "calls.lua", latchkey.port, bench.options.seconds, 32, CALLS=lines))
-    yield compared("create, SQLite, 32 connections", "/s", ((alone, ours.per_second) for alone, ours in rounds), least=0.6)
+    yield compared("create, SQLite, 32 connections", "per_second", rounds, least=0.6)
 
 
-def insert_alone(database: Path, owners: list[str], seconds: int) -> float:
+def insert_alone(database: Path, owners: list[str], seconds: int) -> Load:
     with closing(sqlite3.connect(database, isolation_level=None)) as db:
         db.executescript(PRAGMAS)
         began, done = time.monotonic(), 0
@@ -183,4 +191,4 @@ def insert_alone(database: Path, owners: list[str], seconds: int) -> float:
             db.execute(SQLITE_INSERT, [now.to_bytes(6) + b"\x70\0\x80" + os.urandom(7), owner, os.urandom(32), now])
             db.execute("commit")
             done += 1
-    return done / lasted
+    return Load(done, done / lasted)

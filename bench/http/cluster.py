@@ -46,8 +46,8 @@ def cluster(folder: pathlib.Path):
     if OTHER_USER:
         shutil.chown(data, "postgres")
         folder.chmod(0o755)
-    initdb = [programs() / "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--pgdata", data]
-    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **OTHER_USER)
+    initdb = [programs() / "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"]
+    subprocess.run([*initdb, "--pgdata", data], check=True, stdout=subprocess.DEVNULL, cwd=folder, **OTHER_USER)
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "shared_buffers": "1GB"}
     postgres = [programs() / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())]
     with processes.running(postgres, log, signal.SIGINT, cwd=folder, **OTHER_USER) as process:

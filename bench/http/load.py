@@ -19,8 +19,8 @@ class Unexpected(Exception):
 class Load:
     requests: int
     per_second: float
-    p50: float  # milliseconds
-    p99: float
+    p50: float = 0  # milliseconds
+    p99: float = 0
     cpu: float = 0  # microseconds of the server for each request
 
 
@@ -38,20 +38,20 @@ def wrk(script: str, port: int, seconds: int, connections: int = 64, refused: bo
     return Load(count, float(re.search(r"Requests/sec: +([\d.]+)", out)[1]), percentiles["50"], percentiles["99"])
 
 
-def open_loop(program: pathlib.Path, port: int, keys: pathlib.Path, rate: int, seconds: int, connections: int) -> dict:
+def open_loop(program: pathlib.Path, port: int, keys: pathlib.Path, rate: int, seconds: int, connections: int) -> Load:
     command = [program, f"127.0.0.1:{port}", keys, str(rate), str(seconds), str(connections)]
     out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     if out["refused"] or out["answers"] != rate * seconds:
         raise Unexpected(f"open loop: {out}")
-    return out
+    return Load(out["answers"], rate, out["p50"], out["p99"])
 
 
-def pgbench(url: str, script: str, seconds: int) -> tuple[int, float]:
-    """How many transactions, and how many a second. In the script, each client counts its own in `i`."""
+def pgbench(url: str, script: str, seconds: int) -> Load:
+    """In the script, each client counts its transactions in `i`."""
     command = ["pgbench", "--no-vacuum", "--protocol=prepared", "--client=8", "--jobs=2", f"--time={seconds}",
                "--define=i=-1", "--file=/dev/stdin", url]
     run = subprocess.run(command, input=script, capture_output=True, text=True)
     count = re.search(r"transactions actually processed: (\d+)", run.stdout)
     if run.returncode or not re.search(r"failed transactions: 0 ", run.stdout):
         raise Unexpected(run.stdout + run.stderr)
-    return int(count[1]), float(re.search(r"^tps = ([\d.]+)", run.stdout, re.MULTILINE)[1])
+    return Load(int(count[1]), float(re.search(r"^tps = ([\d.]+)", run.stdout, re.MULTILINE)[1]))

@@ -45,13 +45,11 @@ def remember_all(bench: Bench, latchkey: processes.Server, metrics: str, best: p
 
 def closed_loop(bench: Bench, latchkey: processes.Server, best: processes.Server):
     sides = [partial(bench.verifications, server, bench.hot) for server in (best, latchkey)]
-    for warm_up in sides:
-        warm_up()
-    rounds = bench.rounds(*sides)
-    yield compared("verify, cached: server CPU a request", "us", ((a.cpu, b.cpu) for a, b in rounds), most=1.15)
-    yield compared("the same: requests/s", "/s", ((a.per_second, b.per_second) for a, b in rounds), least=0.9)
-    yield compared("the same: p50", "ms", ((a.p50, b.p50) for a, b in rounds))
-    yield compared("the same: p99", "ms", ((a.p99, b.p99) for a, b in rounds))
+    rounds = bench.rounds(*sides, warm=True)
+    yield compared("verify, cached: server CPU a request", "cpu", rounds, most=1.15)
+    yield compared("the same: requests/s", "per_second", rounds, least=0.9)
+    yield compared("the same: p50", "p50", rounds)
+    yield compared("the same: p99", "p99", rounds)
 
 
 def at_a_fixed_rate(bench: Bench, latchkey: processes.Server, best: processes.Server):
@@ -60,7 +58,7 @@ def at_a_fixed_rate(bench: Bench, latchkey: processes.Server, best: processes.Se
     rounds = bench.rounds(*(partial(open_loop, program, server.port, bench.hot, RATE, seconds, CONNECTIONS)
                             for server in (best, latchkey)))
     for part, most in ("p50", None), ("p99", 1.3):
-        yield compared(f"verify, cached, {RATE:,}/s open loop: {part}", "ms", ((a[part], b[part]) for a, b in rounds), most=most)
+        yield compared(f"verify, cached, {RATE:,}/s open loop: {part}", part, rounds, most=most)
 
 
 def refused(bench: Bench, latchkey: processes.Server):
@@ -76,32 +74,27 @@ def refused(bench: Bench, latchkey: processes.Server):
         "unknown": [text("sk_live_" + secrets.token_hex(16)) for _ in good],
         "revoked": [row[0] for row in revoked],
     }
-    sides = [partial(bench.verifications, latchkey, bench.file("good", good))]
-    sides += [partial(bench.verifications, latchkey, bench.file(kind, keys), refused=True) for kind, keys in kinds.items()]
-    for warm_up in sides:
-        warm_up()
-    rounds = bench.rounds(*sides)
+    ask = partial(bench.verifications, latchkey)
+    sides = [partial(ask, bench.file("good", good))]
+    sides += [partial(ask, bench.file(kind, keys), refused=True) for kind, keys in kinds.items()]
+    rounds = bench.rounds(*sides, warm=True)
     for number, kind in enumerate(kinds, 1):
-        rates = ((each[0].per_second, each[number].per_second) for each in rounds)
-        yield compared(f"{kind} keys, against accepted ones: requests/s", "/s", rates, least=0.9)
+        pairs = ((each[0], each[number]) for each in rounds)
+        yield compared(f"{kind} keys, against accepted ones: requests/s", "per_second", pairs, least=0.9)
 
 
 def uncached_postgres(bench: Bench):
     url, database = bench.postgres.url, bench.postgres.cpu
     with bench.latchkey(DATABASE_URL=url, LATCHKEY_VERIFY_CACHE="off") as latchkey, bench.best_server(url) as best:
         sides = [partial(bench.verifications, server, bench.hot, database) for server in (best, latchkey)]
-        for warm_up in sides:
-            warm_up()
-        rounds = bench.rounds(*sides)
-    yield compared("verify, cache off, Postgres: requests/s", "/s", ((a.per_second, b.per_second) for a, b in rounds), least=0.8)
-    yield compared("the same: CPU a request, Postgres' too", "us", ((a.cpu, b.cpu) for a, b in rounds))
+        rounds = bench.rounds(*sides, warm=True)
+    yield compared("verify, cache off, Postgres: requests/s", "per_second", rounds, least=0.8)
+    yield compared("the same: CPU a request, Postgres' too", "cpu", rounds)
 
 
 def uncached_sqlite(bench: Bench):
     settings = {"LATCHKEY_DATA_DIR": str(bench.sqlite), "LATCHKEY_VERIFY_CACHE": "off"}
     with bench.latchkey(**settings) as latchkey, bench.best_server() as best:
         sides = [partial(bench.verifications, server, bench.hot) for server in (best, latchkey)]
-        for warm_up in sides:
-            warm_up()
-        rounds = bench.rounds(*sides)
-    yield compared("verify, cache off, SQLite: server CPU a request", "us", ((a.cpu, b.cpu) for a, b in rounds), most=2)
+        rounds = bench.rounds(*sides, warm=True)
+    yield compared("verify, cache off, SQLite: server CPU a request", "cpu", rounds, most=2)
