@@ -54,3 +54,8 @@ chaos:
 # What a verification costs in process, and the maps that were compared for its memory.
 bench:
     cargo bench -p latchkey-bench
+
+# Latchkey over HTTP against the best that could be done; needs wrk, Postgres' programs and an idle machine.
+bench-http:
+    cargo build --release --locked -p latchkey-server -p latchkey-bench
+    python3 bench/http/run.py

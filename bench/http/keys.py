@@ -41,10 +41,9 @@ class Keys:
             key_id = uuid.UUID(int=((CREATED_MS + number) << 80) | 7 << 76 | 2 << 62 | dice.getrandbits(62))
             self.rows.append((key, state.digest(), str(key_id), self.owners[number % OWNERS], f"key{number % 10**7:07}"))
 
-    def write_texts(self, path: pathlib.Path, count: int) -> None:
-        """`count` of the keys, evenly spread, for the load generator."""
-        step = len(self.rows) // count
-        path.write_text("".join(row[0] + "\n" for row in self.rows[::step][:count]))
+    def texts(self, count: int) -> list[str]:
+        """`count` of the keys, evenly spread."""
+        return [row[0] for row in self.rows[::len(self.rows) // count][:count]]
 
     def write_table(self, path: pathlib.Path) -> None:
         """What the best server keeps in its map."""
