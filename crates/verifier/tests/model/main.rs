@@ -24,6 +24,7 @@ mod number;
 mod protocol;
 mod store;
 mod verification;
+mod world;
 
 use std::time::Duration;
 

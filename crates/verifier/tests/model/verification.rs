@@ -1,8 +1,9 @@
 use latchkey_verifier::BootTime;
 
 use crate::flaw::Flaw;
-use crate::protocol::{Protocol, World};
+use crate::protocol::Protocol;
 use crate::store::Row;
+use crate::world::World;
 
 /// A verification that is sent after the answer to a change.
 ///
