@@ -6,9 +6,10 @@ use actix_web::http::header::HeaderValue;
 use latchkey_accounts::ports::{AccountRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository, StoreError,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository,
+    StoreError,
 };
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, PepperId};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
     pub(crate) api_keys: ApiKeyService,
     pub(crate) accounts: AccountService,
+    pub(crate) trail: Arc<dyn AuditTrail>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
     /// The peppers of the ring, the signing one first.
     pub(crate) ring: Vec<PepperId>,
@@ -67,6 +69,7 @@ struct Repositories {
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
     sessions: Arc<dyn SessionRepository>,
+    trail: Arc<dyn AuditTrail>,
 }
 
 impl Store {
@@ -98,7 +101,7 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
-            S: AccountRepository + SessionRepository,
+            S: AccountRepository + SessionRepository + AuditTrail,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
@@ -107,6 +110,7 @@ impl Store {
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
                 sessions: Arc::<S>::clone(store),
+                trail: Arc::<S>::clone(store),
             }
         }
         match self {
@@ -122,7 +126,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let store = Store::open(&settings).await?;
-        let Repositories { keys, feed, last_uses, peppers, accounts, sessions } =
+        let Repositories { keys, feed, last_uses, peppers, accounts, sessions, trail } =
             store.repositories();
 
         let ring = ring(&settings, &*peppers, &*entropy).await?;
@@ -140,12 +144,14 @@ impl App {
         };
         let verifier = Verifier::new(ports, answering(&settings));
         let barrier = Arc::new(verifier.barrier());
+        let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
         let ports = ApiKeyPorts {
             keys: Arc::clone(&keys),
             barrier: Arc::<FeedBarrier>::clone(&barrier),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            ids: Arc::clone(&ids),
         };
         let api_keys = ApiKeyService::new(ports, settings.issue_policy.clone());
         let passwords = Arc::new(Argon2Hasher::new(Arc::clone(&entropy)));
@@ -153,15 +159,18 @@ impl App {
             accounts,
             barrier,
             sessions,
+            trail: Arc::clone(&trail),
             passwords,
             tokens: hasher,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            ids,
         };
         let attempts = settings.sign_in_attempts_per_minute;
         Ok(Self {
             accounts: AccountService::new(ports, settings.session_lifetime),
             keys,
+            trail,
             api_keys,
             ring: ring.ids().collect(),
             peppers,

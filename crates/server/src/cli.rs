@@ -24,6 +24,9 @@ pub(crate) enum Command {
     /// List and revoke anybody's keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Read the audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make peppers and see which are in use
     #[command(subcommand)]
     Pepper(PepperCommand),
@@ -55,6 +58,12 @@ pub(crate) enum KeysCommand {
     },
     /// Revoke a key by its id
     Revoke { id: String },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print every event, oldest first, a JSON object a line
+    Export,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -3,7 +3,9 @@
 
 mod accounts;
 mod api_keys;
+pub(crate) mod audit;
 mod body;
+mod caller;
 mod client_address;
 mod cross_site;
 mod envelope;

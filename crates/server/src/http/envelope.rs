@@ -7,11 +7,12 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Data;
-use actix_web::{Error, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::caller::RequestId;
 use super::cross_site::trusted_origin;
 use super::error::ApiError;
 use super::verify;
@@ -86,6 +87,9 @@ where
                 Err(error) => req.error_response(error),
             };
             return Either::Left(ready(Ok(common.enclose(response.map_into_right_body(), began))));
+        }
+        if common.kind == Kind::Management {
+            req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
         let answering = timeout(common.kind.time_limit(), self.next.call(req));
         Either::Right(Box::pin(async move {

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use latchkey_accounts::ports::HashError;
-use latchkey_accounts::{BeginSessionError, ChangePasswordError, CreateAccountError, SignInError};
+use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{ChangeError, IssueError, RevokeError};
 use latchkey_verifier::VerifyError;
@@ -156,6 +156,7 @@ impl From<RevokeError> for ApiError {
     fn from(error: RevokeError) -> Self {
         match error {
             RevokeError::NotFound => Self::key_not_found(),
+            RevokeError::Entropy(error) => error.into(),
             RevokeError::Store(error) => error.into(),
         }
     }
@@ -188,16 +189,17 @@ impl From<SignInError> for ApiError {
                 Self::new(StatusCode::UNAUTHORIZED, error.to_string()).challenged()
             }
             SignInError::Hash(error) => error.into(),
+            SignInError::Entropy(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<BeginSessionError> for ApiError {
-    fn from(error: BeginSessionError) -> Self {
+impl From<EndSessionError> for ApiError {
+    fn from(error: EndSessionError) -> Self {
         match error {
-            BeginSessionError::Entropy(error) => error.into(),
-            BeginSessionError::Store(error) => error.into(),
+            EndSessionError::Entropy(error) => error.into(),
+            EndSessionError::Store(error) => error.into(),
         }
     }
 }
@@ -208,6 +210,7 @@ impl From<ChangePasswordError> for ApiError {
             ChangePasswordError::WrongPassword => Self::bad_request(error.to_string()),
             ChangePasswordError::Stale => Self::new(StatusCode::CONFLICT, error.to_string()),
             ChangePasswordError::Hash(error) => error.into(),
+            ChangePasswordError::Entropy(error) => error.into(),
             ChangePasswordError::Store(error) => error.into(),
         }
     }

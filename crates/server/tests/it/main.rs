@@ -72,6 +72,7 @@ macro_rules! on_both_databases_at_once {
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod bad_input;
 mod changes;
 mod cross_site;
