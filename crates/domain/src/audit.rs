@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
-use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Timestamp};
+use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Secret, Timestamp};
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
 ///
@@ -228,7 +228,8 @@ impl From<&OwnerId> for Actor {
     }
 }
 
-/// What a client says of itself: at most 256 characters, none of them a control character.
+/// What a client says of itself: at most 256 characters, none of them a control character, and of a
+/// key only its public beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
@@ -238,6 +239,10 @@ impl UserAgent {
 
     /// Keeps what is fit to be kept of a text, if anything is.
     pub fn of(text: &str) -> Option<Self> {
+        let keys = Secret::find_in(text.as_bytes());
+        let text = keys.fold(text.to_owned(), |text, (_, key)| {
+            text.replace(key.expose(), key.prefix().as_str())
+        });
         let kept: String = text.chars().filter(|c| !c.is_control()).take(Self::MAX_CHARS).collect();
         (!kept.is_empty()).then_some(Self(kept))
     }
@@ -274,5 +279,7 @@ mod tests {
         assert_eq!(kept("a\r\nb\u{1b}[0m\u{85}").as_deref(), Some("ab[0m"));
         assert_eq!(kept(&"é".repeat(300)), Some("é".repeat(256)));
         assert_eq!(kept("\n"), None);
+        let key = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
+        assert_eq!(kept(&format!("a/{key} b")).as_deref(), Some("a/sk_live_0123 b"));
     }
 }

@@ -14,6 +14,7 @@ mod brand;
 mod change;
 mod digest;
 mod environment;
+mod find_in;
 mod id;
 mod issue;
 mod key_prefix;

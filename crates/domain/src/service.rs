@@ -6,7 +6,8 @@ use crate::ports::{
     ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, StoreError,
 };
 use crate::{
-    Action, ApiKeyId, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, OwnerId, Timestamp,
+    Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, OwnerId,
+    Secret, Timestamp,
 };
 
 /// What owners do with their keys, over the ports.
@@ -74,10 +75,35 @@ impl ApiKeyService {
         id: ApiKeyId,
         caller: &Caller,
     ) -> Result<(), RevokeError> {
-        let event = self.event(self.clock.now(), owner, Action::KeyRevoked(id), caller)?;
+        match self.end(owner, id, Action::KeyRevoked(id), caller).await? {
+            Some(_change) => Ok(()),
+            None => Err(RevokeError::NotFound),
+        }
+    }
+
+    /// Revokes the key that has this secret, whosever it is: whoever holds a key may end it. What is
+    /// no key or has been revoked is none of the caller's business.
+    pub async fn report_leak(&self, secret: &Secret, caller: &Caller) -> Result<(), RevokeError> {
+        let candidates = self.hasher.candidates(secret);
+        let found = self.keys.find_by_digest(&candidates).await?;
+        if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
+            let ApiKeyParts { owner, id, .. } = key.parts();
+            self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        action: Action,
+        caller: &Caller,
+    ) -> Result<Option<ChangeNumber>, RevokeError> {
+        let event = self.event(self.clock.now(), owner, action, caller)?;
         let made = self.keys.revoke(owner, id, &event).await?;
         self.pass(owner, id, made).await?;
-        made.map(|_change| ()).ok_or(RevokeError::NotFound)
+        Ok(made)
     }
 
     pub(crate) fn event(

@@ -20,7 +20,7 @@ use latchkey_verifier::{
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::attempts::SignInAttempts;
+use crate::attempts::Attempts;
 use crate::data_dir;
 use crate::http::error::ApiError;
 use crate::metrics::Verifications;
@@ -28,6 +28,9 @@ use crate::peppers::{self, PepperError};
 use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
+
+/// From each client address.
+const LEAK_REPORTS_PER_MINUTE: u32 = 60;
 
 /// Everything the server is made of, joined once. Only here is a concrete adapter named.
 #[derive(Debug)]
@@ -43,7 +46,8 @@ pub(crate) struct App {
     pub(crate) verifier: Verifier,
     pub(crate) verifications: Verifications,
     pub(crate) last_uses: Arc<LastUses>,
-    pub(crate) attempts: SignInAttempts,
+    pub(crate) attempts: Attempts,
+    pub(crate) leak_reports: Attempts,
     store: Store,
     request_ids: RequestIds,
     mutations: TaskTracker,
@@ -177,7 +181,8 @@ impl App {
             verifier,
             verifications: Verifications::default(),
             last_uses,
-            attempts: SignInAttempts::new(attempts, Arc::clone(&clock)),
+            attempts: Attempts::new(attempts, Arc::clone(&clock)),
+            leak_reports: Attempts::new(LEAK_REPORTS_PER_MINUTE, Arc::clone(&clock)),
             store,
             request_ids: RequestIds::new(&*entropy)?,
             mutations: TaskTracker::new(),

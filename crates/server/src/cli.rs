@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 use crate::settings::RawSettings;
@@ -30,6 +32,11 @@ pub(crate) enum Command {
     /// Make peppers and see which are in use
     #[command(subcommand)]
     Pepper(PepperCommand),
+    /// Look for keys in files, and in all files below folders; print where, and how they begin
+    Scan {
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Check the settings and print them, without secrets
     CheckConfig,
     /// Print the OpenAPI description

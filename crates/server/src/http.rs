@@ -10,6 +10,7 @@ mod client_address;
 mod cross_site;
 mod envelope;
 pub(crate) mod error;
+mod leaks;
 mod name_schema;
 mod openapi;
 mod operations;

@@ -1,7 +1,5 @@
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use latchkey_accounts::{Account, Email, Password, PasswordError, SignInError};
@@ -120,7 +118,8 @@ pub(crate) async fn sign_in(
     let password = Password::presented(Zeroizing::new(body.password))?;
     let account = Email::parse(&body.email).ok();
     let attempt = app.attempts.begin(client_address(&req, &app), account);
-    let attempt = attempt.map_err(|too_many| too_many_failures(too_many.retry_after))?;
+    let failures = "Too many failed sign-ins; try again later";
+    let attempt = attempt.map_err(|too_many| ApiError::too_many(failures, too_many.retry_after))?;
     let previous = presented(req.headers(), &app.settings.session_cookie);
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
@@ -219,11 +218,4 @@ impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         Self::bad_request(error.to_string())
     }
-}
-
-fn too_many_failures(wait: Duration) -> ApiError {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let message = "Too many failed sign-ins; try again later";
-    ApiError::new(StatusCode::TOO_MANY_REQUESTS, message)
-        .with(header::RETRY_AFTER, HeaderValue::from(seconds))
 }

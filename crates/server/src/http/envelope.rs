@@ -9,6 +9,7 @@ use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
+use latchkey_domain::Secret;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
@@ -197,6 +198,8 @@ fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
     let sane = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+            // It is logged and kept.
+            && Secret::find_in(value.as_bytes()).next().is_none()
     };
     headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| app.new_request_id())
 }

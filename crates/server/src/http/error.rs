@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -55,6 +56,13 @@ impl ApiError {
     /// 404, the same whether a key is absent or somebody else's.
     pub(crate) fn key_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "API key not found")
+    }
+
+    /// 429: to be asked again after a while.
+    pub(crate) fn too_many(message: &'static str, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, message);
+        error.with(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// 503: the service can't tell right now, and says when to ask again.

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Order, control};
+use super::{Order, control, scan};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand};
 use crate::http;
@@ -33,6 +33,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
     match command {
         Command::Openapi => say(http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
+        Command::Scan { paths } => scan(paths)?,
         Command::CheckConfig => say(&raw.resolve()?.to_string())?,
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
         Command::Serve => serve::serve(logging(raw)?).await?,
@@ -144,6 +145,15 @@ fn read_password() -> io::Result<String> {
     io::stdin().lock().read_line(&mut line)?;
     let password = line.strip_suffix('\n').unwrap_or(&line);
     Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
+}
+
+/// Fails where there are any, as a check in a pipeline should.
+fn scan(paths: Vec<PathBuf>) -> Result<(), StartError> {
+    match scan::scan(paths, &mut io::stdout().lock())? {
+        0 => Ok(()),
+        1 => Err("1 key found".into()),
+        found => Err(format!("{found} keys found").into()),
+    }
 }
 
 fn generate_pepper(id: u16) -> Result<(), StartError> {

@@ -80,6 +80,7 @@ mod database;
 mod durability;
 mod every_answer;
 mod http;
+mod leaks;
 mod operations;
 mod outage;
 mod person;
