@@ -149,7 +149,7 @@ impl App {
         let verifier = Verifier::new(ports, answering(&settings));
         let barrier = Arc::new(verifier.barrier());
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
-        let ports = ApiKeyPorts {
+        let of_keys = ApiKeyPorts {
             keys: Arc::clone(&keys),
             barrier: Arc::<FeedBarrier>::clone(&barrier),
             hasher: Arc::<HmacHasher>::clone(&hasher),
@@ -157,31 +157,28 @@ impl App {
             entropy: Arc::clone(&entropy),
             ids: Arc::clone(&ids),
         };
-        let api_keys = ApiKeyService::new(ports, settings.issue_policy.clone());
-        let passwords = Arc::new(Argon2Hasher::new(Arc::clone(&entropy)));
-        let ports = AccountPorts {
+        let of_accounts = AccountPorts {
             accounts,
             barrier,
             sessions,
             trail: Arc::clone(&trail),
-            passwords,
+            passwords: Arc::new(Argon2Hasher::new(Arc::clone(&entropy))),
             tokens: hasher,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             ids,
         };
-        let attempts = settings.sign_in_attempts_per_minute;
         Ok(Self {
-            accounts: AccountService::new(ports, settings.session_lifetime),
+            accounts: AccountService::new(of_accounts, settings.session_lifetime),
             keys,
             trail,
-            api_keys,
+            api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
             ring: ring.ids().collect(),
             peppers,
             verifier,
             verifications: Verifications::default(),
             last_uses,
-            attempts: Attempts::new(attempts, Arc::clone(&clock)),
+            attempts: Attempts::new(settings.sign_in_attempts_per_minute, Arc::clone(&clock)),
             leak_reports: Attempts::new(LEAK_REPORTS_PER_MINUTE, Arc::clone(&clock)),
             store,
             request_ids: RequestIds::new(&*entropy)?,

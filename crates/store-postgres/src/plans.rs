@@ -91,39 +91,43 @@ async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -
     lines.into_iter().map(|line| line.text + "\n").collect()
 }
 
+/// Sends each frequent statement once.
+async fn ask_everything(store: &PostgresStore) {
+    let one = Candidates::new(a_digest(), []);
+    assert!(store.find_by_digest(&one).await.unwrap().is_none());
+    let two = Candidates::new(a_digest(), [a_digest()]);
+    assert!(store.find_by_digest(&two).await.unwrap().is_none());
+    assert!(SessionRepository::find(store, &one).await.unwrap().is_none());
+    assert!(SessionRepository::find(store, &two).await.unwrap().is_none());
+    assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
+    assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
+    assert_eq!(store.in_use().await.unwrap().len(), 2);
+    LastUseRepository::record(store, &[(an_id(), moment(0))]).await.unwrap();
+    let another = a_key().owned_by("another").build();
+    ApiKeyRepository::insert(store, &another, 10, &an_event()).await.unwrap();
+    store.touch(&a_digest().digest, moment(0)).await.unwrap();
+    store.remove(&a_digest().digest, None).await.unwrap();
+    let gone = ApiKeyRepository::find(store, &owner("owner7"), an_id()).await;
+    assert!(gone.unwrap().is_none());
+    let stale = store.update(&changed(&a_key().build(), |_same| {}), &an_event()).await;
+    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let stale =
+        store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build(), &an_event()).await;
+    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let absent = store.revoke(&owner("owner7"), an_id(), &an_event_at(moment(0))).await;
+    assert_eq!(absent.unwrap(), None);
+    assert_eq!(store.events_of(&owner("owner7"), None, 50).await.unwrap().len(), 50);
+    assert_eq!(store.all_events(None, 50).await.unwrap().len(), 50);
+    let unknown = store.latest_change(&owner("owner7"), an_id()).await;
+    assert_eq!(unknown.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let (_database, store) = migrated().await;
     store.connection().await.unwrap().batch_execute(KEYS).await.unwrap();
     for _call in 0..7 {
-        let one = Candidates::new(a_digest(), []);
-        assert!(store.find_by_digest(&one).await.unwrap().is_none());
-        let two = Candidates::new(a_digest(), [a_digest()]);
-        assert!(store.find_by_digest(&two).await.unwrap().is_none());
-        assert!(SessionRepository::find(&store, &one).await.unwrap().is_none());
-        assert!(SessionRepository::find(&store, &two).await.unwrap().is_none());
-        assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
-        assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
-        assert_eq!(store.in_use().await.unwrap().len(), 2);
-        LastUseRepository::record(&store, &[(an_id(), moment(0))]).await.unwrap();
-        let another = a_key().owned_by("another").build();
-        ApiKeyRepository::insert(&store, &another, 10, &an_event()).await.unwrap();
-        store.touch(&a_digest().digest, moment(0)).await.unwrap();
-        store.remove(&a_digest().digest, None).await.unwrap();
-        let gone = ApiKeyRepository::find(&store, &owner("owner7"), an_id()).await;
-        assert!(gone.unwrap().is_none());
-        let stale = store.update(&changed(&a_key().build(), |_same| {}), &an_event()).await;
-        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-        let stale = store
-            .replace(&changed(&a_key().build(), |_same| {}), &a_key().build(), &an_event())
-            .await;
-        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-        let absent = store.revoke(&owner("owner7"), an_id(), &an_event_at(moment(0))).await;
-        assert_eq!(absent.unwrap(), None);
-        assert_eq!(store.events_of(&owner("owner7"), None, 50).await.unwrap().len(), 50);
-        assert_eq!(store.all_events(None, 50).await.unwrap().len(), 50);
-        let unknown = store.latest_change(&owner("owner7"), an_id()).await;
-        assert_eq!(unknown.unwrap(), None);
+        ask_everything(&store).await;
     }
     let writer = store.connection().await.unwrap();
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use latchkey_domain::{Action, ApiKeyId, AuditEvent, EventId};
+use latchkey_domain::{Action, ApiKeyId, AuditEvent, EventId, OwnerId, UserAgent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -134,7 +134,7 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
             replaced_by: action.successor().map(key),
             actor: caller.actor.as_str(),
             address: caller.address.map(|address| address.to_string()),
-            user_agent: caller.user_agent.as_ref().map(|agent| agent.as_str()),
+            user_agent: caller.user_agent.as_ref().map(UserAgent::as_str),
             request_id: caller.request_id.as_deref(),
         }
     }
@@ -142,7 +142,7 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
 
 impl<'a> From<&'a AuditEvent> for ExportedEvent<'a> {
     fn from(event: &'a AuditEvent) -> Self {
-        let owner = event.owner.as_ref().map(|owner| owner.as_str());
+        let owner = event.owner.as_ref().map(OwnerId::as_str);
         Self { owner, event: event.into() }
     }
 }

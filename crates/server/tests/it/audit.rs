@@ -115,7 +115,7 @@ fn an_event_tells_who_asked(setup: Setup) {
         .header("User-Agent", format!("curl\x01/8 {}", "x".repeat(1_000)))
         .header("X-Forwarded-For", "198.51.100.1")
         .header("X-Request-Id", "mine.1");
-    let refused = ada.send(create.clone());
+    let refused = ada.send(create);
     assert_eq!(refused.status, 400, "a control character in a header is bad HTTP");
     let create = post(KEYS)
         .json(r#"{"name":"a"}"#)

@@ -57,8 +57,8 @@ pub async fn an_event_is_in_the_trail_of_its_owner_alone(ports: &Ports) {
     let mine = recorded(ports, of(Some("owner"))).await;
     let theirs = recorded(ports, of(Some("owner2"))).await;
     let nobodys = recorded(ports, of(None)).await;
-    assert_eq!(trail(ports, &owner("owner")).await, [mine.clone()]);
-    assert_eq!(trail(ports, &owner("owner2")).await, [theirs.clone()]);
+    assert_eq!(trail(ports, &owner("owner")).await, std::slice::from_ref(&mine));
+    assert_eq!(trail(ports, &owner("owner2")).await, std::slice::from_ref(&theirs));
     assert_eq!(trail(ports, &owner("Owner")).await, []);
     assert_eq!(all(ports).await, [mine, theirs, nobodys]);
 }
