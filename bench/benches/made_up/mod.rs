@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, OwnerId};
 use latchkey_testkit::fixtures::a_key;
 
 #[derive(Debug)]
@@ -15,11 +15,20 @@ impl ApiKeyRepository for AnyKey {
         Ok(digests.as_slice().first().map(|digest| key.with_digest(*digest).build()))
     }
 
-    async fn insert(&self, _key: &ApiKey, _limit: u32) -> Result<(), InsertError> {
+    async fn insert(
+        &self,
+        _key: &ApiKey,
+        _limit: u32,
+        _event: &AuditEvent,
+    ) -> Result<(), InsertError> {
         Err(not_asked().into())
     }
 
-    async fn update(&self, _key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
+    async fn update(
+        &self,
+        _key: &ApiKey,
+        _event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError> {
         Err(not_asked().into())
     }
 
@@ -27,6 +36,7 @@ impl ApiKeyRepository for AnyKey {
         &self,
         _key: &ApiKey,
         _successor: &ApiKey,
+        _event: &AuditEvent,
     ) -> Result<ChangeNumber, UpdateError> {
         Err(not_asked().into())
     }
@@ -35,7 +45,7 @@ impl ApiKeyRepository for AnyKey {
         &self,
         _owner: &OwnerId,
         _id: ApiKeyId,
-        _at: Timestamp,
+        _event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError> {
         Err(not_asked())
     }

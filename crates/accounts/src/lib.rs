@@ -16,7 +16,7 @@ pub use account::{Account, AccountId, AccountParts, AccountState};
 pub use email::{Email, EmailError};
 pub use password::{Password, PasswordError, PasswordHash};
 pub use service::{
-    AccountPorts, AccountService, BeginSessionError, ChangePasswordError, CreateAccountError,
+    AccountPorts, AccountService, ChangePasswordError, CreateAccountError, EndSessionError,
     OperatorError, SignInError, SignedIn,
 };
 pub use session::{Session, SessionLifetime};

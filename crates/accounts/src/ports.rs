@@ -5,16 +5,19 @@ use std::fmt;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{Candidates, ChangeNumber, Digest, KeyedDigest, Timestamp};
+use latchkey_domain::{AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, Timestamp};
 use thiserror::Error;
 
 use crate::{Account, Email, Password, PasswordHash, Session, SessionToken};
 
 /// Where accounts are kept.
+///
+/// Whatever changes an account takes the event that tells of it, and stores both or neither.
 #[async_trait]
 pub trait AccountRepository: Send + Sync + fmt::Debug {
     /// Adds a new account.
-    async fn insert(&self, account: &Account) -> Result<(), InsertAccountError>;
+    async fn insert(&self, account: &Account, event: &AuditEvent)
+    -> Result<(), InsertAccountError>;
 
     /// The account with this address.
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError>;
@@ -25,20 +28,26 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
         &self,
         account: &Account,
         keep: Option<&Digest>,
+        event: &AuditEvent,
     ) -> Result<(), UpdateError>;
 
     /// Stores the next version of an account, now disabled, ends its sessions, revokes every key
     /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing.
     ///
     /// Answers a number not before the latest change of any key of the account.
-    async fn disable(&self, account: &Account) -> Result<ChangeNumber, UpdateError>;
+    async fn disable(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError>;
 }
 
 /// Where sessions are kept.
 #[async_trait]
 pub trait SessionRepository: Send + Sync + fmt::Debug {
-    /// Adds a new session.
-    async fn insert(&self, session: &Session) -> Result<(), StoreError>;
+    /// Adds a new session, and the event if one tells of it: both or neither.
+    async fn insert(&self, session: &Session, event: Option<&AuditEvent>)
+    -> Result<(), StoreError>;
 
     /// The session that has one of these digests, with its account.
     async fn find(&self, digests: &Candidates) -> Result<Option<(Session, Account)>, StoreError>;
@@ -46,8 +55,8 @@ pub trait SessionRepository: Send + Sync + fmt::Debug {
     /// Records a use; the instant never moves back.
     async fn touch(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Removes a session, if it is there.
-    async fn remove(&self, digest: &Digest) -> Result<(), StoreError>;
+    /// Removes a session, if it is there, and then adds the event if one tells of it.
+    async fn remove(&self, digest: &Digest, event: Option<&AuditEvent>) -> Result<(), StoreError>;
 
     /// Removes the sessions that began before one instant or were last used before the other.
     async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError>;

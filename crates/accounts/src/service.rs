@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use latchkey_domain::IdSequence;
-use latchkey_domain::ports::{Barrier, Clock, Entropy, EntropyError, StoreError, UpdateError};
+use latchkey_domain::ports::{
+    AuditTrail, Barrier, Clock, Entropy, EntropyError, StoreError, UpdateError,
+};
+use latchkey_domain::{Action, AuditEvent, Caller, IdSequence, Timestamp};
 use thiserror::Error;
 
 use crate::ports::{
@@ -19,11 +21,12 @@ pub struct AccountService {
     accounts: Arc<dyn AccountRepository>,
     barrier: Arc<dyn Barrier>,
     sessions: Arc<dyn SessionRepository>,
+    trail: Arc<dyn AuditTrail>,
     passwords: Arc<dyn PasswordHasher>,
     tokens: Arc<dyn TokenHasher>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    ids: IdSequence,
+    ids: Arc<IdSequence>,
     lifetime: SessionLifetime,
 }
 
@@ -62,15 +65,18 @@ pub enum SignInError {
     /// The password could not be checked.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// No randomness to make a token from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why no session was begun.
+/// Why a session was not ended.
 #[derive(Debug, Error)]
-pub enum BeginSessionError {
-    /// No randomness to make a token from.
+pub enum EndSessionError {
+    /// No randomness to make an id from.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// The store failed.
@@ -90,6 +96,9 @@ pub enum ChangePasswordError {
     /// The password could not be checked or hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -107,6 +116,9 @@ pub enum OperatorError {
     /// The password could not be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -119,18 +131,40 @@ pub struct AccountPorts {
     pub accounts: Arc<dyn AccountRepository>,
     pub barrier: Arc<dyn Barrier>,
     pub sessions: Arc<dyn SessionRepository>,
+    pub trail: Arc<dyn AuditTrail>,
     pub passwords: Arc<dyn PasswordHasher>,
     pub tokens: Arc<dyn TokenHasher>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub ids: Arc<IdSequence>,
 }
 
 impl AccountService {
     /// Joins the ports.
     pub fn new(ports: AccountPorts, lifetime: SessionLifetime) -> Self {
-        let AccountPorts { accounts, barrier, sessions, passwords, tokens, clock, entropy } = ports;
-        let ids = IdSequence::new(Arc::clone(&entropy));
-        Self { accounts, barrier, sessions, passwords, tokens, clock, entropy, ids, lifetime }
+        let AccountPorts {
+            accounts,
+            barrier,
+            sessions,
+            trail,
+            passwords,
+            tokens,
+            clock,
+            entropy,
+            ids,
+        } = ports;
+        Self {
+            accounts,
+            barrier,
+            sessions,
+            trail,
+            passwords,
+            tokens,
+            clock,
+            entropy,
+            ids,
+            lifetime,
+        }
     }
 
     /// Makes an account.
@@ -138,6 +172,7 @@ impl AccountService {
         &self,
         email: Email,
         password: Password,
+        caller: &Caller,
     ) -> Result<Account, CreateAccountError> {
         let password = self.passwords.hash(password).await?;
         let now = self.clock.now();
@@ -149,33 +184,73 @@ impl AccountService {
             state: AccountState::Active,
             version: 1,
         });
-        match self.accounts.insert(&account).await {
+        let event = self.event(now, &account, Action::AccountCreated, caller)?;
+        match self.accounts.insert(&account, &event).await {
             Ok(()) => Ok(account),
             Err(InsertAccountError::AddressTaken) => Err(CreateAccountError::AddressTaken),
             Err(InsertAccountError::Store(error)) => Err(error.into()),
         }
     }
 
-    /// The account that `email` and `password` belong to. An unknown address takes as long as a
-    /// wrong password (ASVS 5.0, 6.3.8).
-    pub async fn sign_in(&self, email: &str, password: Password) -> Result<Account, SignInError> {
+    /// Makes an account and begins a session of it. The trail has one event for both.
+    pub async fn sign_up(
+        &self,
+        email: Email,
+        password: Password,
+        caller: &Caller,
+    ) -> Result<(Account, SessionToken), CreateAccountError> {
+        let account = self.create(email, password, caller).await?;
+        let (session, token) = self.draw_session(&account, self.clock.now())?;
+        self.sessions.insert(&session, None).await?;
+        Ok((account, token))
+    }
+
+    /// Begins a session of the account that `email` and `password` belong to, and ends the
+    /// `previous` one of whoever signs in. An unknown address takes as long as a wrong password
+    /// (ASVS 5.0, 6.3.8).
+    pub async fn sign_in(
+        &self,
+        email: &str,
+        password: Password,
+        previous: Option<&SessionToken>,
+        caller: &Caller,
+    ) -> Result<(Account, SessionToken), SignInError> {
         // Text that is no address belongs to nobody, like an unknown one.
-        let account = match Email::parse(email) {
+        let found = match Email::parse(email) {
             Ok(email) => self.accounts.find_by_email(&email).await?,
             Err(_not_an_address) => None,
         };
-        let hash = account.as_ref().map(|account| account.parts().password.clone());
+        let hash = found.as_ref().map(|account| account.parts().password.clone());
         let right = self.passwords.verify(password, hash).await?;
-        account.filter(|account| right && account.is_active()).ok_or(SignInError::Rejected)
+        let now = self.clock.now();
+        let account = match found {
+            Some(account) if right && account.is_active() => account,
+            found => {
+                let owner = found.map(|account| account.parts().id.owner());
+                let refused = Action::SessionRefused;
+                let event = AuditEvent::new(&self.ids, now, owner, refused, caller)?;
+                self.trail.record(&event).await?;
+                return Err(SignInError::Rejected);
+            }
+        };
+        if let Some(previous) = previous {
+            for candidate in self.tokens.candidates(previous).as_slice() {
+                self.sessions.remove(&candidate.digest, None).await?;
+            }
+        }
+        let (session, token) = self.draw_session(&account, now)?;
+        let event = self.event(now, &account, Action::SessionStarted, caller)?;
+        self.sessions.insert(&session, Some(&event)).await?;
+        Ok((account, token))
     }
 
-    /// Begins a session; its token is in the answer and nowhere else.
-    pub async fn begin_session(
+    /// A new session; its token is in the answer and nowhere else.
+    fn draw_session(
         &self,
         account: &Account,
-    ) -> Result<SessionToken, BeginSessionError> {
+        now: Timestamp,
+    ) -> Result<(Session, SessionToken), EntropyError> {
         let token = SessionToken::generate(&*self.entropy)?;
-        let now = self.clock.now();
         let session = Session {
             digest: self.tokens.digest(&token),
             account: account.parts().id,
@@ -183,8 +258,19 @@ impl AccountService {
             created_at: now,
             last_seen_at: now,
         };
-        self.sessions.insert(&session).await?;
-        Ok(token)
+        Ok((session, token))
+    }
+
+    fn event(
+        &self,
+        at: Timestamp,
+        account: &Account,
+        action: Action,
+        caller: &Caller,
+    ) -> Result<AuditEvent, EntropyError> {
+        let owner = account.parts().id.owner();
+        let caller = caller.known_as(&owner);
+        AuditEvent::new(&self.ids, at, Some(owner), action, &caller)
     }
 
     /// Who presents `token`, if its session is good now; the use is recorded.
@@ -204,15 +290,13 @@ impl AccountService {
     }
 
     /// Ends a session; its token is worthless from now on.
-    pub async fn end_session(&self, session: &Session) -> Result<(), StoreError> {
-        self.sessions.remove(&session.digest.digest).await
-    }
-
-    /// Ends the session that `token` belongs to, if there is one.
-    pub async fn end_session_of(&self, token: &SessionToken) -> Result<(), StoreError> {
-        for candidate in self.tokens.candidates(token).as_slice() {
-            self.sessions.remove(&candidate.digest).await?;
-        }
+    pub async fn end_session(
+        &self,
+        who: &SignedIn,
+        caller: &Caller,
+    ) -> Result<(), EndSessionError> {
+        let event = self.event(self.clock.now(), &who.account, Action::SessionEnded, caller)?;
+        self.sessions.remove(&who.session.digest.digest, Some(&event)).await?;
         Ok(())
     }
 
@@ -222,13 +306,16 @@ impl AccountService {
         who: &SignedIn,
         current: Password,
         new: Password,
+        caller: &Caller,
     ) -> Result<(), ChangePasswordError> {
         let hash = who.account.parts().password.clone();
         if !self.passwords.verify(current, Some(hash)).await? {
             return Err(ChangePasswordError::WrongPassword);
         }
         let account = who.account.with_password(self.passwords.hash(new).await?);
-        match self.accounts.change_password(&account, Some(&who.session.digest.digest)).await {
+        let event = self.event(self.clock.now(), &account, Action::PasswordChanged, caller)?;
+        let keep = Some(&who.session.digest.digest);
+        match self.accounts.change_password(&account, keep, &event).await {
             Ok(()) => Ok(()),
             Err(UpdateError::Stale) => Err(ChangePasswordError::Stale),
             Err(UpdateError::Store(error)) => Err(error.into()),
@@ -239,14 +326,18 @@ impl AccountService {
     pub async fn reset_password(&self, email: &Email, new: Password) -> Result<(), OperatorError> {
         let account = self.accounts.find_by_email(email).await?.ok_or(OperatorError::NotFound)?;
         let account = account.with_password(self.passwords.hash(new).await?);
-        Ok(self.accounts.change_password(&account, None).await?)
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::PasswordChanged, &Caller::OPERATOR)?;
+        Ok(self.accounts.change_password(&account, None, &event).await?)
     }
 
-    /// Disables an account: its sessions end and its keys are revoked, on every instance when this
-    /// answers. Doing it again is harmless.
+    /// Disables an account, for an operator: its sessions end and its keys are revoked, on every
+    /// instance when this answers. Doing it again is harmless.
     pub async fn disable(&self, email: &Email) -> Result<(), OperatorError> {
         let account = self.accounts.find_by_email(email).await?.ok_or(OperatorError::NotFound)?;
-        let change = self.accounts.disable(&account.disable(self.clock.now())).await?;
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::AccountDisabled, &Caller::OPERATOR)?;
+        let change = self.accounts.disable(&account.disable(now), &event).await?;
         self.barrier.pass(change).await;
         Ok(())
     }

@@ -3,7 +3,10 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::ports::{EntropyError, KeyInUse, StoreError, UpdateError};
-use crate::{ApiKeyId, ApiKeyService, KeyName, OwnerId, Timestamp, TransitionError, has_expired};
+use crate::{
+    Action, ApiKeyId, ApiKeyService, Caller, KeyName, OwnerId, Timestamp, TransitionError,
+    has_expired,
+};
 
 /// How often a key is read again because somebody else changed it meanwhile.
 pub(crate) const ATTEMPTS: u32 = 5;
@@ -85,11 +88,12 @@ impl ApiKeyService {
         owner: &OwnerId,
         id: ApiKeyId,
         change: &KeyChange,
+        caller: &Caller,
     ) -> Result<KeyInUse, ChangeError> {
         if has_expired(change.expires_at.flatten(), self.clock.now()) {
             return Err(ChangeError::ExpiryNotInFuture);
         }
-        let answer = self.store_change(owner, id, change).await;
+        let answer = self.store_change(owner, id, change, caller).await;
         self.hold(owner, id, answer).await
     }
 
@@ -99,14 +103,17 @@ impl ApiKeyService {
         owner: &OwnerId,
         id: ApiKeyId,
         change: &KeyChange,
+        caller: &Caller,
     ) -> Result<(KeyInUse, Option<ChangeNumber>), ChangeError> {
         for _attempt in 0..ATTEMPTS {
             let found = self.keys.find(owner, id).await?.ok_or(ChangeError::NotFound)?;
-            let key = found.key.change(change, self.clock.now())?;
+            let now = self.clock.now();
+            let key = found.key.change(change, now)?;
             if key.parts().version == found.key.parts().version {
                 return Ok((found, None));
             }
-            match self.keys.update(&key).await {
+            let event = self.event(now, owner, Action::KeyChanged(id), caller)?;
+            match self.keys.update(&key, &event).await {
                 Ok(number) => return Ok((KeyInUse { key, ..found }, Some(number))),
                 Err(UpdateError::Stale) => {}
                 Err(UpdateError::Store(error)) => return Err(error.into()),

@@ -27,16 +27,21 @@ impl ApiKeyId {
 
     /// Accepts only the form that Latchkey writes, byte for byte: lower case, with hyphens.
     pub fn parse(text: &str) -> Result<Self, MalformedId> {
-        let id = Uuid::try_parse(text).map_err(|_not_a_uuid| MalformedId)?;
-        let mut buffer = Uuid::encode_buffer();
-        let canonical: &str = id.hyphenated().encode_lower(&mut buffer);
-        if canonical == text { Ok(Self(id)) } else { Err(MalformedId) }
+        parse_canonical(text).map(Self)
     }
 
     /// The UUID, for an adapter to store.
     pub const fn as_uuid(self) -> Uuid {
         self.0
     }
+}
+
+/// Reads an id in the one form it is written in.
+pub(crate) fn parse_canonical(text: &str) -> Result<Uuid, MalformedId> {
+    let id = Uuid::try_parse(text).map_err(|_not_a_uuid| MalformedId)?;
+    let mut buffer = Uuid::encode_buffer();
+    let canonical: &str = id.hyphenated().encode_lower(&mut buffer);
+    if canonical == text { Ok(id) } else { Err(MalformedId) }
 }
 
 impl fmt::Display for ApiKeyId {

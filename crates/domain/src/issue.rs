@@ -2,8 +2,8 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
-    ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, Environment, KeyName, KeyState, OwnerId, Secret,
-    Timestamp, has_expired,
+    Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, Caller, Environment, KeyName, KeyState,
+    OwnerId, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued.
@@ -51,7 +51,12 @@ pub enum IssueError {
 
 impl ApiKeyService {
     /// Issues a key to `owner`. Its secret is in the answer and nowhere else.
-    pub async fn issue(&self, owner: OwnerId, new: NewKey) -> Result<IssuedKey, IssueError> {
+    pub async fn issue(
+        &self,
+        owner: OwnerId,
+        new: NewKey,
+        caller: &Caller,
+    ) -> Result<IssuedKey, IssueError> {
         let now = self.clock.now();
         if has_expired(new.expires_at, now) {
             return Err(IssueError::ExpiryNotInFuture);
@@ -59,7 +64,9 @@ impl ApiKeyService {
         let limit = self.policy.max_keys_per_owner;
         for _attempt in 0..3 {
             let issued = self.draw(owner.clone(), new.clone(), now)?;
-            match self.keys.insert(&issued.key, limit).await {
+            let action = Action::KeyCreated(issued.key.parts().id);
+            let event = self.event(now, &owner, action, caller)?;
+            match self.keys.insert(&issued.key, limit, &event).await {
                 Ok(()) => return Ok(issued),
                 // One chance in 2^190; whoever hits it gets another secret.
                 Err(InsertError::Duplicate) => {}

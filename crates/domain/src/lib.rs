@@ -9,10 +9,12 @@
 #![warn(clippy::future_not_send)]
 
 mod api_key;
+mod audit;
 mod brand;
 mod change;
 mod digest;
 mod environment;
+mod find_in;
 mod id;
 mod issue;
 mod key_prefix;
@@ -25,6 +27,7 @@ mod service;
 mod timestamp;
 
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
+pub use audit::{Action, Actor, AuditEvent, Caller, EventId, UserAgent};
 pub use brand::{Brand, BrandError};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use digest::{Candidates, Digest, KeyedDigest, MAX_LIVE_PEPPERS, PepperId};

@@ -12,32 +12,41 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, ApiKeyId, Candidates, ChangeNumber, KeyedDigest, OwnerId, PepperId, Secret, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, EventId, KeyedDigest, OwnerId,
+    PepperId, Secret, Timestamp,
 };
 
 /// Where keys are kept.
+///
+/// Whatever changes a key takes the event that tells of it, and stores both or neither.
 #[async_trait]
 pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Adds a new key, unless its owner holds `limit` keys that are neither revoked nor replaced.
     /// However many inserts run at once, the limit is not exceeded.
-    async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError>;
+    async fn insert(&self, key: &ApiKey, limit: u32, event: &AuditEvent)
+    -> Result<(), InsertError>;
 
     /// Stores the next version of a key, if the stored one is the version just before it and is
     /// not revoked.
-    async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError>;
+    async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError>;
 
     /// Stores the next version of a key and, in the same instant, adds `successor`, which takes its
     /// place: both or neither. The old key must be as for [`update`](Self::update); no limit counts.
-    async fn replace(&self, key: &ApiKey, successor: &ApiKey) -> Result<ChangeNumber, UpdateError>;
+    async fn replace(
+        &self,
+        key: &ApiKey,
+        successor: &ApiKey,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError>;
 
-    /// Revokes the key `id` of `owner`. `None`: it did not, because there is no such key, it
+    /// Revokes the key `id` of `owner` at the instant of the event. `None`: it did not, because there is no such key, it
     /// belongs to someone else, or it is revoked already. Of any number of calls for one key, one
     /// answers a number.
     async fn revoke(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        at: Timestamp,
+        event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
     /// A number not before the latest change of the key `id` of `owner`, revoked or not; `None` if
@@ -72,6 +81,28 @@ pub struct KeyInUse {
     pub key: ApiKey,
     /// When it last passed a verification, as far as recorded; `None` if it never did.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// Where the audit trail is kept. It outlives whatever it tells of.
+#[async_trait]
+pub trait AuditTrail: Send + Sync + fmt::Debug {
+    /// Adds an event that tells of no change.
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// Up to `limit` events of `owner` with ids before `before`, the greatest id first.
+    async fn events_of(
+        &self,
+        owner: &OwnerId,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError>;
+
+    /// Up to `limit` events of any owner or none, with ids after `after`, in id order.
+    async fn all_events(
+        &self,
+        after: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError>;
 }
 
 /// How the instances that verify from memory learn of changes, and show each other how far they are.

@@ -3,7 +3,8 @@ use std::time::Duration;
 use crate::change::ATTEMPTS;
 use crate::ports::UpdateError;
 use crate::{
-    ApiKeyId, ApiKeyService, ChangeError, ChangeNumber, IssuedKey, NewKey, OwnerId, Timestamp,
+    Action, ApiKeyId, ApiKeyService, Caller, ChangeError, ChangeNumber, IssuedKey, NewKey, OwnerId,
+    Timestamp,
 };
 
 impl ApiKeyService {
@@ -15,8 +16,9 @@ impl ApiKeyService {
         owner: &OwnerId,
         id: ApiKeyId,
         overlap: Duration,
+        caller: &Caller,
     ) -> Result<IssuedKey, ChangeError> {
-        let answer = self.store_rotation(owner, id, overlap).await;
+        let answer = self.store_rotation(owner, id, overlap, caller).await;
         self.hold(owner, id, answer).await
     }
 
@@ -25,6 +27,7 @@ impl ApiKeyService {
         owner: &OwnerId,
         id: ApiKeyId,
         overlap: Duration,
+        caller: &Caller,
     ) -> Result<(IssuedKey, Option<ChangeNumber>), ChangeError> {
         for _attempt in 0..ATTEMPTS {
             let found = self.keys.find(owner, id).await?.ok_or(ChangeError::NotFound)?;
@@ -36,8 +39,11 @@ impl ApiKeyService {
                 expires_at: old.expires_at.map(until),
             };
             let issued = self.draw(owner.clone(), new, now)?;
-            let replaced = found.key.replace(issued.key.parts().id, overlap, now)?;
-            match self.keys.replace(&replaced, &issued.key).await {
+            let successor = issued.key.parts().id;
+            let replaced = found.key.replace(successor, overlap, now)?;
+            let action = Action::KeyRotated { key: id, successor };
+            let event = self.event(now, owner, action, caller)?;
+            match self.keys.replace(&replaced, &issued.key, &event).await {
                 Ok(number) => return Ok((issued, Some(number))),
                 Err(UpdateError::Stale) => {}
                 Err(UpdateError::Store(error)) => return Err(error.into()),

@@ -14,7 +14,7 @@ const CHECKSUM_LEN: usize = 6;
 /// Random characters that the public prefix shows.
 const SHOWN_LEN: usize = 4;
 /// Everything after the brand, both underscores included.
-const TAIL_LEN: usize = 1 + ENVIRONMENT_LEN + 1 + RANDOM_LEN + CHECKSUM_LEN;
+pub(crate) const TAIL_LEN: usize = 1 + ENVIRONMENT_LEN + 1 + RANDOM_LEN + CHECKSUM_LEN;
 const MAX_LEN: usize = Brand::MAX_LEN + TAIL_LEN;
 
 /// The full text of a key, as its holder presents it: `sk_live_`, 32 random base62 characters

@@ -2,8 +2,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::ports::{ApiKeyRepository, Barrier, Clock, Entropy, KeyHasher, StoreError};
-use crate::{ApiKeyId, Brand, ChangeNumber, IdSequence, OwnerId};
+use crate::ports::{
+    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, StoreError,
+};
+use crate::{
+    Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, OwnerId,
+    Secret, Timestamp,
+};
 
 /// What owners do with their keys, over the ports.
 ///
@@ -16,7 +21,7 @@ pub struct ApiKeyService {
     pub(crate) hasher: Arc<dyn KeyHasher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) ids: IdSequence,
+    pub(crate) ids: Arc<IdSequence>,
     pub(crate) policy: IssuePolicy,
 }
 
@@ -29,6 +34,7 @@ pub struct ApiKeyPorts {
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub ids: Arc<IdSequence>,
 }
 
 /// What an operator decides about new keys.
@@ -46,6 +52,9 @@ pub enum RevokeError {
     /// There is no such key, it belongs to someone else, or it is revoked already.
     #[error("API key not found")]
     NotFound,
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,17 +63,57 @@ pub enum RevokeError {
 impl ApiKeyService {
     /// Joins the ports.
     pub fn new(ports: ApiKeyPorts, policy: IssuePolicy) -> Self {
-        let ApiKeyPorts { keys, barrier, hasher, clock, entropy } = ports;
-        let ids = IdSequence::new(Arc::clone(&entropy));
+        let ApiKeyPorts { keys, barrier, hasher, clock, entropy, ids } = ports;
         Self { keys, barrier, hasher, clock, entropy, ids, policy }
     }
 
     /// Revokes a key of `owner`, for ever. Whatever this answers, from then on no instance accepts
     /// a key that it found or left revoked.
-    pub async fn revoke(&self, owner: &OwnerId, id: ApiKeyId) -> Result<(), RevokeError> {
-        let made = self.keys.revoke(owner, id, self.clock.now()).await?;
+    pub async fn revoke(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        caller: &Caller,
+    ) -> Result<(), RevokeError> {
+        match self.end(owner, id, Action::KeyRevoked(id), caller).await? {
+            Some(_change) => Ok(()),
+            None => Err(RevokeError::NotFound),
+        }
+    }
+
+    /// Revokes the key that has this secret, whosever it is: whoever holds a key may end it. What is
+    /// no key or has been revoked is none of the caller's business.
+    pub async fn report_leak(&self, secret: &Secret, caller: &Caller) -> Result<(), RevokeError> {
+        let candidates = self.hasher.candidates(secret);
+        let found = self.keys.find_by_digest(&candidates).await?;
+        if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
+            let ApiKeyParts { owner, id, .. } = key.parts();
+            self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        action: Action,
+        caller: &Caller,
+    ) -> Result<Option<ChangeNumber>, RevokeError> {
+        let event = self.event(self.clock.now(), owner, action, caller)?;
+        let made = self.keys.revoke(owner, id, &event).await?;
         self.pass(owner, id, made).await?;
-        made.map(|_change| ()).ok_or(RevokeError::NotFound)
+        Ok(made)
+    }
+
+    pub(crate) fn event(
+        &self,
+        at: Timestamp,
+        owner: &OwnerId,
+        action: Action,
+        caller: &Caller,
+    ) -> Result<AuditEvent, EntropyError> {
+        AuditEvent::new(&self.ids, at, Some(owner.clone()), action, caller)
     }
 
     /// Waits for the change that was made. Where none was, the change may be another's, which is

@@ -7,13 +7,14 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
 use latchkey_domain::ports::{ApiKeyRepository, Clock, Entropy};
 use latchkey_domain::{
-    ApiKeyPorts, ApiKeyService, Brand, Environment, IssuePolicy, IssuedKey, KeyName, NewKey,
+    ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyName,
+    NewKey,
 };
 use latchkey_guard_actix::{ApiKeyPrincipal, Embedded, EmbeddedError, Guard};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_testkit::fixtures::owner;
+use latchkey_testkit::fixtures::{a_caller, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
 use latchkey_verifier::{BootClock, FeedBarrier, SystemClock};
 
@@ -39,7 +40,8 @@ impl Latchkey {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy::default());
         let barrier = Arc::new(FeedBarrier::outside(feed, Arc::new(BootClock)));
-        let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy };
+        let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
+        let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
         let brand = Brand::parse("sk").expect("a brand");
         let policy = IssuePolicy { brand, max_keys_per_owner: 10 };
         Self { database, service: ApiKeyService::new(ports, policy) }
@@ -48,7 +50,7 @@ impl Latchkey {
     async fn issue(&self) -> IssuedKey {
         let name = KeyName::parse("Production").expect("a name");
         let new = NewKey { name, environment: Environment::Live, expires_at: None };
-        self.service.issue(owner("ada"), new).await.expect("it is issued")
+        self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 
     async fn embedded(&self) -> Embedded {
@@ -77,7 +79,11 @@ async fn a_key_is_refused_as_soon_as_its_revoke_is_answered_elsewhere() {
             assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
         }
         let parts = key.parts();
-        latchkey.service.revoke(&parts.owner, parts.id).await.expect("it was not revoked");
+        latchkey
+            .service
+            .revoke(&parts.owner, parts.id, &a_caller())
+            .await
+            .expect("it was not revoked");
         assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::UNAUTHORIZED);
     }
     embedded.close().await;
@@ -92,7 +98,7 @@ async fn after_closing_it_still_answers_but_nobody_waits_for_it() {
     embedded.close().await;
     assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
     let parts = key.parts();
-    latchkey.service.revoke(&parts.owner, parts.id).await.expect("it was not revoked");
+    latchkey.service.revoke(&parts.owner, parts.id, &a_caller()).await.expect("it was not revoked");
     assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::UNAUTHORIZED);
 }
 

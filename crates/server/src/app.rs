@@ -6,9 +6,10 @@ use actix_web::http::header::HeaderValue;
 use latchkey_accounts::ports::{AccountRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository, StoreError,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository,
+    StoreError,
 };
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, PepperId};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
@@ -19,7 +20,7 @@ use latchkey_verifier::{
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::attempts::SignInAttempts;
+use crate::attempts::Attempts;
 use crate::data_dir;
 use crate::http::error::ApiError;
 use crate::metrics::Verifications;
@@ -28,6 +29,9 @@ use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
 
+/// From each client address.
+const LEAK_REPORTS_PER_MINUTE: u32 = 60;
+
 /// Everything the server is made of, joined once. Only here is a concrete adapter named.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -35,13 +39,15 @@ pub(crate) struct App {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
     pub(crate) api_keys: ApiKeyService,
     pub(crate) accounts: AccountService,
+    pub(crate) trail: Arc<dyn AuditTrail>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
     /// The peppers of the ring, the signing one first.
     pub(crate) ring: Vec<PepperId>,
     pub(crate) verifier: Verifier,
     pub(crate) verifications: Verifications,
     pub(crate) last_uses: Arc<LastUses>,
-    pub(crate) attempts: SignInAttempts,
+    pub(crate) attempts: Attempts,
+    pub(crate) leak_reports: Attempts,
     store: Store,
     request_ids: RequestIds,
     mutations: TaskTracker,
@@ -67,6 +73,7 @@ struct Repositories {
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
     sessions: Arc<dyn SessionRepository>,
+    trail: Arc<dyn AuditTrail>,
 }
 
 impl Store {
@@ -98,7 +105,7 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
-            S: AccountRepository + SessionRepository,
+            S: AccountRepository + SessionRepository + AuditTrail,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
@@ -107,6 +114,7 @@ impl Store {
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
                 sessions: Arc::<S>::clone(store),
+                trail: Arc::<S>::clone(store),
             }
         }
         match self {
@@ -122,7 +130,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let store = Store::open(&settings).await?;
-        let Repositories { keys, feed, last_uses, peppers, accounts, sessions } =
+        let Repositories { keys, feed, last_uses, peppers, accounts, sessions, trail } =
             store.repositories();
 
         let ring = ring(&settings, &*peppers, &*entropy).await?;
@@ -140,35 +148,38 @@ impl App {
         };
         let verifier = Verifier::new(ports, answering(&settings));
         let barrier = Arc::new(verifier.barrier());
-        let ports = ApiKeyPorts {
+        let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
+        let of_keys = ApiKeyPorts {
             keys: Arc::clone(&keys),
             barrier: Arc::<FeedBarrier>::clone(&barrier),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            ids: Arc::clone(&ids),
         };
-        let api_keys = ApiKeyService::new(ports, settings.issue_policy.clone());
-        let passwords = Arc::new(Argon2Hasher::new(Arc::clone(&entropy)));
-        let ports = AccountPorts {
+        let of_accounts = AccountPorts {
             accounts,
             barrier,
             sessions,
-            passwords,
+            trail: Arc::clone(&trail),
+            passwords: Arc::new(Argon2Hasher::new(Arc::clone(&entropy))),
             tokens: hasher,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            ids,
         };
-        let attempts = settings.sign_in_attempts_per_minute;
         Ok(Self {
-            accounts: AccountService::new(ports, settings.session_lifetime),
+            accounts: AccountService::new(of_accounts, settings.session_lifetime),
             keys,
-            api_keys,
+            trail,
+            api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
             ring: ring.ids().collect(),
             peppers,
             verifier,
             verifications: Verifications::default(),
             last_uses,
-            attempts: SignInAttempts::new(attempts, Arc::clone(&clock)),
+            attempts: Attempts::new(settings.sign_in_attempts_per_minute, Arc::clone(&clock)),
+            leak_reports: Attempts::new(LEAK_REPORTS_PER_MINUTE, Arc::clone(&clock)),
             store,
             request_ids: RequestIds::new(&*entropy)?,
             mutations: TaskTracker::new(),

@@ -12,18 +12,18 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// Beyond this many names, windows that are over are swept out.
 const SWEEP_ABOVE: usize = 10_000;
 
-/// Bounds how many sign-ins may fail in a minute, for each client address and each account.
+/// Bounds how many attempts are made in a minute, for each client address and each account.
 ///
-/// An attempt is counted when it begins and given back when it succeeds, so that many at once can't
-/// slip through together.
+/// An attempt is counted when it begins. A sign-in is given back when it succeeds, so that only
+/// failures count and yet many at once can't slip through together.
 #[derive(Debug)]
-pub(crate) struct SignInAttempts {
+pub(crate) struct Attempts {
     limit: u32,
     clock: Arc<dyn Clock>,
     windows: Mutex<HashMap<Subject, Window>>,
 }
 
-/// Whose failures are counted together.
+/// Whose attempts are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Address(IpAddr),
@@ -33,25 +33,25 @@ enum Subject {
 #[derive(Debug, Clone, Copy)]
 struct Window {
     began: Timestamp,
-    failures: u32,
+    count: u32,
 }
 
-/// One sign-in that was let through.
+/// One that was let through.
 #[derive(Debug)]
 pub(crate) struct Attempt(Vec<Subject>);
 
-/// Too many have failed; ask again after this long.
+/// Too many were made; ask again after this long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) retry_after: Duration,
 }
 
-impl SignInAttempts {
+impl Attempts {
     pub(crate) fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
         Self { limit, clock, windows: Mutex::default() }
     }
 
-    /// Lets a sign-in through, or says how long to wait.
+    /// Lets one through, or says how long to wait.
     pub(crate) fn begin(
         &self,
         address: Option<IpAddr>,
@@ -70,18 +70,18 @@ impl SignInAttempts {
             let window = windows.get(subject)?;
             let left =
                 WINDOW.checked_sub(now.since(window.began)).filter(|left| !left.is_zero())?;
-            (window.failures >= self.limit).then_some(left)
+            (window.count >= self.limit).then_some(left)
         });
         if let Some(retry_after) = full.max() {
             return Err(TooMany { retry_after });
         }
         for subject in &subjects {
-            let fresh = Window { began: now, failures: 0 };
+            let fresh = Window { began: now, count: 0 };
             let window = windows.entry(subject.clone()).or_insert(fresh);
             if now.since(window.began) >= WINDOW {
                 *window = fresh;
             }
-            window.failures += 1;
+            window.count += 1;
         }
         drop(windows);
         Ok(Attempt(subjects))
@@ -92,7 +92,7 @@ impl SignInAttempts {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         for subject in &attempt.0 {
             if let Entry::Occupied(mut entry) = windows.entry(subject.clone()) {
-                entry.get_mut().failures = entry.get().failures.saturating_sub(1);
+                entry.get_mut().count = entry.get().count.saturating_sub(1);
             }
         }
     }
@@ -112,12 +112,12 @@ mod tests {
 
     use super::*;
 
-    fn attempts(limit: u32) -> (SignInAttempts, Arc<FakeClock>) {
+    fn attempts(limit: u32) -> (Attempts, Arc<FakeClock>) {
         let clock = Arc::new(FakeClock::default());
-        (SignInAttempts::new(limit, Arc::<FakeClock>::clone(&clock)), clock)
+        (Attempts::new(limit, Arc::<FakeClock>::clone(&clock)), clock)
     }
 
-    fn begin(attempts: &SignInAttempts, address: u8, email: &str) -> Result<Attempt, TooMany> {
+    fn begin(attempts: &Attempts, address: u8, email: &str) -> Result<Attempt, TooMany> {
         attempts.begin(Some([192, 0, 2, address].into()), Email::parse(email).ok())
     }
 

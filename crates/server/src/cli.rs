@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 use crate::settings::RawSettings;
@@ -24,9 +26,17 @@ pub(crate) enum Command {
     /// List and revoke anybody's keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Read the audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make peppers and see which are in use
     #[command(subcommand)]
     Pepper(PepperCommand),
+    /// Look for keys in files, and in all files below folders; print where, and how they begin
+    Scan {
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Check the settings and print them, without secrets
     CheckConfig,
     /// Print the OpenAPI description
@@ -55,6 +65,12 @@ pub(crate) enum KeysCommand {
     },
     /// Revoke a key by its id
     Revoke { id: String },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print every event, oldest first, a JSON object a line
+    Export,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -3,11 +3,14 @@
 
 mod accounts;
 mod api_keys;
+pub(crate) mod audit;
 mod body;
+mod caller;
 mod client_address;
 mod cross_site;
 mod envelope;
 pub(crate) mod error;
+mod leaks;
 mod name_schema;
 mod openapi;
 mod operations;

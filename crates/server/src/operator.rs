@@ -4,5 +4,6 @@
 pub(crate) mod commands;
 pub(crate) mod control;
 mod order;
+mod scan;
 
 pub(crate) use order::Order;

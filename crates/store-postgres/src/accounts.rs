@@ -1,43 +1,70 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel::sql_query;
 use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
 use latchkey_accounts::{Account, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{ChangeNumber, Digest};
+use latchkey_domain::{AuditEvent, ChangeNumber, Digest};
 
 use crate::PostgresStore;
+use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{changed, failed, insert_account};
 use crate::row::AccountRow;
 use crate::schema::{accounts, change_clock};
 
+const INSERT: &str = concat!(
+    "with event as (",
+    add_event!(),
+    ") \
+    insert into accounts (id, email, password_hash, created_at, disabled_at, version) \
+    values ($11, $12, $13, $14, $15, $16)"
+);
+
 /// A session that was left behind already is not taken along.
-const CHANGE_PASSWORD: &str = "\
-with changed as ( \
-    update accounts set password_hash = $3, version = $2 \
-    where id = $1 and version = $2 - 1 returning id \
-), kept as ( \
-    update sessions set account_version = $2 from changed \
-    where digest = $4 and account_id = changed.id and account_version = $2 - 1 \
-) \
-select from changed";
+const CHANGE_PASSWORD: &str = concat!(
+    "with changed as ( \
+        update accounts set password_hash = $13, version = $12 \
+        where id = $11 and version = $12 - 1 returning id \
+    ), kept as ( \
+        update sessions set account_version = $12 from changed \
+        where digest = $14 and account_id = changed.id and account_version = $12 - 1 \
+    ), event as (",
+    add_event!(),
+    "from changed) \
+    select from changed"
+);
 
 /// See the function in the migration: the steps must see each other, so they are statements of
 /// their own, and a client that stops between two of them would hold what others need.
-const DISABLE: &str = "select disable_account($1, $2, $3)";
+const DISABLE: &str = concat!(
+    "with found as ( \
+        select from accounts where id = $11 and version = $12 - 1 for update \
+    ), event as (",
+    add_event!(),
+    "from found returning id) \
+    select disable_account($11, $12, $13) from event"
+);
 
 #[async_trait]
 impl AccountRepository for PostgresStore {
-    async fn insert(&self, account: &Account) -> Result<(), InsertAccountError> {
-        diesel::insert_into(accounts::table)
-            .values(AccountRow::from(account))
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(insert_account)?;
+    async fn insert(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<(), InsertAccountError> {
+        let row = AccountRow::from(account);
+        let insert = with_event(INSERT, event)
+            .bind::<SqlUuid, _>(row.id)
+            .bind::<Text, _>(row.email)
+            .bind::<Text, _>(row.password_hash)
+            .bind::<Timestamptz, _>(row.created_at)
+            .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
+            .bind::<Integer, _>(row.version);
+        let mut connection = self.connection().await?;
+        cached(insert).execute(&mut *connection).await.map_err(insert_account)?;
         Ok(())
     }
 
@@ -56,23 +83,28 @@ impl AccountRepository for PostgresStore {
         &self,
         account: &Account,
         keep: Option<&Digest>,
+        event: &AuditEvent,
     ) -> Result<(), UpdateError> {
         let parts = account.parts();
-        let change = sql_query(CHANGE_PASSWORD)
+        let change = with_event(CHANGE_PASSWORD, event)
             .bind::<SqlUuid, _>(parts.id.as_uuid())
             .bind::<Integer, _>(parts.version)
-            .bind::<Text, _>(parts.password.as_str())
-            .bind::<Nullable<Binary>, _>(keep.map(Digest::as_bytes).map(<[u8; 32]>::as_slice));
+            .bind::<Text, _>(parts.password.as_str().to_owned())
+            .bind::<Nullable<Binary>, _>(keep.map(|keep| keep.as_bytes().to_vec()));
         let rows = cached(change).execute(&mut *self.connection().await?).await.map_err(failed)?;
         changed(rows)
     }
 
-    async fn disable(&self, account: &Account) -> Result<ChangeNumber, UpdateError> {
+    async fn disable(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError> {
         let parts = account.parts();
         let AccountState::Disabled { at } = parts.state else {
             return Err(failed("only a disabled account can be stored as one").into());
         };
-        let disable = sql_query(DISABLE)
+        let disable = with_event(DISABLE, event)
             .bind::<SqlUuid, _>(parts.id.as_uuid())
             .bind::<Integer, _>(parts.version)
             .bind::<Timestamptz, _>(time::OffsetDateTime::from(at));

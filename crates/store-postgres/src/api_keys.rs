@@ -3,14 +3,14 @@ use diesel::dsl::{AsSelect, auto_type};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_query;
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, OwnerId};
 use time::OffsetDateTime;
 
 use crate::PostgresStore;
+use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{failed, insert_key};
@@ -18,42 +18,74 @@ use crate::row::{KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, key_owners, last_uses};
 
 /// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
-const INSERT: &str = "\
-with place as ( \
-    insert into key_owners as mine (owner, held) select $2, 1 where $14 > 0 \
-    on conflict (owner) do update set held = mine.held + 1 \
-    where mine.held < $14 and mine.closed_at is null \
-    returning owner \
-) \
-insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
-    expires_at, disabled_at, revoked_at, replaced_by, version) \
-select $1, owner, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from place";
-
-/// Takes a place for the successor as [`INSERT`] does, whatever the limit: the trigger gives that of
-/// the old key back. The key is locked first, then its owner, as the triggers do; each step feeds
-/// the next, so that it is all or nothing.
-const REPLACE: &str = "\
-with old as ( \
-    select owner from api_keys where id = $14 and version = $15 - 1 and revoked_at is null for update \
-), place as ( \
-    insert into key_owners as mine (owner, held) select owner, 1 from old \
-    on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
-    returning owner \
-), replaced as ( \
-    update api_keys as old set version = $15, name = $16, expires_at = $17, disabled_at = $18, \
-        revoked_at = $19, replaced_by = $20 \
-    from place where old.id = $14 returning latest_change \
-), added as ( \
+const INSERT: &str = concat!(
+    "with place as ( \
+        insert into key_owners as mine (owner, held) select $12, 1 where $24 > 0 \
+        on conflict (owner) do update set held = mine.held + 1 \
+        where mine.held < $24 and mine.closed_at is null \
+        returning owner \
+    ), event as (",
+    add_event!(),
+    "from place) \
     insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
         expires_at, disabled_at, revoked_at, replaced_by, version) \
-    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 from replaced \
-) \
-select latest_change from replaced";
+    select $11, owner, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23 from place"
+);
 
-/// A statement whose first thirteen arguments are a new key.
-fn with_key(sql: &str, row: KeyRow) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
-    sql_query(sql)
-        .into_boxed()
+/// The key is locked before the event is added, and so before the trigger takes the clock.
+const UPDATE: &str = concat!(
+    "with found as ( \
+        select from api_keys where id = $11 and version = $12 - 1 and revoked_at is null for update \
+    ), event as (",
+    add_event!(),
+    "from found returning id) \
+    update api_keys as key set version = $12, name = $13, expires_at = $14, disabled_at = $15, \
+        revoked_at = $16, replaced_by = $17 \
+    from event where key.id = $11 returning latest_change"
+);
+
+/// As [`UPDATE`]. It takes a place for the successor as [`INSERT`] does, whatever the limit: the
+/// trigger gives that of the old key back. The key is locked first, then its owner, as the triggers
+/// do; each step feeds the next, so that it is all or nothing.
+const REPLACE: &str = concat!(
+    "with found as ( \
+        select owner from api_keys where id = $11 and version = $12 - 1 and revoked_at is null \
+        for update \
+    ), place as ( \
+        insert into key_owners as mine (owner, held) select owner, 1 from found \
+        on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
+        returning owner \
+    ), event as (",
+    add_event!(),
+    "from place returning id), replaced as ( \
+        update api_keys as key set version = $12, name = $13, expires_at = $14, \
+            disabled_at = $15, revoked_at = $16, replaced_by = $17 \
+        from event where key.id = $11 returning latest_change \
+    ), added as ( \
+        insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
+            expires_at, disabled_at, revoked_at, replaced_by, version) \
+        select $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30 from replaced \
+    ) \
+    select latest_change from replaced"
+);
+
+/// As [`UPDATE`].
+const REVOKE: &str = concat!(
+    "with found as ( \
+        select from api_keys where id = $11 and owner = $12 and revoked_at is null for update \
+    ), event as (",
+    add_event!(),
+    "from found returning at) \
+    update api_keys as key set revoked_at = event.at, version = key.version + 1 \
+    from event where key.id = $11 returning latest_change"
+);
+
+type Statement = BoxedSqlQuery<'static, Pg, SqlQuery>;
+
+/// Adds thirteen arguments, a new key.
+fn with_new(statement: Statement, key: &ApiKey) -> Statement {
+    let row = KeyRow::from(key);
+    statement
         .bind::<SqlUuid, _>(row.id)
         .bind::<Text, _>(row.owner)
         .bind::<Text, _>(row.name)
@@ -69,6 +101,29 @@ fn with_key(sql: &str, row: KeyRow) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
         .bind::<Integer, _>(row.version)
 }
 
+/// Adds seven arguments, the next version of a key. What is missing among them never changes.
+fn with_next(statement: Statement, key: &ApiKey) -> Statement {
+    let row = KeyRow::from(key);
+    statement
+        .bind::<SqlUuid, _>(row.id)
+        .bind::<Integer, _>(row.version)
+        .bind::<Text, _>(row.name)
+        .bind::<Nullable<Timestamptz>, _>(row.expires_at)
+        .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
+        .bind::<Nullable<Timestamptz>, _>(row.revoked_at)
+        .bind::<Nullable<SqlUuid>, _>(row.replaced_by)
+}
+
+impl PostgresStore {
+    /// Runs a statement that changes one key, and answers the number of the change.
+    async fn change(&self, statement: Statement) -> Result<Option<ChangeNumber>, StoreError> {
+        let change = cached(statement).answering::<BigInt>();
+        let mut numbers: Vec<i64> =
+            change.load(&mut *self.connection().await?).await.map_err(failed)?;
+        numbers.pop().map(change_number).transpose()
+    }
+}
+
 /// The keys that are not revoked, with their last uses: a look-up for each key, where a join would
 /// be free to read all last uses there are.
 #[auto_type]
@@ -81,9 +136,14 @@ fn unrevoked() -> _ {
 
 #[async_trait]
 impl ApiKeyRepository for PostgresStore {
-    async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError> {
+    async fn insert(
+        &self,
+        key: &ApiKey,
+        limit: u32,
+        event: &AuditEvent,
+    ) -> Result<(), InsertError> {
         let mut connection = self.connection().await?;
-        let insert = with_key(INSERT, key.into()).bind::<BigInt, _>(i64::from(limit));
+        let insert = with_new(with_event(INSERT, event), key).bind::<BigInt, _>(i64::from(limit));
         let added = cached(insert).execute(&mut *connection).await.map_err(insert_key)?;
         if added == 1 {
             return Ok(());
@@ -103,61 +163,31 @@ impl ApiKeyRepository for PostgresStore {
         })
     }
 
-    async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
-        let row = KeyRow::from(key);
-        let before = api_keys::table
-            .find(row.id)
-            .filter(api_keys::version.eq(row.version - 1))
-            .filter(api_keys::revoked_at.is_null());
-        // What is missing here never changes.
-        let update = diesel::update(before).set((
-            api_keys::name.eq(row.name),
-            api_keys::expires_at.eq(row.expires_at),
-            api_keys::disabled_at.eq(row.disabled_at),
-            api_keys::revoked_at.eq(row.revoked_at),
-            api_keys::replaced_by.eq(row.replaced_by),
-            api_keys::version.eq(row.version),
-        ));
-        let update = cached(update.returning(api_keys::latest_change)).answering::<BigInt>();
-        let mut numbers: Vec<i64> =
-            update.load(&mut *self.connection().await?).await.map_err(failed)?;
-        Ok(change_number(numbers.pop().ok_or(UpdateError::Stale)?)?)
+    async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError> {
+        let update = with_next(with_event(UPDATE, event), key);
+        self.change(update).await?.ok_or(UpdateError::Stale)
     }
 
-    async fn replace(&self, key: &ApiKey, successor: &ApiKey) -> Result<ChangeNumber, UpdateError> {
-        let row = KeyRow::from(key);
-        let replace = with_key(REPLACE, successor.into())
-            .bind::<SqlUuid, _>(row.id)
-            .bind::<Integer, _>(row.version)
-            .bind::<Text, _>(row.name)
-            .bind::<Nullable<Timestamptz>, _>(row.expires_at)
-            .bind::<Nullable<Timestamptz>, _>(row.disabled_at)
-            .bind::<Nullable<Timestamptz>, _>(row.revoked_at)
-            .bind::<Nullable<SqlUuid>, _>(row.replaced_by);
-        let replace = cached(replace).answering::<BigInt>();
-        let mut numbers: Vec<i64> =
-            replace.load(&mut *self.connection().await?).await.map_err(failed)?;
-        Ok(change_number(numbers.pop().ok_or(UpdateError::Stale)?)?)
+    async fn replace(
+        &self,
+        key: &ApiKey,
+        successor: &ApiKey,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError> {
+        let replace = with_new(with_next(with_event(REPLACE, event), key), successor);
+        self.change(replace).await?.ok_or(UpdateError::Stale)
     }
 
     async fn revoke(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        at: Timestamp,
+        event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError> {
-        let unrevoked = api_keys::table
-            .find(id.as_uuid())
-            .filter(api_keys::owner.eq(owner.as_str()))
-            .filter(api_keys::revoked_at.is_null());
-        let revoke = diesel::update(unrevoked).set((
-            api_keys::revoked_at.eq(OffsetDateTime::from(at)),
-            api_keys::version.eq(api_keys::version + 1),
-        ));
-        let revoke = cached(revoke.returning(api_keys::latest_change)).answering::<BigInt>();
-        let mut numbers: Vec<i64> =
-            revoke.load(&mut *self.connection().await?).await.map_err(failed)?;
-        numbers.pop().map(change_number).transpose()
+        let revoke = with_event(REVOKE, event)
+            .bind::<SqlUuid, _>(id.as_uuid())
+            .bind::<Text, _>(owner.as_str().to_owned());
+        self.change(revoke).await
     }
 
     // A statement of its own: the one that tried to revoke sees the row as it was before it waited

@@ -8,15 +8,18 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, ChangeFeed as _, LastUseRepository as _, PepperRepository as _, Registration,
-    UpdateError,
+    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, LastUseRepository, PepperRepository as _,
+    Registration, UpdateError,
 };
-use latchkey_testkit::fixtures::{a_digest, a_key, an_id, changed, moment, owner};
+use latchkey_testkit::fixtures::{
+    a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner,
+};
 use latchkey_testkit::postgres::{Database, empty_database};
 
 use crate::{PostgresSettings, PostgresStore};
 
-/// 200 owners with 300 keys each, 100 of them not revoked; 20,000 accounts with a session.
+/// 200 owners with 300 keys and 100 events each, 100 of the keys not revoked; 20,000 accounts with a
+/// session.
 const KEYS: &str = "\
 insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
     revoked_at, version) \
@@ -29,12 +32,17 @@ insert into accounts (id, email, password_hash, created_at, version) \
 select gen_random_uuid(), n::text, '', now(), 1 from generate_series(1, 20000) as n; \
 insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
 select sha256(email::bytea), 1, id, 1, now(), now() from accounts; \
+insert into audit_events (id, at, owner, action, actor) \
+select gen_random_uuid(), now(), 'owner' || n % 200, 'session.started', '' \
+from generate_series(1, 20000) as n; \
 analyze";
 
-/// A key, and the next version of the one it replaces.
-const REPLACEMENT: &str = "\
-(gen_random_uuid(), '', '', '', 'live', '', 1, now(), null, null, null, null, 1, \
-gen_random_uuid(), 2, '', null, null, null, null)";
+/// An event.
+const EVENT: &str = "gen_random_uuid(), now(), null, '', null, null, '', null, null, null";
+/// The next version of a key.
+const NEXT: &str = "gen_random_uuid(), 2, '', null, null, null, null";
+/// A new key.
+const NEW: &str = "gen_random_uuid(), '', '', '', 'live', '', 1, now(), null, null, null, null, 1";
 
 /// With one connection, so that a test sees what the calls before it prepared.
 async fn migrated() -> (Database, PostgresStore) {
@@ -83,39 +91,50 @@ async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -
     lines.into_iter().map(|line| line.text + "\n").collect()
 }
 
+/// Sends each frequent statement once.
+async fn ask_everything(store: &PostgresStore) {
+    let one = Candidates::new(a_digest(), []);
+    assert!(store.find_by_digest(&one).await.unwrap().is_none());
+    let two = Candidates::new(a_digest(), [a_digest()]);
+    assert!(store.find_by_digest(&two).await.unwrap().is_none());
+    assert!(SessionRepository::find(store, &one).await.unwrap().is_none());
+    assert!(SessionRepository::find(store, &two).await.unwrap().is_none());
+    assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
+    assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
+    assert_eq!(store.in_use().await.unwrap().len(), 2);
+    LastUseRepository::record(store, &[(an_id(), moment(0))]).await.unwrap();
+    let another = a_key().owned_by("another").build();
+    ApiKeyRepository::insert(store, &another, 10, &an_event()).await.unwrap();
+    store.touch(&a_digest().digest, moment(0)).await.unwrap();
+    store.remove(&a_digest().digest, None).await.unwrap();
+    let gone = ApiKeyRepository::find(store, &owner("owner7"), an_id()).await;
+    assert!(gone.unwrap().is_none());
+    let stale = store.update(&changed(&a_key().build(), |_same| {}), &an_event()).await;
+    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let stale =
+        store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build(), &an_event()).await;
+    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let absent = store.revoke(&owner("owner7"), an_id(), &an_event_at(moment(0))).await;
+    assert_eq!(absent.unwrap(), None);
+    assert_eq!(store.events_of(&owner("owner7"), None, 50).await.unwrap().len(), 50);
+    assert_eq!(store.all_events(None, 50).await.unwrap().len(), 50);
+    let unknown = store.latest_change(&owner("owner7"), an_id()).await;
+    assert_eq!(unknown.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let (_database, store) = migrated().await;
     store.connection().await.unwrap().batch_execute(KEYS).await.unwrap();
     for _call in 0..7 {
-        let one = Candidates::new(a_digest(), []);
-        assert!(store.find_by_digest(&one).await.unwrap().is_none());
-        let two = Candidates::new(a_digest(), [a_digest()]);
-        assert!(store.find_by_digest(&two).await.unwrap().is_none());
-        assert!(SessionRepository::find(&store, &one).await.unwrap().is_none());
-        assert!(SessionRepository::find(&store, &two).await.unwrap().is_none());
-        assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
-        assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
-        assert_eq!(store.in_use().await.unwrap().len(), 2);
-        store.record(&[(an_id(), moment(0))]).await.unwrap();
-        let another = a_key().owned_by("another").build();
-        ApiKeyRepository::insert(&store, &another, 10).await.unwrap();
-        store.touch(&a_digest().digest, moment(0)).await.unwrap();
-        store.remove(&a_digest().digest).await.unwrap();
-        let gone = ApiKeyRepository::find(&store, &owner("owner7"), an_id()).await;
-        assert!(gone.unwrap().is_none());
-        let stale = store.update(&changed(&a_key().build(), |_same| {})).await;
-        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-        let stale = store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build()).await;
-        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-        let absent = store.revoke(&owner("owner7"), an_id(), moment(0)).await;
-        assert_eq!(absent.unwrap(), None);
-        let unknown = store.latest_change(&owner("owner7"), an_id()).await;
-        assert_eq!(unknown.unwrap(), None);
+        ask_everything(&store).await;
     }
     let writer = store.connection().await.unwrap();
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());
     let connections: [&AsyncPgConnection; 3] = [&writer, &reader, &other];
+    let revoke = format!("({EVENT}, gen_random_uuid(), 'owner7')");
+    let update = format!("({EVENT}, {NEXT})");
+    let replace = format!("({EVENT}, {NEXT}, {NEW})");
     for (part, arguments, index) in [
         ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
         ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
@@ -123,9 +142,20 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("\"sessions\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "sessions_pkey"),
         ("order by \"api_keys\".\"created_at\"", "(1, 'owner7')", "api_keys_of_owner"),
         ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
-        ("set \"revoked_at\" = $1", "(now(), 1, gen_random_uuid(), '')", "api_keys_pkey"),
         ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
-        ("with old", REPLACEMENT, "api_keys_pkey"),
+        ("set revoked_at = event.at", &revoke, "api_keys_pkey"),
+        (
+            "with found as ( select from api_keys where id = $11 and version",
+            &update,
+            "api_keys_pkey",
+        ),
+        ("with found as ( select owner", &replace, "api_keys_pkey"),
+        (
+            "order by \"audit_events\".\"id\" desc",
+            "('', gen_random_uuid(), 50)",
+            "audit_events_of_owner",
+        ),
+        ("order by \"audit_events\".\"id\" limit", "(gen_random_uuid(), 50)", "audit_events_pkey"),
         ("select \"api_keys\".\"latest_change\"", "(gen_random_uuid(), '', 1)", "api_keys_pkey"),
         ("set \"last_seen_at\" = $1", "(now(), '', now())", "sessions_pkey"),
         ("delete ", "('')", "sessions_pkey"),
@@ -141,7 +171,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         }
         assert_eq!(runs, 7, "{part}");
     }
-    for part in ["insert into last_uses", "with place", "set \"name\" = $1"] {
+    for part in ["insert into last_uses", "with place"] {
         let statement = prepared(&writer, part).await;
         assert_eq!(statement.map(|statement| statement.runs), Some(7), "{part}");
     }

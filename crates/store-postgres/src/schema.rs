@@ -43,6 +43,21 @@ table! {
 }
 
 table! {
+    audit_events (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        owner -> Nullable<Text>,
+        action -> Text,
+        key_id -> Nullable<Uuid>,
+        replaced_by -> Nullable<Uuid>,
+        actor -> Text,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
+table! {
     change_clock (id) {
         id -> Integer,
         seq -> BigInt,

@@ -1,27 +1,60 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Integer, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_accounts::{Account, Session};
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{Candidates, Digest, Timestamp};
+use latchkey_domain::{AuditEvent, Candidates, Digest, Timestamp};
 use time::OffsetDateTime;
 
 use crate::PostgresStore;
+use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
 use crate::fault::failed;
 use crate::row::{AccountRow, SessionRow};
 use crate::schema::{accounts, sessions};
 
+const INSERT: &str = concat!(
+    "with event as (",
+    add_event!(),
+    ") \
+    insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
+    values ($11, $12, $13, $14, $15, $16)"
+);
+
+const REMOVE: &str = concat!(
+    "with gone as (delete from sessions where digest = $11 returning digest) ",
+    add_event!(),
+    "from gone"
+);
+
 #[async_trait]
 impl SessionRepository for PostgresStore {
-    async fn insert(&self, session: &Session) -> Result<(), StoreError> {
-        diesel::insert_into(sessions::table)
-            .values(SessionRow::from(session))
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(())
+    async fn insert(
+        &self,
+        session: &Session,
+        event: Option<&AuditEvent>,
+    ) -> Result<(), StoreError> {
+        let row = SessionRow::from(session);
+        let mut connection = self.connection().await?;
+        let added = match event {
+            None => {
+                let insert = diesel::insert_into(sessions::table).values(row);
+                insert.execute(&mut *connection).await
+            }
+            Some(event) => {
+                let insert = with_event(INSERT, event)
+                    .bind::<Binary, _>(row.digest)
+                    .bind::<Integer, _>(row.pepper_id)
+                    .bind::<SqlUuid, _>(row.account_id)
+                    .bind::<Integer, _>(row.account_version)
+                    .bind::<Timestamptz, _>(row.created_at)
+                    .bind::<Timestamptz, _>(row.last_seen_at);
+                cached(insert).execute(&mut *connection).await
+            }
+        };
+        added.map(drop).map_err(failed)
     }
 
     async fn find(&self, digests: &Candidates) -> Result<Option<(Session, Account)>, StoreError> {
@@ -56,12 +89,17 @@ impl SessionRepository for PostgresStore {
         Ok(())
     }
 
-    async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
-        diesel::delete(sessions::table.find(digest.as_bytes().as_slice()))
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(())
+    async fn remove(&self, digest: &Digest, event: Option<&AuditEvent>) -> Result<(), StoreError> {
+        let digest = digest.as_bytes().as_slice();
+        let mut connection = self.connection().await?;
+        let removed = match event {
+            None => diesel::delete(sessions::table.find(digest)).execute(&mut *connection).await,
+            Some(event) => {
+                let remove = with_event(REMOVE, event).bind::<Binary, _>(digest.to_vec());
+                cached(remove).execute(&mut *connection).await
+            }
+        };
+        removed.map(drop).map_err(failed)
     }
 
     async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, News, Registration};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_testkit::fixtures::{a_key, moment};
+use latchkey_testkit::fixtures::{a_key, an_event, an_event_at, moment};
 use latchkey_testkit::postgres::{Database, empty_database};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
@@ -25,7 +25,7 @@ impl Fixture {
         let store = PostgresStore::connect(&settings).unwrap();
         store.migrate().await.unwrap();
         let key = a_key().build();
-        ApiKeyRepository::insert(&store, &key, 10).await.unwrap();
+        ApiKeyRepository::insert(&store, &key, 10, &an_event()).await.unwrap();
         let registration = store.register().await.unwrap();
         Self { database, store, key, registration }
     }
@@ -80,7 +80,11 @@ async fn what_a_verification_does_not_show_is_not_told() {
 async fn a_revoked_key_cannot_be_revived_even_in_psql() {
     let it = Fixture::new().await;
     let parts = it.key.parts();
-    it.store.revoke(&parts.owner, parts.id, moment(1)).await.unwrap().expect("it was not revoked");
+    it.store
+        .revoke(&parts.owner, parts.id, &an_event_at(moment(1)))
+        .await
+        .unwrap()
+        .expect("it was not revoked");
     let psql = it.psql().await;
     for revival in
         ["update api_keys set revoked_at = null", "update api_keys set revoked_at = now()"]
@@ -121,7 +125,7 @@ async fn a_restored_database_is_another_history() {
 async fn a_number_never_shows_before_a_smaller_one() {
     let it = Fixture::new().await;
     let other = a_key().build();
-    ApiKeyRepository::insert(&it.store, &other, 10).await.unwrap();
+    ApiKeyRepository::insert(&it.store, &other, 10, &an_event()).await.unwrap();
     let (first, second) = (it.psql().await, it.psql().await);
     let revoke = |id| format!("update api_keys set revoked_at = now() where id = '{id}'");
     first.batch_execute(&format!("begin; {}", revoke(it.key.parts().id))).await.unwrap();

@@ -4,7 +4,7 @@ use latchkey_accounts::ports::AccountRepository;
 use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, UpdateError};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_testkit::fixtures::{a_key, an_account, changed, moment};
+use latchkey_testkit::fixtures::{a_key, an_account, an_event, an_event_at, changed, moment};
 use latchkey_testkit::postgres::empty_database;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,18 +14,20 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
     store.migrate().await.unwrap();
     for _round in 0..5 {
         let account = an_account().build();
-        AccountRepository::insert(&store, &account).await.unwrap();
+        AccountRepository::insert(&store, &account, &an_event()).await.unwrap();
         let owner = account.parts().id.owner();
         let mut keys: Vec<ApiKey> = Vec::new();
         for _key in 0..40 {
             keys.push(a_key().owned_by_account(&account).build());
-            ApiKeyRepository::insert(&store, keys.last().unwrap(), 100).await.unwrap();
+            ApiKeyRepository::insert(&store, keys.last().unwrap(), 100, &an_event()).await.unwrap();
         }
 
         let mut others: Vec<ApiKey> = Vec::new();
         for _key in 0..20 {
             others.push(a_key().owned_by("another").build());
-            ApiKeyRepository::insert(&store, others.last().unwrap(), 100).await.unwrap();
+            ApiKeyRepository::insert(&store, others.last().unwrap(), 100, &an_event())
+                .await
+                .unwrap();
         }
 
         // Newest first: against the order in which disabling takes them.
@@ -33,13 +35,13 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
             let (store, owner) = (store.clone(), owner.clone());
             tokio::spawn(async move {
                 if count % 2 == 0 {
-                    store.revoke(&owner, key.parts().id, moment(1)).await.unwrap();
+                    store.revoke(&owner, key.parts().id, &an_event_at(moment(1))).await.unwrap();
                 } else {
                     let successor = a_key().owned_by(owner.as_str()).build();
                     let replaced = changed(&key, |parts| {
                         parts.replaced_by = Some(successor.parts().id);
                     });
-                    let it = store.replace(&replaced, &successor).await;
+                    let it = store.replace(&replaced, &successor, &an_event()).await;
                     assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "{it:?}");
                 }
             })
@@ -50,10 +52,10 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
             let store = store.clone();
             calls.push(tokio::spawn(async move {
                 let parts = key.parts();
-                store.revoke(&parts.owner, parts.id, moment(1)).await.unwrap();
+                store.revoke(&parts.owner, parts.id, &an_event_at(moment(1))).await.unwrap();
             }));
         }
-        store.disable(&account.disable(moment(2))).await.unwrap();
+        store.disable(&account.disable(moment(2)), &an_event()).await.unwrap();
         for call in calls {
             call.await.unwrap();
         }

@@ -3,23 +3,28 @@ use diesel::prelude::*;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
 use latchkey_accounts::{Account, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{ApiKeyId, ChangeNumber, Digest, OwnerId, Timestamp};
+use latchkey_domain::{ApiKeyId, AuditEvent, ChangeNumber, Digest, OwnerId, Timestamp};
 
 use crate::SqliteStore;
+use crate::audit;
 use crate::fault::{Fault, Outcome, is_taken};
 use crate::query;
-use crate::row::{AccountChange, AccountRow, id_bytes, id_from};
+use crate::row::{AccountChange, AccountRow, EventRow, id_bytes, id_from};
 use crate::schema::{accounts, api_keys, key_owners, sessions};
 
 #[async_trait]
 impl AccountRepository for SqliteStore {
-    async fn insert(&self, account: &Account) -> Result<(), InsertAccountError> {
-        let row = AccountRow::from(account);
+    async fn insert(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<(), InsertAccountError> {
+        let (row, event) = (AccountRow::from(account), EventRow::from(event));
         self.write(move |db| match diesel::insert_into(accounts::table).values(row).execute(db) {
             Err(error) if is_taken(&error, &["accounts.email"]) => {
                 Err(Fault(InsertAccountError::AddressTaken))
             }
-            added => Ok(added.map(|_one| ())?),
+            added => Ok(added.and_then(|_one| audit::add(db, event))?),
         })
         .await
     }
@@ -38,29 +43,35 @@ impl AccountRepository for SqliteStore {
         &self,
         account: &Account,
         keep: Option<&Digest>,
+        event: &AuditEvent,
     ) -> Result<(), UpdateError> {
-        let account = account.clone();
+        let (account, event) = (account.clone(), EventRow::from(event));
         let keep = keep.copied();
         self.write(move |db| {
             update(db, &account)?;
             if let Some(keep) = keep {
                 carry_along(db, &account, &keep)?;
             }
-            Ok(())
+            Ok(audit::add(db, event)?)
         })
         .await
     }
 
-    async fn disable(&self, account: &Account) -> Result<ChangeNumber, UpdateError> {
+    async fn disable(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError> {
         let AccountState::Disabled { at } = account.parts().state else {
             return Err(StoreError::new("an active account was given as disabled").into());
         };
-        let account = account.clone();
+        let (account, event) = (account.clone(), EventRow::from(event));
         self.change(move |db| {
             update(db, &account)?;
             let id = account.parts().id;
             let of_account = sessions::account_id.eq(id_bytes(id.as_uuid()));
             diesel::delete(sessions::table.filter(of_account)).execute(db)?;
+            audit::add(db, event)?;
             close_owner(db, &id.owner(), at)
         })
         .await

@@ -4,18 +4,24 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, OwnerId};
 
 use crate::SqliteStore;
+use crate::audit;
 use crate::fault::{Fault, Outcome, Place, is_taken};
 use crate::query;
-use crate::row::{KeyChange, KeyRow, id_bytes, key_in_use};
+use crate::row::{EventRow, KeyChange, KeyRow, id_bytes, key_in_use};
 use crate::schema::{api_keys, key_owners};
 
 #[async_trait]
 impl ApiKeyRepository for SqliteStore {
-    async fn insert(&self, key: &ApiKey, limit: u32) -> Result<(), InsertError> {
-        let row = KeyRow::from(key);
+    async fn insert(
+        &self,
+        key: &ApiKey,
+        limit: u32,
+        event: &AuditEvent,
+    ) -> Result<(), InsertError> {
+        let (row, event) = (KeyRow::from(key), EventRow::from(event));
         self.write(move |db| {
             if !take_place(db, &row.owner, limit)? {
                 return Err(Fault(no_place(db, &row.owner)?));
@@ -25,19 +31,29 @@ impl ApiKeyRepository for SqliteStore {
                 Err(error) if is_taken(&error, &["api_keys.id", "api_keys.digest"]) => {
                     Err(Fault(InsertError::Duplicate))
                 }
-                added => Ok(added.map(|_one| ())?),
+                added => Ok(added.and_then(|_one| audit::add(db, event))?),
             }
         })
         .await
     }
 
-    async fn update(&self, key: &ApiKey) -> Result<ChangeNumber, UpdateError> {
-        let key = key.clone();
-        self.change(move |db| store_next(db, &key)).await
+    async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError> {
+        let (key, event) = (key.clone(), EventRow::from(event));
+        self.change(move |db| {
+            let changed = store_next(db, &key)?;
+            audit::add(db, event)?;
+            Ok(changed)
+        })
+        .await
     }
 
-    async fn replace(&self, key: &ApiKey, successor: &ApiKey) -> Result<ChangeNumber, UpdateError> {
-        let (key, row) = (key.clone(), KeyRow::from(successor));
+    async fn replace(
+        &self,
+        key: &ApiKey,
+        successor: &ApiKey,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, UpdateError> {
+        let (key, row, event) = (key.clone(), KeyRow::from(successor), EventRow::from(event));
         self.change(move |db| {
             let changed = store_next(db, &key)?;
             // The trigger has just given the old key's place back.
@@ -45,6 +61,7 @@ impl ApiKeyRepository for SqliteStore {
                 return Err(Fault(UpdateError::Stale));
             }
             diesel::insert_into(api_keys::table).values(row).execute(db)?;
+            audit::add(db, event)?;
             Ok(changed)
         })
         .await
@@ -54,9 +71,10 @@ impl ApiKeyRepository for SqliteStore {
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        at: Timestamp,
+        event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError> {
         let owner = owner.as_str().to_owned();
+        let (at, event) = (event.at, EventRow::from(event));
         let changes = Arc::clone(&self.0.changes);
         let revoke = move |db: &mut SqliteConnection| {
             let live = api_keys::table
@@ -69,7 +87,11 @@ impl ApiKeyRepository for SqliteStore {
                     api_keys::version.eq(api_keys::version + 1),
                 ))
                 .execute(db)?;
-            Ok((revoked == 1).then_some(id))
+            if revoked == 0 {
+                return Ok(None);
+            }
+            audit::add(db, event)?;
+            Ok(Some(id))
         };
         let tell = move |revoked: Option<ApiKeyId>| revoked.map(|id| changes.tell([id]));
         self.0.pool.write_then(revoke, tell).await

@@ -54,6 +54,18 @@ fn a_page_walks_the_table_from_an_id_on() {
 }
 
 #[test]
+fn a_trail_walks_the_index_of_its_owner_and_all_events_the_table() {
+    assert_eq!(
+        plan(&query::events_of("owner", None, 10)),
+        ["SEARCH audit_events USING INDEX audit_events_of_owner (owner=? AND id<?)"],
+    );
+    assert_eq!(
+        plan(&query::all_events(None, 10)),
+        ["SEARCH audit_events USING PRIMARY KEY (id>?)"],
+    );
+}
+
+#[test]
 fn a_digest_is_looked_up_in_its_index() {
     let search = ["SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_2 (digest=?)"];
     assert_eq!(plan(&query::key_with(&digest())), search);

@@ -3,10 +3,11 @@
 use diesel::dsl::{AsSelect, auto_type};
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use latchkey_domain::{ApiKeyId, Candidates, KeyedDigest, MAX_LIVE_PEPPERS};
+use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS};
+use uuid::Uuid;
 
-use crate::row::{AccountRow, KeyRow, SessionRow, id_bytes};
-use crate::schema::{accounts, api_keys, last_uses, sessions};
+use crate::row::{AccountRow, EventRow, KeyRow, SessionRow, id_bytes};
+use crate::schema::{accounts, api_keys, audit_events, last_uses, sessions};
 
 #[auto_type(no_type_alias)]
 pub(crate) fn key_with<'a>(only: &'a KeyedDigest) -> _ {
@@ -78,6 +79,31 @@ pub(crate) fn keys_of_each_pepper() -> _ {
 #[auto_type(no_type_alias)]
 pub(crate) fn live_keys_of<'a>(owner: &'a str) -> _ {
     api_keys::table.filter(api_keys::owner.eq(owner)).filter(api_keys::revoked_at.is_null())
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn events_of<'a>(owner: &'a str, before: Option<EventId>, limit: u32) -> _ {
+    let before: Vec<u8> = id_bytes(before.map_or(Uuid::max(), EventId::as_uuid));
+    let limit: i64 = i64::from(limit);
+    let row: AsSelect<EventRow, Sqlite> = EventRow::as_select();
+    audit_events::table
+        .filter(audit_events::owner.eq(owner))
+        .filter(audit_events::id.lt(before))
+        .order(audit_events::id.desc())
+        .limit(limit)
+        .select(row)
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn all_events(after: Option<EventId>, limit: u32) -> _ {
+    let after: Vec<u8> = id_bytes(after.map_or(Uuid::nil(), EventId::as_uuid));
+    let limit: i64 = i64::from(limit);
+    let row: AsSelect<EventRow, Sqlite> = EventRow::as_select();
+    audit_events::table
+        .filter(audit_events::id.gt(after))
+        .order(audit_events::id.asc())
+        .limit(limit)
+        .select(row)
 }
 
 #[auto_type]

@@ -2,12 +2,14 @@
 //! `..`, so that a part this adapter forgets does not compile.
 
 mod accounts;
+mod audit;
 mod keys;
 
 use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
 use uuid::Uuid;
 
 pub(crate) use accounts::{AccountChange, AccountRow, SessionRow};
+pub(crate) use audit::EventRow;
 pub(crate) use keys::{KeyChange, KeyRow, key_in_use};
 
 pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {

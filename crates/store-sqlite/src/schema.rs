@@ -41,6 +41,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_events (id) {
+        id -> Binary,
+        at -> BigInt,
+        owner -> Nullable<Text>,
+        action -> Text,
+        key_id -> Nullable<Binary>,
+        replaced_by -> Nullable<Binary>,
+        actor -> Text,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     key_owners (owner) {
         owner -> Text,
         held -> BigInt,

@@ -3,20 +3,25 @@ use diesel::prelude::*;
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_accounts::{Account, Session};
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{Candidates, Digest, Timestamp};
+use latchkey_domain::{AuditEvent, Candidates, Digest, Timestamp};
 
 use crate::SqliteStore;
+use crate::audit;
 use crate::query;
-use crate::row::{AccountRow, SessionRow};
+use crate::row::{AccountRow, EventRow, SessionRow};
 use crate::schema::sessions;
 
 #[async_trait]
 impl SessionRepository for SqliteStore {
-    async fn insert(&self, session: &Session) -> Result<(), StoreError> {
-        let row = SessionRow::from(session);
+    async fn insert(
+        &self,
+        session: &Session,
+        event: Option<&AuditEvent>,
+    ) -> Result<(), StoreError> {
+        let (row, event) = (SessionRow::from(session), event.map(EventRow::from));
         self.write(move |db| {
             diesel::insert_into(sessions::table).values(row).execute(db)?;
-            Ok(())
+            Ok(event.map_or(Ok(()), |event| audit::add(db, event))?)
         })
         .await
     }
@@ -45,11 +50,12 @@ impl SessionRepository for SqliteStore {
         .await
     }
 
-    async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
-        let digest = *digest;
+    async fn remove(&self, digest: &Digest, event: Option<&AuditEvent>) -> Result<(), StoreError> {
+        let (digest, event) = (*digest, event.map(EventRow::from));
         self.write(move |db| {
-            diesel::delete(sessions::table.find(digest.as_bytes().as_slice())).execute(db)?;
-            Ok(())
+            let session = sessions::table.find(digest.as_bytes().as_slice());
+            let removed = diesel::delete(session).execute(db)?;
+            Ok(event.filter(|_| removed == 1).map_or(Ok(()), |event| audit::add(db, event))?)
         })
         .await
     }

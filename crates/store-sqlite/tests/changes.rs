@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Registration};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_testkit::fixtures::{a_key, moment};
+use latchkey_testkit::fixtures::{a_key, an_event, an_event_at, moment};
 use tempfile::TempDir;
 
 async fn fixture() -> (SqliteStore, ApiKey, TempDir) {
@@ -16,7 +16,7 @@ async fn fixture() -> (SqliteStore, ApiKey, TempDir) {
     let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
     store.migrate().await.expect("migrates");
     let key = a_key().build();
-    ApiKeyRepository::insert(&store, &key, 10).await.expect("added");
+    ApiKeyRepository::insert(&store, &key, 10, &an_event()).await.expect("added");
     (store, key, folder)
 }
 
@@ -25,7 +25,8 @@ async fn a_change_whose_caller_has_gone_is_told() {
     let (store, key, _folder) = fixture().await;
     let Registration { instance, position } = store.register().await.expect("registered");
 
-    let mut revoke = store.revoke(&key.parts().owner, key.parts().id, moment(1));
+    let event = an_event_at(moment(1));
+    let mut revoke = store.revoke(&key.parts().owner, key.parts().id, &event);
     // Polled once, which queues it, and dropped.
     let waits = poll_fn(|context| Poll::Ready(revoke.as_mut().poll(context).is_pending())).await;
     assert!(waits);
@@ -40,7 +41,7 @@ async fn a_change_whose_caller_has_gone_is_told() {
 #[tokio::test]
 async fn a_revoked_key_is_not_brought_back_by_hand() {
     let (store, key, folder) = fixture().await;
-    let revoked = store.revoke(&key.parts().owner, key.parts().id, moment(1)).await;
+    let revoked = store.revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(1))).await;
     assert!(revoked.expect("answered").is_some());
     store.close().await;
 

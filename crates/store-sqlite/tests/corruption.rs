@@ -8,12 +8,12 @@ use diesel::{Connection as _, SqliteConnection};
 use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository as _, StoreError};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_testkit::fixtures::a_key;
+use latchkey_testkit::fixtures::{a_key, an_event};
 
 async fn after(path: &Path, key: &ApiKey, damage: &str) -> Result<(), StoreError> {
     let store = SqliteStore::open(path).expect("opens");
     store.migrate().await.expect("migrates");
-    store.insert(key, 10).await.expect("stored");
+    store.insert(key, 10, &an_event()).await.expect("stored");
     let mut db = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
     db.batch_execute(&format!("pragma ignore_check_constraints = on; {damage}")).expect("done");
     store.list(&key.parts().owner).await.map(|keys| assert!(keys.is_empty()))

@@ -12,6 +12,7 @@
 mod steps;
 
 mod accounts;
+mod audit;
 mod changes;
 mod disabling;
 mod instances;
@@ -29,7 +30,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use latchkey_accounts::ports::{AccountRepository, SessionRepository};
-use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, LastUseRepository, PepperRepository};
+use latchkey_domain::ports::{
+    ApiKeyRepository, AuditTrail, ChangeFeed, LastUseRepository, PepperRepository,
+};
 
 /// The store ports of one adapter over one empty store.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub struct Ports {
     pub peppers: Arc<dyn PepperRepository>,
     pub accounts: Arc<dyn AccountRepository>,
     pub sessions: Arc<dyn SessionRepository>,
+    pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,
     /// What must live as long as the ports: a database, a folder.
     pub guard: Box<dyn Any + Send + Sync>,
@@ -190,6 +194,19 @@ promises! { $
         a_stale_disabling_is_refused_and_nothing_changed
         disabling_an_unknown_account_is_stale
         disabling_twice_is_fine_and_keeps_the_first_instant
+    }
+    audit {
+        an_event_reads_back_equal
+        an_event_is_in_the_trail_of_its_owner_alone
+        a_trail_has_the_greatest_id_first_and_goes_on_before_an_event
+        all_events_come_in_id_order_and_go_on_after_one
+        whatever_changes_a_key_leaves_one_event
+        whatever_changes_an_account_leaves_one_event
+        the_beginning_and_the_end_of_a_session_leave_one_event
+        what_is_refused_leaves_no_event
+        of_concurrent_changes_only_those_that_were_made_leave_an_event
+        an_event_that_cannot_be_kept_undoes_its_change
+        the_trail_of_a_disabled_account_goes_on
     }
     sessions {
         a_session_reads_back_equal_with_its_account

@@ -6,8 +6,8 @@ use latchkey_accounts::{
     Account, AccountId, AccountParts, AccountState, Email, PasswordHash, Session,
 };
 use latchkey_domain::{
-    ApiKey, ApiKeyId, ApiKeyParts, Digest, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest,
-    OwnerId, PepperId, Timestamp,
+    Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Digest, Environment, EventId,
+    KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId, PepperId, Timestamp,
 };
 use uuid::Uuid;
 
@@ -79,6 +79,27 @@ pub fn a_session(account: &Account) -> SessionBuilder {
         created_at: moment(0),
         last_seen_at: moment(0),
     })
+}
+
+/// A change of some key of the owner "owner", by somebody of whom nothing is known.
+pub fn an_event() -> AuditEvent {
+    an_event_at(moment(0))
+}
+
+/// The same at `at`.
+pub fn an_event_at(at: Timestamp) -> AuditEvent {
+    AuditEvent {
+        id: EventId::new(a_uuid()),
+        at,
+        owner: Some(owner("owner")),
+        action: Action::KeyChanged(an_id()),
+        caller: a_caller(),
+    }
+}
+
+/// Somebody of whom nothing is known.
+pub const fn a_caller() -> Caller {
+    Caller { actor: Actor::ANONYMOUS, address: None, user_agent: None, request_id: None }
 }
 
 /// The next version of `key`, changed in whatever way a test needs.

@@ -1,15 +1,15 @@
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use latchkey_accounts::{Account, Email, Password, PasswordError, SignInError};
+use latchkey_domain::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::body::{JsonBody, Then};
+use super::caller::caller;
 use super::client_address::client_address;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody};
@@ -82,22 +82,19 @@ impl FromRequest for SignUpOpen {
     ),
 )]
 pub(crate) async fn sign_up(
+    req: HttpRequest,
     app: Data<App>,
     Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let email =
         Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let password = Password::chosen(Zeroizing::new(body.password))?;
+    let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
-    let (account, cookie) = app
-        .finish(async move {
-            let account = work.accounts.create(email, password).await?;
-            let token = work.accounts.begin_session(&account).await?;
-            Ok::<_, ApiError>((account, granting(&work.settings, &token)))
-        })
-        .await??;
+    let signing_up = async move { work.accounts.sign_up(email, password, &caller).await };
+    let (account, token) = app.finish(signing_up).await??;
     Ok(HttpResponse::Created()
-        .insert_header((header::SET_COOKIE, cookie))
+        .insert_header((header::SET_COOKIE, granting(&app.settings, &token)))
         .json(AccountBody::from(&account)))
 }
 
@@ -121,25 +118,25 @@ pub(crate) async fn sign_in(
     let password = Password::presented(Zeroizing::new(body.password))?;
     let account = Email::parse(&body.email).ok();
     let attempt = app.attempts.begin(client_address(&req, &app), account);
-    let attempt = attempt.map_err(|too_many| too_many_failures(too_many.retry_after))?;
+    let failures = "Too many failed sign-ins; try again later";
+    let attempt = attempt.map_err(|too_many| ApiError::too_many(failures, too_many.retry_after))?;
     let previous = presented(req.headers(), &app.settings.session_cookie);
+    let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
-    let (account, cookie) = app
-        .finish(async move {
-            let account = work.accounts.sign_in(&body.email, password).await;
-            if !matches!(account, Err(SignInError::Rejected)) {
-                work.attempts.forgive(&attempt);
-            }
-            let account = account?;
-            if let Presented::Token(token) = previous {
-                work.accounts.end_session_of(&token).await?;
-            }
-            let token = work.accounts.begin_session(&account).await?;
-            Ok::<_, ApiError>((account, granting(&work.settings, &token)))
-        })
-        .await??;
+    let signing_in = async move {
+        let previous = match &previous {
+            Presented::Token(token) => Some(token),
+            Presented::Nothing | Presented::Unusable => None,
+        };
+        let done = work.accounts.sign_in(&body.email, password, previous, &caller).await;
+        if !matches!(done, Err(SignInError::Rejected)) {
+            work.attempts.forgive(&attempt);
+        }
+        done
+    };
+    let (account, token) = app.finish(signing_in).await??;
     Ok(HttpResponse::Ok()
-        .insert_header((header::SET_COOKIE, cookie))
+        .insert_header((header::SET_COOKIE, granting(&app.settings, &token)))
         .json(AccountBody::from(&account)))
 }
 
@@ -152,9 +149,14 @@ pub(crate) async fn sign_in(
         (status = 403, description = "The call came from another site", body = ErrorBody),
     ),
 )]
-pub(crate) async fn sign_out(app: Data<App>, User(user): User) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn sign_out(
+    req: HttpRequest,
+    app: Data<App>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
-    app.finish(async move { work.accounts.end_session(&user.session).await }).await??;
+    app.finish(async move { work.accounts.end_session(&user, &caller).await }).await??;
     let cookie = clearing(&app.settings);
     Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::DONE))
 }
@@ -184,13 +186,16 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
     ),
 )]
 pub(crate) async fn change_password(
+    req: HttpRequest,
     app: Data<App>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
     let current = Password::presented(Zeroizing::new(body.current_password))?;
     let new = Password::chosen(Zeroizing::new(body.new_password))?;
+    let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
-    app.finish(async move { work.accounts.change_password(&user, current, new).await }).await??;
+    let changing = async move { work.accounts.change_password(&user, current, new, &caller).await };
+    app.finish(changing).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
 
@@ -213,11 +218,4 @@ impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         Self::bad_request(error.to_string())
     }
-}
-
-fn too_many_failures(wait: Duration) -> ApiError {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let message = "Too many failed sign-ins; try again later";
-    ApiError::new(StatusCode::TOO_MANY_REQUESTS, message)
-        .with(header::RETRY_AFTER, HeaderValue::from(seconds))
 }

@@ -9,6 +9,7 @@ pub(crate) use self::bodies::{
 };
 use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
+use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
 use super::session::User;
 use super::wire_time::WireTime;
@@ -44,6 +45,7 @@ pub(crate) async fn list(app: Data<App>, User(user): User) -> Result<HttpRespons
     ),
 )]
 pub(crate) async fn create(
+    req: HttpRequest,
     app: Data<App>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
@@ -58,8 +60,10 @@ pub(crate) async fn create(
         expires_at: body.expires_at.map(|at| at.0),
     };
     let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &app, &owner);
     let work = app.clone();
-    let issued = app.finish(async move { work.api_keys.issue(owner, new).await }).await??;
+    let issued =
+        app.finish(async move { work.api_keys.issue(owner, new, &caller).await }).await??;
     Ok(HttpResponse::Created().json(IssuedBody::from(&issued)))
 }
 
@@ -115,8 +119,10 @@ pub(crate) async fn change(
     }
     let id = id_in(&req);
     let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &app, &owner);
     let work = app.clone();
-    let key = app.finish(async move { work.api_keys.change(&owner, id, &change).await }).await??;
+    let changing = async move { work.api_keys.change(&owner, id, &change, &caller).await };
+    let key = app.finish(changing).await??;
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
 
@@ -145,9 +151,10 @@ pub(crate) async fn rotate(
     let overlap = body.overlap().map_err(ApiError::bad_request)?;
     let id = id_in(&req);
     let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &app, &owner);
     let work = app.clone();
-    let issued =
-        app.finish(async move { work.api_keys.rotate(&owner, id, overlap).await }).await??;
+    let rotating = async move { work.api_keys.rotate(&owner, id, overlap, &caller).await };
+    let issued = app.finish(rotating).await??;
     Ok(HttpResponse::Created().json(RotatedBody::of(&issued, id)))
 }
 
@@ -169,8 +176,9 @@ pub(crate) async fn revoke(
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
     let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &app, &owner);
     let work = app.clone();
-    app.finish(async move { work.api_keys.revoke(&owner, id).await }).await??;
+    app.finish(async move { work.api_keys.revoke(&owner, id, &caller).await }).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
 

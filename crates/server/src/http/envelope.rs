@@ -7,11 +7,13 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Data;
-use actix_web::{Error, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
+use latchkey_domain::Secret;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::caller::RequestId;
 use super::cross_site::trusted_origin;
 use super::error::ApiError;
 use super::verify;
@@ -86,6 +88,9 @@ where
                 Err(error) => req.error_response(error),
             };
             return Either::Left(ready(Ok(common.enclose(response.map_into_right_body(), began))));
+        }
+        if common.kind == Kind::Management {
+            req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
         let answering = timeout(common.kind.time_limit(), self.next.call(req));
         Either::Right(Box::pin(async move {
@@ -193,6 +198,8 @@ fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
     let sane = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+            // It is logged and kept.
+            && Secret::find_in(value.as_bytes()).next().is_none()
     };
     headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| app.new_request_id())
 }

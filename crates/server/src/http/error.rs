@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use latchkey_accounts::ports::HashError;
-use latchkey_accounts::{BeginSessionError, ChangePasswordError, CreateAccountError, SignInError};
+use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{ChangeError, IssueError, RevokeError};
 use latchkey_verifier::VerifyError;
@@ -55,6 +56,13 @@ impl ApiError {
     /// 404, the same whether a key is absent or somebody else's.
     pub(crate) fn key_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "API key not found")
+    }
+
+    /// 429: to be asked again after a while.
+    pub(crate) fn too_many(message: &'static str, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, message);
+        error.with(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// 503: the service can't tell right now, and says when to ask again.
@@ -156,6 +164,7 @@ impl From<RevokeError> for ApiError {
     fn from(error: RevokeError) -> Self {
         match error {
             RevokeError::NotFound => Self::key_not_found(),
+            RevokeError::Entropy(error) => error.into(),
             RevokeError::Store(error) => error.into(),
         }
     }
@@ -188,16 +197,17 @@ impl From<SignInError> for ApiError {
                 Self::new(StatusCode::UNAUTHORIZED, error.to_string()).challenged()
             }
             SignInError::Hash(error) => error.into(),
+            SignInError::Entropy(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<BeginSessionError> for ApiError {
-    fn from(error: BeginSessionError) -> Self {
+impl From<EndSessionError> for ApiError {
+    fn from(error: EndSessionError) -> Self {
         match error {
-            BeginSessionError::Entropy(error) => error.into(),
-            BeginSessionError::Store(error) => error.into(),
+            EndSessionError::Entropy(error) => error.into(),
+            EndSessionError::Store(error) => error.into(),
         }
     }
 }
@@ -208,6 +218,7 @@ impl From<ChangePasswordError> for ApiError {
             ChangePasswordError::WrongPassword => Self::bad_request(error.to_string()),
             ChangePasswordError::Stale => Self::new(StatusCode::CONFLICT, error.to_string()),
             ChangePasswordError::Hash(error) => error.into(),
+            ChangePasswordError::Entropy(error) => error.into(),
             ChangePasswordError::Store(error) => error.into(),
         }
     }

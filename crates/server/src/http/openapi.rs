@@ -4,7 +4,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::{accounts, api_keys, operations, verify};
+use super::{accounts, api_keys, audit, leaks, operations, verify};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,7 +18,8 @@ use super::{accounts, api_keys, operations, verify};
         accounts::change_password,
         api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
         api_keys::revoke,
-        verify::verify,
+        audit::list,
+        verify::verify, leaks::report,
         operations::healthz, operations::readyz, operations::metrics,
     ),
     security(("session" = [])),

@@ -12,7 +12,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 use super::cross_site::trusted_origin;
 use super::envelope::{Envelope, not_found};
 use super::error::ApiError;
-use super::{accounts, api_keys, openapi, operations, verify};
+use super::{accounts, api_keys, audit, leaks, openapi, operations, verify};
 use crate::app::App;
 
 /// The whole HTTP service of `app`.
@@ -89,6 +89,8 @@ fn api(config: &mut ServiceConfig) {
                 .delete(api_keys::revoke),
         )
         .service(resource(&v1("api-keys/{id}/rotate"), "POST").post(api_keys::rotate))
+        .service(resource(&v1("leaks"), "POST").post(leaks::report))
+        .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
         .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))

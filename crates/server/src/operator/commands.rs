@@ -1,16 +1,18 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use latchkey_domain::PepperId;
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Order, control};
+use super::{Order, control, scan};
 use crate::app::{App, StartError, Store};
-use crate::cli::{AccountCommand, Command, KeysCommand, PepperCommand};
+use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand};
 use crate::http;
 use crate::peppers;
 use crate::serve;
@@ -31,6 +33,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
     match command {
         Command::Openapi => say(http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
+        Command::Scan { paths } => scan(paths)?,
         Command::CheckConfig => say(&raw.resolve()?.to_string())?,
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
         Command::Serve => serve::serve(logging(raw)?).await?,
@@ -42,6 +45,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Keys(KeysCommand::Revoke { id }) => {
             give(logging(raw)?, Order::RevokeKey { id }).await?;
         }
+        Command::Audit(AuditCommand::Export) => export(logging(raw)?).await?,
         Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
     }
     Ok(())
@@ -54,19 +58,70 @@ fn logging(raw: &RawSettings) -> Result<Settings, Problems> {
     Ok(settings)
 }
 
-/// Has an order carried out: by the running server where that owns the database, else here.
+/// Has an order carried out, and prints the answer.
 async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
-    if matches!(settings.database, Database::Sqlite(_)) {
-        match control::send(&settings.data_dir, &order).await? {
-            Some(Ok(text)) => return say(&text),
-            Some(Err(error)) => return Err(error.into()),
-            None => {}
+    let executor = Executor::of(settings).await?;
+    let outcome = executor.carry_out(order).await;
+    executor.settle().await;
+    say(&outcome?)
+}
+
+/// Prints the whole audit trail, however long it is, a page at a time.
+async fn export(settings: Settings) -> Result<(), StartError> {
+    let executor = Executor::of(settings).await?;
+    let mut after = None;
+    let outcome = loop {
+        let page = executor.carry_out(Order::ReadEvents { after }).await;
+        let page = match page {
+            Ok(page) if page.is_empty() => break Ok(()),
+            page => page,
+        };
+        match page.and_then(|page| say(&page).and_then(|()| last_event(&page))) {
+            Ok(last) => after = Some(last),
+            Err(error) => break Err(error),
+        }
+    };
+    executor.settle().await;
+    outcome
+}
+
+/// Who carries orders out: the running server where that owns the database, else this process.
+enum Executor {
+    Server(PathBuf),
+    Here(Box<App>),
+}
+
+impl Executor {
+    async fn of(settings: Settings) -> Result<Self, StartError> {
+        let is_embedded = matches!(settings.database, Database::Sqlite(_));
+        if is_embedded && control::is_served(&settings.data_dir).await? {
+            return Ok(Self::Server(settings.data_dir));
+        }
+        Ok(Self::Here(Box::new(App::open(settings).await?)))
+    }
+
+    async fn carry_out(&self, order: Order) -> Result<String, StartError> {
+        match self {
+            Self::Server(data_dir) => Ok(control::send(data_dir, &order).await??),
+            Self::Here(app) => order.carry_out(app).await,
         }
     }
-    let app = App::open(settings).await?;
-    let outcome = order.carry_out(&app).await;
-    app.settle().await;
-    say(&outcome?)
+
+    async fn settle(self) {
+        if let Self::Here(app) = self {
+            app.settle().await;
+        }
+    }
+}
+
+/// The id of the last event of a page.
+fn last_event(page: &str) -> Result<String, StartError> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    let last = page.lines().last().unwrap_or_default();
+    Ok(serde_json::from_str::<Named>(last)?.id)
 }
 
 fn account_order(command: AccountCommand) -> Result<Order, StartError> {
@@ -90,6 +145,15 @@ fn read_password() -> io::Result<String> {
     io::stdin().lock().read_line(&mut line)?;
     let password = line.strip_suffix('\n').unwrap_or(&line);
     Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
+}
+
+/// Fails where there are any, as a check in a pipeline should.
+fn scan(paths: Vec<PathBuf>) -> Result<(), StartError> {
+    match scan::scan(paths, &mut io::stdout().lock())? {
+        0 => Ok(()),
+        1 => Err("1 key found".into()),
+        found => Err(format!("{found} keys found").into()),
+    }
 }
 
 fn generate_pepper(id: u16) -> Result<(), StartError> {

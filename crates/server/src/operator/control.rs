@@ -89,24 +89,26 @@ async fn receive(stream: &mut UnixStream) -> io::Result<Order> {
     serde_json::from_slice(&text).map_err(|_not_an_order| io::ErrorKind::InvalidData.into())
 }
 
-/// Has the server on this data directory carry out an order. `None`: no server is running.
-pub(crate) async fn send(
-    data_dir: &Path,
-    order: &Order,
-) -> io::Result<Option<Result<String, String>>> {
+/// Whether a server is running on this data directory.
+pub(crate) async fn is_served(data_dir: &Path) -> io::Result<bool> {
     use io::ErrorKind::{ConnectionRefused, NotFound};
-    let mut stream = match UnixStream::connect(socket(data_dir)).await {
-        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => return Ok(None),
-        stream => stream?,
-    };
+    match UnixStream::connect(socket(data_dir)).await {
+        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Ok(false),
+        stream => stream.map(|_open| true),
+    }
+}
+
+/// Has the server on this data directory carry out an order.
+pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<String, String>> {
+    let mut stream = UnixStream::connect(socket(data_dir)).await?;
     let text = Zeroizing::new(serde_json::to_vec(order)?);
     stream.write_all(&text).await?;
     stream.shutdown().await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     match serde_json::from_slice(&answer)? {
-        Answer::Done(text) => Ok(Some(Ok(text))),
-        Answer::Failed(text) => Ok(Some(Err(text))),
+        Answer::Done(text) => Ok(Ok(text)),
+        Answer::Failed(text) => Ok(Err(text)),
     }
 }
 

@@ -2,11 +2,12 @@ use std::fmt::Write as _;
 
 use latchkey_accounts::{Email, Password};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, KeyState, OwnerId};
+use latchkey_domain::{ApiKeyId, Caller, EventId, KeyState, OwnerId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::app::App;
+use crate::http::audit::ExportedEvent;
 use crate::http::wire_time::WireTime;
 
 /// Keys read at a time.
@@ -23,6 +24,7 @@ pub(crate) enum Order {
     ListKeys { owner: Option<String> },
     RevokeKey { id: String },
     PepperStatus,
+    ReadEvents { after: Option<String> },
 }
 
 type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
@@ -33,7 +35,8 @@ impl Order {
         match self {
             Self::CreateAccount { email, password } => {
                 let password = Password::chosen(Zeroizing::new(password))?;
-                let account = app.accounts.create(Email::parse(&email)?, password).await?;
+                let account =
+                    app.accounts.create(Email::parse(&email)?, password, &Caller::OPERATOR).await?;
                 Ok(format!("account {} made for {}", account.parts().id, account.parts().email))
             }
             Self::DisableAccount { email } => {
@@ -50,6 +53,7 @@ impl Order {
             Self::ListKeys { owner } => list_keys(app, owner).await,
             Self::RevokeKey { id } => revoke_key(app, &id).await,
             Self::PepperStatus => pepper_status(app).await,
+            Self::ReadEvents { after } => read_events(app, after).await,
         }
     }
 }
@@ -91,8 +95,16 @@ async fn revoke_key(app: &App, id: &str) -> Outcome {
     let not_found = "no key that is not revoked has this id";
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
     let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
-    app.api_keys.revoke(&owner, id).await?;
+    app.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
     Ok(format!("key {id} of {owner} revoked"))
+}
+
+/// The next events after one, a JSON object a line.
+async fn read_events(app: &App, after: Option<String>) -> Outcome {
+    let after = after.as_deref().map(EventId::parse).transpose()?;
+    let page = app.trail.all_events(after, PAGE).await?;
+    let lines = page.iter().map(|event| serde_json::to_string(&ExportedEvent::from(event)));
+    Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
 
 async fn pepper_status(app: &App) -> Outcome {

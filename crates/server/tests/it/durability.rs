@@ -1,11 +1,14 @@
 //! What was acknowledged is kept, whatever is killed at that moment.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::database::Database;
 use crate::http::{Connection, delete, get, post};
-use crate::person::{ADA, Issued, KEYS, Person, VERIFY, key_path};
+use crate::person::{ADA, Issued, KEYS, Person, VERIFY, key_path, text};
 use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
@@ -33,6 +36,7 @@ fn a_killed_server_loses_nothing_it_acknowledged(setup: Setup) {
         server = setup.start();
         told.add(news);
         check(&server, &told);
+        check_trail(&server);
     }
 }
 
@@ -55,6 +59,7 @@ fn a_crashed_postgres_loses_nothing_the_server_acknowledged() {
         wait_until_ready(&server);
         told.add(news);
         check(&server, &told);
+        check_trail(&server);
     }
 }
 
@@ -131,4 +136,29 @@ fn wait_until_ready(server: &Server) {
         assert!(Instant::now() < deadline, "not ready again:\n{}", server.log());
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// However it ended, each key that is there has one event of its creation, and each that is revoked
+/// one of that; nothing else has any.
+fn check_trail(server: &Server) {
+    let exported = server.setup.run(&["audit", "export"], "").expect_code(0).stdout;
+    let mut events: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for line in exported.lines() {
+        let event: Value = serde_json::from_str(line).expect("JSON");
+        if let Some(key) = event["keyId"].as_str() {
+            *events.entry((text(&event, "action"), key.to_owned())).or_default() += 1;
+        }
+    }
+    let twice: Vec<_> = events.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+
+    let listed = server.setup.run(&["keys", "list"], "").expect_code(0).stdout;
+    let listed: BTreeSet<_> =
+        listed.lines().skip(1).filter_map(|line| line.split('\t').next()).collect();
+    let of = |action: &str| -> BTreeSet<&str> {
+        events.keys().filter(|(name, _)| name == action).map(|(_, key)| &**key).collect()
+    };
+    let (created, revoked) = (of("key.created"), of("key.revoked"));
+    assert!(revoked.is_subset(&created));
+    assert_eq!(created.difference(&revoked).copied().collect::<BTreeSet<_>>(), listed);
 }

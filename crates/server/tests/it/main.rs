@@ -72,6 +72,7 @@ macro_rules! on_both_databases_at_once {
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod bad_input;
 mod changes;
 mod cross_site;
@@ -79,6 +80,7 @@ mod database;
 mod durability;
 mod every_answer;
 mod http;
+mod leaks;
 mod operations;
 mod outage;
 mod person;

@@ -141,7 +141,7 @@ fn use_everything(server: &Server, needles: &mut Needles) -> String {
         needles.add_key(&key.key);
         misuse_key(server, &ada, &key.key);
         if body["environment"] == "test" {
-            ada.revoke(&key.id).expect_status(200);
+            server.report(&key.key).expect_status(200);
             server.verify(&key.key).expect_status(401);
         } else {
             let new = Issued::from(&ada.rotate(&key.id, 60).expect_status(201));
@@ -157,6 +157,7 @@ fn use_everything(server: &Server, needles: &mut Needles) -> String {
         (&["account", "reset-password", "nobody@example.com"], THIRD),
         (&["keys", "list"], ""),
         (&["pepper", "status"], ""),
+        (&["audit", "export"], ""),
         (&["check-config"], ""),
     ] {
         printed += &server.setup.run(arguments, input).text;
@@ -185,6 +186,11 @@ fn misuse_key(server: &Server, ada: &Person, key: &str) {
     ada.post(&rotate_path(key), json!({ key: 1 }).to_string());
     ada.change(key, &json!({ "name": "a" }));
     ada.create(json!({ key: "a" }).to_string());
+    ada.send(post(KEYS).json(r#"{"name":"a"}"#).header("User-Agent", format!("a/{key}")));
+    ada.send(post(KEYS).json(r#"{"name":"a"}"#).header("X-Request-Id", key));
+    server.report(&format!("{key}x"));
+    server.send(&post("/api/v1/leaks").json(json!({ "key": [key] }).to_string()));
+    server.send(&post("/api/v1/leaks").json(json!({ key: key }).to_string()));
     ada.create(json!({ "name": "a", "environment": key }).to_string());
     ada.create(json!({ "name": "a", "expiresAt": key }).to_string());
 }

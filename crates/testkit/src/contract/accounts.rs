@@ -10,7 +10,7 @@ use super::steps::{
     all_at_once, assert_same_account, assert_same_session, begun, by_email, goes_on, registered,
     session, the_only_winner,
 };
-use crate::fixtures::{a_digest, a_session, an_account, moment};
+use crate::fixtures::{a_digest, a_session, an_account, an_event, moment};
 
 pub async fn an_account_reads_back_equal(ports: &Ports) {
     let long = format!("{}@example.com", "a".repeat(242));
@@ -37,7 +37,7 @@ pub async fn an_unknown_address_is_none(ports: &Ports) {
 pub async fn a_taken_address_is_refused_and_nothing_written(ports: &Ports) {
     let first = registered(ports, an_account().with_email("ada@example.com")).await;
     let second = an_account().with_email("ADA@example.com").with_password_hash("other").build();
-    let it = ports.accounts.insert(&second).await;
+    let it = ports.accounts.insert(&second, &an_event()).await;
     assert!(matches!(it, Err(InsertAccountError::AddressTaken)), "got {it:?}");
     assert_same_account(&by_email(ports, &first).await.expect("it is there"), &first);
 }
@@ -46,7 +46,7 @@ pub async fn of_concurrent_accounts_with_one_address_exactly_one_is_made(ports: 
     let answers = all_at_once((0..20).map(|_| {
         let accounts = Arc::clone(&ports.accounts);
         let account = an_account().with_email("ada@example.com").build();
-        async move { accounts.insert(&account).await.map(|()| account) }
+        async move { accounts.insert(&account, &an_event()).await.map(|()| account) }
     }))
     .await;
     let mut made = Vec::new();
@@ -72,7 +72,7 @@ pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &Port
     let next = account.with_password(PasswordHash::new("new".to_owned()));
     ports
         .accounts
-        .change_password(&next, Some(&kept.digest.digest))
+        .change_password(&next, Some(&kept.digest.digest), &an_event())
         .await
         .expect("the next version is stored");
 
@@ -93,19 +93,31 @@ pub async fn a_reset_password_ends_every_session(ports: &Ports) {
     let account = registered(ports, an_account()).await;
     let left = begun(ports, a_session(&account)).await;
     let next = account.with_password(PasswordHash::new("new".to_owned()));
-    ports.accounts.change_password(&next, None).await.expect("the next version is stored");
+    ports
+        .accounts
+        .change_password(&next, None, &an_event())
+        .await
+        .expect("the next version is stored");
     assert!(!goes_on(ports, &left).await);
     // A session that has ended meanwhile is no obstacle.
     let next = next.with_password(PasswordHash::new("newer".to_owned()));
     let gone = a_digest().digest;
-    ports.accounts.change_password(&next, Some(&gone)).await.expect("the next version is stored");
+    ports
+        .accounts
+        .change_password(&next, Some(&gone), &an_event())
+        .await
+        .expect("the next version is stored");
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
 }
 
 pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &Ports) {
     let account = registered(ports, an_account()).await;
     let next = account.with_password(PasswordHash::new("new".to_owned()));
-    ports.accounts.change_password(&next, None).await.expect("the next version is stored");
+    ports
+        .accounts
+        .change_password(&next, None, &an_event())
+        .await
+        .expect("the next version is stored");
     let kept = begun(ports, a_session(&next)).await;
 
     let stale = account.with_password(PasswordHash::new("stale".to_owned()));
@@ -113,7 +125,8 @@ pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &Port
     let ahead = ahead.with_password(PasswordHash::new("further ahead".to_owned()));
     let stranger = an_account().build().with_password(PasswordHash::new("x".to_owned()));
     for wrong in [stale, ahead, stranger] {
-        let it = ports.accounts.change_password(&wrong, Some(&kept.digest.digest)).await;
+        let it =
+            ports.accounts.change_password(&wrong, Some(&kept.digest.digest), &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
         assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
         let (same, _) = session(ports, kept.digest).await.expect("it is there");
@@ -126,7 +139,7 @@ pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &Ports) {
     let answers = all_at_once((0..10).map(|n| {
         let accounts = Arc::clone(&ports.accounts);
         let next = account.with_password(PasswordHash::new(format!("new {n}")));
-        async move { accounts.change_password(&next, None).await.map(|()| next) }
+        async move { accounts.change_password(&next, None, &an_event()).await.map(|()| next) }
     }))
     .await;
     let winner = the_only_winner(answers);

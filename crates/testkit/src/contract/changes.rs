@@ -6,7 +6,9 @@ use latchkey_domain::{ApiKey, ApiKeyId, ChangeNumber, KeyName};
 
 use super::Ports;
 use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
-use crate::fixtures::{a_key, a_session, an_account, an_id, changed, moment, owner};
+use crate::fixtures::{
+    a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
+};
 
 pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(ports: &Ports) {
     let (key, _bystander) = (added(ports, a_key()).await, added(ports, a_key()).await);
@@ -37,7 +39,7 @@ pub async fn disabling_an_account_tells_of_all_its_keys(ports: &Ports) {
     added(ports, a_key()).await;
     let mut instances = [Instance::joined(ports).await, Instance::joined(ports).await];
 
-    let disabled = ports.accounts.disable(&account.disable(moment(7))).await;
+    let disabled = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
     let number = disabled.expect("the next version is stored");
 
     let seen = instances[0].news().await.expect("it is on the list").position.change;
@@ -50,9 +52,10 @@ pub async fn disabling_an_account_is_numbered_after_the_changes_of_its_keys(port
     let key = added(ports, a_key().owned_by_account(&account)).await;
     let revoked = revoked(ports, &key).await;
     let off = account.disable(moment(7));
-    let first = ports.accounts.disable(&off).await.expect("the next version is stored");
+    let first =
+        ports.accounts.disable(&off, &an_event()).await.expect("the next version is stored");
     assert!(first >= revoked, "{first} is before {revoked}");
-    let again = ports.accounts.disable(&off.disable(moment(8))).await;
+    let again = ports.accounts.disable(&off.disable(moment(8)), &an_event()).await;
     let again = again.expect("the next version is stored");
     assert!(again >= revoked, "{again} is before {revoked}");
 }
@@ -67,11 +70,11 @@ pub async fn nothing_else_is_told(ports: &Ports) {
     begun(ports, a_session(&account)).await;
     ports.last_uses.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
     for refused in [changed(&key, |parts| parts.version += 1), changed(&dead, |_| ())] {
-        let it = ports.keys.update(&refused).await;
+        let it = ports.keys.update(&refused, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     }
     for (whose, id) in [("owner", dead.parts().id), ("other", key.parts().id), ("owner", an_id())] {
-        let it = ports.keys.revoke(&owner(whose), id, moment(2)).await;
+        let it = ports.keys.revoke(&owner(whose), id, &an_event_at(moment(2))).await;
         assert_eq!(it.expect("the store answers"), None);
     }
     is_told(&mut instances, &[], "no change").await;
@@ -124,10 +127,15 @@ pub async fn of_concurrent_changes_each_is_told_once(ports: &Ports) {
     let mut asking = Instance::joined(ports).await;
     let mut late = Instance::joined(ports).await;
 
-    let revocations = all_at_once(keys.into_iter().map(|key| {
-        let keys = Arc::clone(&ports.keys);
-        async move { keys.revoke(&key.parts().owner, key.parts().id, moment(1)).await }
-    }));
+    let revocations =
+        all_at_once(
+            keys.into_iter().map(|key| {
+                let keys = Arc::clone(&ports.keys);
+                async move {
+                    keys.revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(1))).await
+                }
+            }),
+        );
     let following = async {
         let mut told = Vec::new();
         while told.len() < want.len() {
@@ -163,7 +171,7 @@ pub async fn whoever_finds_a_change_made_can_wait_for_it(ports: &Ports) {
 pub async fn the_latest_change_is_that_of_the_owners_key(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let renamed = changed(&key, |parts| parts.name = KeyName::parse("new").expect("a name"));
-    let first = ports.keys.update(&renamed).await.expect("the next version is stored");
+    let first = ports.keys.update(&renamed, &an_event()).await.expect("the next version is stored");
     assert!(latest_change(ports, &key).await >= Some(first));
     let second = revoked(ports, &key).await;
     assert!(latest_change(ports, &key).await >= Some(second));
@@ -182,7 +190,7 @@ async fn is_told(instances: &mut [Instance<'_>], want: &[&ApiKey], what: &str) {
 }
 
 async fn revoked(ports: &Ports, key: &ApiKey) -> ChangeNumber {
-    let it = ports.keys.revoke(&key.parts().owner, key.parts().id, moment(1)).await;
+    let it = ports.keys.revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(1))).await;
     it.expect("the store answers").expect("it was not revoked yet")
 }
 

@@ -8,7 +8,7 @@ use super::steps::{
     AMPLE, added, all_at_once, assert_revoked, assert_same_account, assert_same_key, begun,
     by_digest, by_email, find, goes_on, list, registered, revoke, session, stored,
 };
-use crate::fixtures::{a_key, a_session, an_account, changed, moment};
+use crate::fixtures::{a_key, a_session, an_account, an_event, changed, moment};
 
 pub async fn a_disabled_account_reads_back_equal(ports: &Ports) {
     let account = registered(ports, an_account()).await;
@@ -55,7 +55,7 @@ pub async fn a_disabled_account_gets_no_more_keys(ports: &Ports) {
     for account in [with_keys, without] {
         disabled(ports, &account, 7).await;
         let key = a_key().owned_by_account(&account).build();
-        let it = ports.keys.insert(&key, AMPLE).await;
+        let it = ports.keys.insert(&key, AMPLE, &an_event()).await;
         assert!(matches!(it, Err(InsertError::OwnerClosed)), "got {it:?}");
         assert!(by_digest(ports, &key).await.is_none());
     }
@@ -66,7 +66,7 @@ pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &Port
     let account = registered(ports, an_account()).await;
     let inserts = all_at_once((0..30).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().owned_by_account(&account).build());
-        async move { keys.insert(&key, AMPLE).await }
+        async move { keys.insert(&key, AMPLE, &an_event()).await }
     }));
     let (answers, _) = tokio::join!(inserts, disabled(ports, &account, 7));
     for it in answers {
@@ -81,15 +81,13 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &P
     for _ in 0..20 {
         keys.push(added(ports, a_key().owned_by_account(&account)).await);
     }
-    let updates =
-        all_at_once(
-            keys.into_iter().map(|key| {
-                let keys = Arc::clone(&ports.keys);
-                async move {
-                    keys.update(&changed(&key, |parts| parts.expires_at = Some(moment(9)))).await
-                }
-            }),
-        );
+    let updates = all_at_once(keys.into_iter().map(|key| {
+        let keys = Arc::clone(&ports.keys);
+        async move {
+            keys.update(&changed(&key, |parts| parts.expires_at = Some(moment(9))), &an_event())
+                .await
+        }
+    }));
     let (answers, _) = tokio::join!(updates, disabled(ports, &account, 7));
     for it in answers {
         assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "got {it:?}");
@@ -100,11 +98,15 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &P
 pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &Ports) {
     let account = registered(ports, an_account()).await;
     let next = account.with_password(PasswordHash::new("new".to_owned()));
-    ports.accounts.change_password(&next, None).await.expect("the next version is stored");
+    ports
+        .accounts
+        .change_password(&next, None, &an_event())
+        .await
+        .expect("the next version is stored");
     let going = begun(ports, a_session(&next)).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
 
-    let it = ports.accounts.disable(&account.disable(moment(7))).await;
+    let it = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
     assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
 
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
@@ -115,7 +117,7 @@ pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &Ports) {
 
 pub async fn disabling_an_unknown_account_is_stale(ports: &Ports) {
     let account = an_account().build();
-    let it = ports.accounts.disable(&account.disable(moment(7))).await;
+    let it = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
     assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     added(ports, a_key().owned_by_account(&account)).await;
 }
@@ -132,6 +134,6 @@ pub async fn disabling_twice_is_fine_and_keeps_the_first_instant(ports: &Ports) 
 
 async fn disabled(ports: &Ports, account: &Account, at: i64) -> Account {
     let next = account.disable(moment(at));
-    ports.accounts.disable(&next).await.expect("the next version is stored");
+    ports.accounts.disable(&next, &an_event()).await.expect("the next version is stored");
     next
 }

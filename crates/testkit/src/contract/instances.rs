@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use super::Ports;
 use super::steps::{Instance, added, all_at_once, revoke};
-use crate::fixtures::{a_key, moment};
+use crate::fixtures::{a_key, an_event_at, moment};
 
 pub async fn a_new_instance_begins_at_the_latest_change(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let (of, id) = (&key.parts().owner, key.parts().id);
-    let number = ports.keys.revoke(of, id, moment(1)).await.expect("the store answers");
+    let number =
+        ports.keys.revoke(of, id, &an_event_at(moment(1))).await.expect("the store answers");
     let mut instance = Instance::joined(ports).await;
     assert!(Some(instance.applied.change) >= number);
     assert_eq!(status(ports, &instance).await.expect("it is there").heartbeats, 0);
@@ -104,7 +105,7 @@ pub async fn who_joins_while_keys_change_is_told_or_began_later(ports: &Ports) {
     let revocations = all_at_once(keys.into_iter().map(|key| {
         let keys = Arc::clone(&ports.keys);
         async move {
-            let it = keys.revoke(&key.parts().owner, key.parts().id, moment(1)).await;
+            let it = keys.revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(1))).await;
             (key.parts().id, it.expect("the store answers").expect("revoked"))
         }
     }));

@@ -8,7 +8,7 @@ use super::steps::{
     AMPLE, added, all_at_once, assert_same_key, by_digest, find, list, page, revoke, stored,
     the_only_winner,
 };
-use crate::fixtures::{a_digest, a_key, an_id, changed, moment, owner};
+use crate::fixtures::{a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner};
 
 pub async fn a_key_with_every_option_unset_reads_back_equal(ports: &Ports) {
     let key = added(ports, a_key()).await;
@@ -93,7 +93,7 @@ pub async fn an_unknown_key_is_none(ports: &Ports) {
 pub async fn a_duplicate_id_is_refused_and_nothing_written(ports: &Ports) {
     let key = added(ports, a_key().named("first")).await;
     let same = a_key().with_id(key.parts().id).named("second").owned_by("another").build();
-    let it = ports.keys.insert(&same, AMPLE).await;
+    let it = ports.keys.insert(&same, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
 
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
@@ -104,7 +104,7 @@ pub async fn a_duplicate_id_is_refused_and_nothing_written(ports: &Ports) {
 pub async fn a_duplicate_digest_is_refused_and_nothing_written(ports: &Ports) {
     let key = added(ports, a_key().named("first")).await;
     let same = a_key().with_digest(key.parts().digest).named("second").owned_by("another").build();
-    let it = ports.keys.insert(&same, AMPLE).await;
+    let it = ports.keys.insert(&same, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
 
     assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &key);
@@ -115,7 +115,7 @@ pub async fn the_digest_of_a_revoked_key_stays_taken(ports: &Ports) {
     let key = added(ports, a_key()).await;
     revoke(ports, &key, moment(1)).await;
     let same = a_key().with_digest(key.parts().digest).build();
-    let it = ports.keys.insert(&same, AMPLE).await;
+    let it = ports.keys.insert(&same, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
 }
 
@@ -127,14 +127,14 @@ pub async fn an_update_that_is_not_the_next_version_is_refused_and_nothing_writt
             parts.version = version;
             parts.name = KeyName::parse("written").expect("a name");
         });
-        let it = ports.keys.update(&wrong).await;
+        let it = ports.keys.update(&wrong, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "version {version}: got {it:?}");
     }
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
 }
 
 pub async fn an_update_of_a_missing_key_is_stale(ports: &Ports) {
-    let it = ports.keys.update(&changed(&a_key().build(), |_| ())).await;
+    let it = ports.keys.update(&changed(&a_key().build(), |_| ()), &an_event()).await;
     assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
 }
 
@@ -150,7 +150,7 @@ pub async fn an_update_of_a_revoked_key_is_refused(ports: &Ports) {
     let dead = by_digest(ports, &key).await.expect("it is there");
     for before in [&key, &dead] {
         let revived = changed(before, |parts| parts.state = KeyState::Active);
-        let it = ports.keys.update(&revived).await;
+        let it = ports.keys.update(&revived, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     }
     assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &dead);
@@ -161,7 +161,7 @@ pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
     let answers = all_at_once((0..20).map(|n| {
         let name = KeyName::parse(format!("writer {n}")).expect("a name");
         let (keys, next) = (Arc::clone(&ports.keys), key.rename(name).expect("not revoked"));
-        async move { keys.update(&next).await.map(|_change| next) }
+        async move { keys.update(&next, &an_event()).await.map(|_change| next) }
     }))
     .await;
     let winner = the_only_winner(answers);
@@ -189,7 +189,7 @@ pub async fn the_owner_of_a_key_is_known_also_after_it_is_revoked(ports: &Ports)
         assert_eq!(got, Some(owner("somebody")));
         ports
             .keys
-            .revoke(&owner("somebody"), key.parts().id, moment(1))
+            .revoke(&owner("somebody"), key.parts().id, &an_event_at(moment(1)))
             .await
             .expect("the store answers");
     }

@@ -5,7 +5,7 @@ use latchkey_domain::ports::InsertError;
 
 use super::Ports;
 use super::steps::{all_at_once, by_digest, list, revoke, stored};
-use crate::fixtures::{KeyBuilder, a_key, an_id, changed, moment, owner};
+use crate::fixtures::{KeyBuilder, a_key, an_event, an_event_at, an_id, changed, moment, owner};
 
 pub async fn a_key_beyond_the_limit_is_refused_and_nothing_written(ports: &Ports) {
     for _ in 0..3 {
@@ -33,7 +33,7 @@ pub async fn the_limit_counts_each_owner_alone(ports: &Ports) {
 pub async fn parallel_inserts_do_not_exceed_the_limit(ports: &Ports) {
     let answers = all_at_once((0..100).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
-        async move { keys.insert(&key, 20).await }
+        async move { keys.insert(&key, 20, &an_event()).await }
     }))
     .await;
     let mut stored = 0;
@@ -54,12 +54,17 @@ pub async fn parallel_inserts_and_revocations_keep_the_count(ports: &Ports) {
     }
     let inserts = all_at_once((0..40).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
-        async move { keys.insert(&key, 10).await.is_ok() }
+        async move { keys.insert(&key, 10, &an_event()).await.is_ok() }
     }));
-    let revocations = all_at_once(first.into_iter().map(|key| {
-        let keys = Arc::clone(&ports.keys);
-        async move { keys.revoke(&key.parts().owner, key.parts().id, moment(1)).await }
-    }));
+    let revocations =
+        all_at_once(
+            first.into_iter().map(|key| {
+                let keys = Arc::clone(&ports.keys);
+                async move {
+                    keys.revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(1))).await
+                }
+            }),
+        );
     let (inserted, revoked) = tokio::join!(inserts, revocations);
     assert!(revoked.into_iter().all(|it| it.expect("the store answers").is_some()));
 
@@ -76,7 +81,7 @@ pub async fn a_refused_duplicate_takes_no_place(ports: &Ports) {
     for same in [a_key().with_id(key.parts().id), a_key().with_digest(key.parts().digest)]
         .map(KeyBuilder::build)
     {
-        let it = ports.keys.insert(&same, 2).await;
+        let it = ports.keys.insert(&same, 2, &an_event()).await;
         assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
     }
     fits(ports, a_key(), 2).await;
@@ -89,7 +94,7 @@ pub async fn a_revoked_key_gives_its_place_back_once(ports: &Ports) {
     revoke(ports, &key, moment(1)).await;
     ports
         .keys
-        .revoke(&key.parts().owner, key.parts().id, moment(2))
+        .revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(2)))
         .await
         .expect("the store answers");
     fits(ports, a_key(), 1).await;
@@ -119,13 +124,13 @@ pub async fn a_disabled_and_an_expired_key_keep_their_place(ports: &Ports) {
 
 async fn fits(ports: &Ports, key: KeyBuilder, limit: u32) -> ApiKey {
     let key = key.build();
-    ports.keys.insert(&key, limit).await.expect("there is a place left");
+    ports.keys.insert(&key, limit, &an_event()).await.expect("there is a place left");
     key
 }
 
 async fn exceeds(ports: &Ports, key: KeyBuilder, limit: u32) -> ApiKey {
     let key = key.build();
-    let it = ports.keys.insert(&key, limit).await;
+    let it = ports.keys.insert(&key, limit, &an_event()).await;
     assert!(matches!(it, Err(InsertError::LimitReached)), "got {it:?}");
     key
 }

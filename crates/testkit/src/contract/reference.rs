@@ -8,15 +8,15 @@ use async_trait::async_trait;
 use latchkey_domain::ports::{ApiKeyRepository, Barrier, Clock as _, KeyHasher as _, KeyInUse};
 use latchkey_domain::{
     ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, ChangeError, ChangeNumber, Environment,
-    IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, OwnerId, Refusal, RevokeError,
-    Timestamp,
+    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, OwnerId, Refusal,
+    RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
 use super::Ports;
 use super::steps::all_at_once;
 use crate::fakes::{CountingEntropy, FakeClock, PlainHasher};
-use crate::fixtures::{an_id, owner, scatter};
+use crate::fixtures::{a_caller, an_id, owner, scatter};
 
 mod model;
 
@@ -68,6 +68,7 @@ impl Walk {
             barrier: Arc::<Passes>::clone(&passes),
             hasher: Arc::new(PlainHasher),
             clock: Arc::<FakeClock>::clone(&clock),
+            ids: Arc::new(IdSequence::new(Arc::<CountingEntropy>::clone(&entropy))),
             entropy,
         };
         let policy = IssuePolicy { brand: Brand::default(), max_keys_per_owner: LIMIT };
@@ -171,7 +172,7 @@ impl Walk {
         let environment = self.pick(&[Environment::Live, Environment::Test]);
         let want = self.model.create(of, expires_at, self.now(), LIMIT);
         let new = NewKey { name, environment, expires_at: expires_at.map(at) };
-        match self.service.issue(of.clone(), new.clone()).await {
+        match self.service.issue(of.clone(), new.clone(), &a_caller()).await {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");
                 let known = Known {
@@ -213,7 +214,7 @@ impl Walk {
         };
         let want = self.model.change(of, id, &change, self.now());
         let waits = self.model.waits(of, id, want.err());
-        let got = self.service.change(of, id, &change).await;
+        let got = self.service.change(of, id, &change, &a_caller()).await;
         self.check_waited(waits, place);
         match got {
             Ok(KeyInUse { key, .. }) => {
@@ -230,7 +231,7 @@ impl Walk {
         let overlap = self.pick(&[0, 0, 1, 60, 86_400]);
         let want = self.model.may_rotate(of, id, self.now());
         let waits = self.model.waits(of, id, want.err());
-        let got = self.service.rotate(of, id, Duration::from_secs(overlap)).await;
+        let got = self.service.rotate(of, id, Duration::from_secs(overlap), &a_caller()).await;
         self.check_waited(waits, place);
         match got {
             Ok(issued) => {
@@ -247,7 +248,7 @@ impl Walk {
         let id = self.an_id(of);
         let want = self.model.revoke(of, id);
         let waits = self.model.waits(of, id, want.err());
-        let got = self.service.revoke(of, id).await;
+        let got = self.service.revoke(of, id, &a_caller()).await;
         self.check_waited(waits, place);
         match got {
             Ok(()) => assert_eq!(want, Ok(()), "{place}"),

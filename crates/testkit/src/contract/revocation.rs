@@ -8,7 +8,7 @@ use super::steps::{
     added, all_at_once, assert_revoked, assert_same_key, by_digest, find, list, page, revoke,
     stored,
 };
-use crate::fixtures::{a_key, an_id, changed, moment, owner};
+use crate::fixtures::{a_key, an_event, an_event_at, an_id, changed, moment, owner};
 
 pub async fn a_key_is_revoked_once(ports: &Ports) {
     let key = added(ports, a_key().expiring(moment(9))).await;
@@ -16,21 +16,26 @@ pub async fn a_key_is_revoked_once(ports: &Ports) {
     assert_revoked(&by_digest(ports, &key).await.expect("it is there"), &key, moment(1));
 
     let (of, id) = (&key.parts().owner, key.parts().id);
-    let again = ports.keys.revoke(of, id, moment(2)).await.expect("the store answers");
+    let again =
+        ports.keys.revoke(of, id, &an_event_at(moment(2))).await.expect("the store answers");
     assert_eq!(again, None);
     assert_revoked(&by_digest(ports, &key).await.expect("it is there"), &key, moment(1));
 }
 
 pub async fn of_concurrent_revocations_exactly_one_is_done(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let answers =
-        all_at_once((1..=50).map(|n| {
-            let (keys, key) = (Arc::clone(&ports.keys), key.parts().clone());
-            async move {
-                (n, keys.revoke(&key.owner, key.id, moment(n)).await.expect("the store answers"))
-            }
-        }))
-        .await;
+    let answers = all_at_once((1..=50).map(|n| {
+        let (keys, key) = (Arc::clone(&ports.keys), key.parts().clone());
+        async move {
+            (
+                n,
+                keys.revoke(&key.owner, key.id, &an_event_at(moment(n)))
+                    .await
+                    .expect("the store answers"),
+            )
+        }
+    }))
+    .await;
     let winners: Vec<i64> =
         answers.iter().filter(|(_, won)| won.is_some()).map(|(n, _)| *n).collect();
     assert_eq!(winners.len(), 1, "won: {winners:?}");
@@ -45,9 +50,9 @@ pub async fn a_revocation_stands_among_concurrent_updates(ports: &Ports) {
         let key = key.parts().clone();
         async move {
             if n == 5 {
-                Some(keys.revoke(&key.owner, key.id, moment(1)).await)
+                Some(keys.revoke(&key.owner, key.id, &an_event_at(moment(1))).await)
             } else {
-                let it = keys.update(&next).await;
+                let it = keys.update(&next, &an_event()).await;
                 assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "got {it:?}");
                 None
             }
@@ -63,7 +68,7 @@ pub async fn a_revocation_stands_among_concurrent_updates(ports: &Ports) {
 pub async fn nobody_else_revokes_a_key(ports: &Ports) {
     let key = added(ports, a_key().owned_by("owner")).await;
     for stranger in ["Owner", "owne", "owner2", "%"] {
-        let it = ports.keys.revoke(&owner(stranger), key.parts().id, moment(1)).await;
+        let it = ports.keys.revoke(&owner(stranger), key.parts().id, &an_event_at(moment(1))).await;
         assert_eq!(it.expect("the store answers"), None, "{stranger}");
     }
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
@@ -71,7 +76,7 @@ pub async fn nobody_else_revokes_a_key(ports: &Ports) {
 
 pub async fn an_unknown_key_is_not_revoked(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let it = ports.keys.revoke(&key.parts().owner, an_id(), moment(1)).await;
+    let it = ports.keys.revoke(&key.parts().owner, an_id(), &an_event_at(moment(1))).await;
     assert_eq!(it.expect("the store answers"), None);
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
 }

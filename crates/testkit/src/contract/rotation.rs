@@ -9,14 +9,14 @@ use super::steps::{
     Instance, added, all_at_once, assert_revoked, assert_same_key, by_digest, find, ids, list,
     registered, revoke, stored, the_only_winner,
 };
-use crate::fixtures::{KeyBuilder, a_key, an_account, moment, owner};
+use crate::fixtures::{KeyBuilder, a_key, an_account, an_event, an_event_at, moment, owner};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 pub async fn a_replaced_key_and_its_successor_read_back_equal(ports: &Ports) {
     let (key, bystander) = (added(ports, a_key()).await, added(ports, a_key()).await);
     let (old, new) = succeeded(&key, HOUR);
-    ports.keys.replace(&old, &new).await.expect("the next version is stored");
+    ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
     for want in [&old, &new, &bystander] {
         assert_same_key(&find(ports, want).await.expect("it is there").key, want);
         assert_same_key(&by_digest(ports, want).await.expect("it is there"), want);
@@ -26,7 +26,7 @@ pub async fn a_replaced_key_and_its_successor_read_back_equal(ports: &Ports) {
 pub async fn a_key_that_is_replaced_without_overlap_is_revoked(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let (old, new) = succeeded(&key, Duration::ZERO);
-    ports.keys.replace(&old, &new).await.expect("the next version is stored");
+    ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
     assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &old);
     assert_eq!(ids(&list(ports, &owner("owner")).await), [new.parts().id]);
 }
@@ -39,7 +39,7 @@ pub async fn a_replacement_of_what_is_not_there_is_refused_and_nothing_written(p
     let now = stored(ports, moved_on.disable(moment(1)).expect("not revoked")).await;
     for key in [&missing, &dead, &moved_on] {
         let (old, new) = succeeded(key, HOUR);
-        let it = ports.keys.replace(&old, &new).await;
+        let it = ports.keys.replace(&old, &new, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
         assert!(by_digest(ports, &new).await.is_none());
     }
@@ -57,7 +57,7 @@ pub async fn a_successor_that_is_taken_changes_nothing(ports: &Ports) {
     ];
     for new in taken.map(KeyBuilder::build) {
         let old = key.replace(new.parts().id, HOUR, moment(1)).expect("it may be used");
-        let it = ports.keys.replace(&old, &new).await;
+        let it = ports.keys.replace(&old, &new, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Store(_))), "got {it:?}");
     }
     for same in [&key, &other] {
@@ -70,7 +70,7 @@ pub async fn a_replacement_is_not_limited_and_keeps_the_count(ports: &Ports) {
     let mut key = added(ports, a_key()).await;
     for overlap in [HOUR, Duration::ZERO, HOUR] {
         let (old, new) = succeeded(&key, overlap);
-        ports.keys.replace(&old, &new).await.expect("the next version is stored");
+        ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
         holds(ports, 1).await;
         if !overlap.is_zero() {
             revoke(ports, &old, moment(2)).await;
@@ -86,7 +86,7 @@ pub async fn of_concurrent_replacements_exactly_one_is_done(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let answers = all_at_once((0..20).map(|_| {
         let (keys, (old, new)) = (Arc::clone(&ports.keys), succeeded(&key, HOUR));
-        async move { keys.replace(&old, &new).await.map(|_change| (old, new)) }
+        async move { keys.replace(&old, &new, &an_event()).await.map(|_change| (old, new)) }
     }))
     .await;
     let (old, new) = the_only_winner(answers);
@@ -102,14 +102,14 @@ pub async fn a_replacement_among_concurrent_changes_is_whole_or_nothing(ports: &
         let keys = Arc::clone(&ports.keys);
         let replacing = {
             let (old, new) = (old.clone(), new.clone());
-            async move { keys.replace(&old, &new).await.is_ok() }
+            async move { keys.replace(&old, &new, &an_event()).await.is_ok() }
         };
         let keys = Arc::clone(&ports.keys);
         let off = key.disable(moment(1)).expect("not revoked");
-        let disabling = async move { keys.update(&off).await.is_ok() };
+        let disabling = async move { keys.update(&off, &an_event()).await.is_ok() };
         let (keys, whose) = (Arc::clone(&ports.keys), key.parts().clone());
         let revoking = async move {
-            let it = keys.revoke(&whose.owner, whose.id, moment(2)).await;
+            let it = keys.revoke(&whose.owner, whose.id, &an_event_at(moment(2))).await;
             it.expect("the store answers").is_some()
         };
         let (replaced, disabled, revoked) =
@@ -132,10 +132,11 @@ pub async fn of_a_replacement_the_old_key_is_told(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let mut instance = Instance::joined(ports).await;
     let (old, new) = succeeded(&key, HOUR);
-    let number = ports.keys.replace(&old, &new).await.expect("the next version is stored");
+    let number =
+        ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
     assert_eq!(instance.apply_news().await, [key.parts().id]);
     assert!(instance.applied.change >= number);
-    let refused = ports.keys.replace(&old, &a_key().build()).await;
+    let refused = ports.keys.replace(&old, &a_key().build(), &an_event()).await;
     assert!(matches!(refused, Err(UpdateError::Stale)), "got {refused:?}");
     assert!(instance.apply_news().await.is_empty());
 }
@@ -150,11 +151,12 @@ pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports:
         let keys = Arc::clone(&ports.keys);
         async move {
             let (old, new) = succeeded(&key, HOUR);
-            keys.replace(&old, &new).await
+            keys.replace(&old, &new, &an_event()).await
         }
     }));
-    let disabled = account.disable(moment(7));
-    let (answers, disabling) = tokio::join!(replacements, ports.accounts.disable(&disabled));
+    let (disabled, event) = (account.disable(moment(7)), an_event());
+    let (answers, disabling) =
+        tokio::join!(replacements, ports.accounts.disable(&disabled, &event));
     disabling.expect("the next version is stored");
     for it in answers {
         assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "got {it:?}");
@@ -172,8 +174,8 @@ fn succeeded(key: &ApiKey, overlap: Duration) -> (ApiKey, ApiKey) {
 /// The owner of fixtures holds `count` keys: with that limit no other fits, with one more it does.
 async fn holds(ports: &Ports, count: u32) {
     let key = a_key().build();
-    let it = ports.keys.insert(&key, count).await;
+    let it = ports.keys.insert(&key, count, &an_event()).await;
     assert!(matches!(it, Err(InsertError::LimitReached)), "got {it:?}");
-    ports.keys.insert(&key, count + 1).await.expect("there is a place left");
+    ports.keys.insert(&key, count + 1, &an_event()).await.expect("there is a place left");
     revoke(ports, &key, moment(9)).await;
 }

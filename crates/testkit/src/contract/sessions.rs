@@ -82,7 +82,7 @@ pub async fn a_removed_session_is_gone_and_no_other(ports: &Ports) {
     let gone = begun(ports, a_session(&account)).await;
     let kept = begun(ports, a_session(&account)).await;
     for _ in 0..2 {
-        ports.sessions.remove(&gone.digest.digest).await.expect("removing twice is fine");
+        ports.sessions.remove(&gone.digest.digest, None).await.expect("removing twice is fine");
         assert!(session(ports, gone.digest).await.is_none());
     }
     assert!(session(ports, kept.digest).await.is_some());
@@ -91,7 +91,7 @@ pub async fn a_removed_session_is_gone_and_no_other(ports: &Ports) {
 pub async fn a_use_of_a_removed_session_does_not_bring_it_back(ports: &Ports) {
     let account = registered(ports, an_account()).await;
     let gone = begun(ports, a_session(&account)).await;
-    ports.sessions.remove(&gone.digest.digest).await.expect("it is removed");
+    ports.sessions.remove(&gone.digest.digest, None).await.expect("it is removed");
     ports.sessions.touch(&gone.digest.digest, moment(1)).await.expect("it is harmless");
     assert!(session(ports, gone.digest).await.is_none());
 }

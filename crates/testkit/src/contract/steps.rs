@@ -9,7 +9,7 @@ use latchkey_domain::{
 };
 
 use super::Ports;
-use crate::fixtures::{AccountBuilder, KeyBuilder, SessionBuilder};
+use crate::fixtures::{AccountBuilder, KeyBuilder, SessionBuilder, an_event, an_event_at};
 
 /// A limit on keys that no promise but those on the limit comes near.
 pub(super) const AMPLE: u32 = 1_000;
@@ -17,20 +17,20 @@ pub(super) const AMPLE: u32 = 1_000;
 /// Adds a key that must go in.
 pub(super) async fn added(ports: &Ports, key: KeyBuilder) -> ApiKey {
     let key = key.build();
-    ports.keys.insert(&key, AMPLE).await.expect("a new key is added");
+    ports.keys.insert(&key, AMPLE, &an_event()).await.expect("a new key is added");
     key
 }
 
 /// Stores a change that must be accepted.
 pub(super) async fn stored(ports: &Ports, key: ApiKey) -> ApiKey {
-    ports.keys.update(&key).await.expect("the next version is stored");
+    ports.keys.update(&key, &an_event()).await.expect("the next version is stored");
     key
 }
 
 /// Revokes a key that must not be revoked yet.
 pub(super) async fn revoke(ports: &Ports, key: &ApiKey, at: Timestamp) {
     let ApiKeyParts { owner, id, .. } = key.parts();
-    let revoked = ports.keys.revoke(owner, *id, at).await.expect("the store answers");
+    let revoked = ports.keys.revoke(owner, *id, &an_event_at(at)).await.expect("the store answers");
     assert!(revoked.is_some());
 }
 
@@ -64,7 +64,7 @@ pub(super) fn ids(keys: &[KeyInUse]) -> Vec<ApiKeyId> {
 /// Adds an account that must go in.
 pub(super) async fn registered(ports: &Ports, account: AccountBuilder) -> Account {
     let account = account.build();
-    ports.accounts.insert(&account).await.expect("a new account is added");
+    ports.accounts.insert(&account, &an_event()).await.expect("a new account is added");
     account
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn by_email(ports: &Ports, account: &Account) -> Option<Account
 /// Adds a session that must go in.
 pub(super) async fn begun(ports: &Ports, session: SessionBuilder) -> Session {
     let session = session.build();
-    ports.sessions.insert(&session).await.expect("a new session is added");
+    ports.sessions.insert(&session, None).await.expect("a new session is added");
     session
 }
 

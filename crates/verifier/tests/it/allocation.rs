@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use latchkey_domain::Refusal;
-use latchkey_testkit::fixtures::moment;
+use latchkey_testkit::fixtures::{a_caller, moment};
 use latchkey_verifier::{Verifier, VerifyError};
 
 use crate::instance::Instance;
@@ -44,7 +44,7 @@ async fn a_refusal_that_asks_nobody_is_given_without_an_allocation() {
     let instance = Instance::with_lease().await;
     let (expired, revoked) = (instance.issue_until(Some(moment(1))).await, instance.issue().await);
     let key = revoked.key.parts();
-    instance.service.revoke(&key.owner, key.id).await.expect("it was not revoked");
+    instance.service.revoke(&key.owner, key.id, &a_caller()).await.expect("it was not revoked");
     instance.clock.set(moment(1));
     let cases = [
         (expired.secret, Refusal::Expired),

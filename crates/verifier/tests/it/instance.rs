@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use latchkey_domain::ports::{ApiKeyRepository, Barrier};
 use latchkey_domain::{
-    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Environment, IssuePolicy, IssuedKey, KeyName,
-    NewKey, Refusal, Secret, Timestamp,
+    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey,
+    KeyName, NewKey, Refusal, Secret, Timestamp,
 };
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::{CountingEntropy, FakeClock};
-use latchkey_testkit::fixtures::{owner, pepper};
+use latchkey_testkit::fixtures::{a_caller, an_event, owner, pepper};
 use latchkey_verifier::{
     Answering, BootTime, LastUses, LeaseClock, Principal, Verifier, VerifierPorts, VerifyError,
 };
@@ -81,6 +81,7 @@ impl Instance {
             barrier: Arc::new(verifier.barrier()),
             hasher,
             clock: Arc::<FakeClock>::clone(&clock),
+            ids: Arc::new(IdSequence::new(Arc::<CountingEntropy>::clone(&entropy))),
             entropy: Arc::<CountingEntropy>::clone(&entropy),
         };
         let policy = IssuePolicy { brand: Brand::default(), max_keys_per_owner: 1_000 };
@@ -112,7 +113,7 @@ impl Instance {
     pub(crate) async fn issue_until(&self, expires_at: Option<Timestamp>) -> IssuedKey {
         let name = KeyName::parse("ci").expect("a name");
         let new = NewKey { name, environment: Environment::Live, expires_at };
-        self.service.issue(owner("ada"), new).await.expect("it is issued")
+        self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 
     /// The text of a key that was never issued.
@@ -123,7 +124,7 @@ impl Instance {
 
     /// Stores the next version of a key and waits until it holds.
     pub(crate) async fn change(&self, key: &ApiKey) {
-        let change = self.store.update(key).await.expect("nobody else changes it");
+        let change = self.store.update(key, &an_event()).await.expect("nobody else changes it");
         self.verifier.barrier().pass(change).await;
     }
 

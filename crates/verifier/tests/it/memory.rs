@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey_domain::Refusal;
-use latchkey_testkit::fixtures::moment;
+use latchkey_testkit::fixtures::{a_caller, moment};
 use latchkey_verifier::protocol::LEASE;
 use latchkey_verifier::{Answering, VerifyError};
 use tokio::task::JoinSet;
@@ -31,7 +31,11 @@ async fn under_the_lease_a_remembered_key_needs_no_store_and_after_it_nobody_can
     let instance = Instance::with_lease().await;
     let known = instance.issue().await;
     let revoked = instance.issue().await;
-    instance.service.revoke(&revoked.key.parts().owner, revoked.key.parts().id).await.expect("so");
+    instance
+        .service
+        .revoke(&revoked.key.parts().owner, revoked.key.parts().id, &a_caller())
+        .await
+        .expect("so");
     assert!(instance.verify(&known.secret).await.is_ok());
     assert_eq!(instance.refusal(&revoked.secret).await, Some(Refusal::Revoked));
     instance.stop_heartbeats();

@@ -1,0 +1,285 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use crate::id::parse_canonical;
+use crate::ports::EntropyError;
+use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Secret, Timestamp};
+
+/// One line of the audit trail: who did what to whose things. No secret is ever in it.
+///
+/// A store keeps it in the transaction of the change it tells of: there is no change without its
+/// line, and no line without its change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Names the event; later ones of a process are greater.
+    pub id: EventId,
+    /// When it was, which is also the instant that the change itself carries.
+    pub at: Timestamp,
+    /// Whose trail it belongs to. A sign-in with an unknown address belongs to nobody's.
+    pub owner: Option<OwnerId>,
+    /// What was done, and to which key.
+    pub action: Action,
+    /// Who asked for it.
+    pub caller: Caller,
+}
+
+impl AuditEvent {
+    /// An event that happens now.
+    pub fn new(
+        ids: &IdSequence,
+        at: Timestamp,
+        owner: Option<OwnerId>,
+        action: Action,
+        caller: &Caller,
+    ) -> Result<Self, EntropyError> {
+        let id = EventId(ids.next(at)?);
+        Ok(Self { id, at, owner, action, caller: caller.clone() })
+    }
+}
+
+/// Names an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(Uuid);
+
+impl EventId {
+    /// Wraps a UUID from storage.
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// Accepts only the form that Latchkey writes, byte for byte: lower case, with hyphens.
+    pub fn parse(text: &str) -> Result<Self, MalformedId> {
+        parse_canonical(text).map(Self)
+    }
+
+    /// The UUID, for an adapter to store.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// An account was made, by a sign-up or by an operator.
+    AccountCreated,
+    /// An account was disabled, which ended its sessions and revoked every key it had.
+    AccountDisabled,
+    /// Another password was set.
+    PasswordChanged,
+    /// Somebody signed in.
+    SessionStarted,
+    /// A sign-in was refused.
+    SessionRefused,
+    /// Somebody signed out.
+    SessionEnded,
+    /// A key was issued.
+    KeyCreated(ApiKeyId),
+    /// A key was renamed, switched off or on, or given another expiry.
+    KeyChanged(ApiKeyId),
+    /// A key was issued in the place of another.
+    KeyRotated {
+        /// The one that was replaced.
+        key: ApiKeyId,
+        /// The one that was issued.
+        successor: ApiKeyId,
+    },
+    /// A key was revoked.
+    KeyRevoked(ApiKeyId),
+    /// A key was revoked because somebody reported it as leaked.
+    KeyLeaked(ApiKeyId),
+}
+
+impl Action {
+    /// The name of every action.
+    pub const NAMES: [&str; 11] = [
+        "account.created",
+        "account.disabled",
+        "password.changed",
+        "session.started",
+        "session.refused",
+        "session.ended",
+        "key.created",
+        "key.changed",
+        "key.rotated",
+        "key.revoked",
+        "key.leaked",
+    ];
+
+    /// The action with this name, done to `key`, which `successor` replaced; the reverse of
+    /// [`name`](Self::name), [`key`](Self::key) and [`successor`](Self::successor).
+    pub fn restore(name: &str, key: Option<ApiKeyId>, successor: Option<ApiKeyId>) -> Option<Self> {
+        Some(match (name, key, successor) {
+            ("account.created", None, None) => Self::AccountCreated,
+            ("account.disabled", None, None) => Self::AccountDisabled,
+            ("password.changed", None, None) => Self::PasswordChanged,
+            ("session.started", None, None) => Self::SessionStarted,
+            ("session.refused", None, None) => Self::SessionRefused,
+            ("session.ended", None, None) => Self::SessionEnded,
+            ("key.created", Some(key), None) => Self::KeyCreated(key),
+            ("key.changed", Some(key), None) => Self::KeyChanged(key),
+            ("key.rotated", Some(key), Some(successor)) => Self::KeyRotated { key, successor },
+            ("key.revoked", Some(key), None) => Self::KeyRevoked(key),
+            ("key.leaked", Some(key), None) => Self::KeyLeaked(key),
+            _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountCreated => "account.created",
+            Self::AccountDisabled => "account.disabled",
+            Self::PasswordChanged => "password.changed",
+            Self::SessionStarted => "session.started",
+            Self::SessionRefused => "session.refused",
+            Self::SessionEnded => "session.ended",
+            Self::KeyCreated(_) => "key.created",
+            Self::KeyChanged(_) => "key.changed",
+            Self::KeyRotated { .. } => "key.rotated",
+            Self::KeyRevoked(_) => "key.revoked",
+            Self::KeyLeaked(_) => "key.leaked",
+        }
+    }
+
+    /// The key it was done to.
+    pub const fn key(self) -> Option<ApiKeyId> {
+        match self {
+            Self::KeyCreated(key)
+            | Self::KeyChanged(key)
+            | Self::KeyRotated { key, .. }
+            | Self::KeyRevoked(key)
+            | Self::KeyLeaked(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The key that was issued in its place.
+    pub const fn successor(self) -> Option<ApiKeyId> {
+        match self {
+            Self::KeyRotated { successor, .. } => Some(successor),
+            _ => None,
+        }
+    }
+}
+
+/// Who asked for something, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// In whose name.
+    pub actor: Actor,
+    /// From which address.
+    pub address: Option<IpAddr>,
+    /// With which program, as that says itself.
+    pub user_agent: Option<UserAgent>,
+    /// The id of the request.
+    pub request_id: Option<String>,
+}
+
+impl Caller {
+    /// Whoever may run commands.
+    pub const OPERATOR: Self =
+        Self { actor: Actor::OPERATOR, address: None, user_agent: None, request_id: None };
+
+    /// The same caller, who has proved to be `owner` if nothing was known before.
+    #[must_use]
+    pub fn known_as(&self, owner: &OwnerId) -> Self {
+        let known = self.actor != Actor::ANONYMOUS;
+        let actor = if known { self.actor.clone() } else { owner.into() };
+        Self { actor, ..self.clone() }
+    }
+}
+
+/// In whose name something was asked for: an owner, or one of the names here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(Cow<'static, str>);
+
+impl Actor {
+    /// Whoever may run commands.
+    pub const OPERATOR: Self = Self(Cow::Borrowed("operator"));
+    /// Whoever held a key and reported it as leaked.
+    pub const LEAK_REPORT: Self = Self(Cow::Borrowed("leak-report"));
+    /// Somebody who has not proved who they are.
+    pub const ANONYMOUS: Self = Self(Cow::Borrowed("anonymous"));
+
+    /// Wraps a name from storage.
+    pub const fn restore(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&OwnerId> for Actor {
+    fn from(owner: &OwnerId) -> Self {
+        Self(Cow::Owned(owner.as_str().to_owned()))
+    }
+}
+
+/// What a client says of itself: at most 256 characters, none of them a control character, and of a
+/// key only its public beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserAgent(String);
+
+impl UserAgent {
+    /// The most characters that are kept.
+    pub const MAX_CHARS: usize = 256;
+
+    /// Keeps what is fit to be kept of a text, if anything is.
+    pub fn of(text: &str) -> Option<Self> {
+        let keys = Secret::find_in(text.as_bytes());
+        let text = keys.fold(text.to_owned(), |text, (_, key)| {
+            text.replace(key.expose(), key.prefix().as_str())
+        });
+        let kept: String = text.chars().filter(|c| !c.is_control()).take(Self::MAX_CHARS).collect();
+        (!kept.is_empty()).then_some(Self(kept))
+    }
+
+    /// What was kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_restored_from_its_name_and_its_keys() {
+        let [key, successor] = [1, 2].map(|n| ApiKeyId::new(Uuid::from_u128(n)));
+        for name in Action::NAMES {
+            let with = |key, successor| Action::restore(name, key, successor);
+            let found = [with(None, None), with(Some(key), None), with(Some(key), Some(successor))];
+            let [action] = found.into_iter().flatten().collect::<Vec<_>>()[..] else {
+                panic!("{name}: {found:?}");
+            };
+            assert_eq!(action.name(), name);
+            assert_eq!(with(action.key(), action.successor()), Some(action));
+        }
+        assert_eq!(Action::restore("key.lost", Some(key), None), None);
+    }
+
+    #[test]
+    fn what_a_client_says_of_itself_is_cut_and_cleaned() {
+        let kept = |text: &str| UserAgent::of(text).map(|it| it.as_str().to_owned());
+        assert_eq!(kept("curl/8.5.0").as_deref(), Some("curl/8.5.0"));
+        assert_eq!(kept("a\r\nb\u{1b}[0m\u{85}").as_deref(), Some("ab[0m"));
+        assert_eq!(kept(&"é".repeat(300)), Some("é".repeat(256)));
+        assert_eq!(kept("\n"), None);
+        let key = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
+        assert_eq!(kept(&format!("a/{key} b")).as_deref(), Some("a/sk_live_0123 b"));
+    }
+}

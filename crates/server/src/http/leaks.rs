@@ -1,0 +1,53 @@
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use latchkey_domain::{Actor, Secret};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::accounts::Success;
+use super::body::JsonBody;
+use super::caller::caller;
+use super::client_address::client_address;
+use super::error::{ApiError, ErrorBody};
+use crate::app::App;
+
+/// A key that is where it should not be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeakBody {
+    /// The full key.
+    #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
+    key: String,
+}
+
+/// Report a leaked key: whoever holds one may have it revoked, at once and everywhere.
+///
+/// The answer is the same whether the key was good, was revoked before, or is none. Its owner sees
+/// the report in the audit trail. A session cookie means nothing here.
+#[utoipa::path(
+    post, path = "/api/v1/leaks", operation_id = "reportLeak", tag = "Verification", security(()),
+    request_body = LeakBody,
+    responses(
+        (status = 200, description = "If it was a key, it is revoked", body = Success),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 429, description = "More than 60 in a minute from one address; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn report(
+    req: HttpRequest,
+    app: Data<App>,
+    JsonBody(body): JsonBody<LeakBody>,
+) -> Result<HttpResponse, ApiError> {
+    let key = Zeroizing::new(body.key);
+    if let Err(too_many) = app.leak_reports.begin(client_address(&req, &app), None) {
+        return Err(ApiError::too_many("Too many reports; try again later", too_many.retry_after));
+    }
+    if let Ok(secret) = Secret::parse(key.as_bytes()) {
+        let caller = caller(&req, &app, Actor::LEAK_REPORT);
+        let work = app.clone();
+        let revoking = async move { work.api_keys.report_leak(&secret, &caller).await };
+        app.finish(revoking).await??;
+    }
+    Ok(HttpResponse::Ok().json(Success::DONE))
+}

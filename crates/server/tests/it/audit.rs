@@ -1,0 +1,302 @@
+//! The audit trail: one event for each thing that was done, and none for what was not.
+
+use serde_json::{Value, json};
+
+use crate::http::{get, members, post, request};
+use crate::person::{
+    ADA, ADAS_PASSWORD, BOB, Issued, KEYS, PASSWORD, Person, SIGN_IN, SIGN_OUT, SIGN_UP,
+    credentials, text, token_of,
+};
+use crate::process::Finished;
+use crate::server::{Server, Setup};
+
+pub(crate) const EVENTS: &str = "/api/v1/audit-events";
+
+const OTHER_PASSWORD: &str = "another long password";
+
+on_both_databases![
+    everything_that_is_done_is_one_event,
+    what_is_refused_or_changes_nothing_is_no_event,
+    an_event_tells_who_asked,
+    a_refused_sign_in_is_in_the_trail_of_the_account_that_it_named,
+    one_of_many_revokes_at_once_is_an_event,
+    an_account_sees_its_own_events_only,
+    the_trail_is_read_page_by_page,
+    a_bad_page_is_refused,
+    what_operators_do_is_in_the_trail,
+    the_trail_is_exported_whole_with_and_without_a_server,
+];
+
+impl Person {
+    /// The trail, oldest first.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let events = self.get(&format!("{EVENTS}?limit=200")).expect_status(200).json();
+        let mut events = events.as_array().expect("an array").clone();
+        events.reverse();
+        events
+    }
+
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.events().iter().map(|event| text(event, "action")).collect()
+    }
+}
+
+fn exported(setup: &Setup) -> Vec<Value> {
+    let Finished { stdout, .. } = setup.run(&["audit", "export"], "").expect_code(0);
+    stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn everything_that_is_done_is_one_event(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    ada.change(&key.id, &json!({ "name": "b", "enabled": false })).expect_status(200);
+    ada.change(&key.id, &json!({ "enabled": true })).expect_status(200);
+    let new = Issued::from(&ada.rotate(&key.id, 60).expect_status(201));
+    let newest = Issued::from(&ada.rotate(&new.id, 0).expect_status(201));
+    ada.revoke(&key.id).expect_status(200);
+    let passwords = json!({ "currentPassword": ADAS_PASSWORD, "newPassword": OTHER_PASSWORD });
+    ada.post(PASSWORD, passwords.to_string()).expect_status(200);
+    ada.send(post(SIGN_OUT)).expect_status(200);
+    server.sign_in(ADA, ADAS_PASSWORD).expect_status(401);
+    let answer = server.sign_in(ADA, OTHER_PASSWORD).expect_status(200);
+    let ada = Person { address: server.address, token: token_of(&answer) };
+
+    let got: Vec<_> = ada
+        .events()
+        .iter()
+        .map(|event| {
+            let id = |member: &str| event[member].as_str().map(str::to_owned);
+            (text(event, "action"), id("keyId"), id("replacedBy"))
+        })
+        .collect();
+    let want = [
+        ("account.created", None, None),
+        ("key.created", Some(&key.id), None),
+        ("key.changed", Some(&key.id), None),
+        ("key.changed", Some(&key.id), None),
+        ("key.rotated", Some(&key.id), Some(&new.id)),
+        ("key.rotated", Some(&new.id), Some(&newest.id)),
+        ("key.revoked", Some(&key.id), None),
+        ("password.changed", None, None),
+        ("session.ended", None, None),
+        ("session.refused", None, None),
+        ("session.started", None, None),
+    ];
+    let want = want.map(|(action, key, by)| (action.to_owned(), key.cloned(), by.cloned()));
+    assert_eq!(got, want);
+}
+
+fn what_is_refused_or_changes_nothing_is_no_event(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    let before = ada.events();
+
+    ada.create(r#"{"name":"b"}"#).expect_error(409);
+    ada.create(r#"{"name":""}"#).expect_error(400);
+    ada.change(&key.id, &json!({ "name": "a", "enabled": true })).expect_status(200);
+    ada.rotate("01919b4e-7b3c-7def-8123-456789abcdef", 60).expect_error(404);
+    ada.revoke("01919b4e-7b3c-7def-8123-456789abcdef").expect_error(404);
+    let passwords = json!({ "currentPassword": "wrong", "newPassword": OTHER_PASSWORD });
+    ada.post(PASSWORD, passwords.to_string()).expect_error(400);
+    server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD))).expect_error(409);
+    server.send(&post(SIGN_OUT)).expect_error(401);
+    server.verify(&key.key).expect_status(200);
+
+    assert_eq!(ada.events(), before);
+}
+
+fn an_event_tells_who_asked(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let create = post(KEYS)
+        .json(r#"{"name":"a"}"#)
+        .header("User-Agent", format!("curl\x01/8 {}", "x".repeat(1_000)))
+        .header("X-Forwarded-For", "198.51.100.1")
+        .header("X-Request-Id", "mine.1");
+    let refused = ada.send(create);
+    assert_eq!(refused.status, 400, "a control character in a header is bad HTTP");
+    let create = post(KEYS)
+        .json(r#"{"name":"a"}"#)
+        .header("User-Agent", format!("curl/8 {}", "x".repeat(1_000)))
+        .header("X-Forwarded-For", "198.51.100.1")
+        .header("X-Request-Id", "mine.1");
+    let made = ada.send(create).expect_status(201).json();
+    let answer = ada.revoke(&text(&made, "id")).expect_status(200);
+
+    let events = ada.events();
+    let [signed_up, created, revoked] = &events[..] else { panic!("{events:#?}") };
+    let all = ["action", "actor", "address", "at", "id", "keyId", "requestId", "userAgent"];
+    for event in [signed_up, created, revoked] {
+        assert_eq!(members(event), all, "{event}");
+        assert_eq!(event["actor"], ada.get("/api/v1/auth/session").json()["id"]);
+        assert_eq!(event["address"], "127.0.0.1");
+    }
+    assert_eq!(created["at"], made["createdAt"]);
+    assert_eq!(created["requestId"], "mine.1");
+    let agent = text(created, "userAgent");
+    assert!(agent.starts_with("curl/8 xxx") && agent.len() == 256, "{agent}");
+    assert_eq!(revoked["userAgent"], Value::Null);
+    assert_eq!(revoked["requestId"].as_str(), answer.header("x-request-id"));
+}
+
+fn a_refused_sign_in_is_in_the_trail_of_the_account_that_it_named(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    server.sign_in("Ada@Example.com", "a wrong password").expect_error(401);
+    server.sign_in(BOB, "a wrong password").expect_error(401);
+    server.sign_in("no address", "a wrong password").expect_error(401);
+    let events = ada.events();
+    assert_eq!(ada.actions(), ["account.created", "session.refused"]);
+    assert_eq!(events[1]["actor"], "anonymous");
+
+    let nobodys: Vec<_> = exported(&server.setup);
+    let nobodys: Vec<_> = nobodys.iter().filter(|event| event["owner"].is_null()).collect();
+    assert_eq!(nobodys.len(), 2);
+    for event in nobodys {
+        assert_eq!(event["action"], "session.refused");
+        assert_eq!(event["address"], "127.0.0.1");
+    }
+}
+
+fn one_of_many_revokes_at_once_is_an_event(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| ada.revoke(&key.id));
+        }
+    });
+    assert_eq!(ada.actions(), ["account.created", "key.created", "key.revoked"]);
+}
+
+fn an_account_sees_its_own_events_only(setup: Setup) {
+    let server = setup.start();
+    let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
+    let key = ada.create_key("a");
+    bob.revoke(&key.id).expect_error(404);
+    assert_eq!(ada.actions(), ["account.created", "key.created"]);
+    assert_eq!(bob.actions(), ["account.created"]);
+    server.send(&get(EVENTS)).expect_error(401);
+    server.send(&get(EVENTS).header("x-api-key", &key.key)).expect_error(401);
+}
+
+fn the_trail_is_read_page_by_page(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    for n in 0..60 {
+        ada.create_key(&format!("{n}"));
+    }
+    let mut all = ada.events();
+    all.reverse();
+    assert_eq!(all.len(), 61);
+    let read = |query: &str| ada.get(&format!("{EVENTS}{query}")).expect_status(200).json();
+    assert_eq!(read(""), Value::from(&all[..50]));
+    assert_eq!(read("?x=1&owner=other&limit=7"), Value::from(&all[..7]));
+    let last = text(&all[6], "id");
+    assert_eq!(read(&format!("?before={last}&limit=200")), Value::from(&all[7..]));
+    let oldest = text(&all[60], "id");
+    assert_eq!(read(&format!("?before={oldest}")), json!([]));
+
+    let head = ada.send(request("HEAD", EVENTS)).expect_status(200);
+    assert!(head.body.is_empty());
+    let refused = ada.post(EVENTS, "{}").expect_error(405);
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+}
+
+fn a_bad_page_is_refused(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    for query in [
+        "limit=0",
+        "limit=201",
+        "limit=-1",
+        "limit=",
+        "limit=ten",
+        "limit=1.5",
+        "limit=99999999999999999999",
+        "limit=1&limit=2",
+        "limit=%00",
+        "limit",
+        "before=",
+        "before=x",
+        "before=01919B4E-7B3C-7DEF-8123-456789ABCDEF",
+        "before=01919b4e7b3c7def8123456789abcdef",
+        "before=01919b4e-7b3c-7def-8123-456789abcdef%20",
+        "before=%ff",
+        "limit=5&before=';select",
+    ] {
+        ada.get(&format!("{EVENTS}?{query}")).expect_error(400);
+        server.send(&get(&format!("{EVENTS}?{query}"))).expect_error(401);
+    }
+    ada.get(&format!("{EVENTS}/x")).expect_error(404);
+}
+
+fn what_operators_do_is_in_the_trail(setup: Setup) {
+    let run = |setup: &Setup, arguments: &[&str]| {
+        setup.run(arguments, OTHER_PASSWORD).expect_code(0);
+    };
+    run(&setup, &["account", "create", ADA]);
+    let server = setup.start();
+    let answer = server.sign_in(ADA, OTHER_PASSWORD).expect_status(200);
+    let ada = Person { address: server.address, token: token_of(&answer) };
+    let (one, _two) = (ada.create_key("one"), ada.create_key("two"));
+    run(&server.setup, &["keys", "revoke", &one.id]);
+    run(&server.setup, &["account", "reset-password", ADA]);
+    run(&server.setup, &["account", "disable", ADA]);
+    server.sign_in(ADA, OTHER_PASSWORD).expect_error(401);
+
+    let got: Vec<_> = exported(&server.setup)
+        .iter()
+        .map(|event| (text(event, "action"), text(event, "actor") == "operator"))
+        .collect();
+    let want = [
+        ("account.created", true),
+        ("session.started", false),
+        ("key.created", false),
+        ("key.created", false),
+        ("key.revoked", true),
+        ("password.changed", true),
+        ("account.disabled", true),
+        ("session.refused", false),
+    ];
+    assert_eq!(got, want.map(|(action, operator)| (action.to_owned(), operator)));
+}
+
+fn the_trail_is_exported_whole_with_and_without_a_server(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1000").start();
+    assert_eq!(exported(&server.setup), [Value::Null; 0]);
+    let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
+    // More than one page of them.
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| (0..90).for_each(|_| drop(ada.create_key("a"))));
+        }
+    });
+    bob.create_key("b");
+    let all = exported(&server.setup);
+    assert_eq!(all.len(), 2 + 540 + 1);
+    let ids: Vec<_> = all.iter().map(|event| text(event, "id")).collect();
+    assert!(ids.is_sorted());
+    let of = |person: &Person| {
+        let id = text(&person.get("/api/v1/auth/session").json(), "id");
+        all.iter().filter(|event| event["owner"] == id.as_str()).count()
+    };
+    assert_eq!((of(&ada), of(&bob)), (541, 2));
+    let (_, setup) = server.stop();
+    assert_eq!(exported(&setup), all);
+}
+
+#[test]
+fn behind_a_trusted_proxy_the_address_is_the_clients() {
+    let server: Server = Setup::on_sqlite().with("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1").start();
+    let forwarded = |path: &str| post(path).header("X-Forwarded-For", "198.51.100.1");
+    let body = credentials(ADA, ADAS_PASSWORD);
+    let answer = server.send(&forwarded(SIGN_UP).json(&body)).expect_status(201);
+    server.send(&forwarded(SIGN_IN).json(&body)).expect_status(200);
+    let ada = Person { address: server.address, token: token_of(&answer) };
+    let addresses: Vec<_> = ada.events().iter().map(|event| text(event, "address")).collect();
+    assert_eq!(addresses, ["198.51.100.1"; 2]);
+}

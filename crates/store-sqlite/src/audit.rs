@@ -1,0 +1,45 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use latchkey_domain::ports::{AuditTrail, StoreError};
+use latchkey_domain::{AuditEvent, EventId, OwnerId};
+
+use crate::SqliteStore;
+use crate::fault::Outcome;
+use crate::query;
+use crate::row::EventRow;
+use crate::schema::audit_events;
+
+/// Adds an event, in the transaction of the change that it tells of.
+pub(crate) fn add(db: &mut SqliteConnection, event: EventRow) -> QueryResult<()> {
+    diesel::insert_into(audit_events::table).values(event).execute(db).map(drop)
+}
+
+#[async_trait]
+impl AuditTrail for SqliteStore {
+    async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let event = EventRow::from(event);
+        self.write(move |db| Ok(add(db, event)?)).await
+    }
+
+    async fn events_of(
+        &self,
+        owner: &OwnerId,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.read(move |db| all(query::events_of(&owner, before, limit).load(db)?)).await
+    }
+
+    async fn all_events(
+        &self,
+        after: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        self.read(move |db| all(query::all_events(after, limit).load(db)?)).await
+    }
+}
+
+fn all(rows: Vec<EventRow>) -> Outcome<Vec<AuditEvent>> {
+    Ok(rows.into_iter().map(AuditEvent::try_from).collect::<Result<_, _>>()?)
+}

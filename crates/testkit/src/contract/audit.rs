@@ -1,0 +1,286 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey_accounts::PasswordHash;
+use latchkey_domain::{
+    Action, Actor, ApiKey, ApiKeyId, AuditEvent, Caller, OwnerId, Timestamp, UserAgent,
+};
+
+use super::Ports;
+use super::steps::{
+    AMPLE, added, all_at_once, assert_same_account, assert_same_key, begun, by_digest, by_email,
+    goes_on, registered, revoke, session,
+};
+use crate::fixtures::{
+    a_caller, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
+};
+
+const MANY: u32 = 1_000;
+
+pub async fn an_event_reads_back_equal(ports: &Ports) {
+    let (key, successor) = (an_id(), an_id());
+    let known = Caller {
+        actor: Actor::from(&owner("somebody")),
+        address: Some([192, 0, 2, 1].into()),
+        user_agent: UserAgent::of("curl/8.5.0 'é' \u{1F600}"),
+        request_id: Some("0123-abc".to_owned()),
+    };
+    let v6 = Caller { address: Some([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()), ..known.clone() };
+    let actions = [
+        Action::AccountCreated,
+        Action::AccountDisabled,
+        Action::PasswordChanged,
+        Action::SessionStarted,
+        Action::SessionRefused,
+        Action::SessionEnded,
+        Action::KeyCreated(key),
+        Action::KeyChanged(key),
+        Action::KeyRotated { key, successor },
+        Action::KeyRevoked(key),
+        Action::KeyLeaked(key),
+    ];
+    let actors = [known, v6, Caller::OPERATOR, a_caller()];
+    let actors =
+        actors.into_iter().chain([Actor::LEAK_REPORT].map(|actor| Caller { actor, ..a_caller() }));
+    let mut want = Vec::new();
+    for (action, caller) in actions.into_iter().zip(actors.cycle()) {
+        want.push(recorded(ports, AuditEvent { action, caller, ..an_event() }).await);
+    }
+    for at in [Timestamp::MIN, Timestamp::MAX] {
+        want.push(recorded(ports, AuditEvent { owner: None, ..an_event_at(at) }).await);
+    }
+    assert_eq!(all(ports).await, want);
+}
+
+pub async fn an_event_is_in_the_trail_of_its_owner_alone(ports: &Ports) {
+    let of = |whose: Option<&str>| AuditEvent { owner: whose.map(owner), ..an_event() };
+    let mine = recorded(ports, of(Some("owner"))).await;
+    let theirs = recorded(ports, of(Some("owner2"))).await;
+    let nobodys = recorded(ports, of(None)).await;
+    assert_eq!(trail(ports, &owner("owner")).await, std::slice::from_ref(&mine));
+    assert_eq!(trail(ports, &owner("owner2")).await, std::slice::from_ref(&theirs));
+    assert_eq!(trail(ports, &owner("Owner")).await, []);
+    assert_eq!(all(ports).await, [mine, theirs, nobodys]);
+}
+
+pub async fn a_trail_has_the_greatest_id_first_and_goes_on_before_an_event(ports: &Ports) {
+    let mut want = Vec::new();
+    for n in 0..7 {
+        // The instants go down: the order is that of the ids.
+        want.push(recorded(ports, an_event_at(moment(-n))).await);
+        recorded(ports, AuditEvent { owner: Some(owner("other")), ..an_event() }).await;
+    }
+    want.reverse();
+    let (mut got, mut before) = (Vec::new(), None);
+    loop {
+        let page = ports.trail.events_of(&owner("owner"), before, 3).await;
+        let page = page.expect("the store answers");
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        got.extend(page);
+    }
+    assert_eq!(got, want);
+}
+
+pub async fn all_events_come_in_id_order_and_go_on_after_one(ports: &Ports) {
+    let mut want = Vec::new();
+    for whose in [Some("a"), None, Some("b"), Some("a"), None] {
+        let event = AuditEvent { owner: whose.map(owner), ..an_event() };
+        want.push(recorded(ports, event).await);
+    }
+    let page = ports.trail.all_events(None, 2).await.expect("the store answers");
+    assert_eq!(page, want[..2]);
+    let page = ports.trail.all_events(Some(want[1].id), MANY).await.expect("the store answers");
+    assert_eq!(page, want[2..]);
+    let page = ports.trail.all_events(Some(want[4].id), MANY).await.expect("the store answers");
+    assert_eq!(page, []);
+}
+
+pub async fn whatever_changes_a_key_leaves_one_event(ports: &Ports) {
+    let mut want = Vec::new();
+    let mut event = |action| {
+        let event = AuditEvent { action, ..an_event() };
+        want.push(event.clone());
+        event
+    };
+    let key = a_key().build();
+    let of = &key.parts().owner;
+    let it = ports.keys.insert(&key, AMPLE, &event(Action::KeyCreated(id(&key)))).await;
+    it.expect("a new key is added");
+    let off = key.disable(moment(1)).expect("not revoked");
+    let it = ports.keys.update(&off, &event(Action::KeyChanged(id(&key)))).await;
+    it.expect("the next version is stored");
+    let on = off.enable().expect("not revoked");
+    let it = ports.keys.update(&on, &event(Action::KeyChanged(id(&key)))).await;
+    it.expect("the next version is stored");
+    let (old, new) = succeeded(&on);
+    let rotated = Action::KeyRotated { key: id(&old), successor: id(&new) };
+    let it = ports.keys.replace(&old, &new, &event(rotated)).await;
+    it.expect("the next version is stored");
+    let it = ports.keys.revoke(of, id(&old), &event(Action::KeyRevoked(id(&old)))).await;
+    assert!(it.expect("the store answers").is_some());
+    let it = ports.keys.revoke(of, id(&new), &event(Action::KeyLeaked(id(&new)))).await;
+    assert!(it.expect("the store answers").is_some());
+    assert_eq!(all(ports).await, want);
+}
+
+pub async fn whatever_changes_an_account_leaves_one_event(ports: &Ports) {
+    let account = an_account().build();
+    let event =
+        |action| AuditEvent { action, owner: Some(account.parts().id.owner()), ..an_event() };
+    let made = event(Action::AccountCreated);
+    ports.accounts.insert(&account, &made).await.expect("a new account is added");
+    let kept = begun(ports, a_session(&account)).await;
+    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    let changed = event(Action::PasswordChanged);
+    let it = ports.accounts.change_password(&next, Some(&kept.digest.digest), &changed).await;
+    it.expect("the next version is stored");
+    let next = next.with_password(PasswordHash::new("newer".to_owned()));
+    let reset = event(Action::PasswordChanged);
+    let it = ports.accounts.change_password(&next, None, &reset).await;
+    it.expect("the next version is stored");
+    let disabled = event(Action::AccountDisabled);
+    let it = ports.accounts.disable(&next.disable(moment(7)), &disabled).await;
+    it.expect("the next version is stored");
+    assert_eq!(all(ports).await, [made, changed, reset, disabled]);
+}
+
+pub async fn the_beginning_and_the_end_of_a_session_leave_one_event(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let before = all(ports).await.len();
+    let (one, other) = (a_session(&account).build(), a_session(&account).build());
+    let (started, ended) = (an_event(), an_event());
+    let it = ports.sessions.insert(&one, Some(&started)).await;
+    it.expect("a new session is added");
+    let it = ports.sessions.insert(&other, None).await;
+    it.expect("a new session is added");
+    assert!(goes_on(ports, &one).await && goes_on(ports, &other).await);
+    for again in [ended.clone(), an_event()] {
+        let it = ports.sessions.remove(&one.digest.digest, Some(&again)).await;
+        it.expect("removing twice is fine");
+    }
+    let it = ports.sessions.remove(&other.digest.digest, None).await;
+    it.expect("it is removed");
+    assert!(session(ports, one.digest).await.is_none());
+    assert_eq!(all(ports).await[before..], [started, ended]);
+}
+
+pub async fn what_is_refused_leaves_no_event(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let (key, dead) = (added(ports, a_key()).await, added(ports, a_key()).await);
+    revoke(ports, &dead, moment(1)).await;
+    let before = all(ports).await;
+
+    let (of, stale) = (&key.parts().owner, changed(&changed(&key, |_| ()), |_| ()));
+    assert!(ports.keys.insert(&key, AMPLE, &an_event()).await.is_err());
+    assert!(ports.keys.insert(&a_key().build(), 1, &an_event()).await.is_err());
+    assert!(ports.keys.update(&stale, &an_event()).await.is_err());
+    assert!(ports.keys.update(&changed(&dead, |_| ()), &an_event()).await.is_err());
+    assert!(ports.keys.replace(&stale, &a_key().build(), &an_event()).await.is_err());
+    let (old, _) = succeeded(&key);
+    assert!(ports.keys.replace(&old, &dead, &an_event()).await.is_err());
+    for (of, id) in [(of, id(&dead)), (of, an_id()), (&owner("other"), id(&key))] {
+        let it = ports.keys.revoke(of, id, &an_event()).await;
+        assert_eq!(it.expect("the store answers"), None);
+    }
+    let same = an_account().with_email(account.parts().email.as_str()).build();
+    assert!(ports.accounts.insert(&same, &an_event()).await.is_err());
+    let unknown = an_account().build();
+    let next = unknown.with_password(PasswordHash::new("new".to_owned()));
+    assert!(ports.accounts.change_password(&next, None, &an_event()).await.is_err());
+    assert!(ports.accounts.disable(&unknown.disable(moment(1)), &an_event()).await.is_err());
+    let orphan = a_session(&unknown).build();
+    assert!(ports.sessions.insert(&orphan, Some(&an_event())).await.is_err());
+
+    assert_eq!(all(ports).await, before);
+}
+
+pub async fn of_concurrent_changes_only_those_that_were_made_leave_an_event(ports: &Ports) {
+    for round in 0..10 {
+        let key = added(ports, a_key()).await;
+        let before = all(ports).await.len();
+        let renamed = changed(&key, |_| ());
+        let jobs = (0..12).map(|n| {
+            let (keys, key, renamed) = (Arc::clone(&ports.keys), key.clone(), renamed.clone());
+            let event = an_event_at(moment(n));
+            async move {
+                let made = match n % 3 {
+                    0 => {
+                        let it = keys.revoke(&key.parts().owner, key.parts().id, &event).await;
+                        it.expect("the store answers").is_some()
+                    }
+                    1 => keys.update(&renamed, &event).await.is_ok(),
+                    _ => {
+                        let (old, new) = succeeded(&key);
+                        keys.replace(&old, &new, &event).await.is_ok()
+                    }
+                };
+                made.then_some(event)
+            }
+        });
+        let mut made: Vec<_> = all_at_once(jobs).await.into_iter().flatten().collect();
+        made.sort_by_key(|event| event.id);
+        assert!(!made.is_empty(), "round {round}");
+        assert_eq!(all(ports).await[before..], made, "round {round}");
+    }
+}
+
+pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
+    let (account, key) = (registered(ports, an_account()).await, added(ports, a_key()).await);
+    let taken = recorded(ports, an_event()).await;
+    let before = all(ports).await;
+
+    let other = a_key().build();
+    assert!(ports.keys.insert(&other, AMPLE, &taken).await.is_err());
+    assert!(by_digest(ports, &other).await.is_none());
+    assert!(ports.keys.update(&key.disable(moment(1)).expect("so"), &taken).await.is_err());
+    let (old, new) = succeeded(&key);
+    assert!(ports.keys.replace(&old, &new, &taken).await.is_err());
+    assert!(ports.keys.revoke(&key.parts().owner, id(&key), &taken).await.is_err());
+    let got = by_digest(ports, &key).await.expect("it is there");
+    assert_same_key(&got, &key);
+    let begun = a_session(&account).build();
+    assert!(ports.sessions.insert(&begun, Some(&taken)).await.is_err());
+    assert!(session(ports, begun.digest).await.is_none());
+    assert!(ports.accounts.disable(&account.disable(moment(1)), &taken).await.is_err());
+    let got = by_email(ports, &account).await.expect("it is there");
+    assert_same_account(&got, &account);
+    assert!(ports.trail.record(&taken).await.is_err());
+
+    assert_eq!(all(ports).await, before);
+}
+
+pub async fn the_trail_of_a_disabled_account_goes_on(ports: &Ports) {
+    let account = registered(ports, an_account()).await;
+    let whose = account.parts().id.owner();
+    let it = ports.accounts.disable(&account.disable(moment(1)), &an_event()).await;
+    it.expect("the next version is stored");
+    let refused =
+        AuditEvent { owner: Some(whose.clone()), action: Action::SessionRefused, ..an_event() };
+    let refused = recorded(ports, refused).await;
+    assert_eq!(trail(ports, &whose).await, [refused]);
+}
+
+async fn recorded(ports: &Ports, event: AuditEvent) -> AuditEvent {
+    ports.trail.record(&event).await.expect("a new event is added");
+    event
+}
+
+async fn all(ports: &Ports) -> Vec<AuditEvent> {
+    ports.trail.all_events(None, MANY).await.expect("the store answers")
+}
+
+async fn trail(ports: &Ports, owner: &OwnerId) -> Vec<AuditEvent> {
+    ports.trail.events_of(owner, None, MANY).await.expect("the store answers")
+}
+
+fn id(key: &ApiKey) -> ApiKeyId {
+    key.parts().id
+}
+
+fn succeeded(key: &ApiKey) -> (ApiKey, ApiKey) {
+    let new = a_key().owned_by(key.parts().owner.as_str()).build();
+    let hour = Duration::from_hours(1);
+    let old = key.replace(new.parts().id, hour, moment(1)).expect("it may be used");
+    (old, new)
+}
