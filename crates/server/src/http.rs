@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod client_address;
 mod cross_site;
+mod dashboard;
 mod envelope;
 pub(crate) mod error;
 mod leaks;

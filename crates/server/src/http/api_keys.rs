@@ -2,6 +2,7 @@ mod bodies;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{ApiKeyId, KeyChange, KeyName, NewKey};
 
 pub(crate) use self::bodies::{
@@ -28,8 +29,12 @@ const UNTITLED: &str = "Untitled key";
 )]
 pub(crate) async fn list(app: Data<App>, User(user): User) -> Result<HttpResponse, ApiError> {
     let keys = app.keys.list(&user.account.parts().id.owner()).await?;
-    let items: Vec<_> = keys.iter().map(ItemBody::from).collect();
-    Ok(HttpResponse::Ok().json(items))
+    Ok(HttpResponse::Ok().json(items(&keys)))
+}
+
+/// Keys as the API answers them.
+pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
+    keys.iter().map(ItemBody::from).collect()
 }
 
 /// Issue a key. Its full text is in this answer and nowhere else.

@@ -24,7 +24,7 @@ const MAX_HEADER: usize = 8 * 1024;
 const MAX_HEADERS: usize = 16 * 1024;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'; sandbox";
@@ -242,10 +242,15 @@ pub(crate) fn not_found() -> ApiError {
 
 fn secure(headers: &mut HeaderMap, is_https: bool) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let same_origin = HeaderValue::from_static("same-origin");
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, same_origin);
-    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    // Pages and what they load bring wider ones of their own.
+    if !headers.contains_key(CROSS_ORIGIN_RESOURCE_POLICY) {
+        let same_origin = HeaderValue::from_static("same-origin");
+        headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, same_origin);
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if is_https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);

@@ -12,7 +12,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 use super::cross_site::trusted_origin;
 use super::envelope::{Envelope, not_found};
 use super::error::ApiError;
-use super::{accounts, api_keys, audit, leaks, openapi, operations, verify};
+use super::{accounts, api_keys, audit, dashboard, leaks, openapi, operations, verify};
 use crate::app::App;
 
 /// The whole HTTP service of `app`.
@@ -30,6 +30,7 @@ pub(crate) fn service(
     let metrics = app.settings.metrics_listen.is_none() && app.settings.is_local();
     let routes = move |config: &mut ServiceConfig| {
         api(config);
+        pages(config);
         if metrics {
             config.service(metrics_resource());
         }
@@ -95,6 +96,20 @@ fn api(config: &mut ServiceConfig) {
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
         .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
         .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
+}
+
+fn pages(config: &mut ServiceConfig) {
+    let page = |path: &str| resource(path, "GET, HEAD");
+    config
+        .service(page("/").get(dashboard::home))
+        .service(page("/sign-in").get(dashboard::sign_in))
+        .service(page("/sign-up").get(dashboard::sign_up))
+        .service(page("/account").get(dashboard::account))
+        .service(page("/account/profile").get(dashboard::profile))
+        .service(page("/account/api-keys").get(dashboard::api_keys))
+        .service(page("/account/activity").get(dashboard::activity))
+        .service(page("/embed/api-keys-panel.js").get(dashboard::embedded_panel))
+        .service(page("/assets/{version}/{name}").get(dashboard::asset));
 }
 
 /// A resource that answers the methods it is given, trusted preflights, and 405 to the rest.

@@ -1,0 +1,1 @@
+customElements.define('api-keys-panel', class extends HTMLElement {})

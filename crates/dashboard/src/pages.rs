@@ -1,0 +1,88 @@
+use askama::Template;
+use latchkey_accounts::Account;
+use latchkey_domain::Timestamp;
+use latchkey_domain::ports::KeyInUse;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// What pages allow themselves: files and calls of their own origin, nothing inline, no frame around
+/// them, and no text that becomes markup.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// A page that renders itself.
+pub trait Page {
+    /// The whole document.
+    fn html(&self) -> String;
+}
+
+impl<T: Template> Page for T {
+    fn html(&self) -> String {
+        self.render().expect("templates of this crate call nothing that fails")
+    }
+}
+
+/// Asks who it is.
+#[derive(Debug, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInPage {
+    /// Whether strangers may make an account.
+    pub sign_up_open: bool,
+}
+
+/// Makes an account.
+#[derive(Debug, Template)]
+#[template(path = "sign_up.html")]
+pub struct SignUpPage {
+    /// Whether strangers may make an account; if not, the page says so.
+    pub sign_up_open: bool,
+}
+
+/// Account, Profile: the address, and the password to change.
+#[derive(Debug, Template)]
+#[template(path = "profile.html")]
+pub struct ProfilePage<'a> {
+    /// Whose page it is.
+    pub account: &'a Account,
+}
+
+/// Account, API Keys: the list, and everything that is done with keys.
+#[derive(Debug, Template)]
+#[template(path = "api_keys.html")]
+pub struct ApiKeysPage<'a> {
+    /// Whose page it is.
+    pub account: &'a Account,
+    /// The keys, as the API orders them.
+    pub keys: &'a [KeyInUse],
+    /// The same keys as the API answers them.
+    pub keys_json: &'a str,
+    /// How many keys the account may hold.
+    pub limit: u32,
+    /// Whether a key may go without a name.
+    pub names_optional: bool,
+    /// Where the service is reached, if that was said explicitly.
+    pub public_url: Option<String>,
+    /// The time it is.
+    pub now: Timestamp,
+}
+
+/// Account, Activity: the audit trail.
+#[derive(Debug, Template)]
+#[template(path = "activity.html")]
+pub struct ActivityPage<'a> {
+    /// Whose page it is.
+    pub account: &'a Account,
+    /// The newest events as the API answers them.
+    pub events_json: &'a str,
+}
+
+/// A `time` element that reads without scripts; scripts put the distance from now in its place.
+fn time(at: Timestamp) -> String {
+    let at = OffsetDateTime::from(at);
+    let exact = at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339");
+    let short = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    let short = at.format(short).expect("every part of it is there");
+    format!("<time datetime=\"{exact}\">{short}</time>")
+}
