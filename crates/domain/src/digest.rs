@@ -93,6 +93,16 @@ impl Candidates {
         self.digests.get(..self.len).unwrap_or_default()
     }
 
+    /// What is to be stored in place of `stored`: the digest under the signing pepper, if a pepper
+    /// with a lower number made `stored`. Digests only move up, so that while one instance signs
+    /// with the new pepper already and another still with the old one, neither undoes what the
+    /// other did.
+    #[inline]
+    pub fn renewal(&self, stored: &KeyedDigest) -> Option<KeyedDigest> {
+        let [signing, ..] = self.digests;
+        (stored.pepper < signing.pepper).then_some(signing)
+    }
+
     /// Whether `stored` is one of these, each compared in constant time.
     pub fn contain(&self, stored: &Digest) -> bool {
         self.as_slice().iter().any(|candidate| candidate.digest.matches(stored))

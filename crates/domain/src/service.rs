@@ -3,7 +3,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::ports::{ApiKeyRepository, Barrier, Clock, Entropy, KeyHasher, StoreError};
-use crate::{ApiKeyId, Brand, ChangeNumber, IdSequence, OwnerId};
+use crate::{ApiKeyId, Brand, ChangeNumber, IdSequence, OwnerId, PepperId};
+
+/// Keys read at a time where many are revoked.
+const PAGE: u32 = 100;
 
 /// What owners do with their keys, over the ports.
 ///
@@ -65,6 +68,25 @@ impl ApiKeyService {
         let made = self.keys.revoke(owner, id, self.clock.now()).await?;
         self.pass(owner, id, made).await?;
         made.map(|_change| ()).ok_or(RevokeError::NotFound)
+    }
+
+    /// Revokes every key that depends on `pepper` as [`revoke`](Self::revoke) does, and tells how
+    /// many that were. Each is a change of its own: one for all would keep every other waiting.
+    pub async fn revoke_under(&self, pepper: PepperId) -> Result<u64, StoreError> {
+        let mut revoked = 0;
+        loop {
+            let left = self.keys.under_pepper(pepper, PAGE).await?;
+            if left.is_empty() {
+                break;
+            }
+            for (owner, id) in left {
+                let made = self.keys.revoke(&owner, id, self.clock.now()).await?;
+                revoked += u64::from(made.is_some());
+            }
+        }
+        // Also for those that somebody else revoked, whose change may not be answered yet.
+        self.barrier.pass(self.keys.last_change().await?).await;
+        Ok(revoked)
     }
 
     /// Waits for the change that was made. Where none was, the change may be another's, which is

@@ -110,6 +110,9 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
         let absent = store.revoke(&owner("owner7"), an_id(), moment(0)).await;
         assert_eq!(absent.unwrap(), None);
+        let [stored, renewed] = [a_digest(), a_digest()];
+        store.redigest(an_id(), &stored.digest, &renewed).await.unwrap();
+        assert_eq!(store.under_pepper(renewed.pepper, 50).await.unwrap().len(), 50);
         let unknown = store.latest_change(&owner("owner7"), an_id()).await;
         assert_eq!(unknown.unwrap(), None);
     }
@@ -125,6 +128,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
         ("set \"revoked_at\" = $1", "(now(), 1, gen_random_uuid(), '')", "api_keys_pkey"),
         ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
+        ("set \"digest\" = $1", "('', 1, gen_random_uuid(), '')", "api_keys_pkey"),
+        ("\"api_keys\".\"pepper_id\" = $1", "(1, 50)", "api_keys_pepper"),
         ("with old", REPLACEMENT, "api_keys_pkey"),
         ("select \"api_keys\".\"latest_change\"", "(gen_random_uuid(), '', 1)", "api_keys_pkey"),
         ("set \"last_seen_at\" = $1", "(now(), '', now())", "sessions_pkey"),

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Order, control};
 use crate::app::{App, StartError, Store};
-use crate::cli::{AccountCommand, Command, KeysCommand, PepperCommand};
+use crate::cli::{AccountCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::http;
 use crate::peppers;
 use crate::serve;
@@ -39,8 +39,8 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Keys(KeysCommand::List { owner }) => {
             give(logging(raw)?, Order::ListKeys { owner }).await?;
         }
-        Command::Keys(KeysCommand::Revoke { id }) => {
-            give(logging(raw)?, Order::RevokeKey { id }).await?;
+        Command::Keys(KeysCommand::Revoke { which }) => {
+            give(logging(raw)?, revoke_order(which)).await?;
         }
         Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
     }
@@ -64,6 +64,9 @@ async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
         }
     }
     let app = App::open(settings).await?;
+    if order.needs_fitting_peppers() {
+        app.confirm_peppers().await?;
+    }
     let outcome = order.carry_out(&app).await;
     app.settle().await;
     say(&outcome?)
@@ -79,6 +82,13 @@ fn account_order(command: AccountCommand) -> Result<Order, StartError> {
             Order::ResetPassword { email, password: read_password()? }
         }
     })
+}
+
+fn revoke_order(which: Revoked) -> Order {
+    match which {
+        Revoked { pepper: Some(pepper), .. } => Order::RevokeKeysUnder { pepper },
+        Revoked { id, .. } => Order::RevokeKey { id: id.unwrap_or_default() },
+    }
 }
 
 /// The first line of standard input, or, at a terminal, what is typed without being shown.
