@@ -83,6 +83,26 @@ async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -
     lines.into_iter().map(|line| line.text + "\n").collect()
 }
 
+/// Sends the statements of changes; all but the new key find nothing.
+async fn change(store: &PostgresStore) {
+    let another = a_key().owned_by("another").build();
+    ApiKeyRepository::insert(store, &another, 10).await.unwrap();
+    store.touch(&a_digest().digest, moment(0)).await.unwrap();
+    store.remove(&a_digest().digest).await.unwrap();
+    let gone = ApiKeyRepository::find(store, &owner("owner7"), an_id()).await;
+    assert!(gone.unwrap().is_none());
+    let stale = store.update(&changed(&a_key().build(), |_same| {})).await;
+    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let stale = store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build()).await;
+    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let absent = store.revoke(&owner("owner7"), an_id(), moment(0)).await;
+    assert_eq!(absent.unwrap(), None);
+    let [stored, renewed] = [a_digest(), a_digest()];
+    store.redigest(an_id(), &stored.digest, &renewed).await.unwrap();
+    let unknown = store.latest_change(&owner("owner7"), an_id()).await;
+    assert_eq!(unknown.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let (_database, store) = migrated().await;
@@ -97,24 +117,9 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
         assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
         assert_eq!(store.in_use().await.unwrap().len(), 2);
+        assert_eq!(store.under_pepper(a_digest().pepper, 50).await.unwrap().len(), 50);
         store.record(&[(an_id(), moment(0))]).await.unwrap();
-        let another = a_key().owned_by("another").build();
-        ApiKeyRepository::insert(&store, &another, 10).await.unwrap();
-        store.touch(&a_digest().digest, moment(0)).await.unwrap();
-        store.remove(&a_digest().digest).await.unwrap();
-        let gone = ApiKeyRepository::find(&store, &owner("owner7"), an_id()).await;
-        assert!(gone.unwrap().is_none());
-        let stale = store.update(&changed(&a_key().build(), |_same| {})).await;
-        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-        let stale = store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build()).await;
-        assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-        let absent = store.revoke(&owner("owner7"), an_id(), moment(0)).await;
-        assert_eq!(absent.unwrap(), None);
-        let [stored, renewed] = [a_digest(), a_digest()];
-        store.redigest(an_id(), &stored.digest, &renewed).await.unwrap();
-        assert_eq!(store.under_pepper(renewed.pepper, 50).await.unwrap().len(), 50);
-        let unknown = store.latest_change(&owner("owner7"), an_id()).await;
-        assert_eq!(unknown.unwrap(), None);
+        change(&store).await;
     }
     let writer = store.connection().await.unwrap();
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());

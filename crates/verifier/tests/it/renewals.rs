@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey_domain::PepperId;
 use latchkey_domain::ports::PepperRepository as _;
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
@@ -39,7 +40,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
 
 async fn peppers_in_use(instance: &Instance) -> Vec<u16> {
     let peppers = instance.store.in_use().await.expect("the store answers");
-    peppers.into_iter().map(|pepper| pepper.get()).collect()
+    peppers.into_iter().map(PepperId::get).collect()
 }
 
 #[tokio::test]
