@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 use crate::person::{ADA, Issued, Person};
 use crate::server::{PEPPERS, Server, Setup};
+use crate::strict::three;
 use crate::verify::INVALID;
 
 pub(super) const FIRST: &str = PEPPERS;
@@ -183,6 +184,24 @@ fn revoke_takes_a_key_or_a_pepper_and_not_both(setup: Setup) {
 fn a_key_moves_also_where_every_verification_asks_the_database() {
     let setup = Setup::on_postgres().with("LATCHKEY_VERIFY_CACHE", "off");
     a_key_moves_to_the_signing_pepper_when_it_is_used(setup);
+}
+
+#[test]
+fn every_instance_refuses_the_keys_of_a_pepper_once_they_are_revoked() {
+    let (database, servers) = three();
+    let ada = servers[0].sign_up(ADA);
+    let keys = ["a", "b", "c"].map(|name| ada.create_key(name));
+    let each_key_everywhere = |status| {
+        for (server, key) in
+            servers.iter().flat_map(|server| keys.iter().map(move |it| (server, it)))
+        {
+            server.verify(&key.key).expect_status(status);
+        }
+    };
+    each_key_everywhere(200);
+    let elsewhere = Setup::on(database).with("LATCHKEY_PEPPERS", SECOND);
+    elsewhere.run(&["keys", "revoke", "--pepper", "1"], "").expect_code(0);
+    each_key_everywhere(401);
 }
 
 #[test]
