@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Order, control, scan};
 use crate::app::{App, StartError, Store};
-use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand};
+use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::http;
 use crate::peppers;
 use crate::serve;
@@ -42,8 +42,8 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Keys(KeysCommand::List { owner }) => {
             give(logging(raw)?, Order::ListKeys { owner }).await?;
         }
-        Command::Keys(KeysCommand::Revoke { id }) => {
-            give(logging(raw)?, Order::RevokeKey { id }).await?;
+        Command::Keys(KeysCommand::Revoke { which }) => {
+            give(logging(raw)?, revoke_order(which)).await?;
         }
         Command::Audit(AuditCommand::Export) => export(logging(raw)?).await?,
         Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
@@ -103,7 +103,12 @@ impl Executor {
     async fn carry_out(&self, order: Order) -> Result<String, StartError> {
         match self {
             Self::Server(data_dir) => Ok(control::send(data_dir, &order).await??),
-            Self::Here(app) => order.carry_out(app).await,
+            Self::Here(app) => {
+                if order.needs_fitting_peppers() {
+                    app.confirm_peppers().await?;
+                }
+                order.carry_out(app).await
+            }
         }
     }
 
@@ -134,6 +139,13 @@ fn account_order(command: AccountCommand) -> Result<Order, StartError> {
             Order::ResetPassword { email, password: read_password()? }
         }
     })
+}
+
+fn revoke_order(which: Revoked) -> Order {
+    match which {
+        Revoked { pepper: Some(pepper), .. } => Order::RevokeKeysUnder { pepper },
+        Revoked { id, .. } => Order::RevokeKey { id: id.unwrap_or_default() },
+    }
 }
 
 /// The first line of standard input, or, at a terminal, what is typed without being shown.
