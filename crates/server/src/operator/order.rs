@@ -34,8 +34,9 @@ type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 impl Order {
     /// Whether it must not be carried out with peppers that don't fit what is stored. What shows and
     /// revokes the keys of a pepper works without that pepper: it is the way out when it is lost.
+    /// The trail tells what was done, whatever became of the peppers.
     pub(crate) const fn needs_fitting_peppers(&self) -> bool {
-        !matches!(self, Self::PepperStatus | Self::RevokeKeysUnder { .. })
+        !matches!(self, Self::PepperStatus | Self::RevokeKeysUnder { .. } | Self::ReadEvents { .. })
     }
 
     /// Does it, and gives what to print.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::audit::exported;
 use crate::database::Database;
-use crate::person::{ADA, Issued, Person};
+use crate::person::{ADA, Issued, Person, text};
 use crate::server::{PEPPERS, Server, Setup};
 use crate::strict::three;
 use crate::verify::INVALID;
@@ -107,6 +108,16 @@ fn what_is_left_on_a_pepper_is_revoked_and_the_pepper_dropped(setup: Setup) {
     }
     let ada = ada.at(&server);
     assert_eq!(ada.names(), ["a"]);
+    let events = ada.events();
+    let mut revoked: Vec<_> = events[events.len() - 2..]
+        .iter()
+        .map(|event| (text(event, "action"), text(event, "actor"), text(event, "keyId")))
+        .collect();
+    revoked.sort_by(|a, b| a.2.cmp(&b.2));
+    let by_operator =
+        |key: &Issued| ("key.revoked".to_owned(), "operator".to_owned(), key.id.clone());
+    assert_eq!(revoked, [by_operator(&left), by_operator(&also_left)]);
+    assert_eq!(events.len(), 1 + 3 + 2, "that a key moves is no event: {events:#?}");
     let fresh = server.sign_in_again(ADA);
 
     let server = server.stop().1.with("LATCHKEY_PEPPERS", SECOND).start();
@@ -160,6 +171,7 @@ fn keys_of_a_lost_pepper_are_shown_and_revoked_without_it(setup: Setup) {
 
     let revoked = setup.run(&["keys", "revoke", "--pepper", "1"], "").expect_code(0);
     assert_eq!(revoked.stdout, "1 key revoked that depended on pepper 1\n");
+    assert_eq!(exported(&setup).len(), 3);
     let server = setup.start();
     server.verify(&lost.key).expect_error(401).expect_body(INVALID);
     let ada = server.sign_in_again(ADA);
