@@ -10,7 +10,7 @@ use crate::server::{Server, Setup};
 use crate::strict::three;
 use crate::verify::INVALID;
 
-const LEAKS: &str = "/api/v1/leaks";
+pub(crate) const LEAKS: &str = "/api/v1/leaks";
 const SUCCESS: &str = r#"{"success":true}"#;
 /// Well-formed, and of nobody.
 const UNKNOWN: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
