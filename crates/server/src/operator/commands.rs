@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Order, control, scan};
+use super::scan::{self, Scanned};
+use super::{Order, control};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::http;
@@ -159,12 +160,15 @@ fn read_password() -> io::Result<String> {
     Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
 }
 
-/// Fails where there are any, as a check in a pipeline should.
+/// Fails where there are any, or may be, as a check in a pipeline should.
 fn scan(paths: Vec<PathBuf>) -> Result<(), StartError> {
-    match scan::scan(paths, &mut io::stdout().lock())? {
-        0 => Ok(()),
-        1 => Err("1 key found".into()),
-        found => Err(format!("{found} keys found").into()),
+    let Scanned { found, unread } =
+        scan::scan(paths, &mut io::stdout().lock(), &mut io::stderr().lock())?;
+    let keys = if found == 1 { "key" } else { "keys" };
+    match unread {
+        0 if found == 0 => Ok(()),
+        0 => Err(format!("{found} {keys} found").into()),
+        _ => Err(format!("{found} {keys} found, and {unread} of the places not read").into()),
     }
 }
 
