@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, OwnerId};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
+};
 use latchkey_testkit::fixtures::a_key;
 
 #[derive(Debug)]
@@ -58,6 +60,19 @@ impl ApiKeyRepository for AnyKey {
         Err(not_asked())
     }
 
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn redigest(
+        &self,
+        _id: ApiKeyId,
+        _stored: &Digest,
+        _renewed: &KeyedDigest,
+    ) -> Result<(), StoreError> {
+        Err(not_asked())
+    }
+
     async fn find(&self, _owner: &OwnerId, _id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
         Err(not_asked())
     }
@@ -75,6 +90,14 @@ impl ApiKeyRepository for AnyKey {
         _after: Option<ApiKeyId>,
         _limit: u32,
     ) -> Result<Vec<KeyInUse>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn under_pepper(
+        &self,
+        _pepper: PepperId,
+        _limit: u32,
+    ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError> {
         Err(not_asked())
     }
 }

@@ -34,7 +34,8 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
     /// Stores the next version of an account, now disabled, ends its sessions, revokes every key
     /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing.
     ///
-    /// Answers a number not before the latest change of any key of the account.
+    /// Answers a number not before the latest change of any key of the account. One that was
+    /// disabled before has its event, and gets no other.
     async fn disable(
         &self,
         account: &Account,

@@ -93,8 +93,40 @@ impl Candidates {
         self.digests.get(..self.len).unwrap_or_default()
     }
 
+    /// What is to be stored in place of `stored`: the digest under the signing pepper, if a pepper
+    /// with a lower number made `stored`. Digests only move up, so that while one instance signs
+    /// with the new pepper already and another still with the old one, neither undoes what the
+    /// other did.
+    #[inline]
+    pub fn renewal(&self, stored: &KeyedDigest) -> Option<KeyedDigest> {
+        let [signing, ..] = self.digests;
+        (stored.pepper < signing.pepper).then_some(signing)
+    }
+
     /// Whether `stored` is one of these, each compared in constant time.
     pub fn contain(&self, stored: &Digest) -> bool {
         self.as_slice().iter().any(|candidate| candidate.digest.matches(stored))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(pepper: u16) -> KeyedDigest {
+        let byte = u8::try_from(pepper).expect("a small number");
+        let pepper = PepperId::new(pepper).expect("not zero");
+        KeyedDigest { pepper, digest: Digest::new([byte; 32]) }
+    }
+
+    #[test]
+    fn a_digest_is_renewed_under_a_pepper_with_a_higher_number_alone() {
+        for (signing, other, renewed) in [(2, 1, Some(2)), (1, 2, None), (7, 3, Some(7))] {
+            let candidates = Candidates::new(digest(signing), [digest(other)]);
+            let renewal = candidates.renewal(&digest(other));
+            assert_eq!(renewal.map(|it| it.pepper.get()), renewed);
+            assert!(renewal.is_none_or(|it| it.digest.matches(&digest(signing).digest)));
+            assert!(candidates.renewal(&digest(signing)).is_none());
+        }
     }
 }

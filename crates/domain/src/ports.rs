@@ -12,7 +12,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, EventId, KeyedDigest, OwnerId,
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, EventId, KeyedDigest, OwnerId,
     PepperId, Secret, Timestamp,
 };
 
@@ -58,6 +58,18 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         id: ApiKeyId,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
+    /// A number not before any change that has been made, of whatever key.
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError>;
+
+    /// Stores `renewed`, the digest of the same secret under another pepper, in place of `stored`,
+    /// if the key still has that and is not revoked. It is no change, and hinders none.
+    async fn redigest(
+        &self,
+        id: ApiKeyId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError>;
+
     /// The key `id` of `owner`, unless it is revoked.
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
 
@@ -72,6 +84,13 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
 
     /// Up to `limit` keys of any owner that are not revoked, with ids after `after`, in id order.
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError>;
+
+    /// Up to `limit` keys of any owner that are not revoked and depend on `pepper`.
+    async fn under_pepper(
+        &self,
+        pepper: PepperId,
+        limit: u32,
+    ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError>;
 }
 
 /// A key together with its last recorded use.
@@ -220,8 +239,19 @@ pub trait PepperRepository: Send + Sync + fmt::Debug {
     /// The peppers that unrevoked keys depend on, ascending; cheap however many keys there are.
     async fn in_use(&self) -> Result<Vec<PepperId>, StoreError>;
 
-    /// The number of unrevoked keys that depend on each pepper in use, ascending by pepper.
-    async fn count_keys(&self) -> Result<Vec<(PepperId, u64)>, StoreError>;
+    /// How much each pepper in use is needed, ascending by pepper. It reads all keys.
+    async fn usage(&self) -> Result<Vec<PepperUse>, StoreError>;
+}
+
+/// How much a pepper is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PepperUse {
+    /// Which one.
+    pub pepper: PepperId,
+    /// How many unrevoked keys depend on it.
+    pub keys: u64,
+    /// The last recorded use of one of those; `None` if none was ever used.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// The keyed one-way function between a secret and what is stored.

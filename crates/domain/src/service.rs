@@ -7,8 +7,11 @@ use crate::ports::{
 };
 use crate::{
     Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, OwnerId,
-    Secret, Timestamp,
+    PepperId, Secret, Timestamp,
 };
+
+/// Keys read at a time where many are revoked.
+const PAGE: u32 = 100;
 
 /// What owners do with their keys, over the ports.
 ///
@@ -114,6 +117,30 @@ impl ApiKeyService {
         caller: &Caller,
     ) -> Result<AuditEvent, EntropyError> {
         AuditEvent::new(&self.ids, at, Some(owner.clone()), action, caller)
+    }
+
+    /// Revokes every key that depends on `pepper` as [`revoke`](Self::revoke) does, and tells how
+    /// many that were. Each is a change of its own: one for all would keep every other waiting.
+    pub async fn revoke_under(
+        &self,
+        pepper: PepperId,
+        caller: &Caller,
+    ) -> Result<u64, RevokeError> {
+        let mut revoked = 0;
+        loop {
+            let left = self.keys.under_pepper(pepper, PAGE).await?;
+            if left.is_empty() {
+                break;
+            }
+            for (owner, id) in left {
+                let event = self.event(self.clock.now(), &owner, Action::KeyRevoked(id), caller)?;
+                let made = self.keys.revoke(&owner, id, &event).await?;
+                revoked += u64::from(made.is_some());
+            }
+        }
+        // Also for those that somebody else revoked, whose change may not be answered yet.
+        self.barrier.pass(self.keys.last_change().await?).await;
+        Ok(revoked)
     }
 
     /// Waits for the change that was made. Where none was, the change may be another's, which is

@@ -7,6 +7,7 @@ use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_verifier::{
     Answering, BootClock, LastUses, Principal, SystemClock, Verifier, VerifierPorts, VerifyError,
+    others_run,
 };
 use thiserror::Error;
 
@@ -51,7 +52,7 @@ impl Embedded {
         let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
         let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);
         store.ready().await?;
-        hasher.confirm(&store).await?;
+        hasher.confirm(&store, others_run(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));

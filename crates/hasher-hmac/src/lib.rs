@@ -57,12 +57,21 @@ impl HmacHasher {
 
     /// Whether this ring fits what `peppers` holds: each pepper is the one that made the stored
     /// digests, and none is missing that unrevoked keys need. Otherwise every such key would be
-    /// refused. A pepper that was never seen is remembered.
-    pub async fn confirm(&self, peppers: &dyn PepperRepository) -> Result<(), ConfirmError> {
+    /// refused. A pepper that was never seen is remembered; it may not sign while others run, which
+    /// `others_run` is then asked for: they would refuse what it makes.
+    pub async fn confirm(
+        &self,
+        peppers: &dyn PepperRepository,
+        others_run: impl Future<Output = Result<bool, StoreError>> + Send,
+    ) -> Result<(), ConfirmError> {
         let checks: Vec<KeyedDigest> = self.checks().collect();
         let in_ring = |pepper: &PepperId| checks.iter().any(|check| check.pepper == *pepper);
         if let Some(missing) = peppers.in_use().await?.into_iter().find(|it| !in_ring(it)) {
             return Err(ConfirmError::Missing(missing));
+        }
+        let (known, signing) = (peppers.known().await?, self.signing.pepper);
+        if !known.is_empty() && !known.contains(&signing) && others_run.await? {
+            return Err(ConfirmError::Unannounced(signing));
         }
         for check in &checks {
             if !peppers.confirm(check).await? {
@@ -121,6 +130,12 @@ pub enum ConfirmError {
     /// Another pepper has this number.
     #[error("pepper {0} is not the one that made the stored digests")]
     Wrong(PepperId),
+    /// A new pepper is to sign, and the instances that run may not know it.
+    #[error(
+        "pepper {0} was never seen and is to sign, while other instances run that may not know it; \
+         put it behind the pepper that signs now, everywhere, and in front after that"
+    )]
+    Unannounced(PepperId),
     /// Keys depend on a pepper that is not in the ring.
     #[error("pepper {0} is missing, and keys that are not revoked need it")]
     Missing(PepperId),

@@ -15,7 +15,7 @@ use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_verifier::{
-    Answering, BootClock, FeedBarrier, LastUses, SystemClock, Verifier, VerifierPorts,
+    Answering, BootClock, FeedBarrier, LastUses, SystemClock, Verifier, VerifierPorts, others_run,
 };
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -41,8 +41,8 @@ pub(crate) struct App {
     pub(crate) accounts: AccountService,
     pub(crate) trail: Arc<dyn AuditTrail>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
-    /// The peppers of the ring, the signing one first.
-    pub(crate) ring: Vec<PepperId>,
+    feed: Arc<dyn ChangeFeed>,
+    hasher: Arc<HmacHasher>,
     pub(crate) verifier: Verifier,
     pub(crate) verifications: Verifications,
     pub(crate) last_uses: Arc<LastUses>,
@@ -126,7 +126,8 @@ impl Store {
 }
 
 impl App {
-    /// Opens the store, checks the peppers against it, and joins everything.
+    /// Opens the store and joins everything. Nothing that makes or checks a digest may be done
+    /// before the peppers are [confirmed](Self::confirm_peppers).
     pub(crate) async fn open(settings: Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
@@ -136,12 +137,11 @@ impl App {
 
         let ring = ring(&settings, &*peppers, &*entropy).await?;
         let hasher = Arc::new(HmacHasher::new(&ring));
-        hasher.confirm(&*peppers).await.map_err(PepperError::from)?;
 
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
             keys: Arc::clone(&keys),
-            feed,
+            feed: Arc::clone(&feed),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             lease_clock: Arc::new(BootClock),
@@ -164,7 +164,7 @@ impl App {
             sessions,
             trail: Arc::clone(&trail),
             passwords: Arc::new(Argon2Hasher::new(Arc::clone(&entropy))),
-            tokens: hasher,
+            tokens: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
             ids,
@@ -174,8 +174,9 @@ impl App {
             keys,
             trail,
             api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
-            ring: ring.ids().collect(),
             peppers,
+            feed,
+            hasher,
             verifier,
             verifications: Verifications::default(),
             last_uses,
@@ -189,6 +190,11 @@ impl App {
             draining: AtomicBool::new(false),
             settings,
         })
+    }
+
+    /// Checks the peppers against what is stored.
+    pub(crate) async fn confirm_peppers(&self) -> Result<(), PepperError> {
+        self.hasher.confirm(&*self.peppers, others_run(&*self.feed)).await.map_err(Into::into)
     }
 
     /// Runs a change in a task of its own and waits for it: it goes on to its end if the client
@@ -236,6 +242,11 @@ impl App {
     /// A request id for a client that sent none.
     pub(crate) fn new_request_id(&self) -> HeaderValue {
         self.request_ids.next()
+    }
+
+    /// The peppers of the ring, the signing one first.
+    pub(crate) fn ring(&self) -> impl Iterator<Item = PepperId> {
+        self.hasher.checks().map(|check| check.pepper)
     }
 
     /// Where the commands reach this server: only the one process on an embedded database.

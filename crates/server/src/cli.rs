@@ -1,6 +1,7 @@
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::settings::RawSettings;
 
@@ -63,8 +64,21 @@ pub(crate) enum KeysCommand {
         #[arg(long)]
         owner: Option<String>,
     },
-    /// Revoke a key by its id
-    Revoke { id: String },
+    /// Revoke a key, or all that depend on a pepper
+    Revoke {
+        #[command(flatten)]
+        which: Revoked,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Revoked {
+    /// The key with this id
+    pub(crate) id: Option<String>,
+    /// Every key that depends on this pepper, which must not be the one that signs
+    #[arg(long, value_name = "ID")]
+    pub(crate) pepper: Option<NonZeroU16>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -81,6 +95,6 @@ pub(crate) enum PepperCommand {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         id: u16,
     },
-    /// Count the keys that depend on each pepper
+    /// Count the keys that depend on each pepper, and tell when one of them was last used
     Status,
 }

@@ -27,6 +27,7 @@ const PURGE_EVERY: Duration = Duration::from_hours(1);
 pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
     let app = Arc::new(App::open(settings).await?);
+    app.confirm_peppers().await?;
     let control = app.control_dir().map(Control::bind).transpose();
     let control = control.map_err(|error| format!("LATCHKEY_DATA_DIR: control.sock: {error}"))?;
 

@@ -41,11 +41,11 @@ const CHANGE_PASSWORD: &str = concat!(
 /// their own, and a client that stops between two of them would hold what others need.
 const DISABLE: &str = concat!(
     "with found as ( \
-        select from accounts where id = $11 and version = $12 - 1 for update \
+        select disabled_at from accounts where id = $11 and version = $12 - 1 for update \
     ), event as (",
     add_event!(),
-    "from found returning id) \
-    select disable_account($11, $12, $13) from event"
+    "from found where disabled_at is null returning id) \
+    select disable_account($11, $12, $13) from found left join event on true"
 );
 
 #[async_trait]

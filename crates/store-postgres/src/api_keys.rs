@@ -6,8 +6,11 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, OwnerId};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
+};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::audit::{add_event, with_event};
@@ -15,7 +18,7 @@ use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{failed, insert_key};
 use crate::row::{KeyInUseRow, KeyRow, key_in_use};
-use crate::schema::{api_keys, key_owners, last_uses};
+use crate::schema::{api_keys, change_clock, key_owners, last_uses};
 
 /// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
 const INSERT: &str = concat!(
@@ -208,6 +211,29 @@ impl ApiKeyRepository for PostgresStore {
         number.map(change_number).transpose()
     }
 
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
+        let clock = change_clock::table.select(change_clock::seq);
+        let number: i64 = clock.first(&mut *self.connection().await?).await.map_err(failed)?;
+        change_number(number)
+    }
+
+    async fn redigest(
+        &self,
+        id: ApiKeyId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError> {
+        let unrevoked = api_keys::table
+            .find(id.as_uuid())
+            .filter(api_keys::digest.eq(stored.as_bytes().as_slice()))
+            .filter(api_keys::revoked_at.is_null());
+        let redigest = cached(diesel::update(unrevoked).set((
+            api_keys::digest.eq(renewed.digest.as_bytes().as_slice()),
+            api_keys::pepper_id.eq(i32::from(renewed.pepper.get())),
+        )));
+        redigest.execute(&mut *self.connection().await?).await.map(drop).map_err(failed)
+    }
+
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
         let found: Option<KeyInUseRow> = unrevoked()
             .filter(api_keys::id.eq(id.as_uuid()))
@@ -270,5 +296,23 @@ impl ApiKeyRepository for PostgresStore {
             .await
             .map_err(failed)?;
         keys.into_iter().map(key_in_use).collect()
+    }
+
+    async fn under_pepper(
+        &self,
+        pepper: PepperId,
+        limit: u32,
+    ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError> {
+        let keys: Vec<(String, Uuid)> = api_keys::table
+            .filter(api_keys::revoked_at.is_null())
+            .filter(api_keys::pepper_id.eq(i32::from(pepper.get())))
+            .select((api_keys::owner, api_keys::id))
+            .limit(limit.into())
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        keys.into_iter()
+            .map(|(owner, id)| Ok((OwnerId::parse(owner).map_err(failed)?, ApiKeyId::new(id))))
+            .collect()
     }
 }

@@ -1,16 +1,18 @@
 use async_trait::async_trait;
+use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl;
-use latchkey_domain::ports::{PepperRepository, StoreError};
-use latchkey_domain::{Digest, KeyedDigest, PepperId};
+use latchkey_domain::ports::{PepperRepository, PepperUse, StoreError};
+use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
+use time::OffsetDateTime;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
 use crate::fault::{Corrupt, failed};
 use crate::row::pepper_id;
-use crate::schema::{api_keys, peppers};
+use crate::schema::{api_keys, last_uses, peppers};
 
 /// Jumps from one pepper to the next along the index, where `distinct` would read every key.
 pub(crate) const IN_USE: &str = "\
@@ -65,18 +67,23 @@ impl PepperRepository for PostgresStore {
         ids.into_iter().map(|id| pepper_id("api_keys", id)).collect()
     }
 
-    async fn count_keys(&self) -> Result<Vec<(PepperId, u64)>, StoreError> {
-        let counts: Vec<(i32, i64)> = api_keys::table
+    async fn usage(&self) -> Result<Vec<PepperUse>, StoreError> {
+        let rows: Vec<(i32, i64, Option<OffsetDateTime>)> = api_keys::table
+            .left_join(last_uses::table.on(last_uses::key_id.eq(api_keys::id)))
             .filter(api_keys::revoked_at.is_null())
             .group_by(api_keys::pepper_id)
             .order(api_keys::pepper_id)
-            .select((api_keys::pepper_id, diesel::dsl::count_star()))
+            .select((api_keys::pepper_id, count_star(), max(last_uses::used_at.nullable())))
             .load(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
-        counts
-            .into_iter()
-            .map(|(id, keys)| Ok((pepper_id("api_keys", id)?, keys.unsigned_abs())))
-            .collect()
+        let usage = |(id, keys, used_at): (i32, i64, Option<OffsetDateTime>)| {
+            Ok(PepperUse {
+                pepper: pepper_id("api_keys", id)?,
+                keys: keys.unsigned_abs(),
+                last_used_at: used_at.map(Timestamp::from),
+            })
+        };
+        rows.into_iter().map(usage).collect()
     }
 }

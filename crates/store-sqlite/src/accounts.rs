@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
 use latchkey_accounts::{Account, AccountState, Email};
@@ -67,11 +68,16 @@ impl AccountRepository for SqliteStore {
         };
         let (account, event) = (account.clone(), EventRow::from(event));
         self.change(move |db| {
-            update(db, &account)?;
             let id = account.parts().id;
+            let active = accounts::table.find(id_bytes(id.as_uuid()));
+            let active = active.filter(accounts::disabled_at.is_null());
+            let was_active: bool = diesel::select(exists(active)).get_result(db)?;
+            update(db, &account)?;
             let of_account = sessions::account_id.eq(id_bytes(id.as_uuid()));
             diesel::delete(sessions::table.filter(of_account)).execute(db)?;
-            audit::add(db, event)?;
+            if was_active {
+                audit::add(db, event)?;
+            }
             close_owner(db, &id.owner(), at)
         })
         .await

@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, OwnerId};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
+};
+use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::audit;
 use crate::fault::{Fault, Outcome, Place, is_taken};
 use crate::query;
-use crate::row::{EventRow, KeyChange, KeyRow, id_bytes, key_in_use};
+use crate::row::{EventRow, KeyChange, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
 use crate::schema::{api_keys, key_owners};
 
 #[async_trait]
@@ -115,6 +118,32 @@ impl ApiKeyRepository for SqliteStore {
         self.0.pool.write_then(is_there, number).await
     }
 
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
+        let changes = Arc::clone(&self.0.changes);
+        // Behind the writer, as above.
+        self.0.pool.write_then(|_db| Ok(()), move |()| changes.latest()).await
+    }
+
+    async fn redigest(
+        &self,
+        id: ApiKeyId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError> {
+        let (stored, (digest, pepper)) = (stored.as_bytes().to_vec(), digest_columns(renewed));
+        self.write(move |db| {
+            let unrevoked = api_keys::table
+                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
+                .filter(api_keys::digest.eq(stored))
+                .filter(api_keys::revoked_at.is_null());
+            diesel::update(unrevoked)
+                .set((api_keys::digest.eq(digest), api_keys::pepper_id.eq(pepper)))
+                .execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
         let owner = owner.as_str().to_owned();
         self.read(move |db| {
@@ -153,6 +182,25 @@ impl ApiKeyRepository for SqliteStore {
 
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
         self.read(move |db| all(query::page(after, limit).load(db)?)).await
+    }
+
+    async fn under_pepper(
+        &self,
+        pepper: PepperId,
+        limit: u32,
+    ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError> {
+        self.read(move |db| {
+            let keys: Vec<(String, Vec<u8>)> =
+                query::keys_under(i64::from(pepper.get()), limit).load(db)?;
+            let key = |(owner, id): (String, Vec<u8>)| {
+                let nowhere = Place { table: "api_keys", row: Uuid::nil() };
+                let id = nowhere.read("id", id_from(&id))?;
+                let place = Place { table: "api_keys", row: id };
+                Ok((place.read("owner", OwnerId::parse(owner))?, ApiKeyId::new(id)))
+            };
+            keys.into_iter().map(key).collect()
+        })
+        .await
     }
 }
 

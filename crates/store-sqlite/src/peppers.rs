@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use latchkey_domain::ports::{PepperRepository, StoreError};
+use latchkey_domain::ports::{PepperRepository, PepperUse, StoreError};
 use latchkey_domain::{Digest, KeyedDigest, PepperId};
 
 use crate::SqliteStore;
 use crate::fault::{Fault, Outcome};
 use crate::query;
-use crate::row::{digest_columns, pepper_from};
+use crate::row::{digest_columns, instant_from, pepper_from};
 use crate::schema::peppers;
 
 #[async_trait]
@@ -55,20 +55,28 @@ impl PepperRepository for SqliteStore {
         .await
     }
 
-    async fn count_keys(&self) -> Result<Vec<(PepperId, u64)>, StoreError> {
+    async fn usage(&self) -> Result<Vec<PepperUse>, StoreError> {
         self.read(|db| {
-            let counts: Vec<(i64, i64)> = query::keys_of_each_pepper().load(db)?;
-            counts
-                .into_iter()
-                .map(|(id, keys)| Ok((pepper("api_keys", "pepper_id", id)?, keys.unsigned_abs())))
-                .collect()
+            let rows: Vec<(i64, i64, Option<i64>)> = query::usage_of_each_pepper().load(db)?;
+            let usage = |(id, keys, used_at): (i64, i64, Option<i64>)| {
+                let corrupt = |_out_of_range| corrupt("last_uses", "used_at", "instant");
+                Ok(PepperUse {
+                    pepper: pepper("api_keys", "pepper_id", id)?,
+                    keys: keys.unsigned_abs(),
+                    last_used_at: instant_from(used_at).map_err(corrupt)?,
+                })
+            };
+            rows.into_iter().map(usage).collect()
         })
         .await
     }
 }
 
 fn pepper(table: &str, column: &str, id: i64) -> Outcome<PepperId> {
-    // Many rows may say so; no one of them is to be named.
-    let corrupt = || StoreError::new(format!("{table}.{column} holds no pepper id"));
-    pepper_from(id).ok_or_else(|| Fault(corrupt()))
+    pepper_from(id).ok_or_else(|| corrupt(table, column, "pepper id"))
+}
+
+/// Many rows may hold it; no one of them is to be named.
+fn corrupt(table: &str, column: &str, what: &str) -> Fault<StoreError> {
+    Fault(StoreError::new(format!("{table}.{column} holds no {what}")))
 }

@@ -92,10 +92,21 @@ fn the_next_pepper_is_one_step_in_its_index() {
 }
 
 #[test]
-fn keys_are_counted_in_the_index_alone() {
+fn keys_are_counted_in_the_index_and_no_key_is_read() {
     assert_eq!(
-        plan(&query::keys_of_each_pepper()),
-        ["SCAN api_keys USING COVERING INDEX api_keys_pepper"],
+        plan(&query::usage_of_each_pepper()),
+        [
+            "SCAN api_keys USING COVERING INDEX api_keys_pepper",
+            "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN",
+        ],
+    );
+}
+
+#[test]
+fn the_keys_of_a_pepper_are_found_in_its_index() {
+    assert_eq!(
+        plan(&query::keys_under(1, 10)),
+        ["SEARCH api_keys USING INDEX api_keys_pepper (pepper_id=? AND revoked_at=?)"],
     );
 }
 

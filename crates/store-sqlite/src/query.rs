@@ -2,6 +2,8 @@
 
 use diesel::dsl::{AsSelect, auto_type};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::query_dsl::methods::LoadQuery;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS};
 use uuid::Uuid;
@@ -67,13 +69,25 @@ pub(crate) fn next_pepper(after: i64) -> _ {
         .select(api_keys::pepper_id)
 }
 
-#[auto_type(no_type_alias)]
-pub(crate) fn keys_of_each_pepper() -> _ {
+pub(crate) fn usage_of_each_pepper()
+-> impl LoadQuery<'static, SqliteConnection, (i64, i64, Option<i64>)> + QueryFragment<Sqlite> {
+    let last_used = diesel::dsl::max(last_uses::used_at.nullable());
     api_keys::table
+        .left_join(last_uses::table.on(last_uses::key_id.eq(api_keys::id)))
         .filter(api_keys::revoked_at.is_null())
         .group_by(api_keys::pepper_id)
-        .select((api_keys::pepper_id, diesel::dsl::count_star()))
+        .select((api_keys::pepper_id, diesel::dsl::count_star(), last_used))
         .order(api_keys::pepper_id.asc())
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn keys_under(pepper: i64, limit: u32) -> _ {
+    let limit: i64 = i64::from(limit);
+    api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::pepper_id.eq(pepper))
+        .select((api_keys::owner, api_keys::id))
+        .limit(limit)
 }
 
 #[auto_type(no_type_alias)]

@@ -34,8 +34,8 @@ pub(crate) fn digest_columns(digest: &KeyedDigest) -> (Vec<u8>, i64) {
     (digest.as_bytes().to_vec(), i64::from(pepper.get()))
 }
 
-struct OutOfRange;
+pub(crate) struct OutOfRange;
 
-fn instant_from(millis: Option<i64>) -> Result<Option<Timestamp>, OutOfRange> {
+pub(crate) fn instant_from(millis: Option<i64>) -> Result<Option<Timestamp>, OutOfRange> {
     millis.map(|millis| Timestamp::from_unix_millis(millis).ok_or(OutOfRange)).transpose()
 }

@@ -21,6 +21,7 @@ mod last_uses;
 mod limit;
 mod lists;
 mod peppers;
+mod redigesting;
 mod reference;
 mod revocation;
 mod rotation;
@@ -144,6 +145,7 @@ promises! { $
         of_concurrent_changes_each_is_told_once
         whoever_finds_a_change_made_can_wait_for_it
         the_latest_change_is_that_of_the_owners_key
+        the_last_change_is_not_before_any_that_was_made
     }
     instances {
         a_new_instance_begins_at_the_latest_change
@@ -173,6 +175,14 @@ promises! { $
         of_equal_first_checks_at_once_all_are_confirmed
         a_store_without_keys_depends_on_no_pepper
         peppers_in_use_are_those_of_unrevoked_keys_ascending
+        of_each_pepper_the_last_use_of_an_unrevoked_key_is_told
+        the_unrevoked_keys_of_a_pepper_are_found_whoever_owns_them
+    }
+    redigesting {
+        a_digest_made_anew_takes_the_place_of_the_old_one
+        a_digest_that_is_not_the_keys_is_not_replaced
+        the_digest_of_a_revoked_key_stays
+        a_digest_made_anew_hinders_no_change
     }
     accounts {
         an_account_reads_back_equal

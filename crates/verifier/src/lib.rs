@@ -14,14 +14,17 @@ pub mod freshness;
 mod keeper;
 mod last_uses;
 mod memory;
+mod others;
 mod principal;
 pub mod protocol;
+mod renewals;
 mod system_clock;
 mod verifier;
 
 pub use barrier::{FeedBarrier, Passed};
 pub use boot_clock::{BootClock, BootTime, LeaseClock};
 pub use last_uses::LastUses;
+pub use others::others_run;
 pub use principal::Principal;
 pub use system_clock::SystemClock;
 pub use verifier::{Answering, Status, Verifier, VerifierPorts, VerifyError};

@@ -44,22 +44,24 @@ impl Memory {
         Self { keys: map(CAPACITY), unknown: map(UNKNOWN_CAPACITY) }
     }
 
-    /// What is remembered of the secret with these digests, if it still holds.
+    /// What is remembered of the secret with these digests, if it still holds, and under which of
+    /// them.
     #[inline]
-    pub(crate) fn recall(
+    pub(crate) fn recall<'a>(
         &self,
-        candidates: &Candidates,
+        candidates: &'a Candidates,
         freshness: &Freshness,
         now: impl FnOnce() -> BootTime,
-    ) -> Option<Result<Principal, Refusal>> {
+    ) -> Option<(&'a KeyedDigest, Result<Principal, Refusal>)> {
         for candidate in candidates.as_slice() {
             if let Some(known) = self.keys.get(&ByDigest(candidate.digest)) {
-                return freshness.holds(known.stamp).then_some(known.answer);
+                return freshness.holds(known.stamp).then_some((candidate, known.answer));
             }
         }
-        let unknown = self.unknown.get(&ByDigest(candidates.as_slice().first()?.digest))?;
+        let first = candidates.as_slice().first()?;
+        let unknown = self.unknown.get(&ByDigest(first.digest))?;
         let holds = now() < unknown.until && freshness.unchanged_since(unknown.fill);
-        holds.then_some(Err(Refusal::Unknown))
+        holds.then_some((first, Err(Refusal::Unknown)))
     }
 
     /// What was last remembered under this digest, whether or not it still holds.
@@ -69,6 +71,15 @@ impl Memory {
 
     pub(crate) fn remember(&self, digest: &KeyedDigest, known: Known) {
         self.keys.insert(ByDigest(digest.digest), known);
+    }
+
+    /// Lets what is remembered be found under another digest of the same secret. It holds as long
+    /// as before: that depends on the key alone.
+    pub(crate) fn rename(&self, from: &KeyedDigest, to: &KeyedDigest) {
+        if let Some(known) = self.last(from) {
+            self.remember(to, known);
+            self.keys.remove(&ByDigest(from.digest));
+        }
     }
 
     pub(crate) fn remember_unknown(&self, candidates: &Candidates, fill: Fill, now: BootTime) {

@@ -14,6 +14,7 @@ use crate::freshness::{Fill, Freshness};
 use crate::keeper::Keeper;
 use crate::last_uses::LastUses;
 use crate::memory::{ByDigest, Known, Memory};
+use crate::renewals::Renewals;
 use crate::{LeaseClock, Principal};
 
 /// Look-ups that ask the store at one time; more wait.
@@ -32,6 +33,7 @@ pub struct Verifier {
     keeper: Option<Arc<Keeper>>,
     barrier: FeedBarrier,
     memory: Memory,
+    renewals: Renewals,
     flights: Flights,
     look_ups: Semaphore,
     looked_up: AtomicU64,
@@ -114,6 +116,7 @@ impl Verifier {
             keeper,
             barrier,
             memory: Memory::new(),
+            renewals: Renewals::default(),
             flights: Flights::default(),
             look_ups: Semaphore::new(LOOK_UPS),
             looked_up: AtomicU64::new(0),
@@ -147,12 +150,15 @@ impl Verifier {
         self.barrier.clone()
     }
 
-    /// Keeps the lease, until [`leave`](Self::leave).
+    /// Keeps the lease, until [`leave`](Self::leave); and makes the digests of used keys anew that
+    /// an older pepper made, for ever.
     pub async fn keep(&self) {
-        match &self.keeper {
-            Some(keeper) => keeper.keep().await,
-            None => std::future::pending().await,
-        }
+        let lease = async {
+            if let Some(keeper) = &self.keeper {
+                keeper.keep().await;
+            }
+        };
+        tokio::join!(lease, self.renewals.keep_storing(&*self.keys, &self.memory));
     }
 
     /// Answers nothing from memory any more, and lets no change wait for this instance. Changes of
@@ -184,9 +190,15 @@ impl Verifier {
         // The clock before the memory: see `Freshness::covers`.
         let covered = self.freshness.covers(self.lease_clock.now());
         let now = || self.lease_clock.now();
-        let answer =
+        let found =
             if covered { self.memory.recall(&candidates, &self.freshness, now) } else { None };
-        answer.map_or(Recalled::Nothing { candidates, covered }, Recalled::Answer)
+        let Some((digest, answer)) = found else {
+            return Recalled::Nothing { candidates, covered };
+        };
+        if let Ok(principal) = &answer {
+            self.renewals.offer(principal.key(), digest, &candidates);
+        }
+        Recalled::Answer(answer)
     }
 
     /// Expiry goes by the wall clock, at the very last.
@@ -241,6 +253,9 @@ impl Verifier {
         });
         if let Some(stamp) = self.freshness.stamp(fill, key.parts().id) {
             self.memory.remember(digest, Known { stamp, answer: answer.clone() });
+        }
+        if answer.is_ok() {
+            self.renewals.offer(key.parts().id, digest, candidates);
         }
         Ok(answer)
     }

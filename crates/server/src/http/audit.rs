@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use latchkey_domain::{Action, ApiKeyId, AuditEvent, EventId, OwnerId, UserAgent};
+use latchkey_domain::{Action, AuditEvent, EventId, OwnerId, UserAgent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -44,10 +44,6 @@ pub(crate) struct EventBody<'a> {
     /// The key it was done to, if it was one; for `key.rotated` the one that was replaced.
     #[schema(required)]
     key_id: Option<String>,
-    /// The key that was issued in its place; only with `key.rotated`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    replaced_by: Option<String>,
     /// Who asked: the id of an account, `operator` (by a command), `leak-report` (whoever held the
     /// key), or `anonymous` (a sign-in that was refused).
     actor: &'a str,
@@ -64,8 +60,12 @@ pub(crate) struct EventBody<'a> {
 
 /// An event with its owner, as it is exported.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ExportedEvent<'a> {
     owner: Option<&'a str>,
+    /// The key that was issued in the place of the event's; only with `key.rotated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
     #[serde(flatten)]
     event: EventBody<'a>,
 }
@@ -131,13 +131,11 @@ fn page_in(query: &str) -> Result<(u32, Option<EventId>), ApiError> {
 impl<'a> From<&'a AuditEvent> for EventBody<'a> {
     fn from(event: &'a AuditEvent) -> Self {
         let AuditEvent { id, at, owner: _, action, caller } = event;
-        let key = |id: ApiKeyId| id.to_string();
         Self {
             id: id.to_string(),
             at: WireTime(*at),
             action: action.name(),
-            key_id: action.key().map(key),
-            replaced_by: action.successor().map(key),
+            key_id: action.key().map(|key| key.to_string()),
             actor: caller.actor.as_str(),
             address: caller.address.map(|address| address.to_string()),
             user_agent: caller.user_agent.as_ref().map(UserAgent::as_str),
@@ -149,6 +147,7 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
 impl<'a> From<&'a AuditEvent> for ExportedEvent<'a> {
     fn from(event: &'a AuditEvent) -> Self {
         let owner = event.owner.as_ref().map(OwnerId::as_str);
-        Self { owner, event: event.into() }
+        let replaced_by = event.action.successor().map(|key| key.to_string());
+        Self { owner, replaced_by, event: event.into() }
     }
 }

@@ -10,9 +10,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Order, control, scan};
+use super::scan::{self, Scanned};
+use super::{Order, control};
 use crate::app::{App, StartError, Store};
-use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand};
+use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::http;
 use crate::peppers;
 use crate::serve;
@@ -42,8 +43,8 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Keys(KeysCommand::List { owner }) => {
             give(logging(raw)?, Order::ListKeys { owner }).await?;
         }
-        Command::Keys(KeysCommand::Revoke { id }) => {
-            give(logging(raw)?, Order::RevokeKey { id }).await?;
+        Command::Keys(KeysCommand::Revoke { which }) => {
+            give(logging(raw)?, revoke_order(which)).await?;
         }
         Command::Audit(AuditCommand::Export) => export(logging(raw)?).await?,
         Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
@@ -103,7 +104,12 @@ impl Executor {
     async fn carry_out(&self, order: Order) -> Result<String, StartError> {
         match self {
             Self::Server(data_dir) => Ok(control::send(data_dir, &order).await??),
-            Self::Here(app) => order.carry_out(app).await,
+            Self::Here(app) => {
+                if order.needs_fitting_peppers() {
+                    app.confirm_peppers().await?;
+                }
+                order.carry_out(app).await
+            }
         }
     }
 
@@ -136,6 +142,13 @@ fn account_order(command: AccountCommand) -> Result<Order, StartError> {
     })
 }
 
+fn revoke_order(which: Revoked) -> Order {
+    match which {
+        Revoked { pepper: Some(pepper), .. } => Order::RevokeKeysUnder { pepper },
+        Revoked { id, .. } => Order::RevokeKey { id: id.unwrap_or_default() },
+    }
+}
+
 /// The first line of standard input, or, at a terminal, what is typed without being shown.
 fn read_password() -> io::Result<String> {
     if io::stdin().is_terminal() {
@@ -147,12 +160,15 @@ fn read_password() -> io::Result<String> {
     Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
 }
 
-/// Fails where there are any, as a check in a pipeline should.
+/// Fails where there are any, or may be, as a check in a pipeline should.
 fn scan(paths: Vec<PathBuf>) -> Result<(), StartError> {
-    match scan::scan(paths, &mut io::stdout().lock())? {
-        0 => Ok(()),
-        1 => Err("1 key found".into()),
-        found => Err(format!("{found} keys found").into()),
+    let Scanned { found, unread } =
+        scan::scan(paths, &mut io::stdout().lock(), &mut io::stderr().lock())?;
+    let keys = if found == 1 { "key" } else { "keys" };
+    match unread {
+        0 if found == 0 => Ok(()),
+        0 => Err(format!("{found} {keys} found").into()),
+        _ => Err(format!("{found} {keys} found, and {unread} of the places not read").into()),
     }
 }
 

@@ -1,8 +1,9 @@
 use std::fmt::Write as _;
+use std::num::NonZeroU16;
 
 use latchkey_accounts::{Email, Password};
-use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, Caller, EventId, KeyState, OwnerId};
+use latchkey_domain::ports::{KeyInUse, PepperUse};
+use latchkey_domain::{ApiKeyId, Caller, EventId, KeyState, OwnerId, PepperId, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -23,6 +24,7 @@ pub(crate) enum Order {
     ResetPassword { email: String, password: String },
     ListKeys { owner: Option<String> },
     RevokeKey { id: String },
+    RevokeKeysUnder { pepper: NonZeroU16 },
     PepperStatus,
     ReadEvents { after: Option<String> },
 }
@@ -30,6 +32,13 @@ pub(crate) enum Order {
 type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Order {
+    /// Whether it must not be carried out with peppers that don't fit what is stored. What shows and
+    /// revokes the keys of a pepper works without that pepper: it is the way out when it is lost.
+    /// The trail tells what was done, whatever became of the peppers.
+    pub(crate) const fn needs_fitting_peppers(&self) -> bool {
+        !matches!(self, Self::PepperStatus | Self::RevokeKeysUnder { .. } | Self::ReadEvents { .. })
+    }
+
     /// Does it, and gives what to print.
     pub(crate) async fn carry_out(self, app: &App) -> Outcome {
         match self {
@@ -52,6 +61,7 @@ impl Order {
             }
             Self::ListKeys { owner } => list_keys(app, owner).await,
             Self::RevokeKey { id } => revoke_key(app, &id).await,
+            Self::RevokeKeysUnder { pepper } => revoke_keys_under(app, pepper).await,
             Self::PepperStatus => pepper_status(app).await,
             Self::ReadEvents { after } => read_events(app, after).await,
         }
@@ -85,7 +95,7 @@ fn add_row(table: &mut String, found: &KeyInUse) {
         KeyState::Revoked { .. } => "revoked",
     };
     let created = WireTime(key.created_at);
-    let used = found.last_used_at.map_or("never".to_owned(), |at| WireTime(at).to_string());
+    let used = used(found.last_used_at);
     let (id, owner, prefix, name) = (key.id, &key.owner, &key.prefix, &key.name);
     write!(table, "\n{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}")
         .expect("a String takes all text");
@@ -99,6 +109,20 @@ async fn revoke_key(app: &App, id: &str) -> Outcome {
     Ok(format!("key {id} of {owner} revoked"))
 }
 
+async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
+    let pepper = PepperId::new(pepper.get()).ok_or("a pepper's number is not zero")?;
+    if app.ring().next() == Some(pepper) {
+        let why = "signs, so that new keys would depend on it at once; put another in front of it";
+        return Err(format!("pepper {pepper} {why}").into());
+    }
+    let revoked = app.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
+    Ok(match revoked {
+        0 => format!("no key that is not revoked depends on pepper {pepper}"),
+        1 => format!("1 key revoked that depended on pepper {pepper}"),
+        keys => format!("{keys} keys revoked that depended on pepper {pepper}"),
+    })
+}
+
 /// The next events after one, a JSON object a line.
 async fn read_events(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(EventId::parse).transpose()?;
@@ -108,12 +132,25 @@ async fn read_events(app: &App, after: Option<String>) -> Outcome {
 }
 
 async fn pepper_status(app: &App) -> Outcome {
-    let counts = app.peppers.count_keys().await?;
-    let mut table = String::from("PEPPER\tROLE\tKEYS");
-    for (position, pepper) in app.ring.iter().enumerate() {
-        let role = if position == 0 { "signs" } else { "verifies" };
-        let keys = counts.iter().find(|(id, _)| id == pepper).map_or(0, |(_, keys)| *keys);
-        write!(table, "\n{pepper}\t{role}\t{keys}").expect("a String takes all text");
+    let usage = app.peppers.usage().await?;
+    let in_ring: Vec<PepperId> = app.ring().collect();
+    let missing = usage.iter().map(|usage| usage.pepper).filter(|it| !in_ring.contains(it));
+    let mut table = String::from("PEPPER\tROLE\tKEYS\tLAST USED");
+    for (position, pepper) in in_ring.iter().copied().chain(missing).enumerate() {
+        let role = match position {
+            0 => "signs",
+            _ if position < in_ring.len() => "verifies",
+            _ => "missing",
+        };
+        let unused = PepperUse { pepper, keys: 0, last_used_at: None };
+        let usage = usage.iter().find(|usage| usage.pepper == pepper).unwrap_or(&unused);
+        let used = used(usage.last_used_at);
+        write!(table, "\n{pepper}\t{role}\t{}\t{used}", usage.keys)
+            .expect("a String takes all text");
     }
     Ok(table)
+}
+
+fn used(at: Option<Timestamp>) -> String {
+    at.map_or("never".to_owned(), |at| WireTime(at).to_string())
 }

@@ -10,7 +10,7 @@ use crate::server::{Server, Setup};
 use crate::strict::three;
 use crate::verify::INVALID;
 
-const LEAKS: &str = "/api/v1/leaks";
+pub(crate) const LEAKS: &str = "/api/v1/leaks";
 const SUCCESS: &str = r#"{"success":true}"#;
 /// Well-formed, and of nobody.
 const UNKNOWN: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
@@ -217,6 +217,12 @@ fn a_scan_finds_keys_in_files_and_prints_no_more_than_their_beginning() {
     assert_eq!(found.stdout, want);
     assert!(found.text.contains("2 keys found") && !found.text.contains(UNKNOWN), "{found:?}");
     assert_eq!(setup.run(&["scan", "tree/none.txt"], "").expect_code(0).text, "");
-    setup.run(&["scan", "nowhere"], "").expect_code(1);
+
+    // Whatever can't be read, the rest is; and a link that was named is meant.
+    std::os::unix::fs::symlink("tree/a.env", setup.directory().join("link")).expect("so");
+    let rest = setup.run(&["scan", "nowhere", "link"], "").expect_code(1);
+    assert_eq!(rest.stdout, "link:2:6: sk_live_0123\n");
+    assert!(rest.text.contains("nowhere: No such file"), "{rest:?}");
+    assert!(rest.text.contains("1 key found, and 1 of the places not read"), "{rest:?}");
     setup.run(&["scan"], "").expect_code(2);
 }

@@ -80,6 +80,7 @@ mod database;
 mod durability;
 mod every_answer;
 mod http;
+mod killed_trail;
 mod leaks;
 mod operations;
 mod outage;

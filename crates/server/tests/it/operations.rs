@@ -3,6 +3,8 @@
 mod commands;
 mod files;
 mod lifecycle;
+mod pepper_drill;
+mod pepper_rotation;
 mod peppers;
 mod probes;
 mod settings;

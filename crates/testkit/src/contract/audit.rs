@@ -140,8 +140,11 @@ pub async fn whatever_changes_an_account_leaves_one_event(ports: &Ports) {
     let it = ports.accounts.change_password(&next, None, &reset).await;
     it.expect("the next version is stored");
     let disabled = event(Action::AccountDisabled);
-    let it = ports.accounts.disable(&next.disable(moment(7)), &disabled).await;
+    let next = next.disable(moment(7));
+    let it = ports.accounts.disable(&next, &disabled).await;
     it.expect("the next version is stored");
+    let it = ports.accounts.disable(&next.disable(moment(8)), &an_event()).await;
+    it.expect("disabling twice is fine");
     assert_eq!(all(ports).await, [made, changed, reset, disabled]);
 }
 

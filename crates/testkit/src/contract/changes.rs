@@ -7,7 +7,7 @@ use latchkey_domain::{ApiKey, ApiKeyId, ChangeNumber, KeyName};
 use super::Ports;
 use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
 use crate::fixtures::{
-    a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
+    a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
 };
 
 pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(ports: &Ports) {
@@ -69,6 +69,9 @@ pub async fn nothing_else_is_told(ports: &Ports) {
     added(ports, a_key()).await;
     begun(ports, a_session(&account)).await;
     ports.last_uses.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
+    let stored = key.parts().digest.digest;
+    let renewed = ports.keys.redigest(key.parts().id, &stored, &a_digest()).await;
+    renewed.expect("the store answers");
     for refused in [changed(&key, |parts| parts.version += 1), changed(&dead, |_| ())] {
         let it = ports.keys.update(&refused, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
@@ -179,6 +182,22 @@ pub async fn the_latest_change_is_that_of_the_owners_key(ports: &Ports) {
     for (whose, id) in [("owner", an_id()), ("other", key.parts().id), ("Owner", key.parts().id)] {
         let it = ports.keys.latest_change(&owner(whose), id).await;
         assert_eq!(it.expect("the store answers"), None, "{whose}");
+    }
+}
+
+pub async fn the_last_change_is_not_before_any_that_was_made(ports: &Ports) {
+    let last = async || ports.keys.last_change().await.expect("the store answers");
+    let before = last().await;
+    for _ in 0..50 {
+        let key = added(ports, a_key()).await;
+        let seen = async {
+            while find(ports, &key).await.is_some() {
+                tokio::task::yield_now().await;
+            }
+            last().await
+        };
+        let (number, seen) = tokio::join!(revoked(ports, &key), seen);
+        assert!(seen >= number && number > before, "{seen} is before {number}");
     }
 }
 

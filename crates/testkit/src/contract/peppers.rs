@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use latchkey_domain::{KeyedDigest, PepperId};
+use latchkey_domain::ports::PepperUse;
+use latchkey_domain::{ApiKey, KeyedDigest, PepperId};
 
 use super::Ports;
 use super::steps::{added, all_at_once, revoke, stored};
@@ -52,7 +53,8 @@ pub async fn a_store_without_keys_depends_on_no_pepper(ports: &Ports) {
     assert!(ports.peppers.known().await.expect("the store answers").is_empty());
     assert!(confirm(ports, &a_digest()).await);
     assert!(in_use(ports).await.is_empty());
-    assert!(count_keys(ports).await.is_empty());
+    assert!(usage(ports).await.is_empty());
+    assert!(ports.keys.under_pepper(pepper(1), 10).await.expect("the store answers").is_empty());
 }
 
 pub async fn peppers_in_use_are_those_of_unrevoked_keys_ascending(ports: &Ports) {
@@ -66,9 +68,48 @@ pub async fn peppers_in_use_are_those_of_unrevoked_keys_ascending(ports: &Ports)
     let off = added(ports, a_key().under_pepper(9).expiring(moment(-1))).await;
     stored(ports, off.disable(moment(1)).expect("not revoked")).await;
 
-    let want = [(2, 3), (9, 1), (300, 1), (u16::MAX, 1)].map(|(id, keys)| (pepper(id), keys));
-    assert_eq!(count_keys(ports).await, want);
-    assert_eq!(in_use(ports).await, want.map(|(id, _)| id));
+    let want = [(2, 3), (9, 1), (300, 1), (u16::MAX, 1)].map(|(id, keys)| PepperUse {
+        pepper: pepper(id),
+        keys,
+        last_used_at: None,
+    });
+    assert_eq!(usage(ports).await, want);
+    assert_eq!(in_use(ports).await, want.map(|usage| usage.pepper));
+}
+
+pub async fn of_each_pepper_the_last_use_of_an_unrevoked_key_is_told(ports: &Ports) {
+    let keys = [1, 1, 1, 2, 3].map(|id| a_key().under_pepper(id));
+    let mut uses = Vec::new();
+    for (key, at) in keys.into_iter().zip([4, 9, 7, 5]) {
+        uses.push((added(ports, key).await, moment(at)));
+    }
+    added(ports, a_key().under_pepper(3)).await;
+    let recorded: Vec<_> = uses.iter().map(|(key, at)| (key.parts().id, *at)).collect();
+    ports.last_uses.record(&recorded).await.expect("uses are recorded");
+    revoke(ports, &uses[1].0, moment(10)).await;
+
+    let told = usage(ports).await.into_iter().map(|usage| (usage.keys, usage.last_used_at));
+    let want = [(2, Some(moment(7))), (1, Some(moment(5))), (1, None)];
+    assert_eq!(told.collect::<Vec<_>>(), want);
+}
+
+pub async fn the_unrevoked_keys_of_a_pepper_are_found_whoever_owns_them(ports: &Ports) {
+    let (one, two) = (a_key().under_pepper(2), a_key().under_pepper(2).owned_by("other"));
+    let (one, two) = (added(ports, one).await, added(ports, two).await);
+    let dead = added(ports, a_key().under_pepper(2)).await;
+    revoke(ports, &dead, moment(1)).await;
+    added(ports, a_key().under_pepper(3)).await;
+
+    let found = async |limit| {
+        let found = ports.keys.under_pepper(pepper(2), limit).await;
+        let mut keys = found.expect("the store answers");
+        keys.sort_by_key(|(_owner, id)| *id);
+        keys
+    };
+    let whose = |key: &ApiKey| (key.parts().owner.clone(), key.parts().id);
+    assert_eq!(found(10).await, [whose(&one), whose(&two)]);
+    assert_eq!(found(1).await.len(), 1);
+    assert_eq!(found(0).await.len(), 0);
 }
 
 async fn confirm(ports: &Ports, check: &KeyedDigest) -> bool {
@@ -79,6 +120,6 @@ async fn in_use(ports: &Ports) -> Vec<PepperId> {
     ports.peppers.in_use().await.expect("the store answers")
 }
 
-async fn count_keys(ports: &Ports) -> Vec<(PepperId, u64)> {
-    ports.peppers.count_keys().await.expect("the store answers")
+async fn usage(ports: &Ports) -> Vec<PepperUse> {
+    ports.peppers.usage().await.expect("the store answers")
 }

@@ -12,7 +12,7 @@ use latchkey_verifier::{Verifier, VerifyError};
 use crate::instance::Instance;
 
 /// How many allocations a verification makes that is answered without waiting; and the refusal.
-fn allocations(verifier: &Verifier, presented: &[u8]) -> (u64, Option<Refusal>) {
+pub(crate) fn allocations(verifier: &Verifier, presented: &[u8]) -> (u64, Option<Refusal>) {
     let mut refusal = None;
     let made = measure(|| {
         let verification = pin!(verifier.verify(presented));

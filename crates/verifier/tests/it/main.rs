@@ -6,3 +6,4 @@ mod allocation;
 mod instance;
 mod last_uses;
 mod memory;
+mod renewals;

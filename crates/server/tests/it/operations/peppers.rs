@@ -80,6 +80,23 @@ fn a_lost_pepper_is_refused_and_not_replaced() {
 }
 
 #[test]
+fn after_a_lost_ring_another_number_takes_its_place_once_the_keys_are_revoked() {
+    let server = Setup::on_sqlite().start();
+    let lost = server.sign_up(ADA).create_key("a");
+    let (_, setup) = server.stop();
+    let ring = setup.data_directory().join("peppers");
+    let second = setup.run(&["pepper", "generate", "--id", "2"], "").expect_code(0).stdout;
+    // The mode is still that of the lost file.
+    write(&ring, second).expect("the ring is ours");
+    setup.run_refused();
+    setup.run(&["keys", "revoke", "--pepper", "1"], "").expect_code(0);
+    let server = setup.start();
+    server.verify(&lost.key).expect_error(401);
+    let key = server.sign_in_again(ADA).create_key("b");
+    server.verify(&key.key).expect_status(200);
+}
+
+#[test]
 fn another_pepper_in_the_file_is_refused() {
     let server = Setup::on_sqlite().start();
     server.sign_up(ADA).create_key("a");

@@ -1,0 +1,15 @@
+use latchkey_domain::ports::{ChangeFeed, StoreError};
+use tokio::time::sleep;
+
+use crate::protocol::LEASE;
+
+/// Whether any instance on the list of `feed` is alive: within the time of a lease it shows itself.
+/// One that crashed stays on the list, but doesn't. Not to be asked by an instance that is on it.
+pub async fn others_run(feed: &dyn ChangeFeed) -> Result<bool, StoreError> {
+    let before = feed.instances().await?;
+    if before.is_empty() {
+        return Ok(false);
+    }
+    sleep(LEASE).await;
+    Ok(feed.instances().await?.iter().any(|now| !before.contains(now)))
+}
