@@ -17,7 +17,8 @@ macro_rules! assets {
 }
 
 const ASSETS: &[Asset] = assets![
-    "api-keys-panel.js" "credentials.js" "icon.svg" "page.css" "panel.css" "theme.js"
+    "activity.js" "api-keys-panel.js" "credentials.js" "csv.js" "form.js" "icon.svg" "page.css"
+    "page.js" "panel.css" "profile.js" "theme.js"
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser
