@@ -11,6 +11,7 @@
 mod activity;
 mod assets;
 mod pages;
+mod user_agent;
 
 use assets::asset;
 
