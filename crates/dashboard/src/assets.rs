@@ -17,8 +17,9 @@ macro_rules! assets {
 }
 
 const ASSETS: &[Asset] = assets![
-    "activity.js" "api-keys-panel.js" "credentials.js" "csv.js" "form.js" "icon.svg" "page.css"
-    "page.js" "panel.css" "profile.js" "theme.js"
+    "activity.js" "api-keys-panel.js" "api.js" "copy.js" "credentials.js" "csv.js" "dom.js" "form.js"
+    "icon.svg" "icons.js" "page.css" "page.js" "panel.css" "profile.js" "strings.js" "theme.js"
+    "times.js"
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser
