@@ -1,6 +1,7 @@
 import { Api } from './api.js'
 import { csv } from './csv.js'
 import { h } from './dom.js'
+import { errorNotice } from './problem.js'
 import { text } from './strings.js'
 import { MINUTE, exact, relative } from './times.js'
 
@@ -24,7 +25,7 @@ button.addEventListener('click', async () => {
   if (isBusy) return
   isBusy = true
   button.setAttribute('aria-disabled', 'true')
-  problem.textContent = ''
+  problem.replaceChildren()
   progress.textContent = text.exporting
   try {
     const events = await whole(button.dataset.key)
@@ -32,7 +33,8 @@ button.addEventListener('click', async () => {
     progress.textContent = text.exported(events.length)
   } catch (error) {
     progress.textContent = ''
-    problem.textContent = error.isSignedOut ? text.signedOut : error.message
+    const page = { api, say: () => {} }
+    problem.replaceChildren(errorNotice(page, error.isSignedOut ? { message: text.signedOut } : error, []))
   }
   button.textContent = label
   button.setAttribute('aria-disabled', 'false')

@@ -1,7 +1,9 @@
-import { copyButton } from './copy.js'
+import { Api } from './api.js'
 import { h } from './dom.js'
-import { seconds } from './times.js'
+import { icon } from './icons.js'
+import { errorNotice, signInLink } from './problem.js'
 import { text } from './strings.js'
+import { seconds } from './times.js'
 
 /**
  * Hands what is typed into `form` to `send`, once at a time, and its answer to `done`. What is wrong is
@@ -29,7 +31,7 @@ export function onSubmit(form, send, done) {
     try {
       await done(await send(Object.fromEntries(new FormData(form))))
     } catch (error) {
-      problem.replaceChildren(...explained(error, form))
+      problem.replaceChildren(notice(error, form))
     }
     setBusy(false)
   })
@@ -72,20 +74,14 @@ function makeToggle(toggle) {
   input.form.addEventListener('submit', () => show(false))
 }
 
-function explained(error, form) {
+function notice(error, form) {
+  const page = { api: new Api(''), say: () => {} }
   // Whoever is signing in can't have been signed out.
   if (error.isSignedOut && !form.dataset.next) {
-    const again = h('a', { href: '/sign-in', target: '_blank', rel: 'noopener' },
-      text.signInAgain, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
-    return [h('p', {}, text.signedOutKept), again]
+    return h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.signedOutKept), signInLink(page))
   }
-  const wait = error.status === 429 && error.retryAfter > 0 ? ` ${text.tryAgainIn(seconds(error.retryAfter))}` : ''
-  const id = error.status >= 500 && error.requestId
-  return [h('p', {}, `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}${wait}`), id && requestId(id)].filter(Boolean)
-}
-
-function requestId(id) {
-  const code = h('code', {}, id)
-  return h('p', { class: 'request-id' }, `${text.requestId} `, code,
-    copyButton({ label: text.copyRequestId, iconOnly: true, kind: 'quiet', what: () => id, shown: () => code, say: () => {} }))
+  const { message, retryAfter } = error
+  const isTooOften = error.status === 429 && retryAfter > 0
+  const requestId = error.status >= 500 ? error.requestId : null
+  return errorNotice(page, { message, requestId }, isTooOften ? [text.retryIn(seconds(retryAfter))] : [])
 }
