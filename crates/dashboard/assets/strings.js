@@ -54,6 +54,7 @@ export const text = {
     'used desc': 'Last used', 'used asc': 'Longest unused',
   },
   columns: { name: 'Name', key: 'Key', created: 'Created', used: 'Last used', expires: 'Expires', status: 'Status', actions: 'Actions' },
+  labels: { actions: 'Enabled' },
   found: number => `${keys(number)} found.`,
   pages: 'Pages',
   range: ({ from, to, total }) => `${from}–${to} of ${total}`,
