@@ -111,7 +111,7 @@ fn a_sign_in_returns_to_the_page_that_was_asked_for_and_to_no_other_place() {
         ("", KEYS_PAGE),
         ("?next=", KEYS_PAGE),
         ("?next=%2F%2Fevil.example%2Faccount", KEYS_PAGE),
-        ("?next=/account%5Cevil.example", KEYS_PAGE),
+        ("?next=/account/%5Cevil.example", KEYS_PAGE),
         ("?next=%2F%5Cevil.example", KEYS_PAGE),
         ("?next=https://evil.example/account", KEYS_PAGE),
         ("?next=javascript:alert(1)", KEYS_PAGE),
