@@ -10,6 +10,7 @@
 
 mod activity;
 mod assets;
+mod key_row;
 mod pages;
 mod user_agent;
 
