@@ -84,6 +84,7 @@ mod killed_trail;
 mod leaks;
 mod operations;
 mod outage;
+mod pages;
 mod person;
 mod process;
 mod rotation;
