@@ -17,7 +17,8 @@ macro_rules! assets {
 }
 
 const ASSETS: &[Asset] = assets![
-    "api-keys-panel.js" "credentials.js" "icon.svg" "page.css" "panel.css" "theme.js"
+    "api-keys-panel.js" "credentials.js" "icon.svg" "page.css" "panel.css" "reference.css" "reference.js"
+    "theme.js"
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser

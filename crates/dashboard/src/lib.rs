@@ -10,6 +10,7 @@
 
 mod assets;
 mod pages;
+mod reference;
 
 use assets::asset;
 
@@ -17,3 +18,4 @@ pub use assets::{Asset, VERSION};
 pub use pages::{
     ActivityPage, ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage,
 };
+pub use reference::{Reference, ReferencePage};

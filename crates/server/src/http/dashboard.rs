@@ -1,20 +1,27 @@
+use std::sync::LazyLock;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use latchkey_accounts::SignedIn;
 use latchkey_dashboard::{
-    ActivityPage, ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage,
-    SignUpPage, VERSION,
+    ActivityPage, ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reference,
+    ReferencePage, SignInPage, SignUpPage, VERSION,
 };
 use serde::Serialize;
 use url::form_urlencoded;
 
+use super::cross_site::our_origin;
 use super::envelope::{CROSS_ORIGIN_RESOURCE_POLICY, not_found};
 use super::error::ApiError;
 use super::session::User;
-use super::{api_keys, audit};
+use super::{api_keys, audit, openapi};
 use crate::app::App;
+
+static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
+    Reference::read(&openapi::document()).expect("a test reads the committed document")
+});
 
 const HOME: &str = "/account/api-keys";
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
@@ -73,6 +80,12 @@ pub(crate) async fn activity(
     let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
     let events = app.trail.events_of(&user.account.parts().id.owner(), None, audit::PAGE).await?;
     Ok(page(&ActivityPage { account: &user.account, events_json: &json(&audit::items(&events))? }))
+}
+
+/// The same for everybody, and without asking the database.
+pub(crate) async fn reference(req: HttpRequest, app: Data<App>) -> HttpResponse {
+    let base_url = our_origin(req.headers(), &app).map(|origin| origin.to_string());
+    page(&ReferencePage { reference: &REFERENCE, base_url: &base_url.unwrap_or_default() })
 }
 
 /// An asset under an address that holds the version: whoever has it never asks again. Pages of other

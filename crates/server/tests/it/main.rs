@@ -85,6 +85,7 @@ mod operations;
 mod outage;
 mod person;
 mod process;
+mod reference;
 mod rotation;
 mod secret;
 mod secrets;
