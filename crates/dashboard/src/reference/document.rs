@@ -71,7 +71,8 @@ pub(super) struct PathItem {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Operation {
     pub(super) tags: Vec<String>,
-    pub(super) operation_id: String,
+    #[serde(rename = "operationId")]
+    pub(super) id: String,
     pub(super) summary: String,
     #[serde(default)]
     pub(super) description: String,

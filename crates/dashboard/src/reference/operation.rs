@@ -84,20 +84,20 @@ impl Operation {
             here.map(member).collect()
         };
         let alternatives = operation.security.as_ref().unwrap_or(&document.security);
-        let schemes: Vec<_> = schemes(alternatives, document).collect();
+        let opened_by: Vec<_> = schemes(alternatives, document).collect();
         Self {
             tag: operation.tags.concat(),
-            anchor: operation.operation_id.clone(),
+            anchor: operation.id.clone(),
             method,
             path: path.to_owned(),
             title: operation.summary.trim_end_matches('.').to_owned(),
             description: operation.description.clone(),
-            opened_by: schemes.iter().map(|scheme| label(scheme)).collect(),
+            opened_by: opened_by.iter().map(|scheme| label(scheme)).collect(),
             path_parameters: parameters("path"),
             query_parameters: parameters("query"),
             body: operation.request_body.as_ref().map(|body| Body::of(body, schemas)),
             answers: answers(operation, schemas),
-            curl: Curl::of(path, operation, schemes.first().copied(), schemas),
+            curl: Curl::of(path, operation, opened_by.first().copied(), schemas),
         }
     }
 }
