@@ -17,7 +17,8 @@ macro_rules! assets {
 }
 
 const ASSETS: &[Asset] = assets![
-    "api-keys-panel.js" "credentials.js" "icon.svg" "page.css" "panel.css" "reference.css" "reference.js"
+    "activity.js" "api-keys-panel.js" "credentials.js" "csv.js" "form.js" "icon.svg" "page.css"
+    "page.js" "panel.css" "profile.js" "reference.css" "reference.js"
     "theme.js"
 ];
 
