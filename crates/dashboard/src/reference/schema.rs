@@ -75,7 +75,9 @@ impl Schema {
     /// The name of its type, of a schema that is resolved.
     pub(super) fn kind(&self, schemas: &Schemas) -> String {
         let name = |name: &String| match (name.as_str(), &self.items) {
-            ("array", Some(items)) => format!("array of {}", items.resolved(schemas).kind(schemas)),
+            ("array", Some(items)) => {
+                format!("array of {}s", items.resolved(schemas).kind(schemas))
+            }
             ("string", _) if self.is_time() => "time".to_owned(),
             ("string", _) if self.format.as_deref() == Some("email") => "e-mail address".to_owned(),
             (name, _) => name.to_owned(),

@@ -67,7 +67,7 @@ fn limits_and_defaults_are_said_in_words() {
 #[test]
 fn an_array_has_the_members_of_its_items() {
     let keys = schema(r##"{ "type": "array", "items": { "$ref": "#/components/schemas/Key" } }"##);
-    assert_eq!(keys.kind(&schemas()), "array of object");
+    assert_eq!(keys.kind(&schemas()), "array of objects");
     let members = keys.members(&schemas());
     let names: Vec<_> = members.iter().map(|it| (it.name.as_str(), it.is_required)).collect();
     assert_eq!(names, [("id", true), ("endsAt", true), ("colour", false)]);

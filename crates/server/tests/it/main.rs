@@ -78,6 +78,7 @@ mod changes;
 mod cross_site;
 mod database;
 mod durability;
+mod embedding;
 mod every_answer;
 mod http;
 mod leaks;
