@@ -96,6 +96,7 @@ fn all_of_is_one_object() {
         { "type": "object", "required": ["more"], "properties": { "more": { "type": "boolean" } } }
     ] }"##,
     );
+    assert_eq!(both.resolved(&schemas()).kind(&schemas()), "object");
     assert_eq!(Example::of(&both, &schemas()).brief(), EXAMPLE_OF_BOTH);
 }
 
@@ -131,4 +132,18 @@ fn the_published_document_is_read_and_shown() {
          --cookie \"session=your_session_cookie\"";
     let text = page.replace("&#34;", "\"").replace("&#39;", "'");
     assert!(text.contains(command), "{text}");
+}
+
+#[test]
+fn everything_in_the_published_document_has_a_type() {
+    let reference = Reference::read(include_str!("../../../../openapi.json")).expect("read");
+    let calls = reference.groups.iter().flat_map(|group| &group.operations);
+    let members = calls.flat_map(|call| {
+        let answers = call.answers.iter().flat_map(|it| it.members.iter().chain(&it.headers));
+        let parameters = call.path_parameters.iter().chain(&call.query_parameters);
+        answers.chain(parameters).chain(call.body.iter().flat_map(|body| &body.members))
+    });
+    let members: Vec<_> = members.collect();
+    assert!(members.len() > 50, "{members:?}");
+    assert!(members.iter().all(|member| !member.kind.is_empty()), "{members:?}");
 }
