@@ -12,6 +12,7 @@ mod activity;
 mod assets;
 mod pages;
 mod reference;
+mod user_agent;
 
 use assets::asset;
 
