@@ -31,7 +31,7 @@ fn member(json: &str) -> Member {
 
 #[test]
 fn a_type_that_may_be_null_says_so() {
-    assert_eq!(member(r##"{ "type": ["string", "null"] }"##).kind, "string or null");
+    assert_eq!(member(r#"{ "type": ["string", "null"] }"#).kind, "string or null");
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn an_enum_lists_its_values() {
 
 #[test]
 fn limits_and_defaults_are_said_in_words() {
-    let number = member(r##"{ "type": "integer", "minimum": 0, "maximum": 9, "default": 5 }"##);
+    let number = member(r#"{ "type": "integer", "minimum": 0, "maximum": 9, "default": 5 }"#);
     assert_eq!((number.limits, number.default), (vec!["0 to 9".to_owned()], Some("5".to_owned())));
-    let text = member(r##"{ "type": "string", "maxLength": 100 }"##);
+    let text = member(r#"{ "type": "string", "maxLength": 100 }"#);
     assert_eq!(text.limits, ["at most 100 characters"]);
 }
 
