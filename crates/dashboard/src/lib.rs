@@ -12,6 +12,7 @@ mod activity;
 mod assets;
 mod key_row;
 mod pages;
+mod reference;
 mod user_agent;
 
 use assets::asset;
@@ -19,3 +20,4 @@ use assets::asset;
 pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
+pub use reference::{Reference, ReferencePage};
