@@ -5,7 +5,7 @@ import { errorNotice } from './problem.js'
 import { text } from './strings.js'
 import { MINUTE, exact, relative } from './times.js'
 
-const COLUMNS = ['at', 'action', 'keyId', 'replacedBy', 'actor', 'address', 'userAgent', 'requestId', 'id']
+const COLUMNS = ['at', 'action', 'keyId', 'actor', 'address', 'userAgent', 'requestId', 'id']
 const api = new Api('')
 
 const times = [...document.querySelectorAll('.trail time')]
@@ -46,7 +46,7 @@ async function whole(key) {
   const events = []
   for (let last, page; page?.length !== 0; last = page.at(-1)?.id) {
     page = await api.events(last)
-    events.push(...page.filter(event => !key || event.keyId === key || event.replacedBy === key))
+    events.push(...page.filter(event => !key || event.keyId === key))
     button.textContent = text.exportedSoFar(events.length)
   }
   return events

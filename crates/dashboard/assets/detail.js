@@ -38,10 +38,12 @@ const prefixOrId = (panel, id) => h('code', {}, panel.keyring.find(id)?.keyPrefi
 
 async function load(panel, key, history, createdBy) {
   try {
-    const events = (await panel.api.events()).filter(event => event.keyId === key.id || event.replacedBy === key.id)
-    const beginning = events.find(event => event.action === 'key.created' || event.replacedBy === key.id)
+    // The event names the old key, which may be gone; but a key is as old as the event that tells of it.
+    const issued = event => event.action === 'key.rotated' && event.at === key.createdAt && event.keyId !== key.id
+    const events = (await panel.api.events()).filter(event => event.keyId === key.id || issued(event))
+    const beginning = events.find(event => event.action === 'key.created' || issued(event))
     createdBy.replaceChildren(...(beginning ? whoAndWhere(beginning) : ['–']))
-    history.replaceChildren(events.length ? historyTable(events, key) : h('p', { class: 'muted' }, text.historyEmpty))
+    history.replaceChildren(events.length ? historyTable(events, issued) : h('p', { class: 'muted' }, text.historyEmpty))
   } catch (error) {
     createdBy.textContent = '–'
     const problem = problemPlace(panel, 'history-problem')
@@ -60,12 +62,12 @@ const whoAndWhere = event => [
   ...(event.userAgent ? [h('span', { class: 'hint' }, event.userAgent)] : []),
 ]
 
-function historyTable(events, key) {
+function historyTable(events, issued) {
   const head = [text.when, text.what, text.who, text.where]
   return h('table', { class: 'table history', 'aria-labelledby': 'history', role: 'table' },
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head.map(label => h('th', { role: 'columnheader', scope: 'col' }, label)))),
     h('tbody', { role: 'rowgroup' }, events.map(event => {
-      const what = event.replacedBy === key.id ? text.issuedInPlace : text.events[event.action] ?? event.action
+      const what = issued(event) ? text.issuedInPlace : text.events[event.action] ?? event.action
       const cells = [
         h('time', { datetime: event.at }, exact(event.at)), what, who(event),
         [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent' }, event.userAgent)],

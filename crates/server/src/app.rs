@@ -11,7 +11,7 @@ use latchkey_domain::ports::{
 };
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
-use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_verifier::{
@@ -135,9 +135,7 @@ impl App {
         let Repositories { keys, feed, last_uses, peppers, accounts, sessions, trail } =
             store.repositories();
 
-        let ring = ring(&settings, &*peppers, &*entropy).await?;
-        let hasher = Arc::new(HmacHasher::new(&ring));
-
+        let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
             keys: Arc::clone(&keys),
@@ -269,13 +267,14 @@ fn answering(settings: &Settings) -> Answering {
     }
 }
 
-async fn ring(
+async fn hasher(
     settings: &Settings,
     store: &dyn PepperRepository,
     entropy: &dyn Entropy,
-) -> Result<PepperRing, PepperError> {
-    match &settings.peppers {
-        Some(ring) => Ok(ring.clone()),
-        None => peppers::load_or_generate(&settings.data_dir, store, entropy).await,
+) -> Result<HmacHasher, PepperError> {
+    if let Some(ring) = &settings.peppers {
+        return Ok(HmacHasher::new(ring));
     }
+    let ring = peppers::load_or_generate(&settings.data_dir, store, entropy).await?;
+    Ok(HmacHasher::new(&ring))
 }
