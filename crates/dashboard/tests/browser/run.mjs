@@ -1,0 +1,8 @@
+// Runs every test, or those whose name matches, in one Chromium against the binary:
+//
+//   node --test-reporter=spec run.mjs path/to/latchkey [pattern]
+import { runAll } from './harness.mjs'
+import './cross_site.mjs'
+import './seed.mjs'
+
+runAll(new RegExp(process.argv[3] ?? ''))
