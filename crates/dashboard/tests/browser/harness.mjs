@@ -68,7 +68,7 @@ async function inWindow(body, options) {
   try {
     const site = options.site && await startSite(options.site)
     if (site) cleanUp.push(() => site.stop())
-    const settings = typeof options.settings === 'function' ? options.settings(site) : options.settings
+    const settings = typeof options.settings === 'function' ? await options.settings(site) : options.settings
     const own = settings ? await startLatchkey(settings) : server
     if (settings) cleanUp.push(() => own.stop())
     const context = await newWindow(own, options.context)

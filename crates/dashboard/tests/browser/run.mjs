@@ -2,6 +2,10 @@
 //
 //   node --test-reporter=spec run.mjs path/to/latchkey [pattern]
 import { runAll } from './harness.mjs'
+import './create.mjs'
+import './reveal.mjs'
+import './change.mjs'
+import './reading.mjs'
 import './cross_site.mjs'
 import './seed.mjs'
 

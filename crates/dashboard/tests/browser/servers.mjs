@@ -63,3 +63,13 @@ export async function startSite(pages = {}) {
     },
   }
 }
+
+/** A port that nobody has, for settings that must name it. */
+export async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
