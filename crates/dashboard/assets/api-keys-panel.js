@@ -1,1 +1,351 @@
-customElements.define('api-keys-panel', class extends HTMLElement {})
+import { Api } from './api.js'
+import { openCreate } from './create.js'
+import { h } from './dom.js'
+import { icon } from './icons.js'
+import { counted, isFiltered, matching, pageOf, queryOf, viewFrom } from './keys.js'
+import { createList } from './list.js'
+import { problemPlace } from './problem.js'
+import { text } from './strings.js'
+import { MINUTE } from './times.js'
+import { tipIn } from './tip.js'
+import { createToolbar } from './toolbar.js'
+import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from './views.js'
+
+const HIGHLIGHTED = 4_000
+
+/**
+ * <api-keys-panel>: everything a person does with API keys.
+ *
+ * On a page of Latchkey it finds the keys in `keys`, as the API answers them, and keeps what is shown in
+ * the page's address. Another dashboard embeds it with `api-base`, the origin of Latchkey; then it asks
+ * for the keys itself and leaves the address alone. It tells of each change by an event
+ * `api-keys-changed` with what was done and the id of the key, never the key.
+ */
+class ApiKeysPanel extends HTMLElement {
+  /** As the API lists them; null until it did. */
+  keys = null
+  view = viewFrom('')
+  selected = new Set()
+  /** Ids of keys that a call is under way for. */
+  busy = new Set()
+  /** Those that are open. */
+  dialogs = new Set()
+
+  #failure = null
+  #isEditing = false
+  #changes = 0
+  #refreshing = null
+  #fresh = new Set()
+  #onSignedIn = []
+  #life = null
+
+  connectedCallback() {
+    this.api = new Api(this.getAttribute('api-base') ?? '')
+    this.#life = new AbortController()
+    if (this.hasAttribute('keys')) this.keys ??= JSON.parse(this.getAttribute('keys'))
+    if (this.#hasAddress) this.view = viewFrom(location.search)
+    if (!this.shadowRoot) this.#build()
+    this.#listen(this.#life.signal)
+    this.render()
+    if (!this.keys) this.refresh()
+  }
+
+  disconnectedCallback() {
+    this.#life.abort()
+    this.guard(false)
+    this.dialogs.forEach(dialog => dialog.close())
+  }
+
+  /** Where keys are used: the configured address, or that of the API. */
+  get publicUrl() {
+    return (this.getAttribute('public-url') ?? (this.api.base || location.origin)).replace(/\/+$/, '')
+  }
+
+  get #hasAddress() { return !this.hasAttribute('api-base') }
+  get #limit() { return Number(this.getAttribute('limit') ?? Infinity) }
+
+  #build() {
+    const root = this.attachShadow({ mode: 'open' })
+    root.adoptedStyleSheets = [sheet]
+    this.problem = problemPlace(this, 'problem')
+    this.toolbar = createToolbar(this)
+    this.list = createList(this)
+    this.place = h('div', { class: 'place' })
+    root.append(
+      h('section', { class: 'panel', 'aria-labelledby': 'heading' },
+        h('header', { class: 'panel-head' },
+          h('div', {}, h('h2', { id: 'heading', tabindex: -1, 'data-focus': 'heading' }, text.heading), h('p', { class: 'muted' }, text.intro)),
+          h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => this.create() }, icon('plus'), text.create)),
+        h('p', { id: 'limit', class: 'notice warn', hidden: true }),
+        this.problem.place, this.toolbar.element, this.place),
+      h('p', { id: 'status', role: 'status', class: 'visually-hidden' }), tipIn(root))
+  }
+
+  #listen(signal) {
+    addEventListener('focus', () => this.refresh(), { signal })
+    document.addEventListener('visibilitychange', () => document.hidden || this.refresh(), { signal })
+    if (this.#hasAddress) {
+      addEventListener('popstate', () => {
+        this.view = viewFrom(location.search)
+        this.render()
+      }, { signal })
+    }
+    const timer = setInterval(() => this.render(), MINUTE)
+    signal.addEventListener('abort', () => clearInterval(timer))
+  }
+
+  /** Shows what is known now. What somebody is typing in the list stays. */
+  render() {
+    if (this.#isEditing) return
+    const focused = this.shadowRoot.activeElement?.dataset.focus
+    const now = Date.now()
+    const found = this.keys && matching(this.keys, this.view, now)
+    this.toolbar.element.hidden = !this.keys?.length
+    this.toolbar.update(this.view)
+    this.#showLimit()
+    if (!this.keys) this.#put(this.#failure ? (this.#failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
+    else if (this.keys.length === 0) this.#put(emptyView(this))
+    else if (found.length === 0) this.#put(noMatchesView(this, this.view))
+    else {
+      this.#put(this.list.element)
+      this.list.update(pageOf(found, this.view.page), this.view, now)
+    }
+    if (focused && !this.shadowRoot.activeElement) this.focusOn(focused)
+  }
+
+  #put(content) {
+    if (!this.place.firstChild?.isEqualNode(content)) this.place.replaceChildren(content)
+  }
+
+  #showLimit() {
+    const isReached = counted(this.keys ?? []) >= this.#limit
+    const button = this.shadowRoot.querySelector('[data-focus=create]')
+    if (isReached) button.setAttribute('aria-describedby', 'limit')
+    else button.removeAttribute('aria-describedby')
+    button.setAttribute('aria-disabled', String(isReached))
+    const notice = this.shadowRoot.getElementById('limit')
+    notice.hidden = !isReached
+    notice.textContent = isReached ? text.limitReached(this.#limit) : ''
+  }
+
+  /** Shows another part of the list. */
+  show(part, { isTyping = false } = {}) {
+    this.view = { ...this.view, ...part }
+    if (this.#hasAddress) {
+      const address = location.pathname + queryOf(this.view, location.search) + location.hash
+      if (isTyping) history.replaceState(history.state, '', address)
+      else history.pushState(null, '', address)
+    }
+    this.#isEditing = false
+    this.render()
+    const found = matching(this.keys, this.view, Date.now())
+    const page = pageOf(found, this.view.page)
+    this.say(page.pages > 1 ? text.range(page) : text.found(found.length))
+  }
+
+  clearFilters() {
+    this.show({ q: '', status: null, environment: null, page: 1 })
+  }
+
+  /** Goes to the key of this id, wherever in the list it is. */
+  goTo(id) {
+    if (!this.rowOf(id)) this.#uncover(id)
+    this.#highlight(id)
+    this.focusOn(`menu:${id}`)
+    this.rowOf(id)?.scrollIntoView({ block: 'nearest' })
+  }
+
+  #uncover(id) {
+    if (isFiltered(this.view)) this.clearFilters()
+    const at = matching(this.keys, this.view, Date.now()).findIndex(key => key.id === id)
+    const { page } = pageOf(this.keys, Math.floor(at / 25) + 1)
+    if (page !== this.view.page) this.show({ page })
+  }
+
+  find(id) { return this.keys.find(key => key.id === id) }
+  replacedByThis({ id }) { return this.keys.find(key => key.replacedBy === id) }
+  rowOf(id) { return this.list.row(id) }
+  isFresh({ id }) { return this.#fresh.has(id) }
+
+  #highlight(id) {
+    this.#fresh.add(id)
+    this.render()
+    setTimeout(() => {
+      this.#fresh.delete(id)
+      this.render()
+    }, HIGHLIGHTED)
+  }
+
+  create() {
+    if (counted(this.keys ?? []) >= this.#limit) return this.say(text.limitReached(this.#limit))
+    openCreate(this)
+  }
+
+  // What is known changes
+
+  /** Runs a call that changes something; a list that was asked for meanwhile is asked for again. */
+  async during(work) {
+    this.problem.clear()
+    this.#changes += 1
+    try {
+      return await work()
+    } finally {
+      this.#changes += 1
+    }
+  }
+
+  /** Asks for the list anew. */
+  refresh() {
+    this.#refreshing ??= this.#load().finally(() => { this.#refreshing = null })
+    return this.#refreshing
+  }
+
+  async #load() {
+    try {
+      let keys
+      let before
+      do {
+        before = this.#changes
+        keys = await this.api.list()
+      } while (before !== this.#changes)
+      this.keys = keys
+      this.#failure = null
+      for (const id of this.selected) if (!this.find(id)) this.selected.delete(id)
+      for (const call of this.#onSignedIn.splice(0)) call()
+    } catch (error) {
+      this.#failure = error
+      // What is shown already stays readable; only a session that is over is worth a word.
+      if (!this.keys && !error.isSignedOut || this.keys && error.isSignedOut) this.problem.show(error)
+    }
+    this.render()
+  }
+
+  async retry() {
+    this.problem.clear()
+    this.#failure = null
+    this.render()
+    await this.refresh()
+    this.focusOn('heading')
+  }
+
+  /** Calls back once the session is there again. */
+  onceSignedIn(call) { this.#onSignedIn.push(call) }
+
+  replace(key) {
+    this.keys = this.keys.map(other => other.id === key.id ? key : other)
+    this.render()
+    this.#tell('changed', key.id)
+  }
+
+  added(created) {
+    this.keys = [itemOf(created), ...this.keys ?? []]
+    this.render()
+    this.#tell('created', created.id)
+  }
+
+  rotated(old, created, overlapSeconds) {
+    const end = Date.now() + overlapSeconds * 1000
+    const expiresAt = new Date(Math.min(end, old.expiresAt ? Date.parse(old.expiresAt) : end)).toISOString()
+    const rest = this.keys.flatMap(key => key.id !== old.id ? [key] : overlapSeconds ? [{ ...key, expiresAt, replacedBy: created.id }] : [])
+    this.keys = [itemOf(created), ...rest]
+    this.render()
+    this.#tell('rotated', old.id)
+    this.refresh()
+  }
+
+  removed(keys) {
+    const ids = new Set(keys.map(key => key.id))
+    this.keys = this.keys.filter(key => !ids.has(key.id))
+    for (const id of ids) {
+      this.selected.delete(id)
+      this.#tell('revoked', id)
+    }
+    this.render()
+  }
+
+  /** After the dialog that showed a new key is gone. */
+  revealed({ id, name }) {
+    this.#uncover(id)
+    this.#highlight(id)
+    this.say(text.wasCreated(name))
+  }
+
+  /** An action on the key called `name` failed. */
+  failed(error, name) {
+    this.problem.show(error.isGone ? new Error(text.goneMeanwhile(name)) : error)
+    if (!error.isSignedOut) this.refresh()
+  }
+
+  #tell(action, id) {
+    this.dispatchEvent(new CustomEvent('api-keys-changed', { bubbles: true, composed: true, detail: { action, id } }))
+  }
+
+  select(ids, isSelected) {
+    for (const id of ids) isSelected ? this.selected.add(id) : this.selected.delete(id)
+    for (const id of ids) {
+      const box = this.rowOf(id)?.querySelector('.select input')
+      if (box) box.checked = box.defaultChecked = isSelected
+    }
+    this.list.mark()
+    this.say(text.selected(this.selected.size))
+  }
+
+  // Where the focus is, and what is read out
+
+  edit(change) {
+    this.endEditing()
+    change()
+    this.#isEditing = true
+  }
+
+  endEditing() {
+    this.#isEditing = false
+    // The row that was edited in looks unlike any other and is drawn anew.
+    this.render()
+  }
+
+  /** Where the focus goes when `keys` are gone: to the menu of the row after them. */
+  afterwards(keys) {
+    const gone = new Set(keys.map(key => key.id))
+    const rows = [...this.list.element.querySelectorAll('tbody tr')].map(row => row.dataset.id)
+    const last = rows.findLastIndex(id => gone.has(id))
+    const next = rows.find((id, at) => at > last && !gone.has(id))
+    return next ? `menu:${next}` : 'heading'
+  }
+
+  /** Gives the focus to the element of that name, or to the heading where it is gone. */
+  focusOn(name) {
+    const of = wanted => this.shadowRoot.querySelector(`[data-focus="${wanted}"]`)
+    ;(of(name) ?? of('heading')).focus()
+  }
+
+  /** Has `message` read out, by the region of whatever dialog is open. */
+  say = message => {
+    const region = this.shadowRoot.querySelector('dialog:last-of-type > [role=status]') ?? this.shadowRoot.getElementById('status')
+    region.textContent = ''
+    setTimeout(() => { region.textContent = message }, 50)
+  }
+
+  /** Has the browser ask before the page goes away, or not any more. */
+  guard(isOn) {
+    if (isOn) addEventListener('beforeunload', holdBack)
+    else removeEventListener('beforeunload', holdBack)
+  }
+}
+
+const holdBack = event => event.preventDefault()
+
+/** The item that the list has of a key that was just issued; its text is not in it. */
+function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }) {
+  return { id, name, keyPrefix, lastUsedAt: null, createdAt, environment, enabled: true, expiresAt, replacedBy: null }
+}
+
+/** The same style sheet as the pages have, there before anything is drawn. */
+async function loadSheet() {
+  const loaded = new CSSStyleSheet()
+  const response = await fetch(new URL('panel.css', import.meta.url))
+  return loaded.replace(await response.text())
+}
+
+const sheet = await loadSheet()
+customElements.define('api-keys-panel', ApiKeysPanel)

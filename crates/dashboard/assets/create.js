@@ -1,0 +1,84 @@
+import { Dialog, formButtons, onSubmit } from './dialog.js'
+import { h } from './dom.js'
+import { expiryField } from './expiry.js'
+import { problemPlace } from './problem.js'
+import { reveal } from './reveal.js'
+import { text } from './strings.js'
+
+const LONGEST = 100
+const COUNTED_FROM = 80
+
+/** As the API counts: Unicode scalar values. */
+const lengthOf = name => [...name].length
+
+/** The dialog that creates a key, and then shows it. */
+export function openCreate(panel) {
+  const dialog = new Dialog(panel, text.create)
+  const name = nameField(panel.hasAttribute('names-optional'))
+  const environment = environmentField()
+  const expiry = expiryField()
+  const problem = problemPlace(panel, 'create-problem')
+  const { buttons, submit } = formButtons(dialog, text.create)
+  const form = h('form', { novalidate: true }, name.field, environment.field, expiry.field, problem.place, buttons)
+
+  onSubmit(dialog, form, submit, text.creating, async () => {
+    problem.clear()
+    const expiresAt = expiry.value()
+    if (!name.check()) return
+    if (expiresAt === undefined) return expiry.complain()
+    try {
+      const asked = { ...name.value(), environment: environment.value(), ...(expiresAt && { expiresAt }) }
+      const created = await panel.during(() => panel.api.create(asked))
+      panel.added(created)
+      reveal(panel, dialog, created)
+    } catch (error) {
+      name.input.focus()
+      name.invalid(error.status === 400)
+      problem.show(error, ...(error.status === 0 ? [text.maybeCreated] : []))
+      panel.refresh()
+    }
+  })
+  dialog.show(form)
+}
+
+function nameField(isOptional) {
+  const input = h('input', { id: 'name', class: 'input', autofocus: true, autocomplete: 'off', spellcheck: 'false',
+    required: !isOptional, 'aria-describedby': 'name-hint name-counter name-problem create-problem' })
+  const counter = h('p', { id: 'name-counter', class: 'hint counter' })
+  const problem = h('p', { id: 'name-problem', class: 'problem' })
+  const typed = () => input.value.trim()
+  const invalid = is => input.setAttribute('aria-invalid', String(is))
+  const complain = message => {
+    problem.textContent = message
+    invalid(message !== '')
+  }
+  input.addEventListener('input', () => {
+    const used = lengthOf(typed())
+    counter.textContent = used >= COUNTED_FROM ? text.counter(used) : ''
+    counter.classList.toggle('over', used > LONGEST)
+    complain('')
+  })
+  return {
+    input,
+    invalid,
+    field: h('div', { class: 'field' },
+      h('label', { for: 'name' }, text.name, isOptional && h('span', { class: 'muted' }, ` ${text.optional}`)),
+      input, h('div', { class: 'beneath' }, h('p', { id: 'name-hint', class: 'hint' }, text.nameHint), counter), problem),
+    value: () => typed() ? { name: typed() } : {},
+    check() {
+      const message = !typed() && !isOptional ? text.nameMissing : lengthOf(typed()) > LONGEST ? text.nameTooLong : ''
+      complain(message)
+      if (message) input.focus()
+      return !message
+    },
+  }
+}
+
+function environmentField() {
+  const choice = (value, hint) => h('label', { class: 'choice' },
+    h('input', { type: 'radio', name: 'environment', value, checked: value === 'live' }),
+    h('span', {}, h('strong', {}, text.environments[value]), h('span', { class: 'hint' }, hint)))
+  const field = h('fieldset', { class: 'field' }, h('legend', {}, text.environment),
+    h('div', { class: 'choices' }, choice('live', text.liveHint), choice('test', text.testHint)))
+  return { field, value: () => field.querySelector(':checked').value }
+}

@@ -1,0 +1,70 @@
+import { copyButton } from './copy.js'
+import { Dialog } from './dialog.js'
+import { h } from './dom.js'
+import { statuses } from './keys.js'
+import { problemPlace } from './problem.js'
+import { text } from './strings.js'
+import { exact, relative } from './times.js'
+
+/** Everything there is to know of a key, with its part of the audit trail. */
+export function openDetails(panel, key) {
+  const dialog = new Dialog(panel, key.name, { class: 'wide' })
+  const now = Date.now()
+  const createdBy = h('dd', {}, '…')
+  const history = h('div', { 'aria-busy': 'true' }, h('p', { class: 'muted' }, text.historyLoading))
+  const time = at => at ? `${relative(at, now)} (${exact(at)})` : text.never
+  const fact = (term, ...value) => h('div', {}, h('dt', {}, term), h('dd', {}, value))
+  const id = h('code', {}, key.id)
+  dialog.show(
+    h('dl', { class: 'facts' },
+      fact(text.id, id, copyButton({ label: text.copyId, iconOnly: true, kind: 'quiet icon-only', what: () => key.id, shown: () => id, say: panel.say })),
+      fact(text.prefix, h('code', {}, `${key.keyPrefix}••••`)),
+      fact(text.environment, text.environments[key.environment]),
+      fact(text.status, statuses(key, now).map(status => text.statuses[status]).join(', ')),
+      fact(text.columns.created, time(key.createdAt)),
+      h('div', {}, h('dt', {}, text.createdBy), createdBy),
+      fact(text.columns.used, time(key.lastUsedAt), h('span', { class: 'hint' }, ` ${text.mayLag}`)),
+      fact(text.columns.expires, time(key.expiresAt)),
+      key.replacedBy && fact(text.replacedBy, prefixOrId(panel, key.replacedBy)),
+      panel.replacedByThis(key) && fact(text.replaces, prefixOrId(panel, panel.replacedByThis(key).id))),
+    h('h3', { id: 'history' }, text.history), history,
+    h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.close)))
+  load(panel, key, history, createdBy)
+}
+
+const prefixOrId = (panel, id) => h('code', {}, panel.find(id)?.keyPrefix ?? id)
+
+async function load(panel, key, history, createdBy) {
+  try {
+    const events = (await panel.api.events()).filter(event => event.keyId === key.id || event.replacedBy === key.id)
+    const beginning = events.find(event => event.action === 'key.created' || event.replacedBy === key.id)
+    createdBy.textContent = beginning ? whoAndWhere(beginning) : '–'
+    history.replaceChildren(events.length ? historyTable(events, key) : h('p', { class: 'muted' }, text.historyEmpty))
+  } catch (error) {
+    createdBy.textContent = '–'
+    const problem = problemPlace(panel, 'history-problem')
+    history.replaceChildren(problem.place, h('button', {
+      type: 'button', class: 'button', onclick: () => load(panel, key, history, createdBy),
+    }, text.retry))
+    problem.show(error)
+  }
+  history.setAttribute('aria-busy', 'false')
+}
+
+/** An id of an account is the reader's own: others don't get at their keys. */
+const who = event => text.actors[event.actor] ?? text.you
+const whoAndWhere = event => [who(event), event.address && `${text.from} ${event.address}`].filter(Boolean).join(' ')
+
+function historyTable(events, key) {
+  const head = [text.when, text.what, text.who, text.where]
+  return h('table', { class: 'table history', 'aria-labelledby': 'history', role: 'table' },
+    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head.map(label => h('th', { role: 'columnheader', scope: 'col' }, label)))),
+    h('tbody', { role: 'rowgroup' }, events.map(event => {
+      const what = event.replacedBy === key.id ? text.issuedInPlace : text.events[event.action] ?? event.action
+      const cells = [
+        h('time', { datetime: event.at }, exact(event.at)), what, who(event),
+        [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent' }, event.userAgent)],
+      ]
+      return h('tr', { role: 'row' }, cells.map((cell, at) => h('td', { role: 'cell', 'data-label': head[at] }, h('div', {}, cell))))
+    })))
+}

@@ -1,0 +1,137 @@
+import { h } from './dom.js'
+import { icon } from './icons.js'
+import { text } from './strings.js'
+
+let dialogs = 0
+
+/**
+ * A modal dialog of the panel. Every way out (Escape, the cross, the backdrop, its buttons) goes
+ * through `leave`, which asks `mayLeave` first.
+ */
+export class Dialog {
+  mayLeave = () => true
+  onClosed = () => {}
+
+  #panel
+  #opener
+  #heading = h('h2', { id: `dialog-${++dialogs}`, tabindex: -1 })
+  #body = h('div', { class: 'dialog-body' })
+  #element
+
+  constructor(panel, title, attributes = {}) {
+    this.#panel = panel
+    this.#opener = panel.shadowRoot.activeElement?.dataset.focus
+    this.#element = h('dialog', { 'aria-labelledby': this.#heading.id, ...attributes },
+      h('header', {}, this.#heading,
+        h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.close, onclick: () => this.leave() }, icon('close'))),
+      this.#body,
+      h('p', { role: 'status', class: 'visually-hidden' }))
+    this.title = title
+    this.#watch()
+  }
+
+  set title(title) { this.#heading.textContent = title }
+
+  /** Shows `content`; the first element with `autofocus`, or the heading, gets the focus. */
+  show(...content) {
+    this.#body.replaceChildren(...content)
+    if (!this.#element.isConnected) this.#panel.shadowRoot.append(this.#element)
+    this.#panel.dialogs.add(this)
+    if (!this.#element.open) this.#element.showModal()
+    const first = this.#body.querySelector('[autofocus]') ?? this.#heading
+    first.focus()
+  }
+
+  async leave() {
+    if (await this.mayLeave()) this.close()
+  }
+
+  close() {
+    if (!this.#panel.dialogs.delete(this)) return
+    this.#element.close()
+    this.#element.remove()
+    this.#body.replaceChildren()
+    // The opener gets the focus back, also where it was drawn anew meanwhile.
+    if (!this.#panel.shadowRoot.activeElement) this.#panel.focusOn(this.#opener)
+    this.onClosed()
+  }
+
+  #watch() {
+    const element = this.#element
+    // A browser lets a second Escape through whatever is said to the first, but not where the key is taken.
+    element.addEventListener('keydown', event => {
+      if (event.key !== 'Escape' || event.defaultPrevented) return
+      event.preventDefault()
+      event.stopPropagation()
+      this.leave()
+    })
+    element.addEventListener('cancel', event => {
+      if (event.target !== element) return
+      event.preventDefault()
+      this.leave()
+    })
+    element.addEventListener('close', event => {
+      if (event.target !== element || !element.isConnected) return
+      element.showModal()
+      this.leave()
+    })
+    // Only a press that begins and ends there: not a selection of text that ends outside.
+    let pressed = false
+    element.addEventListener('pointerdown', event => { pressed = isOnBackdrop(element, event) })
+    element.addEventListener('click', event => {
+      if (pressed && isOnBackdrop(element, event)) this.leave()
+    })
+  }
+}
+
+function isOnBackdrop(element, { target, clientX: x, clientY: y }) {
+  const { left, right, top, bottom } = element.getBoundingClientRect()
+  return target === element && (x < left || x > right || y < top || y > bottom)
+}
+
+/** Asks a question over whatever is open; true for `yes`. */
+export function ask(panel, { title, why, yes, no }) {
+  return new Promise(resolve => {
+    const dialog = new Dialog(panel, title, { role: 'alertdialog', class: 'small', 'aria-describedby': 'question-why' })
+    let answer = false
+    dialog.onClosed = () => resolve(answer)
+    dialog.show(h('p', { id: 'question-why' }, why),
+      h('div', { class: 'buttons' },
+        h('button', { type: 'button', class: 'button', autofocus: true, onclick: () => dialog.close() }, no),
+        h('button', { type: 'button', class: 'button danger', onclick: () => { answer = true; dialog.close() } }, yes)))
+  })
+}
+
+/** Buttons at the end of a form: leave it, or submit it with `label`. */
+export function formButtons(dialog, label, kind = 'primary', cancel = {}) {
+  const submit = h('button', { class: `button ${kind}` }, label)
+  const buttons = h('div', { class: 'buttons' },
+    h('button', { type: 'button', class: 'button', onclick: () => dialog.leave(), ...cancel }, text.cancel), submit)
+  return { buttons, submit }
+}
+
+/**
+ * Runs `work` at each submit of `form`, one at a time however often somebody presses Enter. Meanwhile
+ * the button says `progress`, and the dialog stays.
+ */
+export function onSubmit(dialog, form, submit, progress, work) {
+  const label = submit.textContent
+  let isBusy = false
+  form.addEventListener('submit', async event => {
+    event.preventDefault()
+    if (isBusy) return
+    isBusy = true
+    const mayLeave = dialog.mayLeave
+    dialog.mayLeave = () => false
+    submit.setAttribute('aria-disabled', 'true')
+    submit.textContent = progress
+    try {
+      await work()
+    } finally {
+      isBusy = false
+      if (form.isConnected) dialog.mayLeave = mayLeave
+      submit.removeAttribute('aria-disabled')
+      submit.textContent = label
+    }
+  })
+}

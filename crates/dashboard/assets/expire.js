@@ -1,0 +1,33 @@
+import { Dialog, formButtons, onSubmit } from './dialog.js'
+import { h } from './dom.js'
+import { expiryField } from './expiry.js'
+import { problemPlace } from './problem.js'
+import { text } from './strings.js'
+import { exact } from './times.js'
+
+/** Another expiry for `key`: an expired one works again by it. */
+export function openExpiry(panel, key) {
+  const dialog = new Dialog(panel, text.expiryTitle)
+  const expiry = expiryField(key.expiresAt ? '30' : 'none')
+  const problem = problemPlace(panel, 'expiry-error')
+  const { buttons, submit } = formButtons(dialog, text.save)
+  const form = h('form', { novalidate: true },
+    h('p', {}, h('bdi', { class: 'key-name' }, key.name), key.expiresAt && [': ', exact(key.expiresAt)]),
+    key.replacedBy && h('p', { class: 'muted' }, text.expiryOnlyNearer), expiry.field, problem.place, buttons)
+
+  onSubmit(dialog, form, submit, text.saving, async () => {
+    problem.clear()
+    const expiresAt = expiry.value()
+    if (expiresAt === undefined) return expiry.complain()
+    try {
+      panel.replace(await panel.during(() => panel.api.change(key.id, { expiresAt })))
+      dialog.close()
+      panel.say(text.expiryChanged(key.name))
+    } catch (error) {
+      if (!error.isGone) return problem.show(error)
+      dialog.close()
+      panel.failed(error, key.name)
+    }
+  })
+  dialog.show(form)
+}

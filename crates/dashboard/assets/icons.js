@@ -1,0 +1,25 @@
+const SVG = 'http://www.w3.org/2000/svg'
+
+const PATHS = {
+  check: 'M4 10.5l4 4 8-9',
+  close: 'M5 5l10 10M15 5L5 15',
+  copy: 'M7.5 7.5h8v9h-8zM12.5 7.5v-4h-8v9h3',
+  key: 'M11 9a4 4 0 1 0-2.5 3.7L10 14.5h2v2h2v2h3v-3l-6-6M6.2 7.8h.1',
+  more: 'M10 4.5v.01M10 10v.01M10 15.5v.01',
+  pencil: 'M4 16l1-4 8.5-8.5 3 3L8 15z',
+  plus: 'M10 4v12M4 10h12',
+  search: 'M9 15a6 6 0 1 0 0-12 6 6 0 0 0 0 12zM13.5 13.5L17 17',
+  warning: 'M10 3l8 14H2zM10 8v4M10 14.5v.01',
+}
+
+/** A drawing beside a text or a label that says the same: nothing reads it out. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg')
+  svg.setAttribute('class', `icon ${name}`)
+  svg.setAttribute('viewBox', '0 0 20 20')
+  svg.setAttribute('aria-hidden', 'true')
+  const path = document.createElementNS(SVG, 'path')
+  path.setAttribute('d', PATHS[name])
+  svg.append(path)
+  return svg
+}

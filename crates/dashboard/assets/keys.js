@@ -1,0 +1,109 @@
+import { DAY } from './times.js'
+
+export const PAGE_SIZE = 25
+export const STATUSES = ['active', 'disabled', 'expired', 'replaced', 'unused']
+export const ENVIRONMENTS = ['live', 'test']
+export const SORTS = ['created', 'name', 'used']
+
+const until = (key, now) => key.expiresAt === null ? Infinity : Date.parse(key.expiresAt) - now
+
+export const isExpired = (key, now) => until(key, now) <= 0
+
+/** Within a week; the end of a replaced key is told otherwise. */
+export const expiresSoon = (key, now) =>
+  !key.replacedBy && !isExpired(key, now) && until(key, now) <= 7 * DAY
+
+export const isActive = (key, now) => key.enabled && !key.replacedBy && !isExpired(key, now)
+
+/** For 90 days, counted from its creation where it was never used. */
+export const isUnused = (key, now) => now - Date.parse(key.lastUsedAt ?? key.createdAt) >= 90 * DAY
+
+export const wasUsedLately = (key, now) =>
+  key.lastUsedAt !== null && now - Date.parse(key.lastUsedAt) <= 7 * DAY
+
+/** How many keys count towards the limit. */
+export const counted = keys => keys.filter(key => !key.replacedBy).length
+
+/** Every status a person may filter by that the key has. */
+export function statuses(key, now) {
+  return [
+    isActive(key, now) && 'active',
+    !key.enabled && 'disabled',
+    isExpired(key, now) && 'expired',
+    key.replacedBy && 'replaced',
+    isUnused(key, now) && 'unused',
+  ].filter(Boolean)
+}
+
+/**
+ * Cuts whatever looks like a key down to its prefix, which is all that a list can be searched by: so
+ * that no key stays in a field or gets into an address.
+ */
+export const cutSecrets = text =>
+  text.replace(/([a-z][a-z0-9]{0,15}_(?:live|test)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1')
+
+/** What part of the list is shown, from the query string of a page. */
+export function viewFrom(query) {
+  const params = new URLSearchParams(query)
+  const oneOf = (name, values) => values.includes(params.get(name)) ? params.get(name) : null
+  const sort = oneOf('sort', SORTS) ?? 'created'
+  return {
+    q: cutSecrets(params.get('q') ?? ''),
+    status: oneOf('status', STATUSES),
+    environment: oneOf('environment', ENVIRONMENTS),
+    sort,
+    order: oneOf('order', ['asc', 'desc']) ?? firstOrder(sort),
+    page: /^[1-9]\d{0,3}$/.test(params.get('page')) ? Number(params.get('page')) : 1,
+  }
+}
+
+/** The query string that says so, beside what else stands in `query`. */
+export function queryOf(view, query = '') {
+  const params = new URLSearchParams(query)
+  const set = (name, value, standard) => value === standard ? params.delete(name) : params.set(name, value)
+  set('q', view.q, '')
+  set('status', view.status, null)
+  set('environment', view.environment, null)
+  set('sort', view.sort, 'created')
+  set('order', view.order, firstOrder(view.sort))
+  set('page', view.page, 1)
+  return params.size ? `?${params}` : ''
+}
+
+/** Names begin with A, times with the newest. */
+export const firstOrder = sort => sort === 'name' ? 'asc' : 'desc'
+
+export const isFiltered = view => Boolean(view.q || view.status || view.environment)
+
+/** The keys of a view, sorted; the order of the API breaks ties. */
+export function matching(keys, view, now) {
+  const sought = view.q.trim().toLowerCase()
+  const found = keys.filter(key =>
+    (key.name.toLowerCase().includes(sought) || key.keyPrefix.toLowerCase().includes(sought))
+    && (!view.environment || key.environment === view.environment)
+    && (!view.status || statuses(key, now).includes(view.status)))
+  const sign = view.order === 'asc' ? 1 : -1
+  if (view.sort === 'created') return sign < 0 ? found : found.reverse()
+  const compare = view.sort === 'name'
+    ? (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })
+    : (a, b) => (a.lastUsedAt ?? '').localeCompare(b.lastUsedAt ?? '')
+  return found.sort((a, b) => sign * compare(a, b))
+}
+
+/** One page of `found`: its keys, the page it is, and from which to which it shows. */
+export function pageOf(found, page) {
+  const pages = Math.max(1, Math.ceil(found.length / PAGE_SIZE))
+  const at = Math.min(page, pages)
+  const from = (at - 1) * PAGE_SIZE
+  const keys = found.slice(from, from + PAGE_SIZE)
+  return { keys, page: at, pages, from: from + 1, to: from + keys.length, total: found.length }
+}
+
+/** A name for the variable that a program reads the key from: "Production" gives PRODUCTION_API_KEY. */
+export function variableFor(name) {
+  const words = name.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase()
+    .replace(/[^A-Z0-9]+/g, '_').replace(/^_+|_+$/g, '')
+    .replace(/(^|_)(API_)?KEY$/, '')
+  const stem = !words || words === 'UNTITLED' ? 'LATCHKEY' : /^\d/.test(words) ? `KEY_${words}` : words
+  return `${stem}_API_KEY`
+}

@@ -1,0 +1,91 @@
+import { h, patchRows } from './dom.js'
+import { firstOrder } from './keys.js'
+import { openRevoke } from './revoke.js'
+import { rowOf } from './row.js'
+import { text } from './strings.js'
+
+/** The table of keys, with the bar for those that are selected and the pages. `update` shows a page of it. */
+export function createList(panel) {
+  const all = h('input', { type: 'checkbox', 'aria-label': text.selectAll, onchange: () => panel.select(shown, all.checked) })
+  const headers = ['name', 'key', 'created', 'used', 'expires', 'status', 'actions'].map(name => headerOf(panel, name))
+  const body = h('tbody', { role: 'rowgroup' })
+  const bulk = h('div', { class: 'bulk', role: 'group', 'aria-label': text.selectAll })
+  const pages = createPages(panel)
+  const element = h('div', { class: 'list' }, bulk,
+    h('table', { class: 'table keys', role: 'table' }, h('caption', { class: 'visually-hidden' }, text.heading),
+      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
+        h('th', { role: 'columnheader', scope: 'col', class: 'select' }, h('label', { class: 'target' }, all)), headers)),
+      body),
+    pages.element)
+  let shown = []
+
+  function update(page, view, now) {
+    shown = page.keys.map(key => key.id)
+    patchRows(body, page.keys.map(key => rowOf(panel, key, now)))
+    for (const header of headers) showOrder(header, view)
+    pages.update(page)
+    mark()
+  }
+  function mark() {
+    const chosen = shown.filter(id => panel.selected.has(id)).length
+    all.checked = chosen > 0 && chosen === shown.length
+    all.indeterminate = chosen > 0 && chosen < shown.length
+    showBulk(panel, bulk)
+  }
+  return { element, update, mark, row: id => [...body.children].find(row => row.dataset.id === id) }
+}
+
+const SORTED = { name: 'name', created: 'created', used: 'used' }
+
+function headerOf(panel, name) {
+  const label = text.columns[name]
+  const attributes = { role: 'columnheader', scope: 'col', class: name, 'data-sort': SORTED[name] }
+  if (name === 'actions') return h('th', attributes, h('span', { class: 'visually-hidden' }, label))
+  if (!SORTED[name]) return h('th', attributes, label)
+  const sort = () => {
+    const { sort: by, order } = panel.view
+    const reverse = order === 'asc' ? 'desc' : 'asc'
+    panel.show({ sort: name, order: by === name ? reverse : firstOrder(name), page: 1 })
+  }
+  return h('th', attributes, h('button', { type: 'button', class: 'sort', onclick: sort }, label))
+}
+
+function showOrder(header, view) {
+  if (!header.dataset.sort) return
+  const order = view.order === 'asc' ? 'ascending' : 'descending'
+  header.setAttribute('aria-sort', header.dataset.sort === view.sort ? order : 'none')
+}
+
+function showBulk(panel, bulk) {
+  const number = panel.selected.size
+  bulk.hidden = number === 0
+  if (number === 0) return bulk.replaceChildren()
+  const chosen = () => panel.keys.filter(key => panel.selected.has(key.id))
+  bulk.setAttribute('aria-label', text.selected(number))
+  bulk.replaceChildren(h('span', {}, text.selected(number)),
+    h('button', { type: 'button', class: 'button danger', 'data-focus': 'bulk', onclick: () => openRevoke(panel, chosen()) }, text.revokeSelected(number)),
+    h('button', { type: 'button', class: 'button', onclick: () => { panel.select([...panel.selected], false); panel.focusOn('heading') } }, text.clearSelection))
+}
+
+function createPages(panel) {
+  let page = 1
+  let pages = 1
+  const go = by => {
+    const to = page + by
+    if (to >= 1 && to <= pages) panel.show({ page: to })
+  }
+  const button = (label, by) => h('button', { type: 'button', class: 'button', onclick: () => go(by) }, label)
+  const [previous, next] = [button(text.previous, -1), button(text.next, 1)]
+  const range = h('span', { class: 'range' })
+  const element = h('nav', { class: 'pages', 'aria-label': text.pages }, previous, range, next)
+  return {
+    element,
+    update(shown) {
+      ({ page, pages } = shown)
+      element.hidden = pages === 1
+      range.textContent = text.range(shown)
+      previous.setAttribute('aria-disabled', String(page === 1))
+      next.setAttribute('aria-disabled', String(page === pages))
+    },
+  }
+}

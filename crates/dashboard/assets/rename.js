@@ -1,0 +1,57 @@
+import { h } from './dom.js'
+import { icon } from './icons.js'
+import { problemPlace } from './problem.js'
+import { text } from './strings.js'
+
+/**
+ * Puts a field in the place of a key's name. The new name shows at once; where the API refuses it, the
+ * old one is back, and the field with what was typed.
+ */
+export function startRename(panel, id, back, typed = null, error = null) {
+  const key = panel.find(id)
+  const place = panel.rowOf(id)?.querySelector('.name')
+  if (!key || !place) return
+  const input = h('input', { class: 'input', 'aria-label': text.newName(key.name), 'aria-describedby': 'rename-problem', autocomplete: 'off', spellcheck: 'false' })
+  input.value = typed ?? key.name
+  const problem = problemPlace(panel, 'rename-problem')
+  const end = () => {
+    panel.endEditing()
+    panel.focusOn(back)
+  }
+  const button = (label, drawing, attributes) =>
+    h('button', { class: 'button quiet icon-only', 'aria-label': label, 'data-tip': label, ...attributes }, icon(drawing))
+  const form = h('form', { class: 'rename-form', novalidate: true }, input,
+    button(text.save, 'check'), button(text.cancel, 'close', { type: 'button', onclick: end }), problem.place)
+  form.addEventListener('keydown', event => {
+    if (event.key === 'Escape') end()
+  })
+  form.addEventListener('submit', event => {
+    event.preventDefault()
+    const name = input.value.trim()
+    const refusal = !name ? text.nameMissing : [...name].length > 100 ? text.nameTooLong : null
+    if (refusal) return refuse(input, problem, new Error(refusal))
+    end()
+    if (name !== key.name) rename(panel, key, name, back)
+  })
+  panel.edit(() => place.replaceChildren(form))
+  input.focus()
+  input.select()
+  if (error) refuse(input, problem, error)
+}
+
+function refuse(input, problem, error) {
+  input.setAttribute('aria-invalid', 'true')
+  problem.show(error)
+}
+
+async function rename(panel, key, name, back) {
+  panel.replace({ ...key, name })
+  try {
+    panel.replace(await panel.during(() => panel.api.change(key.id, { name })))
+    panel.say(text.wasRenamed(name))
+  } catch (error) {
+    panel.replace(key)
+    if (error.isGone) panel.failed(error, key.name)
+    else startRename(panel, key.id, back, name, error)
+  }
+}

@@ -1,0 +1,84 @@
+import { Dialog, formButtons, onSubmit } from './dialog.js'
+import { h } from './dom.js'
+import { wasUsedLately } from './keys.js'
+import { problemPlace } from './problem.js'
+import { text } from './strings.js'
+import { relative } from './times.js'
+
+/** Asks whether to revoke `keys`, one or several, and does it. */
+export function openRevoke(panel, keys) {
+  const now = Date.now()
+  const isOne = keys.length === 1
+  const dialog = new Dialog(panel, isOne ? text.revokeTitle : text.revokeManyTitle(keys.length),
+    { role: 'alertdialog', 'aria-describedby': 'revoke-warning' })
+  const confirmation = keys.some(key => wasUsedLately(key, now)) && confirmationField(isOne ? keys[0].name : null)
+  const problem = problemPlace(panel, 'revoke-problem')
+  const { buttons, submit } = formButtons(dialog, isOne ? text.revokeDo : text.revokeManyDo(keys.length), 'danger', { autofocus: true })
+  const lines = h('ul', { class: 'doomed' }, keys.map(key => keyLine(key, now)))
+  const form = h('form', { novalidate: true }, lines,
+    h('p', { id: 'revoke-warning' }, isOne ? text.revokeWarning : text.revokeManyWarning),
+    confirmation && confirmation.field, problem.place, buttons)
+
+  onSubmit(dialog, form, submit, text.revoking, async () => {
+    problem.clear()
+    if (confirmation && !confirmation.check()) return
+    const next = panel.afterwards(keys)
+    const revoked = []
+    try {
+      for (const key of keys) {
+        submit.textContent = isOne ? text.revoking : text.revokedOf(revoked.length, keys.length)
+        await revoke(panel, key)
+        revoked.push(key)
+      }
+    } catch (error) {
+      problem.show(error)
+    }
+    const open = keys.filter(key => !revoked.includes(key))
+    panel.removed(revoked)
+    if (open.length > 0) {
+      keys = open
+      return lines.replaceChildren(...open.map(key => keyLine(key, now)))
+    }
+    dialog.onClosed = () => panel.focusOn(next)
+    dialog.close()
+    panel.say(isOne ? text.wasRevoked(revoked[0].name) : text.wereRevoked(revoked.length))
+  })
+  dialog.show(form)
+}
+
+/** A key that is not there any more is as revoked as one can be. */
+async function revoke(panel, key) {
+  try {
+    await panel.during(() => panel.api.revoke(key.id))
+  } catch (error) {
+    if (!error.isGone) throw error
+    panel.refresh()
+  }
+}
+
+function keyLine(key, now) {
+  const used = key.lastUsedAt ? `${text.lastUsed} ${relative(key.lastUsedAt, now)}` : `${text.lastUsed}: ${text.never}`
+  return h('li', {}, h('bdi', {}, key.name), h('code', {}, `${key.keyPrefix}••••`), h('span', { class: 'muted' }, used))
+}
+
+/** The name of the one key to be typed, or the word for several. */
+function confirmationField(name) {
+  const [before, wanted, after] = name === null ? text.typeWord(text.word) : text.typeName(name)
+  const input = h('input', { id: 'confirmation', class: 'input', autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off', 'aria-describedby': 'confirmation-problem' })
+  const problem = h('p', { id: 'confirmation-problem', class: 'problem' })
+  const complain = message => {
+    problem.textContent = message
+    input.setAttribute('aria-invalid', String(message !== ''))
+  }
+  const same = value => value.normalize().trim().replace(/\s+/g, ' ')
+  input.addEventListener('input', () => complain(''))
+  return {
+    field: h('div', { class: 'field' }, h('label', { for: 'confirmation' }, before, h('bdi', { class: 'wanted' }, wanted), after), input, problem),
+    check() {
+      const isRight = same(input.value) === same(wanted)
+      complain(isRight ? '' : name === null ? text.typeWordMismatch : text.typeNameMismatch)
+      if (!isRight) input.focus()
+      return isRight
+    },
+  }
+}

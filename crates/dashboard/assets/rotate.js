@@ -1,0 +1,49 @@
+import { Dialog, formButtons, onSubmit } from './dialog.js'
+import { h } from './dom.js'
+import { problemPlace } from './problem.js'
+import { reveal } from './reveal.js'
+import { text } from './strings.js'
+import { exact } from './times.js'
+
+const A_DAY = '86400'
+
+/** Puts a new key in the place of `key`, after asking how long the old one works on. */
+export function openRotate(panel, key) {
+  const dialog = new Dialog(panel, text.rotateTitle)
+  const overlap = overlapField(key)
+  const problem = problemPlace(panel, 'rotate-problem')
+  const { buttons, submit } = formButtons(dialog, text.rotateDo)
+  const form = h('form', { novalidate: true },
+    h('p', {}, h('bdi', { class: 'key-name' }, key.name), ' (', h('code', {}, `${key.keyPrefix}••••`), ')', text.rotateWhat),
+    overlap.field, problem.place, buttons)
+
+  onSubmit(dialog, form, submit, text.rotating, async () => {
+    problem.clear()
+    try {
+      const seconds = overlap.seconds()
+      const created = await panel.during(() => panel.api.rotate(key.id, seconds))
+      panel.rotated(key, created, seconds)
+      reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? text.overlapUntil(exact(overlap.end())) : text.rotatedNow))
+    } catch (error) {
+      problem.show(error, ...(error.status === 0 ? [text.maybeCreated] : []))
+      panel.refresh()
+    }
+  })
+  dialog.show(form)
+}
+
+function overlapField(key) {
+  const radios = Object.entries(text.overlaps).map(([value, label]) => h('label', { class: 'choice' },
+    h('input', { type: 'radio', name: 'overlap', value, checked: value === A_DAY, autofocus: value === A_DAY }), h('span', {}, label)))
+  const hint = h('p', { class: 'hint', 'aria-live': 'polite' })
+  const field = h('fieldset', { class: 'field' }, h('legend', {}, text.overlapLegend), h('div', { class: 'choices' }, radios), hint)
+  const seconds = () => Number(field.querySelector(':checked').value)
+  const end = () => {
+    const chosen = Date.now() + seconds() * 1000
+    return new Date(key.expiresAt ? Math.min(chosen, Date.parse(key.expiresAt)) : chosen)
+  }
+  const explain = () => { hint.textContent = seconds() ? text.overlapUntil(exact(end())) : text.overlapNow }
+  field.addEventListener('change', explain)
+  explain()
+  return { field, seconds, end }
+}

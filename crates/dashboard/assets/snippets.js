@@ -1,0 +1,78 @@
+import { copyButton } from './copy.js'
+import { h } from './dom.js'
+import { variableFor } from './keys.js'
+import { text } from './strings.js'
+
+const LANGUAGES = {
+  curl: (url, variable, key) => `curl ${url} \\\n  -H ${key ? `'x-api-key: ${key}'` : `"x-api-key: $${variable}"`}`,
+
+  JavaScript: (url, variable, key) => `const response = await fetch('${url}', {
+  headers: { 'x-api-key': ${key ? `'${key}'` : `process.env.${variable}`} }
+})
+console.log(response.status, await response.json())`,
+
+  Python: (url, variable, key) => `${key ? '' : 'import os\n'}import requests
+
+response = requests.get(
+    "${url}",
+    headers={"x-api-key": ${key ? `"${key}"` : `os.environ["${variable}"]`}},
+)
+print(response.status_code, response.json())`,
+}
+
+/** How a program uses the key: its line for a .env file, and code to paste. */
+export function snippets(panel, created, { say, onKeyCopied }) {
+  const variable = variableFor(created.name)
+  const url = `${panel.publicUrl}/api/v1/verify`
+  const line = h('code', {}, `${variable}=${created.keyPrefix}••••`)
+  const envLine = h('div', { class: 'copy-row' }, line,
+    copyButton({ label: text.envLine, what: () => `${variable}=${created.key}`, shown: () => reallyShown(line, `${variable}=${created.key}`), say, done: onKeyCopied }))
+
+  const code = h('code', {})
+  const real = h('input', { type: 'checkbox', onchange: () => show() })
+  let language = 'curl'
+  const show = () => { code.textContent = LANGUAGES[language](url, variable, real.checked ? created.key : null) }
+  const tablist = tabs(Object.keys(LANGUAGES), chosen => { language = chosen; show() })
+  const panelOf = h('div', { role: 'tabpanel', id: 'snippet', 'aria-labelledby': 'tab-curl', tabindex: 0 }, h('pre', {}, code))
+  show()
+  return h('section', { class: 'snippets', 'aria-label': text.useIt },
+    h('h3', {}, text.useIt), envLine,
+    h('div', { class: 'snippet-bar' }, tablist,
+      copyButton({ label: text.copySnippet, what: () => code.textContent, shown: () => code, say, done: () => real.checked && onKeyCopied() })),
+    panelOf,
+    h('label', { class: 'check' }, real, text.realKey))
+}
+
+/** Puts the whole line where only its beginning stands, for a person to copy by hand. */
+function reallyShown(line, whole) {
+  line.textContent = whole
+  return line
+}
+
+/** Tabs by the pattern: arrows move and choose, one stop for the Tab key. */
+function tabs(names, choose) {
+  const list = h('div', { role: 'tablist', 'aria-label': text.languages, class: 'segments' })
+  const select = chosen => {
+    for (const tab of list.children) {
+      tab.setAttribute('aria-selected', String(tab === chosen))
+      tab.tabIndex = tab === chosen ? 0 : -1
+    }
+    choose(chosen.textContent)
+    list.getRootNode().getElementById?.('snippet')?.setAttribute('aria-labelledby', chosen.id)
+  }
+  list.append(...names.map((name, at) => h('button', {
+    type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': 'snippet', 'aria-selected': String(at === 0), tabindex: at === 0 ? 0 : -1,
+    onclick: event => select(event.currentTarget),
+  }, name)))
+  list.addEventListener('keydown', event => {
+    const all = [...list.children]
+    const at = all.indexOf(event.target)
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    const tab = all.at(to % all.length)
+    select(tab)
+    tab.focus()
+  })
+  return list
+}
