@@ -8,12 +8,13 @@
 //! The scripts are plain ES modules, clients of the JSON API like any other. They build what they show
 //! from elements and text, never from markup, which the policy enforces too (Trusted Types).
 
+mod activity;
 mod assets;
 mod pages;
+mod user_agent;
 
 use assets::asset;
 
+pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
-pub use pages::{
-    ActivityPage, ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage,
-};
+pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};

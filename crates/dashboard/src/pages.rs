@@ -3,6 +3,7 @@ use latchkey_accounts::Account;
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::KeyInUse;
 use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
@@ -27,17 +28,21 @@ impl<T: Template> Page for T {
 /// Asks who it is.
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
-pub struct SignInPage {
+pub struct SignInPage<'a> {
     /// Whether strangers may make an account.
     pub sign_up_open: bool,
+    /// Where to go then, a path of ours.
+    pub next: &'a str,
 }
 
 /// Makes an account.
 #[derive(Debug, Template)]
 #[template(path = "sign_up.html")]
-pub struct SignUpPage {
+pub struct SignUpPage<'a> {
     /// Whether strangers may make an account; if not, the page says so.
     pub sign_up_open: bool,
+    /// Where to go then, a path of ours.
+    pub next: &'a str,
 }
 
 /// Account, Profile: the address, and the password to change.
@@ -68,21 +73,19 @@ pub struct ApiKeysPage<'a> {
     pub now: Timestamp,
 }
 
-/// Account, Activity: the audit trail.
-#[derive(Debug, Template)]
-#[template(path = "activity.html")]
-pub struct ActivityPage<'a> {
-    /// Whose page it is.
-    pub account: &'a Account,
-    /// The newest events as the API answers them.
-    pub events_json: &'a str,
+/// A `time` element that reads without scripts; scripts put the distance from now in its place.
+pub(crate) fn time(at: Timestamp) -> String {
+    element(at, format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
 }
 
-/// A `time` element that reads without scripts; scripts put the distance from now in its place.
-fn time(at: Timestamp) -> String {
+/// The same without the time of day.
+pub(crate) fn day(at: Timestamp) -> String {
+    element(at, format_description!("[day padding:none] [month repr:long] [year]"))
+}
+
+fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
     let at = OffsetDateTime::from(at);
     let exact = at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339");
-    let short = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let short = at.format(short).expect("every part of it is there");
     format!("<time datetime=\"{exact}\">{short}</time>")
 }

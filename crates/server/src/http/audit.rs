@@ -14,8 +14,6 @@ use super::wire_time::WireTime;
 use crate::app::App;
 
 const MOST: u32 = 200;
-/// How many events are answered where nothing else is asked for.
-pub(crate) const PAGE: u32 = 50;
 
 /// Which part of the trail is meant.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -30,7 +28,7 @@ pub(crate) struct TrailPage {
 }
 
 const fn fifty() -> u32 {
-    PAGE
+    50
 }
 
 /// Something that was done.
@@ -109,12 +107,8 @@ pub(crate) async fn list(
     let (limit, before) = page_in(req.query_string())?;
     let owner = user.account.parts().id.owner();
     let events = app.trail.events_of(&owner, before, limit).await?;
-    Ok(HttpResponse::Ok().json(items(&events)))
-}
-
-/// Events as the API answers them.
-pub(crate) fn items(events: &[AuditEvent]) -> Vec<EventBody<'_>> {
-    events.iter().map(EventBody::from).collect()
+    let items: Vec<_> = events.iter().map(EventBody::from).collect();
+    Ok(HttpResponse::Ok().json(items))
 }
 
 fn page_in(query: &str) -> Result<(u32, Option<EventId>), ApiError> {

@@ -1,19 +1,21 @@
+mod activity;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use latchkey_accounts::SignedIn;
 use latchkey_dashboard::{
-    ActivityPage, ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage,
-    SignUpPage, VERSION,
+    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage, VERSION,
 };
 use serde::Serialize;
 use url::form_urlencoded;
 
+pub(crate) use self::activity::activity;
+use super::api_keys;
 use super::envelope::{CROSS_ORIGIN_RESOURCE_POLICY, not_found};
 use super::error::ApiError;
 use super::session::User;
-use super::{api_keys, audit};
 use crate::app::App;
 
 const HOME: &str = "/account/api-keys";
@@ -30,14 +32,24 @@ pub(crate) async fn account() -> HttpResponse {
     see("/account/profile")
 }
 
-pub(crate) async fn sign_in(app: Data<App>, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn sign_in(
+    req: HttpRequest,
+    app: Data<App>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
     let sign_up_open = app.settings.sign_up_open;
-    for_strangers(visitor, &SignInPage { sign_up_open })
+    let next = next_in(&req);
+    for_strangers(visitor, &next, &SignInPage { sign_up_open, next: &next })
 }
 
-pub(crate) async fn sign_up(app: Data<App>, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn sign_up(
+    req: HttpRequest,
+    app: Data<App>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
     let sign_up_open = app.settings.sign_up_open;
-    for_strangers(visitor, &SignUpPage { sign_up_open })
+    let next = next_in(&req);
+    for_strangers(visitor, &next, &SignUpPage { sign_up_open, next: &next })
 }
 
 pub(crate) async fn profile(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
@@ -65,21 +77,14 @@ pub(crate) async fn api_keys(
     }))
 }
 
-pub(crate) async fn activity(
-    req: HttpRequest,
-    app: Data<App>,
-    visitor: Visitor,
-) -> Result<HttpResponse, ApiError> {
-    let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
-    let events = app.trail.events_of(&user.account.parts().id.owner(), None, audit::PAGE).await?;
-    Ok(page(&ActivityPage { account: &user.account, events_json: &json(&audit::items(&events))? }))
-}
-
 /// An asset under an address that holds the version: whoever has it never asks again. Pages of other
 /// origins may load it, for the panel that they embed.
 pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, ApiError> {
     let (version, name) = path.into_inner();
-    let asset = Asset::find(&name).filter(|_| version == *VERSION).ok_or_else(not_found)?;
+    // While instances are replaced, another may well have what this one has not.
+    let no_store = HeaderValue::from_static("no-store");
+    let absent = || not_found().with(header::CACHE_CONTROL, no_store);
+    let asset = Asset::find(&name).filter(|_| version == *VERSION).ok_or_else(absent)?;
     let year = "public, max-age=31536000, immutable";
     Ok(HttpResponse::Ok()
         .content_type(asset.content_type())
@@ -112,14 +117,32 @@ fn json(items: &impl Serialize) -> Result<String, ApiError> {
     serde_json::to_string(items).map_err(ApiError::internal)
 }
 
-fn for_strangers(visitor: Visitor, content: &impl Page) -> Result<HttpResponse, ApiError> {
-    Ok(if signed_in(visitor)?.is_some() { see(HOME) } else { page(content) })
+fn for_strangers(
+    visitor: Visitor,
+    next: &str,
+    content: &impl Page,
+) -> Result<HttpResponse, ApiError> {
+    Ok(if signed_in(visitor)?.is_some() { see(next) } else { page(content) })
 }
 
 fn asked_to_sign_in(req: &HttpRequest) -> HttpResponse {
     let here = req.uri().path_and_query().map_or(HOME, |it| it.as_str());
     let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
     see(&format!("/sign-in?next={next}"))
+}
+
+/// Where to go after a sign-in: to the page that was asked for, if it is one that needs it.
+fn next_in(req: &HttpRequest) -> String {
+    let mut members = form_urlencoded::parse(req.query_string().as_bytes());
+    let next = members.find(|(name, _)| name == "next").map(|(_, next)| next.into_owned());
+    next.filter(|next| is_page_of_account(next)).unwrap_or_else(|| HOME.to_owned())
+}
+
+/// Browsers leave blanks out of an address and take `\` for `/`, and so might leave this origin.
+fn is_page_of_account(path: &str) -> bool {
+    let rest = path.strip_prefix("/account").unwrap_or("no page");
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    is_plain && (rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 fn see(other: &str) -> HttpResponse {
@@ -139,4 +162,36 @@ fn page(content: &impl Page) -> HttpResponse {
             HeaderValue::from_static(CONTENT_SECURITY_POLICY),
         ))
         .body(content.html())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_to_pages_of_the_account_and_nowhere_else() {
+        for page in ["/account", "/account/activity?before=1&key=2", "/account/api-keys"] {
+            assert!(is_page_of_account(page), "{page}");
+        }
+        for other in [
+            "",
+            "/",
+            "account",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "/account\\evil.example",
+            "/account/\t/evil.example",
+            "/accounts",
+            "/account@evil.example",
+            "https://evil.example/account",
+            "javascript:alert(1)",
+            "/account/\r\nSet-Cookie: a=b",
+            " /account",
+            "/account/é",
+            "/sign-in?next=/account",
+        ] {
+            assert!(!is_page_of_account(other), "{other}");
+        }
+    }
 }

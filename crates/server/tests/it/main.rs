@@ -83,6 +83,7 @@ mod http;
 mod leaks;
 mod operations;
 mod outage;
+mod pages;
 mod person;
 mod process;
 mod rotation;

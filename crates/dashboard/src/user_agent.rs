@@ -1,0 +1,71 @@
+/// What a browser is called, from what it says of itself; anything else in its own words.
+///
+/// Browsers name each other for the sake of old sites, so whoever names fewer comes later.
+pub(crate) fn short(user_agent: &str) -> String {
+    const BROWSERS: [(&str, &str); 6] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("Windows", "Windows"),
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("CrOS", "ChromeOS"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
+    };
+    match (first(&BROWSERS), first(&SYSTEMS)) {
+        (Some(browser), Some(system)) if user_agent.starts_with("Mozilla/") => {
+            format!("{browser} on {system}")
+        }
+        _ => user_agent.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn browsers_are_called_by_their_names_and_programs_as_they_say() {
+        let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
+        for (text, name) in [
+            (
+                format!("Mozilla/5.0 (X11; Linux x86_64) {webkit} Chrome/150.0 Safari/537.36"),
+                "Chrome on Linux",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/150.0 Safari/537.36 Edg/150.0"
+                ),
+                "Edge on Windows",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {webkit} Version/19 Safari/605"
+                ),
+                "Safari on macOS",
+            ),
+            (
+                format!("Mozilla/5.0 (iPhone; CPU iPhone OS 19 like Mac OS X) {webkit} Safari/604"),
+                "Safari on iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0".to_owned(),
+                "Firefox on Android",
+            ),
+            ("Mozilla/5.0 (compatible; a bot)".to_owned(), "Mozilla/5.0 (compatible; a bot)"),
+            ("curl/8.5.0 Linux Chrome/1".to_owned(), "curl/8.5.0 Linux Chrome/1"),
+        ] {
+            assert_eq!(short(&text), name);
+        }
+    }
+}
