@@ -11,6 +11,7 @@
 mod activity;
 mod assets;
 mod pages;
+mod reference;
 mod user_agent;
 
 use assets::asset;
@@ -18,3 +19,4 @@ use assets::asset;
 pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
+pub use reference::{Reference, ReferencePage};

@@ -23,7 +23,8 @@ use crate::app::App;
 pub(crate) struct Credentials {
     #[schema(format = Email, max_length = 254, example = "ada@example.com")]
     email: String,
-    #[schema(format = Password, min_length = 12, max_length = 128)]
+    /// Characters of any kind.
+    #[schema(format = Password, min_length = 12, max_length = 128, example = "correct horse battery staple")]
     password: String,
 }
 
@@ -31,9 +32,10 @@ pub(crate) struct Credentials {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct PasswordChange {
-    #[schema(format = Password, max_length = 128)]
+    #[schema(format = Password, max_length = 128, example = "correct horse battery staple")]
     current_password: String,
-    #[schema(format = Password, min_length = 12, max_length = 128)]
+    /// Characters of any kind.
+    #[schema(format = Password, min_length = 12, max_length = 128, example = "a longer battery staple")]
     new_password: String,
 }
 
@@ -41,7 +43,10 @@ pub(crate) struct PasswordChange {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccountBody {
+    /// The owner of the keys that the account makes.
+    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     id: String,
+    #[schema(example = "ada@example.com")]
     email: String,
     created_at: WireTime,
 }
@@ -49,6 +54,7 @@ pub(crate) struct AccountBody {
 /// It is done.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Success {
+    #[schema(example = true)]
     success: bool,
 }
 
@@ -70,7 +76,9 @@ impl FromRequest for SignUpOpen {
     }
 }
 
-/// Make an account and sign in to it.
+/// Sign up.
+///
+/// Makes an account and signs in to it.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-up", operation_id = "signUp", tag = "Accounts", security(()),
     request_body = Credentials,
@@ -140,7 +148,9 @@ pub(crate) async fn sign_in(
         .json(AccountBody::from(&account)))
 }
 
-/// Sign out: the session is dead on the server.
+/// Sign out.
+///
+/// The session ends on the server, not only in the browser.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-out", operation_id = "signOut", tag = "Accounts",
     responses(
@@ -161,6 +171,8 @@ pub(crate) async fn sign_out(
     Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::DONE))
 }
 
+/// Get the session.
+///
 /// Who is signed in.
 #[utoipa::path(
     get, path = "/api/v1/auth/session", operation_id = "getSession", tag = "Accounts",
@@ -173,7 +185,9 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
     HttpResponse::Ok().json(AccountBody::from(&user.account))
 }
 
-/// Change the password; every other session of the account ends.
+/// Change the password.
+///
+/// Every other session of the account ends.
 #[utoipa::path(
     post, path = "/api/v1/auth/password", operation_id = "changePassword", tag = "Accounts",
     request_body = PasswordChange,

@@ -19,7 +19,10 @@ use crate::app::App;
 /// What a key is called where names are optional and none was given.
 const UNTITLED: &str = "Untitled key";
 
-/// All keys of the account that are not revoked, newest first.
+/// List keys.
+///
+/// All keys of the account that are not revoked, newest first; those that are disabled, have expired or
+/// were replaced are among them.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
     responses(
@@ -37,7 +40,9 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
     keys.iter().map(ItemBody::from).collect()
 }
 
-/// Issue a key. Its full text is in this answer and nowhere else.
+/// Create a key.
+///
+/// The full text of the key is in this answer and nowhere else: only a keyed hash of it is stored.
 #[utoipa::path(
     post, path = "/api/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
     request_body = CreateBody,
@@ -72,10 +77,10 @@ pub(crate) async fn create(
     Ok(HttpResponse::Created().json(IssuedBody::from(&issued)))
 }
 
-/// One key.
+/// Get a key.
 #[utoipa::path(
     get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The key's id")),
+    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
     responses(
         (status = 200, description = "The key", body = ItemBody<'_>),
         (status = 401, description = "No valid session", body = ErrorBody),
@@ -92,13 +97,14 @@ pub(crate) async fn get(
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
 
-/// Rename a key, switch it off or on, or change when it expires.
+/// Change a key.
 ///
-/// A key that has expired works again where its expiry is moved or taken away; that of a key that was
+/// Renames it, switches it off or on, or changes when it expires; members that are left out stay as
+/// they are. A key that has expired works again where its expiry is moved or taken away; that of a key that was
 /// rotated only comes nearer.
 #[utoipa::path(
     patch, path = "/api/v1/api-keys/{id}", operation_id = "changeApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The key's id")),
+    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
     request_body = ChangeBody,
     responses(
         (status = 200, description = "The key as it is now, on every instance", body = ItemBody<'_>),
@@ -131,13 +137,13 @@ pub(crate) async fn change(
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
 
-/// Issue a key in the place of another, with the same name, environment and length of life.
+/// Rotate a key.
 ///
-/// Both work until the overlap is over; without an overlap the old key is revoked at once. The body may
+/// Issues a key in the place of another, with the same name, environment and length of life. Both work until the overlap is over; without an overlap the old key is revoked at once. The body may
 /// be absent.
 #[utoipa::path(
     post, path = "/api/v1/api-keys/{id}/rotate", operation_id = "rotateApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The id of the key to replace")),
+    params(("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),
     request_body = RotateBody,
     responses(
         (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
@@ -163,10 +169,12 @@ pub(crate) async fn rotate(
     Ok(HttpResponse::Created().json(RotatedBody::of(&issued, id)))
 }
 
-/// Revoke a key: it stops working at once, everywhere and for ever.
+/// Revoke a key.
+///
+/// It stops working at once, everywhere and for ever.
 #[utoipa::path(
     delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The key's id")),
+    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
     responses(
         (status = 200, description = "Revoked", body = Success),
         (status = 401, description = "No valid session", body = ErrorBody),

@@ -35,12 +35,13 @@ const fn fifty() -> u32 {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventBody<'a> {
+    #[schema(example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     id: String,
     at: WireTime,
     #[schema(value_type = ActionName)]
     action: &'static str,
     /// The key it was done to, if it was one; for `key.rotated` the one that was replaced.
-    #[schema(required)]
+    #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
     /// The key that was issued in its place; only with `key.rotated`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,15 +49,16 @@ pub(crate) struct EventBody<'a> {
     replaced_by: Option<String>,
     /// Who asked: the id of an account, `operator` (by a command), `leak-report` (whoever held the
     /// key), or `anonymous` (a sign-in that was refused).
+    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     actor: &'a str,
     /// The address the request came from; null for commands.
-    #[schema(required)]
+    #[schema(required, example = "192.0.2.7")]
     address: Option<String>,
     /// The beginning of the request's `User-Agent`, without control characters.
-    #[schema(required, max_length = 256)]
+    #[schema(required, max_length = 256, example = "curl/8.14.1")]
     user_agent: Option<&'a str>,
     /// The request's `x-request-id`.
-    #[schema(required)]
+    #[schema(required, example = "019d2070-9a3f-7a02-9d6b-3e5f7a9c1b2d")]
     request_id: Option<&'a str>,
 }
 
@@ -77,6 +79,7 @@ impl utoipa::PartialSchema for ActionName {
         ObjectBuilder::new()
             .schema_type(SchemaType::Type(Type::String))
             .enum_values(Some(Action::NAMES))
+            .examples(["key.created"])
             .description(Some(
                 "What was done. `account.disabled` ended every session and revoked every key",
             ))
@@ -86,9 +89,9 @@ impl utoipa::PartialSchema for ActionName {
 
 impl ToSchema for ActionName {}
 
-/// What was done to the account and its keys, newest first.
+/// List events.
 ///
-/// Every sign-up, sign-in (also a refused one, where the address is the account's), sign-out and
+/// What was done to the account and its keys, newest first. Every sign-up, sign-in (also a refused one, where the address is the account's), sign-out and
 /// change is one event, kept in the same transaction as the change.
 #[utoipa::path(
     get, path = "/api/v1/audit-events", operation_id = "listAuditEvents", tag = "Audit trail",

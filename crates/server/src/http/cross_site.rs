@@ -70,7 +70,7 @@ fn trusted(origin: Option<&Option<Origin>>, app: &App) -> bool {
 }
 
 /// The public URL's origin; where none was given explicitly, the host that was asked.
-fn our_origin(headers: &HeaderMap, app: &App) -> Option<Origin> {
+pub(crate) fn our_origin(headers: &HeaderMap, app: &App) -> Option<Origin> {
     app.settings.public_url.clone().or_else(|| {
         let host = only(headers, &header::HOST)??;
         Origin::of_host(host.to_str().ok()?)

@@ -1,4 +1,5 @@
 mod activity;
+mod reference;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 pub(crate) use self::activity::activity;
+pub(crate) use self::reference::reference;
 use super::api_keys;
 use super::envelope::{CROSS_ORIGIN_RESOURCE_POLICY, not_found};
 use super::error::ApiError;

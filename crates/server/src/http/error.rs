@@ -30,6 +30,7 @@ pub(crate) struct ApiError {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
     /// A sentence for a person.
+    #[schema(example = "Authentication required")]
     error: Cow<'static, str>,
 }
 

@@ -21,9 +21,9 @@ pub(crate) struct LeakBody {
     key: String,
 }
 
-/// Report a leaked key: whoever holds one may have it revoked, at once and everywhere.
+/// Report a leaked key.
 ///
-/// The answer is the same whether the key was good, was revoked before, or is none. Its owner sees
+/// Whoever holds a key may have it revoked, at once and everywhere. The answer is the same whether the key was good, was revoked before, or is none. Its owner sees
 /// the report in the audit trail. A session cookie means nothing here.
 #[utoipa::path(
     post, path = "/api/v1/leaks", operation_id = "reportLeak", tag = "Verification", security(()),

@@ -16,7 +16,9 @@ pub(crate) struct Health {
     status: &'static str,
 }
 
-/// The process is alive.
+/// Health.
+///
+/// Whether the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "Operations", security(()),
     responses((status = 200, description = "Alive", body = Health)),
@@ -25,7 +27,10 @@ pub(crate) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
 }
 
-/// The server can do its work: the database is there, its schema is current, and no stop has begun.
+/// Readiness.
+///
+/// Whether the server can do its work: the database is there, its schema is current, and no stop has
+/// begun.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operations", security(()),
     responses(
@@ -41,7 +46,10 @@ pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
     Err(error.with(header::RETRY_AFTER, HeaderValue::from_static("1")))
 }
 
-/// Counters and gauges for Prometheus.
+/// Metrics.
+///
+/// Counters and gauges for Prometheus. Where `LATCHKEY_METRICS_LISTEN` is set, on that listener alone;
+/// otherwise here, but only where nothing but the server's own machine reaches it.
 #[utoipa::path(
     get, path = "/metrics", tag = "Operations", security(()),
     responses((status = 200, description = "Prometheus text", content_type = "text/plain", body = String)),

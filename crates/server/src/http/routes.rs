@@ -108,6 +108,7 @@ fn pages(config: &mut ServiceConfig) {
         .service(page("/account/profile").get(dashboard::profile))
         .service(page("/account/api-keys").get(dashboard::api_keys))
         .service(page("/account/activity").get(dashboard::activity))
+        .service(page("/docs").get(dashboard::reference))
         .service(page("/embed/api-keys-panel.js").get(dashboard::embedded_panel))
         .service(page("/assets/{version}/{name}").get(dashboard::asset));
 }

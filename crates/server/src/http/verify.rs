@@ -27,16 +27,25 @@ const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-env
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VerifiedBody<'a> {
+    #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: &'a str,
+    /// The account whose key it is.
+    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     owner_id: &'a str,
+    #[schema(example = "Production")]
     name: &'a str,
+    /// The beginning of the key.
+    #[schema(example = "sk_live_0123")]
     key_prefix: &'a str,
     #[schema(example = "live")]
     environment: &'static str,
+    /// The first instant at which the key no longer works; null if it does not expire.
     #[schema(required)]
     expires_at: Option<WireTime>,
 }
 
+/// Verify a key.
+///
 /// Whether the presented key is good. Any method, and any path below this one, is answered alike, so
 /// that a gateway can forward a request's head as it is.
 #[utoipa::path(

@@ -17,11 +17,11 @@ const MAX_OVERLAP: u32 = 30 * 24 * 60 * 60;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CreateBody {
-    /// 1 to 100 Unicode characters, at least one of them visible.
+    /// What people call it: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required)]
     pub(super) name: Option<String>,
-    /// What the key is meant for.
+    /// What the key is meant for; `live` if left out.
     #[serde(default)]
     pub(super) environment: EnvironmentBody,
     /// The first instant at which the key no longer works; it must lie in the future.
@@ -34,7 +34,7 @@ pub(crate) struct CreateBody {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(min_properties = 1)]
 pub(crate) struct ChangeBody {
-    /// 1 to 100 Unicode characters, at least one of them visible.
+    /// What people call it: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required = false)]
     pub(super) name: Option<String>,
@@ -72,7 +72,9 @@ pub(crate) enum EnvironmentBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct IssuedBody<'a> {
+    #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     id: String,
+    #[schema(example = "Production")]
     name: &'a str,
     /// The full key. It can't be shown again: only a keyed hash of it is stored.
     #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
@@ -82,6 +84,7 @@ pub(crate) struct IssuedBody<'a> {
     key_prefix: &'a str,
     created_at: WireTime,
     environment: EnvironmentBody,
+    /// The first instant at which the key no longer works; null if it does not expire.
     #[schema(required)]
     expires_at: Option<WireTime>,
 }
@@ -93,6 +96,7 @@ pub(crate) struct RotatedBody<'a> {
     #[serde(flatten)]
     key: IssuedBody<'a>,
     /// The id of the other one.
+    #[schema(example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")]
     replaces: String,
 }
 
@@ -100,7 +104,9 @@ pub(crate) struct RotatedBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ItemBody<'a> {
+    #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     id: String,
+    #[schema(example = "Production")]
     name: &'a str,
     /// The beginning of the key, to tell keys apart.
     #[schema(example = "sk_live_0123")]
@@ -111,7 +117,9 @@ pub(crate) struct ItemBody<'a> {
     created_at: WireTime,
     environment: EnvironmentBody,
     /// Whether its owner has it switched on; an expired key may still be.
+    #[schema(example = true)]
     enabled: bool,
+    /// The first instant at which the key no longer works; null if it does not expire.
     #[schema(required)]
     expires_at: Option<WireTime>,
     /// The id of the key that took its place.
