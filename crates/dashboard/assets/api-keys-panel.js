@@ -66,6 +66,8 @@ class ApiKeysPanel extends HTMLElement {
 
   #build() {
     const root = this.attachShadow({ mode: 'open' })
+    // What the server drew is the same list, of an hour ago.
+    this.replaceChildren()
     root.adoptedStyleSheets = [sheet]
     this.problem = problemPlace(this, 'problem')
     this.toolbar = createToolbar(this)
@@ -292,15 +294,13 @@ class ApiKeysPanel extends HTMLElement {
 
   // Where the focus is, and what is read out
 
-  edit(change) {
-    this.endEditing()
-    change()
+  /** From here on the list stays as it is, for somebody types in it. */
+  beginEditing() {
     this.#isEditing = true
   }
 
   endEditing() {
     this.#isEditing = false
-    // The row that was edited in looks unlike any other and is drawn anew.
     this.render()
   }
 

@@ -2,10 +2,12 @@ import { text } from './strings.js'
 
 /** An answer that is no success, or none at all (status 0). */
 export class ApiError extends Error {
-  constructor(message, { status = 0, requestId = null } = {}) {
+  constructor(message, { status = 0, requestId = null, retryAfter = 0 } = {}) {
     super(message)
     this.status = status
     this.requestId = requestId
+    /** Seconds. */
+    this.retryAfter = retryAfter
   }
 
   get isSignedOut() { return this.status === 401 }
@@ -26,7 +28,11 @@ export class Api {
   change(id, body) { return this.#call('PATCH', `api-keys/${id}`, body) }
   rotate(id, overlapSeconds) { return this.#call('POST', `api-keys/${id}/rotate`, { overlapSeconds }) }
   revoke(id) { return this.#call('DELETE', `api-keys/${id}`) }
-  events() { return this.#call('GET', 'audit-events?limit=200') }
+  events(before) { return this.#call('GET', `audit-events?limit=200${before ? `&before=${before}` : ''}`) }
+  signIn(credentials) { return this.#call('POST', 'auth/sign-in', credentials) }
+  signUp(credentials) { return this.#call('POST', 'auth/sign-up', credentials) }
+  signOut() { return this.#call('POST', 'auth/sign-out') }
+  changePassword(passwords) { return this.#call('POST', 'auth/password', passwords) }
 
   async #call(method, path, body) {
     let response
@@ -46,6 +52,7 @@ export class Api {
     }
     if (response.ok && answer !== undefined) return answer
     const requestId = response.headers.get('x-request-id')
-    throw new ApiError(answer?.error ?? text.badAnswer(response.status), { status: response.status, requestId })
+    const retryAfter = Number(response.headers.get('retry-after'))
+    throw new ApiError(answer?.error ?? text.badAnswer(response.status), { status: response.status, requestId, retryAfter })
   }
 }

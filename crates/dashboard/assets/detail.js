@@ -38,7 +38,7 @@ async function load(panel, key, history, createdBy) {
   try {
     const events = (await panel.api.events()).filter(event => event.keyId === key.id || event.replacedBy === key.id)
     const beginning = events.find(event => event.action === 'key.created' || event.replacedBy === key.id)
-    createdBy.textContent = beginning ? whoAndWhere(beginning) : '–'
+    createdBy.replaceChildren(...(beginning ? whoAndWhere(beginning) : ['–']))
     history.replaceChildren(events.length ? historyTable(events, key) : h('p', { class: 'muted' }, text.historyEmpty))
   } catch (error) {
     createdBy.textContent = '–'
@@ -53,7 +53,10 @@ async function load(panel, key, history, createdBy) {
 
 /** An id of an account is the reader's own: others don't get at their keys. */
 const who = event => text.actors[event.actor] ?? text.you
-const whoAndWhere = event => [who(event), event.address && `${text.from} ${event.address}`].filter(Boolean).join(' ')
+const whoAndWhere = event => [
+  [who(event), event.address && `${text.from} ${event.address}`].filter(Boolean).join(' '),
+  ...(event.userAgent ? [h('span', { class: 'hint' }, event.userAgent)] : []),
+]
 
 function historyTable(events, key) {
   const head = [text.when, text.what, text.who, text.where]

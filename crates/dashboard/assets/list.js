@@ -11,12 +11,12 @@ export function createList(panel) {
   const body = h('tbody', { role: 'rowgroup' })
   const bulk = h('div', { class: 'bulk', role: 'group', 'aria-label': text.selectAll })
   const pages = createPages(panel)
-  const element = h('div', { class: 'list' }, bulk,
+  const element = h('div', { class: 'list' },
     h('table', { class: 'table keys', role: 'table' }, h('caption', { class: 'visually-hidden' }, text.heading),
       h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
-        h('th', { role: 'columnheader', scope: 'col', class: 'select' }, h('label', { class: 'target' }, all)), headers)),
+        h('th', { role: 'columnheader', scope: 'col', class: 'select' }, h('label', { class: 'target' }, all, h('span', { 'aria-hidden': 'true' }, text.selectAll))), headers)),
       body),
-    pages.element)
+    pages.element, bulk)
   let shown = []
 
   function update(page, view, now) {

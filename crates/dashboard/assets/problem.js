@@ -29,7 +29,7 @@ function signedOutNotice(panel) {
   return h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.signedOutKept), signInLink(panel))
 }
 
-function errorNotice(panel, error, more) {
+export function errorNotice(panel, error, more) {
   return h('div', { class: 'notice bad' }, icon('warning'),
     h('div', {}, h('p', {}, [error.message, ...more].join(' ')), error.requestId && requestId(panel, error.requestId)))
 }

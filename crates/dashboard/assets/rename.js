@@ -8,6 +8,7 @@ import { text } from './strings.js'
  * old one is back, and the field with what was typed.
  */
 export function startRename(panel, id, back, typed = null, error = null) {
+  panel.endEditing()
   const key = panel.find(id)
   const place = panel.rowOf(id)?.querySelector('.name')
   if (!key || !place) return
@@ -33,7 +34,8 @@ export function startRename(panel, id, back, typed = null, error = null) {
     end()
     if (name !== key.name) rename(panel, key, name, back)
   })
-  panel.edit(() => place.replaceChildren(form))
+  panel.beginEditing()
+  place.replaceChildren(form)
   input.focus()
   input.select()
   if (error) refuse(input, problem, error)

@@ -42,7 +42,7 @@ export function reveal(panel, dialog, created, ...notes) {
   dialog.title = text.revealTitle
   dialog.show(
     h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.revealNotice)),
-    notes,
+    ...notes,
     h('label', { class: 'visually-hidden', for: 'the-key' }, text.theKey),
     h('div', { class: 'copy-row' }, field,
       copyButton({ label: text.copyKey, kind: 'primary', what: () => field.value, shown: () => field, say: panel.say, done: onKeyCopied })),

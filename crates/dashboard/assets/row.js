@@ -14,7 +14,7 @@ import { countdown, exact, relative } from './times.js'
 /** The row of a key. What is told by one glance stands in it, everything else in the details. */
 export function rowOf(panel, key, now) {
   const cell = (name, ...content) =>
-    h('td', { role: 'cell', class: name, 'data-label': text.columns[name] }, h('div', { class: 'cell' }, content))
+    h('td', { role: 'cell', class: name, 'data-label': text.labels[name] ?? text.columns[name] }, h('div', { class: 'cell' }, content))
   return h('tr', { role: 'row', 'data-id': key.id, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
     h('td', { role: 'cell', class: 'select' }, selectBox(panel, key)),
     h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key)),

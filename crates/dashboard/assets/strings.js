@@ -54,6 +54,7 @@ export const text = {
     'used desc': 'Last used', 'used asc': 'Longest unused',
   },
   columns: { name: 'Name', key: 'Key', created: 'Created', used: 'Last used', expires: 'Expires', status: 'Status', actions: 'Actions' },
+  labels: { actions: 'Enabled' },
   found: number => `${keys(number)} found.`,
   pages: 'Pages',
   range: ({ from, to, total }) => `${from}–${to} of ${total}`,
@@ -186,4 +187,17 @@ export const text = {
     'key.created': 'Created', 'key.changed': 'Changed', 'key.rotated': 'Replaced', 'key.revoked': 'Revoked', 'key.leaked': 'Reported as leaked',
   },
   issuedInPlace: 'Issued as a replacement',
+
+  // Forms of pages
+  missing: { email: 'Enter your email address.', password: 'Enter your password.', currentPassword: 'Enter your current password.' },
+  passwordLength: length => `A password has 12 to 128 characters; this one has ${length}.`,
+  show: 'Show',
+  hide: 'Hide',
+  retryIn: duration => `(in ${duration})`,
+  passwordChanged: 'Your password was changed, and every other session has ended.',
+
+  // Activity
+  exporting: 'Collecting the activity…',
+  exportedSoFar: number => `${count(number, 'event', 'events')}…`,
+  exported: number => `${count(number, 'event', 'events')} saved.`,
 }

@@ -23,6 +23,11 @@ export function exact(at) {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'long' }).format(new Date(at))
 }
 
+/** "37 seconds". */
+export function seconds(count) {
+  return new Intl.NumberFormat(locale, { style: 'unit', unit: 'second', unitDisplay: 'long' }).format(count)
+}
+
 /** The day alone, in local time. */
 export function day(at) {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(new Date(at))
