@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 
 import { eventually, item, WHOLE_KEY } from './harness.mjs'
 import {
-  button, clipboard, create, createButton, description, dialog, isFocused, KEYS, openCreate, openKeys, row, rows, said, theKey,
+  button, clipboard, create, createButton, description, dialog, isFocused, KEYS, nameField, openCreate, openKeys, row, rows, said, theKey,
 } from './steps.mjs'
 
 const NOTICE = 'Copy this key now. For your security we store only a hash, so it can’t be shown again.'
@@ -47,7 +47,7 @@ item(2, 'one button creates a key, top right and in the empty list', async ({ pa
 item(3, 'the name has the focus, is counted from 80 characters, and has at most 100', async ({ page, person }) => {
   await openKeys(page)
   await openCreate(page)
-  const name = page.getByLabel('Name')
+  const name = nameField(page)
   assert.ok(await isFocused(name))
   await name.fill('x'.repeat(79))
   assert.doesNotMatch(await description(name), /79/)
@@ -70,14 +70,14 @@ item(3, 'the name has the focus, is counted from 80 characters, and has at most 
 item(3, 'what was typed stays after the server refused it, and its reason is tied to the field', async ({ page }) => {
   await openKeys(page)
   await openCreate(page)
-  const name = page.getByLabel('Name')
+  const name = nameField(page)
   await name.fill('Production\u202e')
-  await page.getByLabel('Test').check()
+  await dialog(page).getByLabel('Test').check()
   await page.keyboard.press('Enter')
-  await eventually(async () => assert.match(await description(name), /name/i))
-  await page.getByRole('alert').getByText(/control|invisible|characters/i).waitFor()
+  await eventually(async () => assert.match(await description(name), /name must not contain control/))
+  await page.getByRole('alert').getByText(/name must not contain control/).waitFor()
   assert.equal(await name.inputValue(), 'Production\u202e')
-  assert.ok(await page.getByLabel('Test').isChecked())
+  assert.ok(await dialog(page).getByLabel('Test').isChecked())
 }, { expected: [/400 \(Bad Request\)/] })
 
 item(4, 'however often somebody submits, one key is created', async ({ page, person }) => {
@@ -91,14 +91,14 @@ item(4, 'however often somebody submits, one key is created', async ({ page, per
     await route.continue()
   })
   await openCreate(page)
-  await page.getByLabel('Name').fill('Production')
+  await nameField(page).fill('Production')
   const submit = button(dialog(page), 'Create API key')
   await submit.dblclick()
-  await page.getByLabel('Name').press('Enter')
+  await nameField(page).press('Enter')
   const busy = dialog(page).getByRole('button', { name: 'Creating…' })
   await busy.waitFor()
   assert.ok(await busy.evaluate(it => it.disabled || it.getAttribute('aria-disabled') === 'true'))
-  await page.getByLabel('Name').press('Enter')
+  await nameField(page).press('Enter')
   await theKey(page).waitFor()
   assert.equal(posts, 1)
   assert.equal((await person.keys()).length, 1)
@@ -108,7 +108,7 @@ item(5, 'the dialog that created the key shows it, selected and once', async ({ 
   await openKeys(page)
   await openCreate(page)
   const before = await dialog(page).elementHandle()
-  await page.getByLabel('Name').fill('Production')
+  await nameField(page).fill('Production')
   await page.keyboard.press('Enter')
   await theKey(page).waitFor()
   assert.ok(await before.evaluate(it => it.isConnected && it.open), 'the same dialog')
@@ -138,20 +138,20 @@ item(6, 'copying says so, in words, by an icon and aloud, for about two seconds'
   await copied.waitFor()
   const began = Date.now()
   assert.notEqual(await copied.locator('svg').innerHTML(), icon)
-  assert.match(await said(page), /Copied/)
+  await eventually(async () => assert.match(await said(page), /Copied/))
   assert.equal(await clipboard(page), key)
   await copy.waitFor()
   assert.ok(Date.now() - began > 1_000 && Date.now() - began < 4_000)
 })
 
-item(6, 'where the clipboard is refused, the key is selected for Ctrl+C, which counts as copied', async ({ page, context }) => {
+item(6, 'where the clipboard is refused, the key is selected for Ctrl+C, which counts as copied', async ({ page }) => {
   await openKeys(page)
   const key = await create(page, 'Production')
   await page.evaluate(() => navigator.clipboard.writeText('something else'))
   await page.evaluate(() => Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined, configurable: true }))
   await dialog(page).getByRole('button', { name: 'Copy key' }).click()
   await dialog(page).getByText('Press Ctrl+C').waitFor()
-  assert.match(await said(page), /Press Ctrl\+C/)
+  await eventually(async () => assert.match(await said(page), /Press Ctrl\+C/))
   assert.ok(await isFocused(theKey(page)))
   await page.keyboard.press('Control+C')
   const other = await page.context().newPage()
@@ -165,8 +165,9 @@ item(6, 'where the clipboard is refused, the key is selected for Ctrl+C, which c
 item(9, 'the list shows the prefix and dots; what a row copies is the prefix', async ({ page, person }) => {
   const { keyPrefix } = await person.hasKey('Production')
   await openKeys(page)
-  const cell = row(page, 'Production').getByText(`${keyPrefix}••••`)
+  const cell = row(page, 'Production').getByText(keyPrefix)
   await cell.waitFor()
+  assert.ok((await row(page, 'Production').textContent()).includes(`${keyPrefix}••••`))
   assert.match(await cell.evaluate(it => getComputedStyle(it).fontFamily), /mono/)
   const names = await row(page, 'Production').getByRole('button').evaluateAll(all =>
     all.map(it => it.getAttribute('aria-label') ?? it.textContent))

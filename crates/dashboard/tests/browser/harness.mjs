@@ -25,6 +25,7 @@ export const launch = options =>
  * - `settings`: of a server for this test alone, or a function of the site that gives them
  * - `context`: Playwright's options of the window
  * - `signedIn: false`: the window begins without the session
+ * - `withoutAccount`: where nobody can sign up
  * - `expected`: what the console may say, as regular expressions
  */
 export function test(name, body, options = {}) {
@@ -66,7 +67,7 @@ export function runAll(pattern) {
 async function inWindow(body, options) {
   const cleanUp = []
   try {
-    const site = options.site && await startSite(options.site)
+    const site = options.site && await startSite({ ...options.site })
     if (site) cleanUp.push(() => site.stop())
     const settings = typeof options.settings === 'function' ? await options.settings(site) : options.settings
     const own = settings ? await startLatchkey(settings) : server
@@ -75,7 +76,7 @@ async function inWindow(body, options) {
     cleanUp.push(() => context.close())
     const origins = [own.url, ...(site ? [site.url, site.foreignUrl] : [])]
     const watch = new Watch(context, origins, options.expected ?? [])
-    const person = await Person.signUp(own)
+    const person = options.withoutAccount ? null : await Person.signUp(own)
     if (options.signedIn !== false) await context.addCookies([person.cookie()])
     const page = await context.newPage()
     await body({ page, person, server: own, site, watch })

@@ -6,7 +6,12 @@ import './create.mjs'
 import './reveal.mjs'
 import './change.mjs'
 import './reading.mjs'
+import './states.mjs'
+import './access.mjs'
+import './looks.mjs'
+import './embed.mjs'
 import './cross_site.mjs'
 import './seed.mjs'
+import './policy.mjs'
 
 runAll(new RegExp(process.argv[3] ?? ''))

@@ -45,9 +45,10 @@ export async function startLatchkey(settings = {}) {
 /** Somebody else's pages, by their paths. `url` is of the server's own site, `foreignUrl` of another. */
 export async function startSite(pages = {}) {
   const server = createServer((request, response) => {
-    const page = pages[new URL(request.url, 'http://site').pathname]
-    response.writeHead(page === undefined ? 404 : 200, { 'content-type': 'text/html; charset=utf-8' })
-    response.end(page ?? '')
+    const { pathname } = new URL(request.url, 'http://site')
+    const type = pathname.endsWith('.css') ? 'text/css' : 'text/html'
+    response.writeHead(pathname in pages ? 200 : 204, { 'content-type': `${type}; charset=utf-8` })
+    response.end(pages[pathname])
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -12,6 +12,7 @@ export const createButton = page => page.getByRole('button', { name: 'Create API
 export const dialog = page => page.getByRole('dialog')
 export const question = page => page.getByRole('alertdialog')
 export const theKey = page => page.getByRole('textbox', { name: 'API key' })
+export const nameField = page => dialog(page).getByRole('textbox', { name: 'Name' })
 export const status = page => page.getByRole('status')
 export const rows = page => page.locator('tbody').getByRole('row')
 export const row = (page, name) => rows(page).filter({ has: page.getByRole('rowheader', { name }) })
@@ -25,7 +26,7 @@ export async function openCreate(page) {
 /** Creates a key with the dialog, up to the reveal. */
 export async function create(page, name) {
   await openCreate(page)
-  await page.getByLabel('Name').fill(name)
+  await nameField(page).fill(name)
   await page.keyboard.press('Enter')
   await theKey(page).waitFor()
   return theKey(page).inputValue()
