@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { eventually, item } from './harness.mjs'
 import { fill } from './states_shown.mjs'
 import {
-  assertFits, button, clipboard, create, createButton, dialog, isFocused, KEYS, nameField, openCreate, openKeys, question, row, rows, theKey,
+  assertFits, assertNothingOverlaps, button, clipboard, copyAndClose, create, createButton, dialog, isFocused, KEYS, nameField, openCreate, openKeys, question, row, rows, theKey,
 } from './steps.mjs'
 
 /** What has the focus, by what a screen reader would call it. */
@@ -189,6 +189,18 @@ item(37, 'below 640 px the rows are cards that keep their labels', async ({ page
   }
 })
 
+item(37, 'nothing lies on something else, however narrow the window', async ({ page, person }) => {
+  await fill(person)
+  for (const width of [1200, 820, 640, 400, 320]) {
+    await page.setViewportSize({ width, height: 700 })
+    for (const path of ['/account/profile', KEYS, '/account/activity', '/docs']) {
+      await page.goto(path)
+      await assertFits(page, `${path} at ${width} px`)
+      await assertNothingOverlaps(page, `${path} at ${width} px`)
+    }
+  }
+})
+
 item(37, 'a long name in a narrow window widens nothing', async ({ page, person }) => {
   await person.hasKey('W'.repeat(100))
   await person.hasKey('鍵'.repeat(100))
@@ -229,8 +241,7 @@ item(38, 'the theme is the system’s, or the one that was chosen, from the firs
 item(38, 'who wants less motion gets none', async ({ page }) => {
   await openKeys(page)
   await create(page, 'Production')
-  await button(dialog(page), 'Copy key').click()
-  await button(dialog(page), 'Done').click()
+  await copyAndClose(page)
   await row(page, 'Production').waitFor()
   const moving = await page.evaluate(() => document.getAnimations()
     .map(it => it.effect.getComputedTiming()).filter(({ duration, iterations }) => duration * iterations > 1).length)
@@ -251,14 +262,17 @@ item(38, 'in forced colours everything that can be pressed keeps its border', as
   assert.deepEqual(await borderless(dialog(page).getByRole('button', { name: /Create|Cancel/ }).or(nameField(page))), [])
 }, { context: { forcedColors: 'active' } })
 
-item(38, 'in forced colours a switch shows its state', async ({ page, person }) => {
+item(38, 'in forced colours the current tab and the state of a switch are seen', async ({ page, person }) => {
   const { id } = await person.hasKey('Off')
   await person.json('PATCH', `/api/v1/api-keys/${id}`, { enabled: false })
   await person.hasKey('On')
   await openKeys(page)
   await page.evaluate(() => document.activeElement?.blur())
   const [on, off] = await Promise.all(['On', 'Off'].map(name => row(page, name).getByRole('switch').screenshot()))
-  assert.ok(!on.equals(off))
+  assert.ok(!on.equals(off), 'the switch')
+  const [here, there] = await page.getByRole('navigation', { name: 'Account' }).getByRole('link').evaluateAll(all =>
+    [all[1], all[0]].map(it => [getComputedStyle(it).borderBottom, getComputedStyle(it).backgroundColor, getComputedStyle(it).color].join()))
+  assert.notEqual(here, there, 'the tab')
 }, { context: { forcedColors: 'active' } })
 
 item(39, 'without JavaScript the list is read', async ({ page, person }) => {

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 
 import { eventually, item } from './harness.mjs'
 import {
-  button, chooseAction, dialog, isFocused, later, openKeys, question, row, rows, said, theKey,
+  button, chooseAction, copyAndClose, dialog, isFocused, later, openKeys, question, row, rows, said, theKey,
 } from './steps.mjs'
 
 const menu = (page, name) => button(page, `Actions for ${name}`)
@@ -107,9 +107,7 @@ for (const [choice, seconds, left] of [['In 1 hour', 3600, /59 min/], ['In 24 ho
     await theKey(page).waitFor()
     const key = await theKey(page).inputValue()
     assert.deepEqual([await person.verify(old.key), await person.verify(key)], [200, 200])
-    await button(dialog(page), 'Copy key').click()
-    await button(dialog(page), 'Done').click()
-    await dialog(page).waitFor({ state: 'detached' })
+    await copyAndClose(page)
     const oldRow = rows(page).filter({ hasText: 'Replaced by' })
     const newRow = rows(page).filter({ hasText: /Replaces/ })
     assert.match(await oldRow.textContent(), new RegExp(`${old.keyPrefix}.*Replaced by.*${key.slice(0, 12)}`))

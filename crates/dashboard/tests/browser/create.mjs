@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 
 import { eventually, item, WHOLE_KEY } from './harness.mjs'
 import {
-  button, clipboard, create, createButton, description, dialog, isFocused, KEYS, nameField, openCreate, openKeys, row, rows, said, theKey,
+  button, clipboard, copyAndClose, create, createButton, description, dialog, isFocused, KEYS, nameField, openCreate, openKeys, row, rows, said, theKey,
 } from './steps.mjs'
 
 const NOTICE = 'Copy this key now. For your security we store only a hash, so it can’t be shown again.'
@@ -165,7 +165,7 @@ item(6, 'where the clipboard is refused, the key is selected for Ctrl+C, which c
 item(9, 'the list shows the prefix and dots; what a row copies is the prefix', async ({ page, person }) => {
   const { keyPrefix } = await person.hasKey('Production')
   await openKeys(page)
-  const cell = row(page, 'Production').getByText(keyPrefix)
+  const cell = row(page, 'Production').getByText(keyPrefix, { exact: true })
   await cell.waitFor()
   assert.ok((await row(page, 'Production').textContent()).includes(`${keyPrefix}••••`))
   assert.match(await cell.evaluate(it => getComputedStyle(it).fontFamily), /mono/)
@@ -183,9 +183,7 @@ item(10, 'a new key is the first row at once, highlighted for a moment, and anno
   await page.evaluate(() => { globalThis.sameDocument = true })
   const plain = await rows(page).first().evaluate(look)
   await create(page, 'Production')
-  await button(dialog(page), 'Copy key').click()
-  await page.keyboard.press('Escape')
-  await dialog(page).waitFor({ state: 'detached' })
+  await copyAndClose(page)
   await rows(page).first().getByRole('rowheader', { name: 'Production' }).waitFor()
   assert.notEqual(await rows(page).first().evaluate(look), plain, 'it is highlighted')
   await eventually(async () => assert.match(await said(page), /Production was created/))

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 
 import { eventually, item, test } from './harness.mjs'
-import { button, chooseAction, create, createButton, dialog, everythingIn, everythingStored, question, row, rows } from './steps.mjs'
+import { button, chooseAction, copyAndClose, create, createButton, dialog, everythingIn, everythingStored, question, row, rows } from './steps.mjs'
 
 const EXAMPLE = new URL('../../../../examples/embedded-panel/', import.meta.url)
 const read = name => readFileSync(new URL(name, EXAMPLE), 'utf8')
@@ -24,9 +24,7 @@ test('the embedded panel of a trusted origin creates and revokes keys', async ({
   assert.equal(await person.verify(created), 200)
   const code = await dialog(page).getByRole('tabpanel').innerText()
   assert.ok(code.includes(`${server.url}/api/v1/verify`), code)
-  await button(dialog(page), 'Copy key').click()
-  await button(dialog(page), 'Done').click()
-  await dialog(page).waitFor({ state: 'detached' })
+  await copyAndClose(page)
   assert.ok(!(await everythingIn(page)).includes(created.slice(12)))
   assert.ok(!(await everythingStored(page)).includes(created.slice(12)))
   await chooseAction(page, 'Staging', 'Revoke…')

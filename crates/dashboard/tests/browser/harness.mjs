@@ -72,11 +72,13 @@ async function inWindow(body, options) {
     const settings = typeof options.settings === 'function' ? await options.settings(site) : options.settings
     const own = settings ? await startLatchkey(settings) : server
     if (settings) cleanUp.push(() => own.stop())
-    const context = await newWindow(own, options.context)
+    const [person, context] = await Promise.all([
+      options.withoutAccount ? null : Person.signUp(own),
+      newWindow(own, options.context),
+    ])
     cleanUp.push(() => context.close())
     const origins = [own.url, ...(site ? [site.url, site.foreignUrl] : [])]
     const watch = new Watch(context, origins, options.expected ?? [])
-    const person = options.withoutAccount ? null : await Person.signUp(own)
     if (options.signedIn !== false) await context.addCookies([person.cookie()])
     const page = await context.newPage()
     await body({ page, person, server: own, site, watch })

@@ -137,9 +137,8 @@ item(16, 'curl, JavaScript and Python are ready to run, with a variable or the k
       assert.match(text, /x-api-key/)
       assert.match(text, /PRODUCTION_API_KEY|sk_live_/)
       assert.equal(text.includes(key), isReal, `${language} holds the key`)
-      await button(dialog(page), 'Copy code').click()
+      await dialog(page).locator('.snippet-bar').getByRole('button').click()
       await eventually(async () => assert.equal((await clipboard(page)).trim(), text.trim()))
-      await button(dialog(page), 'Copy code').waitFor()
       const { stdout } = await execute(text)
       assert.match(stdout, language === 'Python' ? /requests\.get/ : /keyId/, `${language} runs`)
     }

@@ -11,8 +11,7 @@ export async function fill(person) {
   await person.json('PATCH', `/api/v1/api-keys/${id}`, { enabled: false })
   await person.hasKey('Load test', { environment: 'test', expiresAt: new Date(Date.now() + 3 * DAY).toISOString() })
   await person.json('POST', `/api/v1/api-keys/${old.id}/rotate`, {})
-  const used = await person.hasKey('Server-side app', { expiresAt: new Date(Date.now() + 90 * DAY).toISOString() })
-  await person.uses(used)
+  return person.hasKey('Server-side app', { expiresAt: new Date(Date.now() + 90 * DAY).toISOString() })
 }
 
 async function filled({ page, person }, query) {
@@ -51,7 +50,14 @@ export const states = [
   { name: 'activity', reach: async ({ page, person }) => { await fill(person); await page.goto('/account/activity') } },
   { name: 'the API reference', signedIn: false, reach: ({ page }) => page.goto('/docs') },
   { name: 'the list, empty', reach: ({ page }) => openKeys(page) },
-  { name: 'the list, filled', reach: window => filled(window) },
+  {
+    name: 'the list, filled',
+    async reach({ page, person }) {
+      await person.uses(await fill(person))
+      await openKeys(page)
+      await row(page, 'Server-side app').waitFor()
+    },
+  },
   { name: 'the list, years later', reach: async window => { await later(window.page, 100 * 24 * 60); await filled(window) } },
   { name: 'the list, filtered to nothing', reach: window => filled(window, '?q=nothing') },
   {
@@ -146,10 +152,11 @@ export const states = [
   },
   {
     name: 'revoking',
-    async reach(window) {
-      await filled(window)
-      await chooseAction(window.page, 'Server-side app', 'Revoke…')
-      await question(window.page).waitFor()
+    async reach({ page, person }) {
+      await person.uses(await person.hasKey('Server-side app'))
+      await openKeys(page)
+      await chooseAction(page, 'Server-side app', 'Revoke…')
+      await question(page).getByRole('textbox').waitFor()
     },
   },
   {

@@ -32,6 +32,14 @@ export async function create(page, name) {
   return theKey(page).inputValue()
 }
 
+/** Leaves the reveal as one should. */
+export async function copyAndClose(page) {
+  await button(dialog(page), 'Copy key').click()
+  await button(dialog(page), 'Copied').waitFor()
+  await button(dialog(page), 'Done').click()
+  await dialog(page).waitFor({ state: 'detached' })
+}
+
 export async function chooseAction(page, name, action) {
   await button(page, `Actions for ${name}`).click()
   await page.getByRole('menuitem', { name: action }).click()
@@ -83,15 +91,33 @@ export async function everythingStored(page) {
 }
 
 /** No page scrolls sideways. */
-export async function assertFits(page) {
+export async function assertFits(page, where = 'the page') {
   const { wide, room } = await page.evaluate(() => ({
     wide: document.scrollingElement.scrollWidth,
     room: innerWidth,
   }))
-  assert.ok(wide <= room, `${wide} px are wider than the window's ${room}`)
+  assert.ok(wide <= room, `${where}: ${wide} px are wider than the window's ${room}`)
 }
 
 /** As if `minutes` had passed in the browser. */
 export async function later(page, minutes) {
   await page.clock.setFixedTime(Date.now() + minutes * 60_000)
+}
+
+/** Nothing that can be pressed lies on something else that can. */
+export async function assertNothingOverlaps(page, where) {
+  const overlaps = await page.evaluate(() => {
+    const all = []
+    const visit = root => {
+      all.push(...root.querySelectorAll('a, button, select, input:not(.password input)'))
+      for (const element of root.querySelectorAll('*')) if (element.shadowRoot) visit(element.shadowRoot)
+    }
+    visit(document)
+    const shown = all.filter(it => it.checkVisibility() && !it.closest('.password, .skip')).map(it => [it, it.getBoundingClientRect()])
+    const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2
+    return shown.flatMap(([a, boxA], at) => shown.slice(at + 1)
+      .filter(([b, boxB]) => !a.contains(b) && meet(boxA, boxB))
+      .map(([b]) => `${a.textContent.trim() || a.name} / ${b.textContent.trim() || b.name}`))
+  })
+  assert.deepEqual(overlaps, [], where)
 }
