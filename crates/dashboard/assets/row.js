@@ -44,11 +44,11 @@ function selectBox(panel, { id, name }) {
 
 function nameOf(panel, { id, name, environment }) {
   return h('div', { class: 'cell' }, h('bdi', { class: 'key-name' }, name),
-    h('span', { class: `badge ${environment === 'live' ? 'live' : 'plain'}` }, text.environments[environment]),
-    h('button', {
-      type: 'button', class: 'button quiet icon-only rename', 'aria-label': text.renameKey(name), 'data-tip': text.rename, 'data-focus': `rename:${id}`,
-      onclick: () => startRename(panel, id, `rename:${id}`),
-    }, icon('pencil')))
+    h('span', { class: 'beside' }, h('span', { class: `badge ${environment === 'live' ? 'live' : 'plain'}` }, text.environments[environment]),
+      h('button', {
+        type: 'button', class: 'button quiet icon-only rename', 'aria-label': text.renameKey(name), 'data-tip': text.rename, 'data-focus': `rename:${id}`,
+        onclick: () => startRename(panel, id, `rename:${id}`),
+      }, icon('pencil'))))
 }
 
 function prefixOf(panel, { keyPrefix }) {

@@ -10,6 +10,7 @@
 
 mod activity;
 mod assets;
+mod key_row;
 mod pages;
 mod reference;
 mod user_agent;

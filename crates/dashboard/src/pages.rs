@@ -1,11 +1,13 @@
 use askama::Template;
 use latchkey_accounts::Account;
-use latchkey_domain::Timestamp;
 use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{Environment, KeyState, Timestamp};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+
+use crate::key_row;
 
 /// What pages allow themselves: files and calls of their own origin, nothing inline, no frame around
 /// them, and no text that becomes markup.
@@ -81,6 +83,14 @@ pub(crate) fn time(at: Timestamp) -> String {
 /// The same without the time of day.
 pub(crate) fn day(at: Timestamp) -> String {
     element(at, format_description!("[day padding:none] [month repr:long] [year]"))
+}
+
+/// How far it is from now, with the exact time at hand.
+pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
+    let exact = OffsetDateTime::from(at);
+    let exact = exact.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339");
+    let away = key_row::distance(at, now);
+    format!("<time class=\"time\" datetime=\"{exact}\" title=\"{exact}\">{away}</time>")
 }
 
 fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {

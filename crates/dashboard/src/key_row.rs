@@ -1,0 +1,83 @@
+//! A key as the list of keys shows it before scripts run; `assets/row.js` shows the same.
+
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{KeyState, Timestamp, has_expired};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// A word about a key: its tone, which is a class, and its text.
+pub(crate) struct Badge(pub(crate) &'static str, pub(crate) String);
+
+/// What is to be said about the state of a key.
+pub(crate) fn badges(KeyInUse { key, last_used_at }: &KeyInUse, now: Timestamp) -> Vec<Badge> {
+    let key = key.parts();
+    let expired = has_expired(key.expires_at, now);
+    let replaced = key.replaced_by.is_some();
+    let enabled = key.state == KeyState::Active;
+    let last = last_used_at.unwrap_or(key.created_at);
+    let soon = key.expires_at.filter(|&end| !expired && !replaced && away(end, now) <= 7 * DAY);
+    let badge = |tone, text: &str| Badge(tone, text.to_owned());
+    [
+        (enabled && !expired && !replaced).then(|| badge("good", "Active")),
+        (!enabled).then(|| badge("plain", "Disabled")),
+        expired.then(|| badge("bad", "Expired")),
+        soon.map(|end| Badge("warn", format!("Expires {}", distance(end, now)))),
+        (away(now, last) >= 90 * DAY).then(|| badge("plain chip", "Unused 90 days")),
+        replaced.then(|| badge("warn", "Replaced")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// "3 minutes ago", "in 7 days": what has passed counts when it is complete, what comes is rounded.
+pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
+    let away = away(at, now);
+    let units = [
+        ("year", 365 * DAY),
+        ("month", 30 * DAY),
+        ("day", DAY),
+        ("hour", 60 * MINUTE),
+        ("minute", MINUTE),
+    ];
+    for (unit, size) in units {
+        let count = if away < 0 { -away / size } else { (away + size / 2) / size };
+        if count > 0 && (away < 0 || away >= size - MINUTE) {
+            let plural = if count == 1 { "" } else { "s" };
+            return if away < 0 {
+                format!("{count} {unit}{plural} ago")
+            } else {
+                format!("in {count} {unit}{plural}")
+            };
+        }
+    }
+    if away < 0 { "just now" } else { "in a moment" }.to_owned()
+}
+
+const fn away(at: Timestamp, from: Timestamp) -> i64 {
+    at.unix_millis() - from.unix_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_read_like_those_of_the_scripts() {
+        let now = Timestamp::from_unix_millis(1_774_000_000_000).expect("in range");
+        for (away, text) in [
+            (-59_999, "just now"),
+            (-MINUTE, "1 minute ago"),
+            (-2 * DAY + 1, "1 day ago"),
+            (-800 * DAY, "2 years ago"),
+            (20 * 60 * MINUTE, "in 20 hours"),
+            (7 * DAY - 400, "in 7 days"),
+            (30 * DAY - 400, "in 1 month"),
+            (10_000, "in a moment"),
+        ] {
+            let at = Timestamp::from_unix_millis(now.unix_millis() + away).expect("in range");
+            assert_eq!(distance(at, now), text, "{away}");
+        }
+    }
+}
