@@ -182,7 +182,7 @@ mod tests {
             "//evil.example",
             "///evil.example",
             "/\\evil.example",
-            "/account\\evil.example",
+            "/account/\\evil.example",
             "/account/\t/evil.example",
             "/accounts",
             "/account@evil.example",
