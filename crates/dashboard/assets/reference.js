@@ -24,17 +24,17 @@ addEventListener('scroll', mark, { passive: true })
 mark()
 
 const said = document.getElementById('said')
-for (const code of document.querySelectorAll('.code')) {
+for (const sample of document.querySelectorAll('.sample')) {
   const button = document.createElement('button')
   button.type = 'button'
   button.className = 'copy'
-  const name = code.querySelector('pre').getAttribute('aria-label')
+  const name = sample.querySelector('pre').getAttribute('aria-label')
   button.setAttribute('aria-label', `Copy: ${name}`)
   button.textContent = 'Copy'
   button.addEventListener('click', async () => {
-    const text = code.querySelector('pre').textContent
+    const text = sample.querySelector('pre').textContent
     const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false)
-    if (!copied) getSelection().selectAllChildren(code.querySelector('pre'))
+    if (!copied) getSelection().selectAllChildren(sample.querySelector('pre'))
     button.textContent = copied ? 'Copied' : 'Press Ctrl+C'
     said.textContent = button.textContent
     setTimeout(() => {
@@ -42,5 +42,5 @@ for (const code of document.querySelectorAll('.code')) {
       said.textContent = ''
     }, 2000)
   })
-  code.querySelector('figcaption').append(button)
+  sample.querySelector('figcaption').append(button)
 }

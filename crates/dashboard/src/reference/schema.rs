@@ -46,7 +46,11 @@ impl Schema {
     }
 
     fn add(&mut self, part: Self) {
-        self.types.0.extend(part.types.0);
+        for name in part.types.0 {
+            if !self.types.0.contains(&name) {
+                self.types.0.push(name);
+            }
+        }
         self.values.extend(part.values);
         self.examples.extend(part.examples);
         self.properties.extend(part.properties);

@@ -31,7 +31,7 @@ fn member(json: &str) -> Member {
 
 #[test]
 fn a_type_that_may_be_null_says_so() {
-    assert_eq!(member(r##"{ "type": ["string", "null"] }"##).kind, "string or null");
+    assert_eq!(member(r#"{ "type": ["string", "null"] }"#).kind, "string or null");
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn an_enum_lists_its_values() {
 
 #[test]
 fn limits_and_defaults_are_said_in_words() {
-    let number = member(r##"{ "type": "integer", "minimum": 0, "maximum": 9, "default": 5 }"##);
+    let number = member(r#"{ "type": "integer", "minimum": 0, "maximum": 9, "default": 5 }"#);
     assert_eq!((number.limits, number.default), (vec!["0 to 9".to_owned()], Some("5".to_owned())));
-    let text = member(r##"{ "type": "string", "maxLength": 100 }"##);
+    let text = member(r#"{ "type": "string", "maxLength": 100 }"#);
     assert_eq!(text.limits, ["at most 100 characters"]);
 }
 
@@ -96,6 +96,7 @@ fn all_of_is_one_object() {
         { "type": "object", "required": ["more"], "properties": { "more": { "type": "boolean" } } }
     ] }"##,
     );
+    assert_eq!(both.resolved(&schemas()).kind(&schemas()), "object");
     assert_eq!(Example::of(&both, &schemas()).brief(), EXAMPLE_OF_BOTH);
 }
 
@@ -131,4 +132,18 @@ fn the_published_document_is_read_and_shown() {
          --cookie \"session=your_session_cookie\"";
     let text = page.replace("&#34;", "\"").replace("&#39;", "'");
     assert!(text.contains(command), "{text}");
+}
+
+#[test]
+fn everything_in_the_published_document_has_a_type() {
+    let reference = Reference::read(include_str!("../../../../openapi.json")).expect("read");
+    let calls = reference.groups.iter().flat_map(|group| &group.operations);
+    let members = calls.flat_map(|call| {
+        let answers = call.answers.iter().flat_map(|it| it.members.iter().chain(&it.headers));
+        let parameters = call.path_parameters.iter().chain(&call.query_parameters);
+        answers.chain(parameters).chain(call.body.iter().flat_map(|body| &body.members))
+    });
+    let members: Vec<_> = members.collect();
+    assert!(members.len() > 50, "{members:?}");
+    assert!(members.iter().all(|member| !member.kind.is_empty()), "{members:?}");
 }
