@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { eventually, item } from './harness.mjs'
 import { fill } from './states_shown.mjs'
 import {
-  assertFits, assertNothingOverlaps, button, clipboard, copyAndClose, create, createButton, dialog, isFocused, KEYS, nameField, openCreate, openKeys, question, row, rows, theKey,
+  assertFits, assertNothingOverlaps, button, clipboard, copyAndClose, create, createButton, dialog, isFocused, KEYS, later, nameField, openCreate, openKeys, question, row, rows, theKey,
 } from './steps.mjs'
 
 /** What has the focus, by what a screen reader would call it. */
@@ -191,6 +191,7 @@ item(37, 'below 640 px the rows are cards that keep their labels', async ({ page
 
 item(37, 'nothing lies on something else, however narrow the window', async ({ page, person }) => {
   await fill(person)
+  await later(page, 59)
   for (const width of [1200, 820, 640, 400, 320]) {
     await page.setViewportSize({ width, height: 700 })
     for (const path of ['/account/profile', KEYS, '/account/activity', '/docs']) {

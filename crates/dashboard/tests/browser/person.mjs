@@ -1,14 +1,14 @@
 import { strict as assert } from 'node:assert'
 
 let people = 0
+const nextAddress = () => `ada${people += 1}@example.com`
 
 /** Somebody with an account, who calls the API as a program with the session cookie does. */
 export class Person {
-  static async signUp(server) {
-    people += 1
+  static async signUp(server, email = nextAddress()) {
     const person = new Person()
     person.server = server
-    person.email = `ada${people}@example.com`
+    person.email = email
     person.password = 'correct horse battery staple'
     await person.open('sign-up')
     return person

@@ -54,6 +54,7 @@ export const states = [
     name: 'the list, filled',
     async reach({ page, person }) {
       await person.uses(await fill(person))
+      await later(page, 59)
       await openKeys(page)
       await row(page, 'Server-side app').waitFor()
     },
