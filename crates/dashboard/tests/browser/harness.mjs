@@ -32,7 +32,7 @@ export function test(name, body, options = {}) {
   tests.push({ name, run: () => inWindow(body, options) })
 }
 
-/** A test of an item of the checklist, or of several. */
+/** A test of an item of checklist.md, or of several. */
 export function item(numbers, sentence, body, options) {
   const all = [numbers].flat()
   for (const number of all) tested.add(number)

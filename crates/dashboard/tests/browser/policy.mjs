@@ -75,13 +75,10 @@ test('everything that the pages load under /assets is less than 60 KB, gzipped',
   assert.ok(total < 60_000, `${total} bytes: ${[...sizes].map(([path, size]) => `${path} ${size}`).join(', ')}`)
 })
 
-/** Items that have no test, because the API has nothing for them yet. */
-const NOT_YET = {
-  32: 'a sparkline of usage: the API counts no uses',
-}
-
-plainTest('every item of the checklist has a test, or a reason', () => {
-  const missing = Array.from({ length: 40 }, (_, at) => at + 1).filter(number => !tested.has(number) && !NOT_YET[number])
-  assert.deepEqual(missing, [])
-  assert.deepEqual(Object.keys(NOT_YET).filter(number => tested.has(Number(number))), [])
+plainTest('every item of the checklist has a test, but for those that are not kept yet', () => {
+  const items = readFileSync(new URL('checklist.md', import.meta.url), 'utf8').matchAll(/^(\d+)\. (Not yet)?/gm)
+  const [kept, open] = [[], []]
+  for (const [, number, notYet] of items) (notYet ? open : kept).push(Number(number))
+  assert.equal(kept.length + open.length, 40)
+  assert.deepEqual([...tested].sort((a, b) => a - b), kept)
 })
