@@ -3,6 +3,7 @@ import { openCreate } from './create.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { counted, isFiltered, matching, pageOf, queryOf, viewFrom } from './keys.js'
+import { Keyring } from './keyring.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
 import { text } from './strings.js'
@@ -22,8 +23,6 @@ const HIGHLIGHTED = 4_000
  * `api-keys-changed` with what was done and the id of the key, never the key.
  */
 class ApiKeysPanel extends HTMLElement {
-  /** As the API lists them; null until it did. */
-  keys = null
   view = viewFrom('')
   selected = new Set()
   /** Ids of keys that a call is under way for. */
@@ -31,23 +30,20 @@ class ApiKeysPanel extends HTMLElement {
   /** Those that are open. */
   dialogs = new Set()
 
-  #failure = null
   #isEditing = false
-  #changes = 0
-  #refreshing = null
   #fresh = new Set()
-  #onSignedIn = []
   #life = null
 
   connectedCallback() {
     this.api = new Api(this.getAttribute('api-base') ?? '')
     this.#life = new AbortController()
-    if (this.hasAttribute('keys')) this.keys ??= JSON.parse(this.getAttribute('keys'))
+    const isFirst = !this.keyring
+    this.keyring ??= new Keyring(this, JSON.parse(this.getAttribute('keys')))
     if (this.#hasAddress) this.view = viewFrom(location.search)
     if (!this.shadowRoot) this.#build()
     this.#listen(this.#life.signal)
     this.render()
-    if (!this.keys) this.refresh()
+    if (!isFirst || !this.keys) this.keyring.refresh()
   }
 
   disconnectedCallback() {
@@ -61,12 +57,15 @@ class ApiKeysPanel extends HTMLElement {
     return (this.getAttribute('public-url') ?? (this.api.base || location.origin)).replace(/\/+$/, '')
   }
 
+  /** As the API lists them; null until it did. */
+  get keys() { return this.keyring.keys }
+
   get #hasAddress() { return !this.hasAttribute('api-base') }
   get #limit() { return Number(this.getAttribute('limit') ?? Infinity) }
 
   #build() {
     const root = this.attachShadow({ mode: 'open' })
-    // What the server drew is the same list, of an hour ago.
+    // What the server drew is the same list, and would only grow old.
     this.replaceChildren()
     root.adoptedStyleSheets = [sheet]
     this.problem = problemPlace(this, 'problem')
@@ -84,8 +83,8 @@ class ApiKeysPanel extends HTMLElement {
   }
 
   #listen(signal) {
-    addEventListener('focus', () => this.refresh(), { signal })
-    document.addEventListener('visibilitychange', () => document.hidden || this.refresh(), { signal })
+    addEventListener('focus', () => this.keyring.refresh(), { signal })
+    document.addEventListener('visibilitychange', () => document.hidden || this.keyring.refresh(), { signal })
     if (this.#hasAddress) {
       addEventListener('popstate', () => {
         this.view = viewFrom(location.search)
@@ -101,11 +100,13 @@ class ApiKeysPanel extends HTMLElement {
     if (this.#isEditing) return
     const focused = this.shadowRoot.activeElement?.dataset.focus
     const now = Date.now()
+    const { failure } = this.keyring
     const found = this.keys && matching(this.keys, this.view, now)
+    for (const id of this.selected) if (!this.keys?.some(key => key.id === id)) this.selected.delete(id)
     this.toolbar.element.hidden = !this.keys?.length
     this.toolbar.update(this.view)
     this.#showLimit()
-    if (!this.keys) this.#put(this.#failure ? (this.#failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
+    if (!this.keys) this.#put(failure ? (failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
     else if (this.keys.length === 0) this.#put(emptyView(this))
     else if (found.length === 0) this.#put(noMatchesView(this, this.view))
     else {
@@ -142,7 +143,7 @@ class ApiKeysPanel extends HTMLElement {
     this.render()
     const found = matching(this.keys, this.view, Date.now())
     const page = pageOf(found, this.view.page)
-    this.say(page.pages > 1 ? text.range(page) : text.found(found.length))
+    this.say(page.pages > 1 ? text.shown(page) : text.found(found.length))
   }
 
   clearFilters() {
@@ -164,8 +165,6 @@ class ApiKeysPanel extends HTMLElement {
     if (page !== this.view.page) this.show({ page })
   }
 
-  find(id) { return this.keys.find(key => key.id === id) }
-  replacedByThis({ id }) { return this.keys.find(key => key.replacedBy === id) }
   rowOf(id) { return this.list.row(id) }
   isFresh({ id }) { return this.#fresh.has(id) }
 
@@ -183,86 +182,10 @@ class ApiKeysPanel extends HTMLElement {
     openCreate(this)
   }
 
-  // What is known changes
-
-  /** Runs a call that changes something; a list that was asked for meanwhile is asked for again. */
-  async during(work) {
-    this.problem.clear()
-    this.#changes += 1
-    try {
-      return await work()
-    } finally {
-      this.#changes += 1
-    }
-  }
-
-  /** Asks for the list anew. */
-  refresh() {
-    this.#refreshing ??= this.#load().finally(() => { this.#refreshing = null })
-    return this.#refreshing
-  }
-
-  async #load() {
-    try {
-      let keys
-      let before
-      do {
-        before = this.#changes
-        keys = await this.api.list()
-      } while (before !== this.#changes)
-      this.keys = keys
-      this.#failure = null
-      for (const id of this.selected) if (!this.find(id)) this.selected.delete(id)
-      for (const call of this.#onSignedIn.splice(0)) call()
-    } catch (error) {
-      this.#failure = error
-      // What is shown already stays readable; only a session that is over is worth a word.
-      if (!this.keys && !error.isSignedOut || this.keys && error.isSignedOut) this.problem.show(error)
-    }
-    this.render()
-  }
-
   async retry() {
     this.problem.clear()
-    this.#failure = null
-    this.render()
-    await this.refresh()
+    await this.keyring.refresh()
     this.focusOn('heading')
-  }
-
-  /** Calls back once the session is there again. */
-  onceSignedIn(call) { this.#onSignedIn.push(call) }
-
-  replace(key) {
-    this.keys = this.keys.map(other => other.id === key.id ? key : other)
-    this.render()
-    this.#tell('changed', key.id)
-  }
-
-  added(created) {
-    this.keys = [itemOf(created), ...this.keys ?? []]
-    this.render()
-    this.#tell('created', created.id)
-  }
-
-  rotated(old, created, overlapSeconds) {
-    const end = Date.now() + overlapSeconds * 1000
-    const expiresAt = new Date(Math.min(end, old.expiresAt ? Date.parse(old.expiresAt) : end)).toISOString()
-    const rest = this.keys.flatMap(key => key.id !== old.id ? [key] : overlapSeconds ? [{ ...key, expiresAt, replacedBy: created.id }] : [])
-    this.keys = [itemOf(created), ...rest]
-    this.render()
-    this.#tell('rotated', old.id)
-    this.refresh()
-  }
-
-  removed(keys) {
-    const ids = new Set(keys.map(key => key.id))
-    this.keys = this.keys.filter(key => !ids.has(key.id))
-    for (const id of ids) {
-      this.selected.delete(id)
-      this.#tell('revoked', id)
-    }
-    this.render()
   }
 
   /** After the dialog that showed a new key is gone. */
@@ -275,11 +198,7 @@ class ApiKeysPanel extends HTMLElement {
   /** An action on the key called `name` failed. */
   failed(error, name) {
     this.problem.show(error.isGone ? new Error(text.goneMeanwhile(name)) : error)
-    if (!error.isSignedOut) this.refresh()
-  }
-
-  #tell(action, id) {
-    this.dispatchEvent(new CustomEvent('api-keys-changed', { bubbles: true, composed: true, detail: { action, id } }))
+    if (!error.isSignedOut) this.keyring.refresh()
   }
 
   select(ids, isSelected) {
@@ -334,11 +253,6 @@ class ApiKeysPanel extends HTMLElement {
 }
 
 const holdBack = event => event.preventDefault()
-
-/** The item that the list has of a key that was just issued; its text is not in it. */
-function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }) {
-  return { id, name, keyPrefix, lastUsedAt: null, createdAt, environment, enabled: true, expiresAt, replacedBy: null }
-}
 
 /** The same style sheet as the pages have, there before anything is drawn. */
 async function loadSheet() {

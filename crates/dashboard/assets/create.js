@@ -26,16 +26,18 @@ export function openCreate(panel) {
     const expiresAt = expiry.value()
     if (!name.check()) return
     if (expiresAt === undefined) return expiry.complain()
+    panel.guard(true)
     try {
       const asked = { ...name.value(), environment: environment.value(), ...(expiresAt && { expiresAt }) }
-      const created = await panel.during(() => panel.api.create(asked))
-      panel.added(created)
+      const created = await panel.keyring.during(() => panel.api.create(asked))
+      panel.keyring.added(created)
       reveal(panel, dialog, created)
     } catch (error) {
+      panel.guard(false)
       name.input.focus()
       name.invalid(error.status === 400)
       problem.show(error, ...(error.status === 0 ? [text.maybeCreated] : []))
-      panel.refresh()
+      panel.keyring.refresh()
     }
   })
   dialog.show(form)

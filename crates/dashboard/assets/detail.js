@@ -26,13 +26,15 @@ export function openDetails(panel, key) {
       fact(text.columns.used, time(key.lastUsedAt), h('span', { class: 'hint' }, ` ${text.mayLag}`)),
       fact(text.columns.expires, time(key.expiresAt)),
       key.replacedBy && fact(text.replacedBy, prefixOrId(panel, key.replacedBy)),
-      panel.replacedByThis(key) && fact(text.replaces, prefixOrId(panel, panel.replacedByThis(key).id))),
+      panel.keyring.replacedByThis(key) && fact(text.replaces, prefixOrId(panel, panel.keyring.replacedByThis(key).id))),
     h('h3', { id: 'history' }, text.history), history,
-    h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.close)))
+    h('div', { class: 'buttons' },
+      h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}` }, text.allActivity),
+      h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.close)))
   load(panel, key, history, createdBy)
 }
 
-const prefixOrId = (panel, id) => h('code', {}, panel.find(id)?.keyPrefix ?? id)
+const prefixOrId = (panel, id) => h('code', {}, panel.keyring.find(id)?.keyPrefix ?? id)
 
 async function load(panel, key, history, createdBy) {
   try {

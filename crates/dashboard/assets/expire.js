@@ -20,7 +20,7 @@ export function openExpiry(panel, key) {
     const expiresAt = expiry.value()
     if (expiresAt === undefined) return expiry.complain()
     try {
-      panel.replace(await panel.during(() => panel.api.change(key.id, { expiresAt })))
+      panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { expiresAt })))
       dialog.close()
       panel.say(text.expiryChanged(key.name))
     } catch (error) {

@@ -14,7 +14,7 @@ export function problemPlace(panel, id) {
     show(error, ...more) {
       isSignedOut = error.isSignedOut
       place.replaceChildren(isSignedOut ? signedOutNotice(panel) : errorNotice(panel, error, more))
-      if (isSignedOut) panel.onceSignedIn(() => isSignedOut && clear())
+      if (isSignedOut) panel.keyring.onceSignedIn(() => isSignedOut && clear())
     },
   }
 }
@@ -37,5 +37,5 @@ export function errorNotice(panel, error, more) {
 function requestId(panel, id) {
   const code = h('code', {}, id)
   return h('p', { class: 'request-id' }, `${text.requestId} `, code,
-    copyButton({ label: text.copyRequestId, iconOnly: true, kind: 'quiet', what: () => id, shown: () => code, say: panel.say }))
+    copyButton({ label: text.copyRequestId, iconOnly: true, kind: 'quiet icon-only', what: () => id, shown: () => code, say: panel.say }))
 }

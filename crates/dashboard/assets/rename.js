@@ -9,7 +9,7 @@ import { text } from './strings.js'
  */
 export function startRename(panel, id, back, typed = null, error = null) {
   panel.endEditing()
-  const key = panel.find(id)
+  const key = panel.keyring.find(id)
   const place = panel.rowOf(id)?.querySelector('.name')
   if (!key || !place) return
   const input = h('input', { class: 'input', 'aria-label': text.newName(key.name), 'aria-describedby': 'rename-problem', autocomplete: 'off', spellcheck: 'false' })
@@ -47,12 +47,12 @@ function refuse(input, problem, error) {
 }
 
 async function rename(panel, key, name, back) {
-  panel.replace({ ...key, name })
+  panel.keyring.replace({ ...key, name })
   try {
-    panel.replace(await panel.during(() => panel.api.change(key.id, { name })))
+    panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { name })))
     panel.say(text.wasRenamed(name))
   } catch (error) {
-    panel.replace(key)
+    panel.keyring.replace(key)
     if (error.isGone) panel.failed(error, key.name)
     else startRename(panel, key.id, back, name, error)
   }

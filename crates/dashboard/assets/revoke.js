@@ -28,13 +28,13 @@ export function openRevoke(panel, keys) {
       for (const key of keys) {
         submit.textContent = isOne ? text.revoking : text.revokedOf(revoked.length, keys.length)
         await revoke(panel, key)
+        panel.keyring.removed(key.id)
         revoked.push(key)
       }
     } catch (error) {
       problem.show(error)
     }
     const open = keys.filter(key => !revoked.includes(key))
-    panel.removed(revoked)
     if (open.length > 0) {
       keys = open
       return lines.replaceChildren(...open.map(key => keyLine(key, now)))
@@ -49,10 +49,10 @@ export function openRevoke(panel, keys) {
 /** A key that is not there any more is as revoked as one can be. */
 async function revoke(panel, key) {
   try {
-    await panel.during(() => panel.api.revoke(key.id))
+    await panel.keyring.during(() => panel.api.revoke(key.id))
   } catch (error) {
     if (!error.isGone) throw error
-    panel.refresh()
+    panel.keyring.refresh()
   }
 }
 

@@ -19,14 +19,16 @@ export function openRotate(panel, key) {
 
   onSubmit(dialog, form, submit, text.rotating, async () => {
     problem.clear()
+    panel.guard(true)
     try {
       const seconds = overlap.seconds()
-      const created = await panel.during(() => panel.api.rotate(key.id, seconds))
-      panel.rotated(key, created, seconds)
+      const created = await panel.keyring.during(() => panel.api.rotate(key.id, seconds))
+      panel.keyring.rotated(key, created, seconds)
       reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? text.overlapUntil(exact(overlap.end())) : text.rotatedNow))
     } catch (error) {
+      panel.guard(false)
       problem.show(error, ...(error.status === 0 ? [text.maybeCreated] : []))
-      panel.refresh()
+      panel.keyring.refresh()
     }
   })
   dialog.show(form)

@@ -60,7 +60,7 @@ function prefixOf(panel, { keyPrefix }) {
 
 function statusOf(panel, key, now) {
   const badge = (tone, label) => h('span', { class: `badge ${tone}` }, label)
-  const old = panel.replacedByThis(key)
+  const old = panel.keyring.replacedByThis(key)
   return h('div', { class: 'badges' },
     isActive(key, now) && badge('good', text.statuses.active),
     !key.enabled && badge('plain', text.statuses.disabled),
@@ -68,18 +68,16 @@ function statusOf(panel, key, now) {
     expiresSoon(key, now) && badge('warn', text.expiresIn(relative(key.expiresAt, now))),
     isUnused(key, now) && h('button', { type: 'button', class: 'badge plain chip', onclick: () => panel.show({ status: 'unused', page: 1 }) }, text.showUnused),
     key.replacedBy && replaced(panel, key, now, badge),
-    old && h('span', { class: 'link-line' }, text.replaces, ' ', linkTo(panel, old),
-      !isExpired(old, now) && `, ${text.oldStopsIn(countdown(old.expiresAt, now))}`))
+    old && h('span', { class: 'link-line' }, text.replaces, ' ', linkTo(panel, old)),
+    old && !isExpired(old, now) && h('span', { class: 'link-line' }, text.oldStopsIn(countdown(old.expiresAt, now))))
 }
 
 function replaced(panel, key, now, badge) {
-  const successor = panel.find(key.replacedBy)
+  const successor = panel.keyring.find(key.replacedBy)
+  const revokeOld = h('button', { type: 'button', class: 'link', 'data-focus': `old:${key.id}`, onclick: () => openRevoke(panel, [key]) }, text.revokeOld)
   return [badge('warn', text.statuses.replaced),
-    h('span', { class: 'link-line' },
-      successor && [text.replacedBy, ' ', linkTo(panel, successor)],
-      !isExpired(key, now) && [successor && '. ', text.stopsIn(countdown(key.expiresAt, now)), '. ', h('button', {
-        type: 'button', class: 'link', 'data-focus': `old:${key.id}`, onclick: () => openRevoke(panel, [key]),
-      }, text.revokeOld)])]
+    successor && h('span', { class: 'link-line' }, text.replacedBy, ' ', linkTo(panel, successor)),
+    !isExpired(key, now) && h('span', { class: 'link-line' }, text.stopsIn(countdown(key.expiresAt, now)), ' ', revokeOld)]
 }
 
 const linkTo = (panel, { id, keyPrefix }) =>
@@ -95,11 +93,11 @@ function enabledSwitch(panel, { id, name, enabled }) {
 /** Shows the other state when it holds everywhere, not before: that is when the API answers. */
 async function toggle(panel, id) {
   if (panel.busy.has(id)) return
-  const { name, enabled } = panel.find(id)
+  const { name, enabled } = panel.keyring.find(id)
   panel.busy.add(id)
   panel.render()
   try {
-    panel.replace(await panel.during(() => panel.api.change(id, { enabled: !enabled })))
+    panel.keyring.replace(await panel.keyring.during(() => panel.api.change(id, { enabled: !enabled })))
     panel.say(enabled ? text.wasDisabled(name) : text.wasEnabled(name))
   } catch (error) {
     panel.failed(error, name)
@@ -110,7 +108,7 @@ async function toggle(panel, id) {
 }
 
 function menuButton(panel, { id, name }) {
-  const open = (button, last) => openMenu(panel.shadowRoot, button, itemsFor(panel, panel.find(id)), { last, back: () => panel.focusOn(`menu:${id}`) })
+  const open = (button, last) => openMenu(panel.shadowRoot, button, itemsFor(panel, panel.keyring.find(id)), { last, back: () => panel.focusOn(`menu:${id}`) })
   return h('button', {
     type: 'button', class: 'button quiet icon-only', 'aria-label': text.actions(name), 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'data-focus': `menu:${id}`,
     onclick: event => open(event.currentTarget, false),
@@ -123,7 +121,7 @@ function menuButton(panel, { id, name }) {
 }
 
 function itemsFor(panel, key) {
-  const old = panel.replacedByThis(key)
+  const old = panel.keyring.replacedByThis(key)
   const mayRotate = isActive(key, Date.now())
   return [
     { label: text.details, run: () => openDetails(panel, key) },
