@@ -10,8 +10,11 @@ const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
 // Nobody but the servers of the tests can be reached, whatever Chromium itself would like to fetch.
 const ARGUMENTS = ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']
 
+// Each has a clipboard of its own, so two tests can run at once.
+const BROWSERS = 2
+
 const tests = []
-let browser
+const idle = []
 let server
 
 export const launch = options =>
@@ -49,13 +52,13 @@ export function plainTest(name, run) {
 
 /** Runs the tests whose names match. */
 export function runAll(pattern) {
-  describe('the dashboard', () => {
+  describe('the dashboard', { concurrency: BROWSERS }, () => {
     before(async () => {
       server = await startLatchkey()
-      browser = await launch()
+      for (let number = 0; number < BROWSERS; number += 1) idle.push(await launch())
     })
     after(async () => {
-      await browser?.close()
+      for (const browser of idle) await browser.close()
       await server?.stop()
     })
     for (const { name, run } of tests.filter(({ name }) => pattern.test(name))) {
@@ -65,7 +68,8 @@ export function runAll(pattern) {
 }
 
 async function inWindow(body, options) {
-  const cleanUp = []
+  const browser = idle.pop()
+  const cleanUp = [() => idle.push(browser)]
   try {
     const site = options.site && await startSite({ ...options.site })
     if (site) cleanUp.push(() => site.stop())
@@ -74,7 +78,7 @@ async function inWindow(body, options) {
     if (settings) cleanUp.push(() => own.stop())
     const [person, context] = await Promise.all([
       options.withoutAccount ? null : Person.signUp(own),
-      newWindow(own, options.context),
+      newWindow(browser, own, options.context),
     ])
     cleanUp.push(() => context.close())
     const origins = [own.url, ...(site ? [site.url, site.foreignUrl] : [])]
@@ -89,7 +93,7 @@ async function inWindow(body, options) {
   }
 }
 
-async function newWindow(own, options) {
+async function newWindow(browser, own, options) {
   const permissions = ['clipboard-read', 'clipboard-write']
   const context = await browser.newContext({ baseURL: own.url, permissions, ...options })
   context.setDefaultTimeout(5_000)

@@ -1,4 +1,4 @@
-// Runs every test, or those whose name matches, in one Chromium against the binary:
+// Runs every test, or those whose name matches, against the binary:
 //
 //   node --test-reporter=spec run.mjs path/to/latchkey [pattern]
 import { runAll } from './harness.mjs'
