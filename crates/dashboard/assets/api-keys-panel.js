@@ -2,7 +2,7 @@ import { Api } from './api.js'
 import { openCreate } from './create.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
-import { counted, isFiltered, matching, pageOf, queryOf, viewFrom } from './keys.js'
+import { counted, isFiltered, matching, pageOf, pageWith, queryOf, viewFrom } from './keys.js'
 import { Keyring } from './keyring.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
@@ -59,6 +59,9 @@ class ApiKeysPanel extends HTMLElement {
 
   /** As the API lists them; null until it did. */
   get keys() { return this.keyring.keys }
+
+  /** Attributes of a link to a page of Latchkey: another dashboard stays open. */
+  get elsewhere() { return this.api.base ? { target: '_blank', rel: 'noopener' } : {} }
 
   get #hasAddress() { return !this.hasAttribute('api-base') }
   get #limit() { return Number(this.getAttribute('limit') ?? Infinity) }
@@ -152,16 +155,16 @@ class ApiKeysPanel extends HTMLElement {
 
   /** Goes to the key of this id, wherever in the list it is. */
   goTo(id) {
-    if (!this.rowOf(id)) this.#uncover(id)
+    this.#uncover(id)
     this.#highlight(id)
     this.focusOn(`menu:${id}`)
     this.rowOf(id)?.scrollIntoView({ block: 'nearest' })
   }
 
   #uncover(id) {
+    if (this.rowOf(id)) return
     if (isFiltered(this.view)) this.clearFilters()
-    const at = matching(this.keys, this.view, Date.now()).findIndex(key => key.id === id)
-    const { page } = pageOf(this.keys, Math.floor(at / 25) + 1)
+    const page = pageWith(matching(this.keys, this.view, Date.now()), id)
     if (page !== this.view.page) this.show({ page })
   }
 

@@ -29,7 +29,7 @@ export function openDetails(panel, key) {
       panel.keyring.replacedByThis(key) && fact(text.replaces, prefixOrId(panel, panel.keyring.replacedByThis(key).id))),
     h('h3', { id: 'history' }, text.history), history,
     h('div', { class: 'buttons' },
-      h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}` }, text.allActivity),
+      h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}`, ...panel.elsewhere }, text.allActivity),
       h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.close)))
   load(panel, key, history, createdBy)
 }

@@ -1,9 +1,9 @@
 import { DAY } from './times.js'
 
-export const PAGE_SIZE = 25
+const PAGE_SIZE = 25
 export const STATUSES = ['active', 'disabled', 'expired', 'replaced', 'unused']
 export const ENVIRONMENTS = ['live', 'test']
-export const SORTS = ['created', 'name', 'used']
+const SORTS = ['created', 'name', 'used']
 
 const until = (key, now) => key.expiresAt === null ? Infinity : Date.parse(key.expiresAt) - now
 
@@ -98,6 +98,9 @@ export function pageOf(found, page) {
   const keys = found.slice(from, from + PAGE_SIZE)
   return { keys, page: at, pages, from: from + 1, to: from + keys.length, total: found.length }
 }
+
+/** The number of the page of `found` that holds the key of this id. */
+export const pageWith = (found, id) => Math.floor(Math.max(0, found.findIndex(key => key.id === id)) / PAGE_SIZE) + 1
 
 /** A name for the variable that a program reads the key from: "Production" gives PRODUCTION_API_KEY. */
 export function variableFor(name) {

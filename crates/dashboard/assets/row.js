@@ -27,7 +27,7 @@ export function rowOf(panel, key, now) {
 }
 
 /** How long ago or ahead; the exact time at hand for pointer, finger and keyboard. */
-export function timeOf(at, now, note = '') {
+function timeOf(at, now, note = '') {
   return h('button', { type: 'button', class: 'time', 'data-tip': `${exact(at)}${note && `. ${note}`}` },
     h('time', { datetime: at }, relative(at, now)))
 }

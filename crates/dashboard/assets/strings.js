@@ -39,7 +39,6 @@ export const text = {
   noMatches: view => view.q ? `No keys match “${view.q}”.` : 'No keys match these filters.',
   clear: 'Clear filters',
   limitReached: limit => `You have ${keys(limit)}, which is as many as you may have. Revoke one that you no longer use to create another.`,
-  dismiss: 'Dismiss',
   search: 'Search API keys',
   searchHint: 'Search by name or prefix',
   cut: 'That looks like a key, so only its beginning was kept: it is all that a search needs.',
@@ -112,14 +111,13 @@ export const text = {
   expiryOn: at => `It works until ${at}.`,
   creating: 'Creating…',
   maybeCreated: 'If the key was created all the same, it is in the list: revoke it there, because its text can’t be shown any more.',
-  wasCreated: name => `API key ${name} was created. It is the first in the list.`,
+  wasCreated: name => `API key ${name} was created. It is in the list now.`,
 
   // The one time that a key is shown
   revealTitle: 'Save your API key',
   revealNotice: 'Copy this key now. For your security we store only a hash, so it can’t be shown again.',
   revealSay: 'The key was created. Copy it now.',
   theKey: 'API key',
-  copy: 'Copy',
   copyKey: 'Copy key',
   copied: 'Copied',
   pressToCopy: isMac => `Press ${isMac ? '⌘C' : 'Ctrl+C'} to copy`,
@@ -143,7 +141,6 @@ export const text = {
   rotateDo: 'Rotate key',
   rotating: 'Rotating…',
   rotatedNow: 'The old key no longer works.',
-  wasRotated: name => `${name} was rotated.`,
 
   // Expiry
   expiryTitle: 'Change expiry',

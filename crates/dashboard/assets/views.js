@@ -10,7 +10,7 @@ export const loadingView = () => h('div', { class: 'skeleton', 'aria-busy': 'tru
 export const emptyView = panel => h('div', { class: 'blank' }, icon('key'), h('h3', {}, text.emptyTitle), h('p', {}, text.empty),
   h('div', { class: 'buttons' },
     h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => panel.create() }, icon('plus'), text.create),
-    h('a', { class: 'button quiet', href: `${panel.api.base}/docs` }, text.docs)))
+    h('a', { class: 'button quiet', href: `${panel.api.base}/docs`, ...panel.elsewhere }, text.docs)))
 
 export const noMatchesView = (panel, view) => h('div', { class: 'blank' }, icon('search'), h('p', {}, text.noMatches(view)),
   h('button', { type: 'button', class: 'button', onclick: () => { panel.clearFilters(); panel.focusOn('heading') } }, text.clear))
