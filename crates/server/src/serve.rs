@@ -133,5 +133,16 @@ fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "Latchkey is listening on http://{address}")?;
     writeln!(out, "\nOpen {url}/ to make API keys; {url}/docs describes every call.\n")?;
+    if app.settings.sign_up_open {
+        let json = "-H 'Content-Type: application/json'";
+        writeln!(
+            out,
+            "Or, without a browser:\n  \
+             curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
+             -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
+             curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
+             curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n"
+        )?;
+    }
     out.flush()
 }
