@@ -118,7 +118,6 @@ test('a page without an origin can neither call nor send a form', async ({ page,
   await person.hasKey('Production')
   const before = await everything(person)
   await page.goto(site.url)
-  const answer = page.waitForResponse(response => response.request().method() === 'POST')
   const outcome = await page.evaluate(address => new Promise(told => {
     addEventListener('message', ({ data }) => told(data))
     const frame = document.createElement('iframe')
@@ -131,10 +130,9 @@ test('a page without an origin can neither call nor send a form', async ({ page,
     document.body.append(frame)
   }), `${server.url}/api/v1/api-keys`)
   assert.equal(outcome, 'refused')
-  assert.equal((await answer).request().headers().origin, 'null')
-  assert.equal((await answer).status(), 403)
+  await eventually(() => assert.ok(server.log.some(line => /"POST".*"status":403/.test(line)), 'the form arrived and was refused'))
   assert.deepEqual(await everything(person), before)
-}, { site, expected })
+}, { site, settings: {}, expected })
 
 test('a page of a trusted origin calls with the session, and reads the answers', async ({ page, person, server, site }) => {
   const key = await person.hasKey('Production')

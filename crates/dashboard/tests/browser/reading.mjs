@@ -26,7 +26,7 @@ item(11, 'the columns are Name, Key, Created, Last used, Expires, Status and act
 
 item(11, 'a name of a few words stands on one line where there is room', async ({ page, person }) => {
   await fill(person)
-  await page.setViewportSize({ width: 1200, height: 750 })
+  await page.setViewportSize({ width: 1280, height: 800 })
   await openKeys(page)
   for (const name of ['Server-side app', 'Zapier integration']) {
     const lines = await row(page, name).first().locator('bdi').first().evaluate(it => {

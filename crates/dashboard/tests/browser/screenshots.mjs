@@ -11,7 +11,7 @@ import { fill } from './states_shown.mjs'
 import { chooseAction, create, dialog, later, openKeys, row } from './steps.mjs'
 
 const folder = resolve(process.argv[3])
-const LOOK = { viewport: { width: 1200, height: 750 }, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'UTC' }
+const LOOK = { viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', locale: 'en-GB', timezoneId: 'UTC' }
 const PICTURES = {
   async keys(page) {
     await row(page, 'Server-side app').waitFor()

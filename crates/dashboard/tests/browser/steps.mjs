@@ -109,11 +109,12 @@ export async function assertNothingOverlaps(page, where) {
   const overlaps = await page.evaluate(() => {
     const all = []
     const visit = root => {
-      all.push(...root.querySelectorAll('a, button, select, input:not(.password input)'))
+      all.push(...root.querySelectorAll('a, button, select, input'))
       for (const element of root.querySelectorAll('*')) if (element.shadowRoot) visit(element.shadowRoot)
     }
     visit(document)
-    const shown = all.filter(it => it.checkVisibility() && !it.closest('.password, .skip')).map(it => [it, it.getBoundingClientRect()])
+    const isClipped = it => it && (getComputedStyle(it).clipPath !== 'none' || isClipped(it.parentElement))
+    const shown = all.filter(it => it.checkVisibility() && !it.closest('.password') && !isClipped(it)).map(it => [it, it.getBoundingClientRect()])
     const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2
     return shown.flatMap(([a, boxA], at) => shown.slice(at + 1)
       .filter(([b, boxB]) => !a.contains(b) && meet(boxA, boxB))
