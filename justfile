@@ -32,6 +32,18 @@ seed-examples:
     cargo build
     crates/server/tests/seed/run.sh target/debug/latchkey
 
+# The dashboard in a real Chromium; needs it, and Node 18.19 or newer with npm. `just browser 'item 7'` runs some.
+browser pattern="":
+    cargo build
+    crates/dashboard/tests/browser/run.sh target/debug/latchkey '{{ pattern }}'
+
+# The pictures of the README; needs what `browser` needs, port 8080, and pngquant.
+screenshots:
+    cargo build
+    npm ci --prefix crates/dashboard/tests/browser --ignore-scripts --no-audit --no-fund
+    node crates/dashboard/tests/browser/screenshots.mjs target/debug/latchkey docs/images
+    pngquant --force --ext .png --strip docs/images/*.png
+
 # The recipes of docs/gateways.md; needs nginx and caddy.
 gateways:
     cargo build

@@ -33,9 +33,8 @@ export function tipIn(root) {
   root.addEventListener('focusin', event => { if (of(event)?.matches(':focus-visible')) show(of(event)); else hide() })
   root.addEventListener('focusout', hide)
   root.addEventListener('click', event => { if (of(event)?.matches('.time')) show(of(event)); else hide() })
-  root.addEventListener('keydown', event => {
-    if (event.key === 'Escape' && shownFor) hide()
-  })
+  // Wherever the focus is: the pointer alone may have brought the tip up.
+  addEventListener('keydown', ({ key }) => { if (key === 'Escape') hide() }, { capture: true })
   addEventListener('scroll', hide, { capture: true, passive: true })
   return tip
 }

@@ -140,11 +140,13 @@ fn next_in(req: &HttpRequest) -> String {
     next.filter(|next| is_page_of_account(next)).unwrap_or_else(|| HOME.to_owned())
 }
 
-/// Browsers leave blanks out of an address and take `\` for `/`, and so might leave this origin.
+/// Browsers leave blanks out of an address, take `\` for `/` and walk up at `..`, and so might leave this
+/// origin, or these pages.
 fn is_page_of_account(path: &str) -> bool {
     let rest = path.strip_prefix("/account").unwrap_or("no page");
     let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    is_plain && (rest.is_empty() || rest.starts_with(['/', '?']))
+    let stays = !path.contains("/.") && !path.contains("%2e") && !path.contains("%2E");
+    is_plain && stays && (rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 fn see(other: &str) -> HttpResponse {
@@ -191,6 +193,9 @@ mod tests {
             "/account/\r\nSet-Cookie: a=b",
             " /account",
             "/account/é",
+            "/account/../verify",
+            "/account/.%2e/verify",
+            "/account/%2E%2E/verify",
             "/sign-in?next=/account",
         ] {
             assert!(!is_page_of_account(other), "{other}");

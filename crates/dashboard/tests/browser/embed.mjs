@@ -1,0 +1,101 @@
+// The panel on a page of another dashboard: the example's, served from another port.
+import { strict as assert } from 'node:assert'
+import { readFileSync } from 'node:fs'
+
+import { eventually, item, test } from './harness.mjs'
+import { button, chooseAction, copyAndClose, create, createButton, dialog, everythingIn, everythingStored, question, row, rows } from './steps.mjs'
+
+const EXAMPLE = new URL('../../../../examples/embedded-panel/', import.meta.url)
+const read = name => readFileSync(new URL(name, EXAMPLE), 'utf8')
+const trusted = site => ({ LATCHKEY_TRUSTED_ORIGINS: site.url })
+const CORS = [/blocked by CORS policy/, /ERR_FAILED/]
+
+async function openExample(page, url, site, server) {
+  site.pages['/'] = read('index.html').replaceAll('http://127.0.0.1:8080', server.url)
+  site.pages['/style.css'] = read('style.css')
+  await page.goto(url)
+}
+
+test('the embedded panel of a trusted origin creates and revokes keys', async ({ page, person, server, site }) => {
+  const { key } = await person.hasKey('Staging')
+  await openExample(page, site.url, site, server)
+  await row(page, 'Staging').waitFor()
+  const created = await create(page, 'Production')
+  assert.equal(await person.verify(created), 200)
+  const code = await dialog(page).getByRole('tabpanel').innerText()
+  assert.ok(code.includes(`${server.url}/api/v1/verify`), code)
+  await copyAndClose(page)
+  assert.ok(!(await everythingIn(page)).includes(created.slice(12)))
+  assert.ok(!(await everythingStored(page)).includes(created.slice(12)))
+  await chooseAction(page, 'Staging', 'Revoke…')
+  await button(question(page), 'Revoke key').click()
+  await row(page, 'Staging').waitFor({ state: 'detached' })
+  assert.equal(await person.verify(key), 401)
+  assert.equal(new URL(page.url()).search, '')
+}, { site: {}, settings: trusted })
+
+test('the embedded panel tells its page of each change, and never of a key', async ({ page, server, site }) => {
+  await openExample(page, site.url, site, server)
+  await createButton(page).first().waitFor()
+  await page.evaluate(() => {
+    globalThis.told = []
+    addEventListener('api-keys-changed', ({ detail }) => globalThis.told.push(detail))
+  })
+  const key = await create(page, 'Production')
+  const told = await page.evaluate(() => JSON.stringify(globalThis.told))
+  assert.match(told, /"created"/)
+  assert.ok(!told.includes(key.slice(12)))
+}, { site: {}, settings: trusted })
+
+test('the embedded panel of an origin that is not trusted shows an error and no key', async ({ page, person, server, site }) => {
+  await person.hasKey('Production')
+  await openExample(page, site.url, site, server)
+  await page.getByText(/couldn’t be loaded/).waitFor()
+  assert.doesNotMatch(await everythingIn(page), /Production/)
+  assert.equal(await rows(page).count(), 0)
+}, { site: {}, settings: { LATCHKEY_TRUSTED_ORIGINS: 'http://127.0.0.1:1' }, expected: CORS })
+
+test('the embedded panel on another site has no session, for the cookie stays at home', async ({ page, person, server, site }) => {
+  await person.hasKey('Production')
+  await openExample(page, site.foreignUrl, site, server)
+  await page.getByText('Sign in to see your API keys.').waitFor()
+  assert.equal(await page.getByRole('link', { name: /Sign in again/ }).getAttribute('href'), `${server.url}/sign-in`)
+  assert.doesNotMatch(await everythingIn(page), /Production/)
+}, { site: {}, settings: site => ({ LATCHKEY_TRUSTED_ORIGINS: site.foreignUrl }), expected: [/401 \(Unauthorized\)/] })
+
+item(18, 'while the list is loaded, a skeleton stands for it', async ({ page, person, server, site }) => {
+  await person.hasKey('Production')
+  let answer
+  const answered = new Promise(resolve => { answer = resolve })
+  await page.route('**/api/v1/api-keys', async route => {
+    await answered
+    await route.continue()
+  })
+  await openExample(page, site.url, site, server)
+  await page.locator('[aria-busy="true"]').getByText('Loading API keys…').waitFor({ state: 'attached' })
+  assert.equal(await page.getByText('No API keys yet').count(), 0)
+  answer()
+  await row(page, 'Production').waitFor()
+  assert.equal(await page.locator('[aria-busy="true"]').count(), 0)
+}, { site: {}, settings: trusted })
+
+item(18, 'a list that can’t be loaded says so, and Retry tries again', async ({ page, person, server, site }) => {
+  await person.hasKey('Production')
+  await page.route('**/api/v1/api-keys', route => route.abort())
+  await openExample(page, site.url, site, server)
+  await page.getByText('The API keys couldn’t be loaded.').waitFor()
+  await button(page, 'Retry').click()
+  await eventually(async () => assert.equal(await page.getByText('The API keys couldn’t be loaded.').count(), 1))
+  await page.unroute('**/api/v1/api-keys')
+  await button(page, 'Retry').click()
+  await row(page, 'Production').waitFor()
+}, { site: {}, settings: trusted, expected: [/ERR_FAILED/] })
+
+item(18, 'who may not see the list is asked to sign in', async ({ page, person, server, site }) => {
+  await person.hasKey('Production')
+  await openExample(page, site.url, site, server)
+  await page.getByText('Sign in to see your API keys.').waitFor()
+  await page.context().addCookies([person.cookie()])
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await row(page, 'Production').waitFor()
+}, { site: {}, settings: trusted, signedIn: false, expected: [/401 \(Unauthorized\)/] })

@@ -1,0 +1,146 @@
+import { strict as assert } from 'node:assert'
+import { after, before, describe, test as nodeTest } from 'node:test'
+
+import { chromium } from 'playwright-core'
+
+import { Person } from './person.mjs'
+import { startLatchkey, startSite } from './servers.mjs'
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
+// Nobody but the servers of the tests can be reached, whatever Chromium itself would like to fetch.
+const ARGUMENTS = ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']
+
+// Each has a clipboard of its own, so two tests can run at once.
+const BROWSERS = 2
+
+const tests = []
+const idle = []
+let server
+
+export const launch = options =>
+  chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, ...options })
+
+/**
+ * A test in a browser window of its own, with an account of its own: `body` gets `{ page, person,
+ * server, watch }`. At its end nothing may have been asked of other hosts, and the console must be clean.
+ *
+ * - `site`: somebody else's pages, by their paths; `body` gets them as `site`
+ * - `settings`: of a server for this test alone, or a function of the site that gives them
+ * - `context`: Playwright's options of the window
+ * - `signedIn: false`: the window begins without the session
+ * - `withoutAccount`: where nobody can sign up
+ * - `expected`: what the console may say, as regular expressions
+ */
+export function test(name, body, options = {}) {
+  tests.push({ name, run: () => inWindow(body, options) })
+}
+
+/** A test of an item of checklist.md, or of several. */
+export function item(numbers, sentence, body, options) {
+  const all = [numbers].flat()
+  for (const number of all) tested.add(number)
+  test(`${all.length > 1 ? 'items' : 'item'} ${all.join(', ')}: ${sentence}`, body, options)
+}
+
+/** The numbers of the items that have a test. */
+export const tested = new Set()
+
+/** A test that needs no window. */
+export function plainTest(name, run) {
+  tests.push({ name, run })
+}
+
+/** Runs the tests whose names match. */
+export function runAll(pattern) {
+  describe('the dashboard', { concurrency: BROWSERS }, () => {
+    before(async () => {
+      server = await startLatchkey()
+      for (let number = 0; number < BROWSERS; number += 1) idle.push(await launch())
+    })
+    after(async () => {
+      for (const browser of idle) await browser.close()
+      await server?.stop()
+    })
+    for (const { name, run } of tests.filter(({ name }) => pattern.test(name))) {
+      nodeTest(name, { timeout: 60_000 }, run)
+    }
+  })
+}
+
+async function inWindow(body, options) {
+  const browser = idle.pop()
+  const cleanUp = [() => idle.push(browser)]
+  try {
+    const site = options.site && await startSite({ ...options.site })
+    if (site) cleanUp.push(() => site.stop())
+    const settings = typeof options.settings === 'function' ? await options.settings(site) : options.settings
+    const own = settings ? await startLatchkey(settings) : server
+    if (settings) cleanUp.push(() => own.stop())
+    const [person, context] = await Promise.all([
+      options.withoutAccount ? null : Person.signUp(own),
+      newWindow(browser, own, options.context),
+    ])
+    cleanUp.push(() => context.close())
+    const origins = [own.url, ...(site ? [site.url, site.foreignUrl] : [])]
+    const watch = new Watch(context, origins, options.expected ?? [])
+    if (options.signedIn !== false) await context.addCookies([person.cookie()])
+    const page = await context.newPage()
+    await body({ page, person, server: own, site, watch })
+    watch.assertClean()
+    assertNoKeyIn(own.log)
+  } finally {
+    for (const step of cleanUp.reverse()) await step()
+  }
+}
+
+async function newWindow(browser, own, options) {
+  const permissions = ['clipboard-read', 'clipboard-write']
+  const context = await browser.newContext({ baseURL: own.url, permissions, ...options })
+  context.setDefaultTimeout(5_000)
+  return context
+}
+
+/** What the pages of a window ask for, and what their consoles say. */
+class Watch {
+  requests = []
+  complaints = []
+
+  constructor(context, origins, expected) {
+    this.origins = origins
+    this.expected = expected
+    context.on('request', request => this.requests.push(request.url()))
+    context.on('weberror', failure => this.complaints.push(`uncaught: ${failure.error()}`))
+    context.on('console', message => {
+      if (message.type() === 'error') this.complaints.push(`console: ${message.text()}`)
+    })
+  }
+
+  assertClean() {
+    const foreign = this.requests.filter(url => {
+      const { protocol, origin } = new URL(url)
+      return !['about:', 'blob:', 'data:'].includes(protocol) && !this.origins.includes(origin)
+    })
+    assert.deepEqual(foreign, [], 'other hosts were asked')
+    const unexpected = this.complaints.filter(text => !this.expected.some(it => it.test(text)))
+    assert.deepEqual(unexpected, [], 'the console complains')
+  }
+}
+
+/** What the whole text of a key looks like. */
+export const WHOLE_KEY = /sk_(live|test)_[0-9A-Za-z]{38}/
+
+function assertNoKeyIn(log) {
+  assert.deepEqual(log.filter(line => WHOLE_KEY.test(line)), [], 'the log holds a key')
+}
+
+/** Tries until it holds, for at most three seconds. */
+export async function eventually(holds) {
+  for (const last = Date.now() + 3_000; ;) {
+    try {
+      return await holds()
+    } catch (failure) {
+      if (Date.now() > last) throw failure
+      await new Promise(later => setTimeout(later, 50))
+    }
+  }
+}

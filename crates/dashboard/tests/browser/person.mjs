@@ -1,0 +1,74 @@
+import { strict as assert } from 'node:assert'
+
+let people = 0
+const nextAddress = () => `ada${people += 1}@example.com`
+
+/** Somebody with an account, who calls the API as a program with the session cookie does. */
+export class Person {
+  static async signUp(server, email = nextAddress()) {
+    const person = new Person()
+    person.server = server
+    person.email = email
+    person.password = 'correct horse battery staple'
+    await person.open('sign-up')
+    return person
+  }
+
+  /** A session by signing up or in. */
+  async open(way) {
+    const answer = await this.call('POST', `/api/v1/auth/${way}`, {
+      email: this.email,
+      password: this.password,
+    })
+    assert.ok(answer.ok, `${way} was answered with ${answer.status}`)
+    this.session = /^session=([^;]+)/.exec(answer.headers.get('set-cookie'))[1]
+  }
+
+  cookie() {
+    return { name: 'session', value: this.session, url: this.server.url, httpOnly: true, sameSite: 'Lax' }
+  }
+
+  async call(method, path, body) {
+    const headers = {}
+    if (this.session) headers.cookie = `session=${this.session}`
+    if (body !== undefined) headers['content-type'] = 'application/json'
+    return fetch(this.server.url + path, { method, headers, body: JSON.stringify(body) })
+  }
+
+  async json(method, path, body) {
+    const answer = await this.call(method, path, body)
+    const value = await answer.json()
+    assert.ok(answer.ok, `${method} ${path} was answered with ${answer.status}: ${value.error}`)
+    return value
+  }
+
+  async keys() {
+    return this.json('GET', '/api/v1/api-keys')
+  }
+
+  /** A new key; the last one made is the first in the list. */
+  async hasKey(name, more = {}) {
+    return this.json('POST', '/api/v1/api-keys', { name, ...more })
+  }
+
+  /** Uses a key, until the list tells of it. */
+  async uses({ id, key }) {
+    assert.equal(await this.verify(key), 200)
+    for (let tries = 0; tries < 60; tries += 1) {
+      const listed = await this.json('GET', `/api/v1/api-keys/${id}`)
+      if (listed.lastUsedAt) return listed
+      await new Promise(later => setTimeout(later, 100))
+    }
+    throw new Error('the use of a key did not show')
+  }
+
+  /** The status that a use of this key is answered with. */
+  async verify(key) {
+    const answer = await fetch(`${this.server.url}/api/v1/verify`, { headers: { 'x-api-key': key } })
+    return answer.status
+  }
+
+  async events() {
+    return this.json('GET', '/api/v1/audit-events?limit=200')
+  }
+}

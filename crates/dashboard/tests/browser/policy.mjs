@@ -1,0 +1,84 @@
+import { strict as assert } from 'node:assert'
+import { readdirSync, readFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+
+import { item, plainTest, test, tested } from './harness.mjs'
+import { fill } from './states_shown.mjs'
+import { create, dialog, openKeys, row } from './steps.mjs'
+
+const PAGES = ['/sign-in', '/sign-up', '/account/profile', '/account/api-keys', '/account/activity', '/docs']
+
+item(40, 'no page has a script or a style of its own, and the policy allows none', async ({ page, person }) => {
+  await fill(person)
+  for (const path of PAGES) {
+    const policy = (await page.goto(path)).headers()['content-security-policy']
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"]) {
+      assert.ok(policy.includes(part), `${part} on ${path}`)
+    }
+    assert.doesNotMatch(policy, /unsafe|http:|https:|\*/)
+    const inline = await page.evaluate(() => [...document.querySelectorAll('script:not([src]), style, [style], [onclick], [onload]')].map(it => it.outerHTML))
+    assert.deepEqual(inline, [], path)
+  }
+})
+
+item(40, 'what breaks the policy, throws or asks elsewhere is noticed by these tests', async ({ page, watch }) => {
+  await page.goto('/sign-in')
+  await page.evaluate(() => {
+    const script = document.createElement('script')
+    script.src = 'https://elsewhere.example/'
+    document.head.append(script)
+    setTimeout(() => { throw new Error('thrown on purpose') })
+    document.body.setAttribute('style', 'color: red')
+  }).catch(() => 'Trusted Types')
+  await page.evaluate(() => { new Image().src = 'https://elsewhere.example/' })
+  await page.waitForTimeout(300)
+  assert.ok(watch.complaints.some(text => /Content Security Policy|Trusted/i.test(text)), watch.complaints.join('\n'))
+  watch.requests.push('https://elsewhere.example/')
+  assert.throws(() => watch.assertClean(), /other hosts/)
+  watch.requests.length = 0
+  assert.throws(() => watch.assertClean(), /console/)
+  watch.complaints.length = 0
+})
+
+item(40, 'scripts write times and numbers the reader’s way', async ({ page, person }) => {
+  await person.hasKey('Production', { expiresAt: '2099-03-04T12:00:00.000Z' })
+  await openKeys(page)
+  const time = row(page, 'Production').locator('time').first()
+  await time.hover()
+  assert.match(await page.getByRole('tooltip').textContent(), /^\d{1,2} \w+ \d{4}/, 'the day first, as in Britain')
+}, { context: { locale: 'en-GB', timezoneId: 'Europe/London' } })
+
+item(40, 'what people read in scripts stands in strings.js', async () => {
+  const assets = new URL('../../assets/', import.meta.url)
+  for (const name of readdirSync(assets).filter(it => it.endsWith('.js') && it !== 'strings.js')) {
+    const code = readFileSync(new URL(name, assets), 'utf8').replace(/\/\*[^]*?\*\//g, '').replace(/\/\/.*$/gm, '')
+    const sentences = [...code.matchAll(/(['"])([A-Z][a-z]+(?: [a-z]+)+[.…?]?)\1/g)].map(it => it[2])
+    assert.deepEqual(sentences, [], name)
+  }
+})
+
+test('everything that the pages load under /assets is less than 60 KB, gzipped', async ({ page, person }) => {
+  await fill(person)
+  const sizes = new Map()
+  page.on('response', async response => {
+    const { pathname } = new URL(response.url())
+    if (pathname.startsWith('/assets/')) sizes.set(pathname, gzipSync(await response.body(), { level: 6 }).length)
+  })
+  for (const path of PAGES) await page.goto(path, { waitUntil: 'networkidle' })
+  await openKeys(page)
+  await create(page, 'Production')
+  await dialog(page).waitFor()
+  await page.context().clearCookies()
+  for (const path of ['/sign-in', '/sign-up']) await page.goto(path, { waitUntil: 'networkidle' })
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+  assert.ok(sizes.size > 10)
+  assert.ok(total < 60_000, `${total} bytes: ${[...sizes].map(([path, size]) => `${path} ${size}`).join(', ')}`)
+})
+
+plainTest('every item of the checklist has a test, but for those that are not kept yet', () => {
+  const items = readFileSync(new URL('checklist.md', import.meta.url), 'utf8').matchAll(/^(\d+)\. (Not yet)?/gm)
+  const [kept, open] = [[], []]
+  for (const [, number, notYet] of items) (notYet ? open : kept).push(Number(number))
+  assert.equal(kept.length + open.length, 40)
+  assert.deepEqual([...tested].sort((a, b) => a - b), kept)
+})

@@ -1,0 +1,326 @@
+import { strict as assert } from 'node:assert'
+
+import { eventually, item } from './harness.mjs'
+import { fill } from './states_shown.mjs'
+import {
+  button, chooseAction, clipboard, copyAndClose, create, dialog, everythingStored, later, nameField, openCreate, openKeys, question, row, rows, theKey,
+} from './steps.mjs'
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+const inDays = days => new Date(Date.now() + days * DAY).toISOString()
+const search = page => page.getByRole('searchbox')
+const names = page => page.locator('tbody').getByRole('rowheader').locator('bdi').allTextContents()
+const shows = (page, wanted) => eventually(async () => assert.deepEqual(await names(page), wanted))
+
+item(11, 'the columns are Name, Key, Created, Last used, Expires, Status and actions', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await openKeys(page)
+  await row(page, 'Production').waitFor()
+  const columns = (await page.getByRole('columnheader').allTextContents()).map(it => it.trim())
+  assert.deepEqual(columns.slice(1), ['Name', 'Key', 'Created', 'Last used', 'Expires', 'Status', 'Actions'])
+  const [used, name] = [row(page, 'Production').getByText('Never').first(), row(page, 'Production').getByRole('rowheader')]
+  const colour = it => getComputedStyle(it).color
+  assert.notEqual(await used.evaluate(colour), await name.evaluate(colour), '“Never” is muted')
+})
+
+item(11, 'a name of a few words stands on one line where there is room', async ({ page, person }) => {
+  await fill(person)
+  await page.setViewportSize({ width: 1280, height: 800 })
+  await openKeys(page)
+  for (const name of ['Server-side app', 'Zapier integration']) {
+    const lines = await row(page, name).first().locator('bdi').first().evaluate(it => {
+      const range = document.createRange()
+      range.selectNodeContents(it)
+      return new Set([...range.getClientRects()].map(({ top }) => top)).size
+    })
+    assert.equal(lines, 1, name)
+  }
+})
+
+item(24, 'times are told from now, the exact one is at hand for pointer and keyboard', async ({ page, person }) => {
+  const created = await person.hasKey('Production')
+  await person.uses(created)
+  await later(page, 3)
+  await openKeys(page)
+  const times = row(page, 'Production').getByRole('button').filter({ has: page.locator('time') })
+  const used = times.filter({ hasText: '3 minutes ago' }).last()
+  assert.match(await used.locator('time').getAttribute('datetime'), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  const tip = page.getByRole('tooltip')
+  for (const reach of [() => used.hover(), () => used.focus()]) {
+    await page.mouse.move(0, 0)
+    await page.keyboard.press('Tab')
+    await reach()
+    await tip.waitFor()
+    assert.match(await tip.textContent(), /\d{4}.*\d:\d\d:\d\d.*(UTC|GMT)/, 'the exact time with its zone')
+    assert.match(await tip.textContent(), /lag by up to 60 seconds/)
+    await page.keyboard.press('Escape')
+    await tip.waitFor({ state: 'hidden' })
+  }
+})
+
+item(24, 'times go on by themselves', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await page.clock.install()
+  await openKeys(page)
+  await row(page, 'Production').getByText('just now').waitFor()
+  await page.clock.runFor(3 * MINUTE + 1_000)
+  await row(page, 'Production').getByText('3 minutes ago').waitFor()
+})
+
+item(25, 'a key may expire after 7, 30, 60, 90 or 365 days, on a date, or never', async ({ page, person }) => {
+  await openKeys(page)
+  for (const [label, days] of [['In 7 days', 7], ['In 30 days', 30], ['In 60 days', 60], ['In 90 days', 90], ['In 1 year', 365], ['Never', null]]) {
+    await openCreate(page)
+    await nameField(page).fill(label)
+    await dialog(page).getByLabel('Expires').selectOption({ label })
+    await nameField(page).press('Enter')
+    await theKey(page).waitFor()
+    await copyAndClose(page)
+    const [{ expiresAt }] = await person.keys()
+    if (days === null) assert.equal(expiresAt, null)
+    else assert.ok(Math.abs(Date.parse(expiresAt) - Date.now() - days * DAY) < MINUTE, label)
+  }
+})
+
+item(25, 'a key may expire on a date, which must not be over', async ({ page, person }) => {
+  await openKeys(page)
+  await openCreate(page)
+  await nameField(page).fill('Production')
+  await dialog(page).getByLabel('Expires').selectOption({ label: 'On a date…' })
+  const date = page.getByLabel('Last day it works')
+  await date.fill('2020-01-31')
+  await button(dialog(page), 'Create API key').click()
+  await dialog(page).getByText('Choose a day that is not over yet.').waitFor()
+  await date.fill('2099-01-31')
+  await button(dialog(page), 'Create API key').click()
+  await theKey(page).waitFor()
+  assert.equal((await person.keys())[0].expiresAt, new Date(2099, 0, 31, 23, 59, 59, 999).toISOString())
+}, { context: { timezoneId: process.env.TZ ?? Intl.DateTimeFormat().resolvedOptions().timeZone } })
+
+item(25, 'badges tell in words what expires within a week and what has expired', async ({ page, person }) => {
+  await person.hasKey('In a month', { expiresAt: inDays(30) })
+  await person.hasKey('Soon', { expiresAt: inDays(3) })
+  await person.hasKey('Gone', { expiresAt: inDays(1) })
+  await openKeys(page)
+  await row(page, 'Soon').getByText('Expires in 3 days').waitFor()
+  assert.equal(await row(page, 'In a month').getByText(/^Expires in/).count(), 0)
+  await later(page, 25 * 60)
+  await page.reload()
+  const badge = row(page, 'Gone').getByText('Expired', { exact: true })
+  await badge.waitFor()
+  await row(page, 'Soon').getByText('Expires in 2 days').waitFor()
+  const colours = await Promise.all([badge, row(page, 'Soon').getByText('Expires in 2 days')]
+    .map(it => it.evaluate(element => getComputedStyle(element).color)))
+  assert.notEqual(colours[0], colours[1])
+})
+
+item(25, 'the expiry of a key is changed later', async ({ page, person }) => {
+  await person.hasKey('Production', { expiresAt: inDays(3) })
+  await openKeys(page)
+  await chooseAction(page, 'Production', 'Change expiry…')
+  await dialog(page).getByLabel('Expires').selectOption({ label: 'Never' })
+  await button(dialog(page), 'Save').click()
+  await dialog(page).waitFor({ state: 'detached' })
+  assert.equal((await person.keys())[0].expiresAt, null)
+  await row(page, 'Production').getByText('Active', { exact: true }).waitFor()
+})
+
+item(26, 'a key is made for live or test use, live first, and the list says which', async ({ page, person }) => {
+  await openKeys(page)
+  await openCreate(page)
+  const choices = dialog(page).getByRole('radio')
+  assert.ok(await choices.first().isChecked())
+  assert.equal(await choices.first().getAttribute('value'), 'live')
+  await dialog(page).getByLabel('Test').check()
+  await nameField(page).fill('Staging')
+  await page.keyboard.press('Enter')
+  await theKey(page).waitFor()
+  assert.match(await theKey(page).inputValue(), /^sk_test_/)
+  await copyAndClose(page)
+  await create(page, 'Production')
+  assert.match(await theKey(page).inputValue(), /^sk_live_/)
+  await copyAndClose(page)
+  await row(page, 'Staging').getByText('Test', { exact: true }).waitFor()
+  await row(page, 'Production').getByText('Live', { exact: true }).waitFor()
+  await page.getByRole('combobox', { name: 'Environment' }).selectOption({ label: 'Test' })
+  await shows(page, ['Staging'])
+})
+
+item(27, 'search finds names and prefixes; what is shown stands in the address', async ({ page, person }) => {
+  const { keyPrefix } = await person.hasKey('Zapier')
+  await person.hasKey('Staging', { environment: 'test' })
+  await person.hasKey('Production')
+  await openKeys(page)
+  await search(page).fill('zAP')
+  await shows(page, ['Zapier'])
+  assert.equal(new URL(page.url()).searchParams.get('q'), 'zAP')
+  await page.reload()
+  await shows(page, ['Zapier'])
+  assert.equal(await search(page).inputValue(), 'zAP')
+  await search(page).fill(keyPrefix)
+  await shows(page, ['Zapier'])
+  await search(page).fill('')
+  await shows(page, ['Production', 'Staging', 'Zapier'])
+  assert.equal(new URL(page.url()).search, '')
+})
+
+item([8, 27], 'a whole key that is pasted finds its row, and goes nowhere', async ({ page, person, watch }) => {
+  const { key } = await person.hasKey('Zapier')
+  await person.hasKey('Production')
+  await openKeys(page)
+  const asked = watch.requests.length
+  await page.evaluate(text => navigator.clipboard.writeText(`  ${text}\n`), key)
+  await search(page).focus()
+  await page.keyboard.press('Control+V')
+  await shows(page, ['Zapier'])
+  assert.ok(!(await search(page).inputValue()).includes(key.slice(12)))
+  assert.ok(!page.url().includes(key.slice(12)))
+  assert.ok(!(await everythingStored(page)).includes(key.slice(12)))
+  assert.ok(!watch.requests.slice(asked).some(url => url.includes(key.slice(12))))
+  await page.goto(`/account/api-keys?q=${key}`)
+  await shows(page, ['Zapier'])
+  assert.ok(!(await search(page).inputValue()).includes(key.slice(12)))
+})
+
+item(27, 'columns sort both ways and say so', async ({ page, person }) => {
+  for (const name of ['b', 'C', 'a']) await person.hasKey(name)
+  const [first] = await person.keys()
+  await person.json('PATCH', `/api/v1/api-keys/${first.id}`, { name: 'A' })
+  await person.uses(await person.hasKey('used'))
+  await openKeys(page)
+  const header = name => page.getByRole('columnheader', { name })
+  assert.equal(await header('Created').getAttribute('aria-sort'), 'descending')
+  for (const [column, order, wanted] of [
+    ['Name', 'ascending', ['A', 'b', 'C', 'used']],
+    ['Name', 'descending', ['used', 'C', 'b', 'A']],
+    ['Created', 'descending', ['used', 'A', 'C', 'b']],
+    ['Created', 'ascending', ['b', 'C', 'A', 'used']],
+  ]) {
+    await header(column).getByRole('button').click()
+    await shows(page, wanted)
+    assert.equal(await header(column).getAttribute('aria-sort'), order)
+  }
+  await header('Last used').getByRole('button').click()
+  await eventually(async () => assert.equal((await names(page))[0], 'used'))
+  assert.match(page.url(), /sort=/)
+  await page.goBack()
+  await shows(page, ['b', 'C', 'A', 'used'])
+})
+
+item(27, 'keys are filtered by their state', async ({ page, person }) => {
+  await person.hasKey('active')
+  const { id } = await person.hasKey('disabled')
+  await person.json('PATCH', `/api/v1/api-keys/${id}`, { enabled: false })
+  await person.hasKey('expired', { expiresAt: new Date(Date.now() + 700).toISOString() })
+  await new Promise(later => setTimeout(later, 800))
+  await openKeys(page)
+  const filter = page.getByRole('combobox', { name: 'Status' })
+  for (const [label, wanted] of [['Active', 'active'], ['Disabled', 'disabled'], ['Expired', 'expired']]) {
+    await filter.selectOption({ label })
+    await shows(page, [wanted])
+    assert.match(page.url(), /status=/)
+  }
+  await page.goBack()
+  await shows(page, ['disabled'])
+})
+
+item(28, 'more than 25 keys come in pages, by keyboard and by Back', async ({ page, person }) => {
+  for (let number = 1; number <= 52; number += 1) await person.hasKey(`key ${number}`)
+  await openKeys(page)
+  const pages = page.getByRole('navigation', { name: 'Pages' })
+  await pages.getByText('1–25 of 52').waitFor()
+  assert.equal(await rows(page).count(), 25)
+  await button(pages, 'Next').focus()
+  await page.keyboard.press('Enter')
+  await pages.getByText('26–50 of 52').waitFor()
+  await page.keyboard.press('Enter')
+  await pages.getByText('51–52 of 52').waitFor()
+  assert.deepEqual(await names(page), ['key 2', 'key 1'])
+  assert.equal(await button(pages, 'Next').getAttribute('aria-disabled'), 'true')
+  await page.goBack()
+  await pages.getByText('26–50 of 52').waitFor()
+  await page.reload()
+  await pages.getByText('26–50 of 52').waitFor()
+})
+
+item(29, 'a key not used for 90 days has a chip, which is a filter', async ({ page, person }) => {
+  await person.hasKey('Old')
+  await later(page, 91 * 24 * 60)
+  await openKeys(page)
+  const chip = row(page, 'Old').getByRole('button', { name: 'Unused 90 days' })
+  await chip.click()
+  await shows(page, ['Old'])
+  assert.equal(await page.getByRole('combobox', { name: 'Status' }).inputValue(), 'unused')
+  assert.equal(await question(page).count() + await dialog(page).count(), 0, 'no dialog nags')
+})
+
+item(29, 'a key used within 90 days has none', async ({ page, person }) => {
+  await person.uses(await person.hasKey('Used'))
+  await later(page, 89 * 24 * 60)
+  await openKeys(page)
+  await row(page, 'Used').waitFor()
+  assert.equal(await row(page, 'Used').getByText('Unused 90 days').count(), 0)
+})
+
+item(30, 'the details of a key hold its id to copy, its times, who made it from where, and its events', async ({ page, person }) => {
+  const { id, keyPrefix } = await person.hasKey('Production', { expiresAt: inDays(30) })
+  await person.json('PATCH', `/api/v1/api-keys/${id}`, { enabled: false })
+  await person.hasKey('Another')
+  await openKeys(page)
+  await chooseAction(page, 'Production', 'Details')
+  await dialog(page).getByRole('heading', { name: 'Production' }).waitFor()
+  await dialog(page).getByRole('row', { name: /Created/ }).waitFor()
+  const text = await dialog(page).textContent()
+  for (const part of [id, keyPrefix, 'Live', 'Disabled', 'Never', '127.0.0.1', 'You']) assert.ok(text.includes(part), part)
+  assert.equal(await dialog(page).locator('tbody').getByRole('row').count(), 2, 'its own events alone')
+  await dialog(page).getByRole('button', { name: 'Copy ID' }).click()
+  await eventually(async () => assert.equal(await clipboard(page), id))
+  await page.keyboard.press('Escape')
+  await dialog(page).waitFor({ state: 'detached' })
+})
+
+item(31, 'the activity log tells who did what, when and from where', async ({ page, person }) => {
+  const created = await person.hasKey('Production')
+  await person.json('PATCH', `/api/v1/api-keys/${created.id}`, { enabled: false })
+  await person.json('PATCH', `/api/v1/api-keys/${created.id}`, { enabled: true })
+  await person.json('POST', `/api/v1/api-keys/${created.id}/rotate`, {})
+  await person.json('DELETE', `/api/v1/api-keys/${created.id}`)
+  await page.goto('/account/activity')
+  const actions = await page.locator('tbody').getByRole('rowheader').allTextContents()
+  assert.deepEqual(actions.map(it => it.trim()),
+    ['Key revoked', 'Key rotated', 'Key changed', 'Key changed', 'Key created', 'Account created'])
+  const first = page.locator('tbody').getByRole('row').first()
+  assert.match(await first.textContent(), /You.*127\.0\.0\.1/s)
+  assert.equal(await first.locator('time').count(), 1)
+})
+
+item(31, 'the activity log goes back page by page', async ({ page, person }) => {
+  for (let number = 0; number < 60; number += 1) await person.hasKey(`key ${number}`)
+  await page.goto('/account/activity')
+  assert.equal(await rows(page).count(), 50)
+  await page.getByRole('link', { name: 'Load older' }).click()
+  await page.waitForURL(/before=/)
+  assert.equal(await rows(page).count(), 11)
+  await page.getByText('Account created').waitFor()
+})
+
+item(31, 'the activity log is exported as CSV, with nothing a spreadsheet would run', async ({ page, person, server }) => {
+  await fetch(`${server.url}/api/v1/api-keys`, {
+    method: 'POST',
+    headers: { cookie: `session=${person.session}`, 'content-type': 'application/json', 'user-agent': '=HYPERLINK("http://evil","a")' },
+    body: '{"name":"Production"}',
+  })
+  await page.goto('/account/activity')
+  const downloading = page.waitForEvent('download')
+  await button(page, 'Export CSV').click()
+  const download = await downloading
+  assert.match(download.suggestedFilename(), /\.csv$/)
+  const chunks = []
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk)
+  const lines = Buffer.concat(chunks).toString('utf8').replace(/^\ufeff/, '').trim().split(/\r?\n/)
+  assert.equal(lines.length, 3)
+  assert.match(lines[0].toLowerCase(), /action/)
+  assert.match(lines[1], /key\.created.*HYPERLINK/)
+  for (const cell of lines.flatMap(line => line.split(','))) assert.doesNotMatch(cell, /^"?[=+@-]/)
+})

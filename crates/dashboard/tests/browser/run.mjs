@@ -1,0 +1,17 @@
+// Runs every test, or those whose name matches, against the binary:
+//
+//   node --test-reporter=spec run.mjs path/to/latchkey [pattern]
+import { runAll } from './harness.mjs'
+import './create.mjs'
+import './reveal.mjs'
+import './change.mjs'
+import './reading.mjs'
+import './states.mjs'
+import './access.mjs'
+import './looks.mjs'
+import './embed.mjs'
+import './cross_site.mjs'
+import './seed.mjs'
+import './policy.mjs'
+
+runAll(new RegExp(process.argv[3] ?? ''))

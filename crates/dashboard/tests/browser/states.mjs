@@ -1,0 +1,184 @@
+import { strict as assert } from 'node:assert'
+
+import { eventually, item } from './harness.mjs'
+import {
+  button, chooseAction, clipboard, createButton, description, dialog, everythingIn, isFocused, KEYS, nameField, openCreate, openKeys, question, row,
+  rows, said, theKey,
+} from './steps.mjs'
+
+const SIGNED_OUT = [/401 \(Unauthorized\)/]
+
+item(18, 'a filter that finds nothing says so and is cleared', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await openKeys(page, '?q=zapier')
+  await page.getByText('No keys match “zapier”.').waitFor()
+  assert.equal(await rows(page).count(), 0)
+  await page.getByRole('button', { name: 'Clear' }).last().click()
+  await row(page, 'Production').waitFor()
+  assert.equal(await page.getByRole('searchbox').inputValue(), '')
+})
+
+item(19, 'the empty list says what a key is for, with the button and the way to the reference', async ({ page }) => {
+  await openKeys(page)
+  await page.getByRole('heading', { name: 'No API keys yet' }).waitFor()
+  await page.getByText(/An API key (lets|identifies)/).first().waitFor()
+  assert.ok(await createButton(page).last().isVisible())
+  await page.getByRole('link', { name: 'Read the API reference' }).click()
+  await page.waitForURL('/docs')
+  await page.getByRole('heading', { level: 1 }).waitFor()
+})
+
+item(20, 'a session that is over during an action is said in place, and nothing typed is lost', async ({ page, person }) => {
+  await openKeys(page, '?sort=name')
+  await openCreate(page)
+  await nameField(page).fill('Production')
+  await dialog(page).getByLabel('Test').check()
+  await person.json('POST', '/api/v1/auth/sign-out')
+  await nameField(page).press('Enter')
+  await dialog(page).getByRole('alert').getByText(/signed out/i).waitFor()
+  const opening = page.waitForEvent('popup')
+  await dialog(page).getByRole('link', { name: /Sign in again/ }).click()
+  const signIn = await opening
+  await signIn.getByLabel('Email').fill(person.email)
+  await signIn.getByLabel('Password', { exact: true }).fill(person.password)
+  await signIn.keyboard.press('Enter')
+  await signIn.waitForURL(/\/account\//)
+  await signIn.close()
+  await page.bringToFront()
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await dialog(page).getByRole('alert').getByText(/signed out/i).waitFor({ state: 'detached' })
+  assert.equal(await nameField(page).inputValue(), 'Production')
+  assert.ok(await dialog(page).getByLabel('Test').isChecked())
+  await nameField(page).press('Enter')
+  await theKey(page).waitFor()
+  assert.match(page.url(), /\/account\/api-keys\?sort=name$/)
+}, { expected: SIGNED_OUT })
+
+item(20, 'an action on a row after the session is over is never silent', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await openKeys(page)
+  await person.json('POST', '/api/v1/auth/sign-out')
+  await row(page, 'Production').getByRole('switch').click()
+  await page.getByRole('alert').getByText(/signed out/i).waitFor()
+  assert.equal(await row(page, 'Production').getByRole('switch').getAttribute('aria-checked'), 'true')
+}, { expected: SIGNED_OUT })
+
+item(20, 'a page asked for without a session comes after signing in', async ({ page, person }) => {
+  await page.goto('/account/api-keys?status=disabled')
+  await page.waitForURL(/\/sign-in\?next=/)
+  await page.getByLabel('Email').fill(person.email)
+  await page.getByLabel('Password', { exact: true }).fill(person.password)
+  await page.keyboard.press('Enter')
+  await page.waitForURL('/account/api-keys?status=disabled')
+}, { signedIn: false })
+
+for (const next of ['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)', '/account/../../evil', '/%2f%2fevil.example']) {
+  item(20, `signing in goes nowhere else: ${next}`, async ({ page, person, server }) => {
+    await page.goto(`/sign-in?next=${encodeURIComponent(next)}`)
+    await page.getByLabel('Email').fill(person.email)
+    await page.getByLabel('Password', { exact: true }).fill(person.password)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(url => url.pathname !== '/sign-in')
+    assert.ok(page.url().startsWith(`${server.url}/account/`), page.url())
+  }, { signedIn: false })
+}
+
+item(21, 'an error shows the server’s words and the request id, with a button to copy it', async ({ page }) => {
+  await openKeys(page)
+  await openCreate(page)
+  const answering = page.waitForResponse(it => it.request().method() === 'POST')
+  await nameField(page).fill('\u202eProduction')
+  await page.keyboard.press('Enter')
+  const answer = await answering
+  const { error } = await answer.json()
+  const place = dialog(page).getByRole('alert')
+  await place.getByText(error).waitFor()
+  const id = answer.headers()['x-request-id']
+  assert.ok((await place.textContent()).includes(id))
+  await place.getByRole('button', { name: 'Copy request ID' }).click()
+  await eventually(async () => assert.equal(await clipboard(page), id))
+  await page.waitForTimeout(1_500)
+  assert.ok(await place.getByText(error).isVisible(), 'it does not go away by itself')
+}, { expected: [/400 \(Bad Request\)/] })
+
+item(21, 'a server that can’t be reached is said, and what was typed stays', async ({ page, server }) => {
+  await openKeys(page)
+  await openCreate(page)
+  await nameField(page).fill('Production')
+  await server.stop()
+  await page.keyboard.press('Enter')
+  await dialog(page).getByRole('alert').getByText(/reach the server/).waitFor()
+  assert.equal(await nameField(page).inputValue(), 'Production')
+}, { settings: {}, expected: [/ERR_CONNECTION_REFUSED/] })
+
+item(22, 'where as many keys as allowed are there, the button says so and keeps the focus', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await openKeys(page)
+  const create = createButton(page)
+  await create.focus()
+  assert.ok(await isFocused(create))
+  assert.equal(await create.getAttribute('aria-disabled'), 'true')
+  assert.match(await description(create), /1 API key\b.*Revoke one/)
+  await page.keyboard.press('Enter')
+  await eventually(async () => assert.match(await said(page), /Revoke one/))
+  assert.equal(await dialog(page).count(), 0)
+  await chooseAction(page, 'Production', 'Revoke…')
+  await button(question(page), 'Revoke key').click()
+  await row(page, 'Production').waitFor({ state: 'detached' })
+  await openCreate(page)
+}, { settings: { LATCHKEY_MAX_KEYS_PER_OWNER: '1' } })
+
+item(22, 'a limit that is reached meanwhile is said by the server’s words', async ({ page, person }) => {
+  await openKeys(page)
+  await openCreate(page)
+  await person.hasKey('Elsewhere')
+  await nameField(page).fill('Production')
+  await page.keyboard.press('Enter')
+  await dialog(page).getByRole('alert').getByText(/keys?/).first().waitFor()
+  assert.equal(await nameField(page).inputValue(), 'Production')
+}, { settings: { LATCHKEY_MAX_KEYS_PER_OWNER: '1' }, expected: [/409 \(Conflict\)/] })
+
+item(23, 'the list is read again when its tab gets the focus', async ({ page, person }) => {
+  const { id } = await person.hasKey('Production')
+  await openKeys(page)
+  const other = await page.context().newPage()
+  await openKeys(other)
+  await person.hasKey('Staging')
+  await person.json('PATCH', `/api/v1/api-keys/${id}`, { name: 'Backend' })
+  await other.evaluate(() => dispatchEvent(new Event('focus')))
+  await row(other, 'Staging').waitFor()
+  await row(other, 'Backend').waitFor()
+})
+
+item(23, 'an action on a row that is gone says so', async ({ page, person }) => {
+  const { id } = await person.hasKey('Production')
+  await person.hasKey('Staging')
+  await openKeys(page)
+  await person.json('DELETE', `/api/v1/api-keys/${id}`)
+  await row(page, 'Production').getByRole('switch').click()
+  await page.getByRole('alert').getByText(/“Production” has been revoked/).waitFor()
+  await row(page, 'Production').waitFor({ state: 'detached' })
+  assert.equal(await rows(page).count(), 1)
+}, { expected: [/404 \(Not Found\)/] })
+
+item(23, 'a key that another tab rotated can’t be rotated again, and the page says why', async ({ page, person }) => {
+  const { id } = await person.hasKey('Production')
+  await openKeys(page)
+  await chooseAction(page, 'Production', 'Rotate…')
+  await person.json('POST', `/api/v1/api-keys/${id}/rotate`, {})
+  await button(dialog(page), 'Rotate key').click()
+  await dialog(page).getByRole('alert').getByText(/\w+/).first().waitFor()
+  assert.equal((await person.keys()).length, 2)
+}, { expected: [/409 \(Conflict\)/] })
+
+item(8, 'after signing out, Back shows nobody’s keys', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await openKeys(page)
+  await button(page, 'Sign out').click()
+  await page.waitForURL(/\/sign-in/)
+  await page.goBack().catch(() => 'there is nothing to go back to')
+  await eventually(async () => assert.doesNotMatch(await everythingIn(page), /Production/))
+  await page.goto(KEYS)
+  await page.waitForURL(/\/sign-in/)
+  assert.equal((await person.call('GET', '/api/v1/auth/session')).status, 401)
+})

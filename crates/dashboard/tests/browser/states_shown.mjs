@@ -1,0 +1,171 @@
+// Every state of the pages that looks different, and how to get there.
+import { button, chooseAction, create, dialog, later, nameField, openCreate, openKeys, question, row, theKey } from './steps.mjs'
+
+const DAY = 24 * 60 * 60_000
+
+/** A list in which each kind of row is there. */
+export async function fill(person) {
+  const old = await person.hasKey('Zapier integration')
+  await person.hasKey('Staging', { environment: 'test' })
+  const { id } = await person.hasKey('Legacy importer')
+  await person.json('PATCH', `/api/v1/api-keys/${id}`, { enabled: false })
+  await person.hasKey('Load test', { environment: 'test', expiresAt: new Date(Date.now() + 3 * DAY).toISOString() })
+  await person.json('POST', `/api/v1/api-keys/${old.id}/rotate`, {})
+  return person.hasKey('Server-side app', { expiresAt: new Date(Date.now() + 90 * DAY).toISOString() })
+}
+
+async function filled({ page, person }, query) {
+  await fill(person)
+  await openKeys(page, query)
+  if (!query) await row(page, 'Server-side app').waitFor()
+}
+
+export const states = [
+  { name: 'sign-in', signedIn: false, reach: ({ page }) => page.goto('/sign-in') },
+  {
+    name: 'sign-in, refused', signedIn: false, expected: [/401 \(Unauthorized\)/],
+    async reach({ page }) {
+      await page.goto('/sign-in')
+      await page.getByLabel('Email').fill('nobody@example.com')
+      await page.getByLabel('Password', { exact: true }).fill('wrong')
+      await page.keyboard.press('Enter')
+      await page.getByText('Invalid email or password').waitFor()
+    },
+  },
+  { name: 'sign-up', signedIn: false, reach: ({ page }) => page.goto('/sign-up') },
+  {
+    name: 'sign-up, incomplete', signedIn: false,
+    async reach({ page }) {
+      await page.goto('/sign-up')
+      await page.getByLabel('Password', { exact: true }).fill('short')
+      await page.keyboard.press('Enter')
+      await page.getByText(/12/).first().waitFor()
+    },
+  },
+  {
+    name: 'sign-up, closed', settings: { LATCHKEY_SIGN_UP: 'closed' }, signedIn: false, withoutAccount: true,
+    reach: ({ page }) => page.goto('/sign-up'),
+  },
+  { name: 'profile', reach: ({ page }) => page.goto('/account/profile') },
+  { name: 'activity', reach: async ({ page, person }) => { await fill(person); await page.goto('/account/activity') } },
+  { name: 'the API reference', signedIn: false, reach: ({ page }) => page.goto('/docs') },
+  { name: 'the list, empty', reach: ({ page }) => openKeys(page) },
+  {
+    name: 'the list, filled',
+    async reach({ page, person }) {
+      await person.uses(await fill(person))
+      await later(page, 59)
+      await openKeys(page)
+      await row(page, 'Server-side app').waitFor()
+    },
+  },
+  { name: 'the list, years later', reach: async window => { await later(window.page, 100 * 24 * 60); await filled(window) } },
+  { name: 'the list, filtered to nothing', reach: window => filled(window, '?q=nothing') },
+  {
+    name: 'the list, at its limit', settings: { LATCHKEY_MAX_KEYS_PER_OWNER: '1' },
+    async reach({ page, person }) { await person.hasKey('Production'); await openKeys(page) },
+  },
+  {
+    name: 'the list, after the session', expected: [/401 \(Unauthorized\)/],
+    async reach(window) {
+      await filled(window)
+      await window.person.json('POST', '/api/v1/auth/sign-out')
+      await row(window.page, 'Server-side app').getByRole('switch').click()
+      await window.page.getByRole('alert').getByText(/signed out/i).waitFor()
+    },
+  },
+  {
+    name: 'the menu of a row',
+    async reach(window) {
+      await filled(window)
+      await button(window.page, 'Actions for Server-side app').click()
+      await window.page.getByRole('menu').waitFor()
+    },
+  },
+  {
+    name: 'renaming',
+    async reach(window) {
+      await filled(window)
+      await button(window.page, 'Rename Server-side app').click()
+      await window.page.getByRole('textbox', { name: 'New name of Server-side app' }).waitFor()
+    },
+  },
+  {
+    name: 'several selected',
+    async reach(window) {
+      await filled(window)
+      for (const name of ['Staging', 'Load test']) await window.page.getByRole('checkbox', { name: `Select ${name}` }).check()
+      await button(window.page, 'Revoke 2 keys…').waitFor()
+    },
+  },
+  {
+    name: 'the create dialog',
+    async reach({ page }) {
+      await openKeys(page)
+      await openCreate(page)
+      await dialog(page).getByLabel('Expires').selectOption({ label: 'On a date…' })
+    },
+  },
+  {
+    name: 'the create dialog, refused', expected: [/400 \(Bad Request\)/],
+    async reach({ page }) {
+      await openKeys(page)
+      await openCreate(page)
+      await nameField(page).fill('\u202eProduction')
+      await page.keyboard.press('Enter')
+      await dialog(page).getByRole('alert').getByText(/control/).waitFor()
+    },
+  },
+  { name: 'the reveal', reach: async ({ page }) => { await openKeys(page); await create(page, 'Server-side app') } },
+  {
+    name: 'leaving the reveal',
+    async reach({ page }) {
+      await openKeys(page)
+      await create(page, 'Server-side app')
+      await page.keyboard.press('Escape')
+      await question(page).waitFor()
+    },
+  },
+  {
+    name: 'rotating',
+    async reach(window) {
+      await filled(window)
+      await chooseAction(window.page, 'Server-side app', 'Rotate…')
+      await dialog(window.page).waitFor()
+    },
+  },
+  {
+    name: 'rotated',
+    async reach(window) {
+      await filled(window)
+      await chooseAction(window.page, 'Server-side app', 'Rotate…')
+      await button(dialog(window.page), 'Rotate key').click()
+      await theKey(window.page).waitFor()
+    },
+  },
+  {
+    name: 'changing the expiry',
+    async reach(window) {
+      await filled(window)
+      await chooseAction(window.page, 'Server-side app', 'Change expiry…')
+      await dialog(window.page).waitFor()
+    },
+  },
+  {
+    name: 'revoking',
+    async reach({ page, person }) {
+      await person.uses(await person.hasKey('Server-side app'))
+      await openKeys(page)
+      await chooseAction(page, 'Server-side app', 'Revoke…')
+      await question(page).getByRole('textbox').waitFor()
+    },
+  },
+  {
+    name: 'the details',
+    async reach(window) {
+      await filled(window)
+      await chooseAction(window.page, 'Server-side app', 'Details')
+      await dialog(window.page).locator('tbody').getByRole('row').first().waitFor()
+    },
+  },
+]

@@ -1,0 +1,124 @@
+// What a person does on the pages, and what can be told about them.
+import { strict as assert } from 'node:assert'
+
+export const KEYS = '/account/api-keys'
+
+export async function openKeys(page, query = '') {
+  await page.goto(KEYS + query)
+  await createButton(page).first().waitFor()
+}
+
+export const createButton = page => page.getByRole('button', { name: 'Create API key' })
+export const dialog = page => page.getByRole('dialog')
+export const question = page => page.getByRole('alertdialog')
+export const theKey = page => page.getByRole('textbox', { name: 'API key' })
+export const nameField = page => dialog(page).getByRole('textbox', { name: 'Name' })
+export const status = page => page.getByRole('status')
+export const rows = page => page.locator('tbody').getByRole('row')
+export const row = (page, name) => rows(page).filter({ has: page.getByRole('rowheader', { name }) })
+export const button = (place, name) => place.getByRole('button', { name, exact: true })
+
+export async function openCreate(page) {
+  await createButton(page).first().click()
+  await dialog(page).waitFor()
+}
+
+/** Creates a key with the dialog, up to the reveal. */
+export async function create(page, name) {
+  await openCreate(page)
+  await nameField(page).fill(name)
+  await page.keyboard.press('Enter')
+  await theKey(page).waitFor()
+  return theKey(page).inputValue()
+}
+
+/** Leaves the reveal as one should. */
+export async function copyAndClose(page) {
+  await button(dialog(page), 'Copy key').click()
+  await button(dialog(page), 'Copied').waitFor()
+  await button(dialog(page), 'Done').click()
+  await dialog(page).waitFor({ state: 'detached' })
+}
+
+export async function chooseAction(page, name, action) {
+  await button(page, `Actions for ${name}`).click()
+  await page.getByRole('menuitem', { name: action }).click()
+}
+
+export const clipboard = page => page.evaluate(() => navigator.clipboard.readText())
+
+/** The words of every live region, which is what is read out. */
+export async function said(page) {
+  return (await status(page).allTextContents()).join(' ')
+}
+
+export const isFocused = locator => locator.evaluate(element => element.getRootNode().activeElement === element)
+
+/** What a screen reader says after the name of a field. */
+export const description = locator => locator.evaluate(element => {
+  const ids = element.getAttribute('aria-describedby')?.split(' ') ?? []
+  return ids.map(id => element.getRootNode().getElementById(id)?.textContent ?? '').join(' ').trim()
+})
+
+/** Everything that stands in the page: markup, shadow trees, and what is in fields. */
+export const everythingIn = page => page.evaluate(() => {
+  const parts = [location.href, JSON.stringify(history.state), document.documentElement.outerHTML]
+  const visit = root => {
+    for (const element of root.querySelectorAll('*')) {
+      if ('value' in element) parts.push(String(element.value))
+      if (element.shadowRoot) {
+        parts.push(element.shadowRoot.innerHTML)
+        visit(element.shadowRoot)
+      }
+    }
+  }
+  visit(document)
+  return parts.join('\n')
+})
+
+/** Everything the browser keeps for the page's origin. */
+export async function everythingStored(page) {
+  const kept = await page.evaluate(async () => JSON.stringify({
+    local: { ...localStorage },
+    session: { ...sessionStorage },
+    databases: await indexedDB.databases(),
+    caches: await caches.keys(),
+    workers: (await navigator.serviceWorker.getRegistrations()).length,
+    addresses: performance.getEntries().map(entry => entry.name),
+    window: window.name,
+  }))
+  return kept + JSON.stringify(await page.context().cookies())
+}
+
+/** No page scrolls sideways. */
+export async function assertFits(page, where = 'the page') {
+  const { wide, room } = await page.evaluate(() => ({
+    wide: document.scrollingElement.scrollWidth,
+    room: innerWidth,
+  }))
+  assert.ok(wide <= room, `${where}: ${wide} px are wider than the window's ${room}`)
+}
+
+/** As if `minutes` had passed in the browser. */
+export async function later(page, minutes) {
+  await page.clock.setFixedTime(Date.now() + minutes * 60_000)
+}
+
+/** Nothing that can be pressed lies on something else that can. */
+export async function assertNothingOverlaps(page, where) {
+  const overlaps = await page.evaluate(() => {
+    const all = []
+    const visit = root => {
+      all.push(...root.querySelectorAll('a, button, select, input'))
+      for (const element of root.querySelectorAll('*')) if (element.shadowRoot) visit(element.shadowRoot)
+    }
+    visit(document)
+    const isClipped = it => it && (getComputedStyle(it).clipPath !== 'none' || isClipped(it.parentElement))
+    const shown = all.filter(it => it.checkVisibility() && !it.closest('.password') && !isClipped(it)).map(it => [it, it.getBoundingClientRect()])
+    const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2
+    return shown.flatMap(([a, boxA], at) => shown.slice(at + 1)
+      .filter(([b, boxB]) => !a.contains(b) && meet(boxA, boxB))
+      .map(([b]) => `${a.textContent.trim() || a.name} / ${b.textContent.trim() || b.name}`))
+  })
+  assert.deepEqual(overlaps, [], where)
+}
