@@ -32,6 +32,10 @@ seed-examples:
     cargo build
     crates/server/tests/seed/run.sh target/debug/latchkey
 
+# What the dashboard's scripts decide without a page; needs Node.
+scripts:
+    node --test crates/dashboard/tests/js/*.test.js
+
 # The dashboard in a real Chromium; needs it, and Node 18.19 or newer with npm. `just browser 'item 7'` runs some.
 browser pattern="":
     cargo build

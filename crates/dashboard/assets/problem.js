@@ -20,9 +20,9 @@ export function problemPlace(panel, id) {
 }
 
 /** What to do where the session is over. */
-export function signInLink(panel) {
+export function signInLink(panel, label = text.signInAgain) {
   return h('a', { class: 'button', href: `${panel.api.base}/sign-in`, target: '_blank', rel: 'noopener' },
-    text.signInAgain, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
+    label, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
 }
 
 function signedOutNotice(panel) {

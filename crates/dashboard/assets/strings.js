@@ -21,6 +21,7 @@ export const text = {
   copyRequestId: 'Copy request ID',
   signedOut: 'You’re signed out.',
   signedOutKept: 'You’re signed out. Nothing you typed is lost: sign in again, come back to this page and go on.',
+  signIn: 'Sign in',
   signInAgain: 'Sign in again',
   opensInNewTab: '(opens in a new tab)',
   goneMeanwhile: name => `“${name}” has been revoked in the meantime. The list is up to date again.`,
