@@ -22,19 +22,25 @@ REVOCABLE = 16_000  # keys for each second of revoking, more than are revoked
 CREATE = '/api/v1/api-keys\t{}\t{{"name":"bench"}}'
 COLUMNS = ("id, owner, name, prefix, environment, digest, pepper_id, created_at, expires_at, disabled_at, "
            "revoked_at, replaced_by, version")
+EVENT_COLUMNS = "id, at, owner, action, key_id, replaced_by, actor, address, user_agent, request_id"
 
 # The statements that the server sends, with all that the triggers add. Arguments that pgbench can't
-# hand over are made from `n`, which counts the transactions: {owner}, {session}, {id}.
+# hand over are made from `n`, which counts the transactions: {owner}, {session}, {id}. An event has
+# the id of its key.
 COUNT = r"""
 \set i :i + 1
 \set n :client_id + 8 * :i
+"""
+EVENT = f"""
+    insert into audit_events ({EVENT_COLUMNS})
+    select {{id}}, now(), {{owner}}, 'key.created', {{id}}, null, {{owner}}, '127.0.0.1', null, '0123456789abcdef-1'
 """
 INSERT = f"""
 with place as (
     insert into key_owners as mine (owner, held) select {{owner}}, 1 where 1000000 > 0
     on conflict (owner) do update set held = mine.held + 1 where mine.held < 1000000 and mine.closed_at is null
     returning owner
-)
+), event as ({EVENT} from place)
 insert into api_keys ({COLUMNS})
 select {{id}}, owner, 'bench', 'sk_live_abcd', 'live', sha256({{id}}::text::bytea), 1, now(),
     null, null, null, null, 1 from place;
@@ -48,9 +54,12 @@ LIST = f"""
 select {COLUMNS}, (select used_at from last_uses where key_id = api_keys.id limit 1)
 from api_keys where revoked_at is null and owner = {{owner}} order by created_at desc, id desc;
 """
-REVOKE = """
-update api_keys set revoked_at = now(), version = version + 1
-where id = {id} and owner = {owner} and revoked_at is null returning latest_change;
+REVOKE = f"""
+with found as (
+    select from api_keys where id = {{id}} and owner = {{owner}} and revoked_at is null for update
+), event as ({EVENT} from found returning at)
+update api_keys as key set revoked_at = event.at, version = key.version + 1
+from event where key.id = {{id}} returning latest_change;
 """
 
 # What the server tells SQLite's writer.
@@ -66,6 +75,10 @@ do update set held = key_owners.held + 1 where held < 1000000 and closed_at is n
 SQLITE_INSERT = f"""
 insert into api_keys ({COLUMNS})
 values (?, ?, 'bench', 'sk_live_abcd', 'live', ?, 1, ?, null, null, null, null, 1)
+"""
+SQLITE_EVENT = f"""
+insert into audit_events ({EVENT_COLUMNS})
+values (?1, ?2, ?3, 'key.created', ?1, null, ?3, '127.0.0.1', null, '0123456789abcdef-1')
 """
 
 
@@ -188,7 +201,9 @@ def insert_alone(database: Path, owners: list[str], seconds: int) -> Load:
             owner, now = owners[done % len(owners)], time.time_ns() // 10**6
             db.execute("begin immediate")
             db.execute(SQLITE_PLACE, [owner])
-            db.execute(SQLITE_INSERT, [now.to_bytes(6) + b"\x70\0\x80" + os.urandom(7), owner, os.urandom(32), now])
+            id = now.to_bytes(6) + b"\x70\0\x80" + os.urandom(7)
+            db.execute(SQLITE_INSERT, [id, owner, os.urandom(32), now])
+            db.execute(SQLITE_EVENT, [id, now, owner])
             db.execute("commit")
             done += 1
     return Load(done, done / lasted)

@@ -87,15 +87,17 @@ pub(crate) fn day(at: Timestamp) -> String {
 
 /// How far it is from now, with the exact time at hand.
 pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
-    let exact = OffsetDateTime::from(at);
-    let exact = exact.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339");
-    let away = key_row::distance(at, now);
+    let (exact, away) = (exact(at), key_row::distance(at, now));
     format!("<time class=\"time\" datetime=\"{exact}\" title=\"{exact}\">{away}</time>")
 }
 
 fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
-    let at = OffsetDateTime::from(at);
-    let exact = at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339");
-    let short = at.format(short).expect("every part of it is there");
+    let exact = exact(at);
+    let short = OffsetDateTime::from(at).format(short).expect("every part of it is there");
     format!("<time datetime=\"{exact}\">{short}</time>")
+}
+
+fn exact(at: Timestamp) -> String {
+    let at = OffsetDateTime::from(at);
+    at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339")
 }

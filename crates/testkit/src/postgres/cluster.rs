@@ -39,7 +39,7 @@ impl Home {
         // Another user must get in, and the path of a socket has at most 103 bytes on some systems.
         let long = temp.as_os_str().len() > 50;
         let temp = if user.is_some() || long { PathBuf::from("/tmp") } else { temp };
-        let folder = temp.join(format!("latchkey-pg-{uid}"));
+        let folder = in_memory().unwrap_or(temp).join(format!("latchkey-pg-{uid}"));
         make_folder(&folder, 0o755)?;
         let found = fs::symlink_metadata(&folder)?;
         if !found.is_dir() || found.uid() != uid {
@@ -185,6 +185,15 @@ impl Cluster {
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
+}
+
+/// A folder in memory, where the system has one with room. A database is some 300 files, and a disk's
+/// file system is slow at making those while as many are removed.
+fn in_memory() -> Option<PathBuf> {
+    const ROOM: u64 = 4 << 30;
+    let folder = PathBuf::from("/dev/shm");
+    let found = rustix::fs::statvfs(&folder).ok()?;
+    (found.f_bavail.saturating_mul(found.f_frsize) >= ROOM).then_some(folder)
 }
 
 fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
