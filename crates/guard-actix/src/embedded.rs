@@ -80,7 +80,7 @@ impl Embedded {
     /// what is verified afterwards asks the database. To be called before the process ends: without
     /// it, the next revoke waits for a lease to run out.
     pub async fn close(&self) {
-        self.last_uses.flush().await;
+        self.last_uses.close().await;
         self.verifier.leave().await;
     }
 }

@@ -209,7 +209,7 @@ impl App {
     pub(crate) async fn settle(&self) {
         self.mutations.close();
         self.mutations.wait().await;
-        self.last_uses.flush().await;
+        self.last_uses.close().await;
         self.verifier.leave().await;
         if let Store::Sqlite(store) = &self.store {
             store.close().await;

@@ -1,6 +1,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use actix_web::HttpServer;
@@ -47,9 +48,10 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let metrics = metrics.map(tokio::spawn);
     let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     // Changes that are under way wait for this instance too, so that it goes on to the very end.
+    // Last uses are written until then too.
     tokio::spawn(keep_verifying(Arc::clone(&app)));
+    tokio::spawn(keep_writing(Arc::clone(&app)));
     let background = [
-        tokio::spawn(keep_writing(Arc::clone(&app))),
         tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
     ];
@@ -120,30 +122,41 @@ fn stop_on_signal(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: finishing what runs");
         app.start_draining();
+        tracing::info!("stopping: finishing what runs");
         server.stop(true).await;
     })
 }
 
-/// Says where the server listens, and what to try.
+/// Says where the server listens, and what to try. A thread of its own writes the greeting, so that
+/// the server starts whether or not anybody can read it.
 fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
+    tracing::info!(%address, database = ?app.settings.database, "listening");
+    let greeting = greeting(address, app);
+    thread::Builder::new().name("greeting".to_owned()).spawn(move || {
+        if let Err(error) = io::stdout().write_all(greeting.as_bytes()) {
+            tracing::debug!(%error, "the greeting was not written");
+        }
+    })?;
+    Ok(())
+}
+
+fn greeting(address: SocketAddr, app: &App) -> String {
     let url =
         app.settings.public_url.as_ref().map_or(format!("http://{address}"), ToString::to_string);
-    tracing::info!(%address, database = ?app.settings.database, "listening");
-    let mut out = io::stdout().lock();
-    writeln!(out, "Latchkey is listening on http://{address}")?;
-    writeln!(out, "\nOpen {url}/ to make API keys; {url}/docs describes every call.\n")?;
-    if app.settings.sign_up_open {
-        let json = "-H 'Content-Type: application/json'";
-        writeln!(
-            out,
-            "Or, without a browser:\n  \
-             curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
-             -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
-             curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
-             curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n"
-        )?;
+    let greeting = format!(
+        "Latchkey is listening on http://{address}\n\n\
+         Open {url}/ to make API keys; {url}/docs describes every call.\n\n"
+    );
+    if !app.settings.sign_up_open {
+        return greeting;
     }
-    out.flush()
+    let json = "-H 'Content-Type: application/json'";
+    format!(
+        "{greeting}Or, without a browser:\n  \
+         curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
+         -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
+         curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
+         curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n\n"
+    )
 }

@@ -1,9 +1,12 @@
 mod bodies;
 
-use actix_web::web::Data;
+use actix_web::http::header::ContentType;
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{ApiKeyId, KeyChange, KeyName, NewKey};
+use serde::Serialize;
+use zeroize::Zeroizing;
 
 pub(crate) use self::bodies::{
     ChangeBody, CreateBody, IssuedBody, ItemBody, RotateBody, RotatedBody,
@@ -74,7 +77,7 @@ pub(crate) async fn create(
     let work = app.clone();
     let issued =
         app.finish(async move { work.api_keys.issue(owner, new, &caller).await }).await??;
-    Ok(HttpResponse::Created().json(IssuedBody::from(&issued)))
+    shown_once(&IssuedBody::from(&issued))
 }
 
 /// Get a key.
@@ -166,7 +169,7 @@ pub(crate) async fn rotate(
     let work = app.clone();
     let rotating = async move { work.api_keys.rotate(&owner, id, overlap, &caller).await };
     let issued = app.finish(rotating).await??;
-    Ok(HttpResponse::Created().json(RotatedBody::of(&issued, id)))
+    shown_once(&RotatedBody::of(&issued, id))
 }
 
 /// Revoke a key.
@@ -193,6 +196,15 @@ pub(crate) async fn revoke(
     let work = app.clone();
     app.finish(async move { work.api_keys.revoke(&owner, id, &caller).await }).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
+}
+
+/// An answer with the text of a key, which is erased from memory when the answer is sent; the
+/// framework's buffers are not.
+fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    // It has room for any of them: a buffer that grows leaves a copy behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * 1024));
+    serde_json::to_writer(&mut *text, body).map_err(ApiError::internal)?;
+    Ok(HttpResponse::Created().content_type(ContentType::json()).body(Bytes::from_owner(text)))
 }
 
 /// A text that is not an id of ours names no key, and is answered as an id that names none: after

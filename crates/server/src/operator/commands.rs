@@ -53,9 +53,9 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
 }
 
 /// The settings, with the log started as they say.
-fn logging(raw: &RawSettings) -> Result<Settings, Problems> {
+fn logging(raw: &RawSettings) -> Result<Settings, Failure> {
     let settings = raw.resolve()?;
-    telemetry::start(&settings.log);
+    telemetry::start(&settings.log).map_err(|error| Failure::Other(error.into()))?;
     Ok(settings)
 }
 
@@ -64,7 +64,8 @@ async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
     let executor = Executor::of(settings).await?;
     let outcome = executor.carry_out(order).await;
     executor.settle().await;
-    say(&outcome?)
+    // A script must not take what was done for undone.
+    say(&outcome?).map_err(|error| format!("done, but the answer was not written: {error}").into())
 }
 
 /// Prints the whole audit trail, however long it is, a page at a time.
