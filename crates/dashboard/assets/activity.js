@@ -1,4 +1,5 @@
-import { Api } from './api.js'
+import { api } from './account.js'
+import { serverNow } from './clock.js'
 import { csv } from './csv.js'
 import { h } from './dom.js'
 import { errorNotice } from './problem.js'
@@ -6,11 +7,10 @@ import { text } from './strings.js'
 import { MINUTE, exact, relative } from './times.js'
 
 const COLUMNS = ['at', 'action', 'keyId', 'actor', 'address', 'userAgent', 'requestId', 'id']
-const api = new Api('')
 
 const times = [...document.querySelectorAll('.trail time')]
 const showDistances = () => {
-  for (const time of times) time.textContent = relative(time.dateTime, Date.now())
+  for (const time of times) time.textContent = relative(time.dateTime, serverNow())
 }
 for (const time of times) time.after(h('span', { class: 'exact' }, exact(time.dateTime)))
 showDistances()
@@ -54,7 +54,7 @@ async function whole(key) {
 
 function save(content) {
   const href = URL.createObjectURL(new Blob([content], { type: 'text/csv' }))
-  const today = new Date().toISOString().slice(0, 10)
+  const today = new Date(serverNow()).toISOString().slice(0, 10)
   h('a', { href, download: `latchkey-activity-${today}.csv` }).click()
   setTimeout(() => URL.revokeObjectURL(href), MINUTE)
 }

@@ -1,4 +1,5 @@
 import { Api } from './api.js'
+import { serverNow } from './clock.js'
 import { openCreate } from './create.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
@@ -7,6 +8,7 @@ import { Keyring } from './keyring.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
 import { text } from './strings.js'
+import { showOtherAccount } from './takeover.js'
 import { MINUTE } from './times.js'
 import { tipIn } from './tip.js'
 import { createToolbar } from './toolbar.js'
@@ -17,8 +19,8 @@ const HIGHLIGHTED = 4_000
 /**
  * <api-keys-panel>: everything a person does with API keys.
  *
- * On a page of Latchkey it finds the keys in `keys`, as the API answers them, and keeps what is shown in
- * the page's address. Another dashboard embeds it with `api-base`, the origin of Latchkey; then it asks
+ * On a page of Latchkey it finds the keys of `account` in `keys`, as the API answers them, and keeps what is
+ * shown in the page's address. Another dashboard embeds it with `api-base`, the origin of Latchkey; then it asks
  * for the keys itself and leaves the address alone. It tells of each change by an event
  * `api-keys-changed` with what was done and the id of the key, never the key.
  */
@@ -31,19 +33,28 @@ class ApiKeysPanel extends HTMLElement {
   dialogs = new Set()
 
   #isEditing = false
+  #isTakenOver = false
   #fresh = new Set()
   #life = null
 
   connectedCallback() {
-    this.api = new Api(this.getAttribute('api-base') ?? '')
+    if (this.#isTakenOver) return
     this.#life = new AbortController()
     const isFirst = !this.keyring
-    this.keyring ??= new Keyring(this, JSON.parse(this.getAttribute('keys')))
+    if (isFirst) this.#begin()
     if (this.#hasAddress) this.view = viewFrom(location.search)
     if (!this.shadowRoot) this.#build()
     this.#listen(this.#life.signal)
     this.render()
     if (!isFirst || !this.keys) this.keyring.refresh()
+  }
+
+  #begin() {
+    this.api = new Api(this.getAttribute('api-base') ?? '', this.getAttribute('account'))
+    this.api.onOtherAccount = () => this.#leaveToOther()
+    this.api.onSignedOut = error => this.#sessionOver(error)
+    this.keyring = new Keyring(this, JSON.parse(this.getAttribute('keys')))
+    this.removeAttribute('keys')
   }
 
   disconnectedCallback() {
@@ -100,9 +111,9 @@ class ApiKeysPanel extends HTMLElement {
 
   /** Shows what is known now. What somebody is typing in the list stays. */
   render() {
-    if (this.#isEditing) return
+    if (this.#isEditing || this.#isTakenOver) return
     const focused = this.shadowRoot.activeElement?.dataset.focus
-    const now = Date.now()
+    const now = serverNow()
     const { failure } = this.keyring
     const found = this.keys && matching(this.keys, this.view, now)
     for (const id of this.selected) if (!this.keys?.some(key => key.id === id)) this.selected.delete(id)
@@ -144,7 +155,7 @@ class ApiKeysPanel extends HTMLElement {
     }
     this.#isEditing = false
     this.render()
-    const found = matching(this.keys, this.view, Date.now())
+    const found = matching(this.keys, this.view, serverNow())
     const page = pageOf(found, this.view.page)
     this.say(page.pages > 1 ? text.shown(page) : text.found(found.length))
   }
@@ -164,7 +175,7 @@ class ApiKeysPanel extends HTMLElement {
   #uncover(id) {
     if (this.rowOf(id)) return
     if (isFiltered(this.view)) this.clearFilters()
-    const page = pageWith(matching(this.keys, this.view, Date.now()), id)
+    const page = pageWith(matching(this.keys, this.view, serverNow()), id)
     if (page !== this.view.page) this.show({ page })
   }
 
@@ -193,15 +204,38 @@ class ApiKeysPanel extends HTMLElement {
 
   /** After the dialog that showed a new key is gone. */
   revealed({ id, name }) {
+    if (!this.keys) return
     this.#uncover(id)
     this.#highlight(id)
     this.say(text.wasCreated(name))
   }
 
-  /** An action on the key called `name` failed. */
-  failed(error, name) {
-    this.problem.show(error.isGone ? new Error(text.goneMeanwhile(name)) : error)
-    if (!error.isSignedOut) this.keyring.refresh()
+  /** An action on `key` failed: says why, and brings the list up to date. */
+  async failed(error, { id, name }) {
+    if (error.isSignedOut || error.isOtherAccount) return
+    if (!error.isGone) this.problem.show(error, ...(error.isForeign ? [text.notCarriedOut] : []))
+    const isGone = await this.keyring.isGone(id)
+    if (error.isGone) this.problem.show(isGone ? new Error(text.goneMeanwhile(name)) : error)
+  }
+
+  /** Nobody is signed in: what is of the account goes, but not what was typed or a key that is shown once. */
+  #sessionOver(error) {
+    this.#isEditing = false
+    for (const dialog of this.dialogs) if (!dialog.outlivesSession) dialog.close()
+    this.keyring.forget(error)
+    this.render()
+  }
+
+  /** Another account is signed in: nothing of this one is shown or done here any more. */
+  #leaveToOther() {
+    if (this.#isTakenOver) return
+    this.dialogs.forEach(dialog => dialog.close())
+    this.#isTakenOver = true
+    this.#life.abort()
+    this.guard(false)
+    this.keyring.forget(null)
+    const page = this.#hasAddress ? this.closest('.frame') : null
+    showOtherAccount(page ?? this.shadowRoot.querySelector('.panel'), this.api.base)
   }
 
   select(ids, isSelected) {
@@ -238,7 +272,7 @@ class ApiKeysPanel extends HTMLElement {
   /** Gives the focus to the element of that name, or to the heading where it is gone. */
   focusOn(name) {
     const of = wanted => this.shadowRoot.querySelector(`[data-focus="${wanted}"]`)
-    ;(of(name) ?? of('heading')).focus()
+    ;(of(name) ?? of('heading'))?.focus()
   }
 
   /** Has `message` read out, by the region of whatever dialog is open. */

@@ -1,58 +1,88 @@
+import { ApiError, judge, wanted } from './answer.js'
+import { hearServerTime } from './clock.js'
 import { text } from './strings.js'
-
-/** An answer that is no success, or none at all (status 0). */
-export class ApiError extends Error {
-  constructor(message, { status = 0, requestId = null, retryAfter = 0 } = {}) {
-    super(message)
-    this.status = status
-    this.requestId = requestId
-    /** Seconds. */
-    this.retryAfter = retryAfter
-  }
-
-  get isSignedOut() { return this.status === 401 }
-  get isGone() { return this.status === 404 }
-}
 
 // The server itself gives up after 20 s.
 const PATIENCE = 25_000
 
-/** The JSON API at `base`; '' is the page's own origin. */
+/**
+ * The JSON API at `base`; '' is the page's own origin.
+ *
+ * It acts for one account, the one that the page was made for, or else the first that is answered for. Tabs
+ * share their cookie, so another may be signed in by now: then Latchkey refuses what would change
+ * something, and nothing that is answered is handed out.
+ */
 export class Api {
-  constructor(base) {
+  /** Called when an answer tells that another account is signed in, and when one tells that nobody is. */
+  onOtherAccount = () => {}
+  onSignedOut = () => {}
+
+  constructor(base, account = null) {
     this.base = base.replace(/\/+$/, '')
+    this.account = account
   }
 
-  list() { return this.#call('GET', 'api-keys') }
-  create(body) { return this.#call('POST', 'api-keys', body) }
-  change(id, body) { return this.#call('PATCH', `api-keys/${id}`, body) }
-  rotate(id, overlapSeconds) { return this.#call('POST', `api-keys/${id}/rotate`, { overlapSeconds }) }
-  revoke(id) { return this.#call('DELETE', `api-keys/${id}`) }
-  events(before) { return this.#call('GET', `audit-events?limit=200${before ? `&before=${before}` : ''}`) }
-  signIn(credentials) { return this.#call('POST', 'auth/sign-in', credentials) }
-  signUp(credentials) { return this.#call('POST', 'auth/sign-up', credentials) }
-  signOut() { return this.#call('POST', 'auth/sign-out') }
-  changePassword(passwords) { return this.#call('POST', 'auth/password', passwords) }
+  list() { return this.#call('GET', 'api-keys', wanted.items) }
+  create(body) { return this.#call('POST', 'api-keys', wanted.issued, body) }
+  change(id, body) { return this.#call('PATCH', `api-keys/${id}`, wanted.item(id), body) }
+  rotate(id, overlapSeconds) { return this.#call('POST', `api-keys/${id}/rotate`, wanted.replacementOf(id), { overlapSeconds }) }
+  revoke(id) { return this.#call('DELETE', `api-keys/${id}`, wanted.success) }
+  events(before) { return this.#call('GET', `audit-events?limit=200${before ? `&before=${before}` : ''}`, wanted.events) }
+  session() { return this.#call('GET', 'auth/session', wanted.account) }
+  signOut() { return this.#call('POST', 'auth/sign-out', wanted.success) }
+  changePassword(passwords) { return this.#call('POST', 'auth/password', wanted.success, passwords) }
 
-  async #call(method, path, body) {
-    let response
-    let answer
+  // These two are asked for in nobody's name, and answered to nobody yet.
+  signIn(credentials) { return this.#call('POST', 'auth/sign-in', wanted.account, credentials) }
+  signUp(credentials) { return this.#call('POST', 'auth/sign-up', wanted.newAccount, credentials) }
+
+  async #call(method, path, wanted, body) {
+    const { response, answer } = await this.#send(method, path, body)
+    const { headers } = response
+    if (headers.has('x-latchkey-time')) hearServerTime(headers.get('x-latchkey-time'))
     try {
-      response = await fetch(`${this.base}/api/v1/${path}`, {
+      const done = judge({ response, body: answer, wanted, account: this.account })
+      this.account ??= headers.get('x-latchkey-account')
+      return done
+    } catch (error) {
+      if (error.isOtherAccount) this.onOtherAccount()
+      if (error.isSignedOut) this.onSignedOut(error)
+      throw error
+    }
+  }
+
+  async #send(method, path, body) {
+    try {
+      const response = await fetch(`${this.base}/api/v1/${path}`, {
         method,
         credentials: 'include',
         cache: 'no-store',
-        headers: body ? { 'Content-Type': 'application/json' } : {},
+        // Latchkey never sends a call elsewhere.
+        redirect: 'manual',
+        headers: this.#headers(method, body),
         body: body && JSON.stringify(body),
         signal: AbortSignal.timeout(PATIENCE),
       })
-      answer = await response.json()
+      const content = await response.text()
+      return { response, answer: jsonIn(content) }
     } catch (error) {
-      if (!response) throw new ApiError(error.name === 'TimeoutError' ? text.noAnswer : text.unreachable)
+      throw new ApiError(error.name === 'TimeoutError' ? text.noAnswer : text.unreachable)
     }
-    if (response.ok && answer !== undefined) return answer
-    const requestId = response.headers.get('x-request-id')
-    const retryAfter = Number(response.headers.get('retry-after'))
-    throw new ApiError(answer?.error ?? text.badAnswer(response.status), { status: response.status, requestId, retryAfter })
+  }
+
+  /** Reads go without the account: their answers name it, and a page elsewhere need not ask beforehand. */
+  #headers(method, body) {
+    return {
+      ...(body && { 'Content-Type': 'application/json' }),
+      ...(this.account && method !== 'GET' && { 'X-Latchkey-Account': this.account }),
+    }
+  }
+}
+
+function jsonIn(content) {
+  try {
+    return JSON.parse(content)
+  } catch {
+    return undefined
   }
 }

@@ -14,6 +14,7 @@ const lengthOf = name => [...name].length
 /** The dialog that creates a key, and then shows it. */
 export function openCreate(panel) {
   const dialog = new Dialog(panel, text.create)
+  dialog.outlivesSession = true
   const name = nameField(panel.hasAttribute('names-optional'))
   const environment = environmentField()
   const expiry = expiryField()
@@ -23,11 +24,12 @@ export function openCreate(panel) {
 
   onSubmit(dialog, form, submit, text.creating, async () => {
     problem.clear()
-    const expiresAt = expiry.value()
     if (!name.check()) return
-    if (expiresAt === undefined) return expiry.complain()
+    if (expiry.value() === undefined) return expiry.complain()
     panel.guard(true)
     try {
+      await panel.keyring.met()
+      const expiresAt = expiry.value()
       const asked = { ...name.value(), environment: environment.value(), ...(expiresAt && { expiresAt }) }
       const created = await panel.keyring.during(() => panel.api.create(asked))
       panel.keyring.added(created)
@@ -36,7 +38,7 @@ export function openCreate(panel) {
       panel.guard(false)
       name.input.focus()
       name.invalid(error.status === 400)
-      problem.show(error, ...(error.status === 0 ? [text.maybeCreated] : []))
+      problem.show(error, ...(error.isUncertain ? [text.maybeCreated] : []))
       panel.keyring.refresh()
     }
   })

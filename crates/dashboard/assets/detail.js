@@ -1,3 +1,4 @@
+import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
 import { Dialog } from './dialog.js'
 import { h } from './dom.js'
@@ -9,7 +10,7 @@ import { exact, relative } from './times.js'
 /** Everything there is to know of a key, with its part of the audit trail. */
 export function openDetails(panel, key) {
   const dialog = new Dialog(panel, key.name, { class: 'wide' })
-  const now = Date.now()
+  const now = serverNow()
   const createdBy = h('dd', {}, '…')
   const history = h('div', { 'aria-busy': 'true' }, h('p', { class: 'muted' }, text.historyLoading))
   const time = at => at ? `${relative(at, now)} (${exact(at)})` : text.never

@@ -10,7 +10,10 @@ let dialogs = 0
  */
 export class Dialog {
   mayLeave = () => true
+  /** Whether it stays open when the session ends, because it holds only what somebody typed or would lose. */
+  outlivesSession = false
   onClosed = () => {}
+  onCopy = () => {}
 
   #panel
   #opener
@@ -75,6 +78,7 @@ export class Dialog {
       element.showModal()
       this.leave()
     })
+    element.addEventListener('copy', () => this.onCopy())
     // Only a press that begins and ends there: not a selection of text that ends outside.
     let pressed = false
     element.addEventListener('pointerdown', event => { pressed = isOnBackdrop(element, event) })

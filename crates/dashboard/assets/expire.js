@@ -8,13 +8,16 @@ import { exact } from './times.js'
 /** Another expiry for `key`: an expired one works again by it. */
 export function openExpiry(panel, key) {
   const dialog = new Dialog(panel, text.expiryTitle)
-  const expiry = expiryField(key.expiresAt ? '30' : 'none')
+  const expiry = expiryField(key)
   const problem = problemPlace(panel, 'expiry-error')
   const { buttons, submit } = formButtons(dialog, text.save)
   const form = h('form', { novalidate: true },
     h('p', {}, h('bdi', { class: 'key-name' }, key.name), key.expiresAt && [': ', exact(key.expiresAt)]),
     key.replacedBy && h('p', { class: 'muted' }, text.expiryOnlyNearer), expiry.field, problem.place, buttons)
 
+  const update = () => { submit.disabled = !expiry.isChanged() }
+  form.addEventListener('change', update)
+  update()
   onSubmit(dialog, form, submit, text.saving, async () => {
     problem.clear()
     const expiresAt = expiry.value()
@@ -26,7 +29,7 @@ export function openExpiry(panel, key) {
     } catch (error) {
       if (!error.isGone) return problem.show(error)
       dialog.close()
-      panel.failed(error, key.name)
+      panel.failed(error, key)
     }
   })
   dialog.show(form)

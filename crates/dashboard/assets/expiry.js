@@ -1,27 +1,40 @@
+import { serverNow } from './clock.js'
 import { h } from './dom.js'
 import { text } from './strings.js'
-import { DAY, dateField, endOfDay, exact } from './times.js'
+import { DAY, HOUR, MINUTE, dateField, day, endOfDay, exact, lastWholeDay } from './times.js'
 
-/** The choice of an expiry: presets, or a day. `value()` is what the API takes, or undefined if a day is missing. */
-export function expiryField(chosen = 'none') {
-  const presets = Object.entries(text.expiryPresets)
-    .sort(([a], [b]) => rank(a) - rank(b))
-    .map(([value, label]) => h('option', { value, selected: value === chosen }, label))
-  const select = h('select', { id: 'expiry', class: 'input', 'aria-describedby': 'expiry-hint' }, presets)
-  const date = h('input', { id: 'expiry-date', type: 'date', class: 'input', min: dateField(Date.now()), max: '9999-12-31', 'aria-describedby': 'expiry-problem' })
+// The end has to lie ahead when the server reads it.
+const NOW = MINUTE / 6
+
+/**
+ * The choice of an expiry: presets, or a day. First comes what is there: the expiry of `key`, or none for a
+ * new key. The key that was replaced may only expire sooner. `value()` is what the API takes, or undefined
+ * if a day is missing; all of it is by the server's clock.
+ */
+export function expiryField(key = null) {
+  const choices = choicesFor(key)
+  const last = key?.replacedBy ? lastWholeDay(key.expiresAt) : '9999-12-31'
+  const select = h('select', { id: 'expiry', class: 'input', 'aria-describedby': 'expiry-hint' },
+    choices.map(([value, label], at) => h('option', { value, selected: at === 0 }, label)))
+  const date = h('input', { id: 'expiry-date', type: 'date', class: 'input', min: dateField(serverNow()), max: last, 'aria-describedby': 'expiry-problem' })
   const dateRow = h('div', { class: 'field', hidden: true }, h('label', { for: 'expiry-date' }, text.expiryDate), date,
     h('p', { id: 'expiry-problem', class: 'problem' }))
   const hint = h('p', { id: 'expiry-hint', class: 'hint', 'aria-live': 'polite' })
 
   const value = () => {
-    if (select.value === 'none') return null
-    if (select.value !== 'date') return new Date(Date.now() + select.value * DAY).toISOString()
-    return date.value && date.checkValidity() ? endOfDay(date.value) : undefined
+    const ahead = time => new Date(serverNow() + time).toISOString()
+    switch (select.value) {
+      case 'none': return null
+      case 'keep': return key.expiresAt
+      case 'now': return ahead(NOW)
+      case 'hour': return ahead(HOUR)
+      case 'date': return date.value && date.checkValidity() ? endOfDay(date.value) : undefined
+      default: return ahead(select.value * DAY)
+    }
   }
   const changed = () => {
     dateRow.hidden = select.value !== 'date'
-    const at = value()
-    hint.textContent = at === null ? text.expiryNone : at ? text.expiryOn(exact(at)) : ''
+    hint.textContent = select.value === 'now' ? text.expiryNow : explain(value())
     say('')
   }
   const say = problem => {
@@ -34,12 +47,34 @@ export function expiryField(chosen = 'none') {
   return {
     field: h('div', {}, h('div', { class: 'field' }, h('label', { for: 'expiry' }, text.expiry), select, hint), dateRow),
     value,
+    isChanged: () => select.value !== choices[0][0],
     complain() {
-      say(text.expiryDateMissing)
+      say(key?.replacedBy ? text.expiryDateNearer(day(endOfDay(last))) : text.expiryDateMissing)
       date.focus()
     },
   }
 }
 
+function choicesFor(key) {
+  const presets = Object.entries(text.expiryPresets).sort(([a], [b]) => rank(a) - rank(b))
+  if (!key?.expiresAt) return presets
+  const keep = ['keep', text.expiryKeep(day(key.expiresAt))]
+  if (!key.replacedBy) return [keep, ...presets]
+  const now = serverNow()
+  const left = Date.parse(key.expiresAt) - now
+  return [
+    keep,
+    left > NOW && ['now', text.expiryNearer.now],
+    left > HOUR && ['hour', text.expiryNearer.hour],
+    lastWholeDay(key.expiresAt) >= dateField(now) && presets.at(-1),
+  ].filter(Boolean)
+}
+
 /** No end first, then from near to far, then a day of one's own. */
 const rank = value => value === 'none' ? 0 : value === 'date' ? Infinity : Number(value)
+
+function explain(at) {
+  if (at === undefined) return ''
+  if (at === null) return text.expiryNone
+  return (Date.parse(at) <= serverNow() ? text.expiryPassed : text.expiryOn)(exact(at))
+}

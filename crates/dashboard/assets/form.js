@@ -1,7 +1,5 @@
-import { Api } from './api.js'
-import { h } from './dom.js'
-import { icon } from './icons.js'
-import { errorNotice, signInLink } from './problem.js'
+import { api } from './account.js'
+import { errorNotice } from './problem.js'
 import { text } from './strings.js'
 import { seconds } from './times.js'
 
@@ -31,7 +29,7 @@ export function onSubmit(form, send, done) {
     try {
       await done(await send(Object.fromEntries(new FormData(form))))
     } catch (error) {
-      problem.replaceChildren(notice(error, form))
+      problem.replaceChildren(notice(error))
     }
     setBusy(false)
   })
@@ -74,12 +72,8 @@ function makeToggle(toggle) {
   input.form.addEventListener('submit', () => show(false))
 }
 
-function notice(error, form) {
-  const page = { api: new Api(''), say: () => {} }
-  // Whoever is signing in can't have been signed out.
-  if (error.isSignedOut && !form.dataset.next) {
-    return h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.signedOutKept), signInLink(page))
-  }
+function notice(error) {
+  const page = { api, say: () => {} }
   const { message, retryAfter } = error
   const isTooOften = error.status === 429 && retryAfter > 0
   const requestId = error.status >= 500 ? error.requestId : null

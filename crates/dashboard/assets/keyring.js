@@ -1,3 +1,5 @@
+import { serverNow } from './clock.js'
+
 /** The keys that a panel shows, and how they change. */
 export class Keyring {
   /** Why they could not be had, if it was so the last time. */
@@ -13,7 +15,7 @@ export class Keyring {
     this.keys = keys
   }
 
-  find(id) { return this.keys.find(key => key.id === id) }
+  find(id) { return this.keys?.find(key => key.id === id) }
   replacedByThis({ id }) { return this.keys.find(key => key.replacedBy === id) }
 
   /** Runs a call that changes something; a list that was asked for meanwhile is asked for again. */
@@ -27,7 +29,7 @@ export class Keyring {
     }
   }
 
-  /** Asks for the list anew. */
+  /** Asks for the list again; an answer that was under way while something changed does not count. */
   refresh() {
     this.#refreshing ??= this.#load().finally(() => { this.#refreshing = null })
     return this.#refreshing
@@ -47,17 +49,41 @@ export class Keyring {
       for (const call of this.#onSignedIn.splice(0)) call()
     } catch (error) {
       this.failure = error
-      // A list that is there stays readable; only a session that is over is worth a word then.
-      if (Boolean(this.keys) === error.isSignedOut) this.#panel.problem.show(error)
+      // A list that is there stays readable; a session that is over takes it away, and says so in its place.
+      if (!this.keys && !error.isSignedOut) this.#panel.problem.show(error)
     }
     this.#panel.render()
+  }
+
+  /** Whether the key of this id is gone: only a fresh list of this account says so, never a status. */
+  async isGone(id) {
+    await this.refresh()
+    return this.failure === null && !this.find(id)
+  }
+
+  /** Makes sure that Latchkey has said whose page this is, and what time it is. */
+  async met() {
+    if (this.#panel.api.account === null) await this.refresh()
+    if (this.#panel.api.account === null) throw this.failure
+  }
+
+  /** Keeps nothing of an account whose session is over, which `failure` says. */
+  forget(failure) {
+    this.keys = null
+    this.failure = failure
   }
 
   /** Calls back once the session is there again. */
   onceSignedIn(call) { this.#onSignedIn.push(call) }
 
+  /** Shows a key as it may soon be. Nothing has changed yet. */
+  preview(key) {
+    this.keys = this.#with(key)
+    this.#panel.render()
+  }
+
   replace(key) {
-    this.#become(this.keys.map(other => other.id === key.id ? key : other), 'changed', key.id)
+    this.#become(this.#with(key), 'changed', key.id)
   }
 
   added(created) {
@@ -65,21 +91,23 @@ export class Keyring {
   }
 
   rotated(old, created, overlapSeconds) {
-    const end = Date.now() + overlapSeconds * 1000
+    const end = serverNow() + overlapSeconds * 1000
     const expiresAt = new Date(Math.min(end, old.expiresAt ? Date.parse(old.expiresAt) : end)).toISOString()
     const replaced = overlapSeconds > 0 ? [{ ...old, expiresAt, replacedBy: created.id }] : []
-    const rest = this.keys.flatMap(key => key.id === old.id ? replaced : [key])
+    const rest = (this.keys ?? []).flatMap(key => key.id === old.id ? replaced : [key])
     this.#become([itemOf(created), ...rest], 'rotated', old.id)
     // The server has the exact end.
     this.refresh()
   }
 
   removed(id) {
-    this.#become(this.keys.filter(key => key.id !== id), 'revoked', id)
+    this.#become(this.keys?.filter(key => key.id !== id), 'revoked', id)
   }
 
+  #with(key) { return this.keys?.map(other => other.id === key.id ? key : other) ?? null }
+
   #become(keys, action, id) {
-    this.keys = keys
+    this.keys = keys ?? null
     this.#panel.render()
     this.#panel.dispatchEvent(new CustomEvent('api-keys-changed', { bubbles: true, composed: true, detail: { action, id } }))
   }

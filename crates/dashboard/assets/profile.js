@@ -1,11 +1,10 @@
-import { Api } from './api.js'
+import { api } from './account.js'
 import { onSubmit } from './form.js'
 import { text } from './strings.js'
 import { day } from './times.js'
 
 const form = document.querySelector('form')
 const done = form.querySelector('#done')
-const api = new Api('')
 
 const send = ({ currentPassword, newPassword }) => {
   done.textContent = ''

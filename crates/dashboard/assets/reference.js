@@ -1,5 +1,6 @@
 // The reference reads without this. It marks in the contents which call is on the screen, closes the
 // contents where they cover the page, and copies examples.
+import { howToCopy, toClipboard } from './copy.js'
 
 const contents = document.getElementById('contents')
 const links = new Map([...contents.querySelectorAll('a')].map(link => [link.hash.slice(1), link]))
@@ -33,9 +34,9 @@ for (const sample of document.querySelectorAll('.sample')) {
   button.textContent = 'Copy'
   button.addEventListener('click', async () => {
     const text = sample.querySelector('pre').textContent
-    const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false)
+    const copied = await toClipboard(text, button)
     if (!copied) getSelection().selectAllChildren(sample.querySelector('pre'))
-    button.textContent = copied ? 'Copied' : 'Press Ctrl+C'
+    button.textContent = copied ? 'Copied' : howToCopy()
     said.textContent = button.textContent
     setTimeout(() => {
       button.textContent = 'Copy'

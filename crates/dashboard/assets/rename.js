@@ -47,13 +47,16 @@ function refuse(input, problem, error) {
 }
 
 async function rename(panel, key, name, back) {
-  panel.keyring.replace({ ...key, name })
+  panel.keyring.preview({ ...key, name })
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { name })))
     panel.say(text.wasRenamed(name))
   } catch (error) {
-    panel.keyring.replace(key)
-    if (error.isGone) panel.failed(error, key.name)
-    else startRename(panel, key.id, back, name, error)
+    panel.keyring.preview(key)
+    if (error.isSignedOut) return panel.keyring.onceSignedIn(() => startRename(panel, key.id, back, name))
+    if (error.isGone) return panel.failed(error, key)
+    startRename(panel, key.id, back, name, error)
+    // The answer that got lost may have been a good one.
+    if (error.isUncertain) panel.keyring.refresh()
   }
 }

@@ -15,8 +15,9 @@ export function reveal(panel, dialog, created, ...notes) {
     isCopied = true
     panel.guard(false)
   }
-  const field = keyField(created.key, onKeyCopied)
+  const field = keyField(created.key)
   const question = { title: text.notCopied, why: text.notCopiedWhy, yes: text.closeAnyway, no: text.goBack }
+  dialog.outlivesSession = true
   let asking = null
   dialog.mayLeave = () => {
     if (isCopied) return true
@@ -40,6 +41,7 @@ export function reveal(panel, dialog, created, ...notes) {
   addEventListener('pagehide', dismiss)
   panel.guard(true)
   dialog.title = text.revealTitle
+  dialog.onCopy = () => { if (selectedIn(panel.shadowRoot).includes(created.key)) onKeyCopied() }
   dialog.show(
     h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.revealNotice)),
     ...notes,
@@ -51,12 +53,17 @@ export function reveal(panel, dialog, created, ...notes) {
   panel.say(text.revealSay)
 }
 
-function keyField(key, onKeyCopied) {
+function keyField(key) {
   const field = h('input', { id: 'the-key', class: 'input mono', readonly: true, autofocus: true, autocomplete: 'off', spellcheck: 'false' })
   field.value = key
   field.addEventListener('focus', () => field.select())
-  field.addEventListener('copy', () => {
-    if (field.selectionEnd - field.selectionStart === field.value.length) onKeyCopied()
-  })
   return field
+}
+
+/** What a person copies with the keys or the menu of the browser. */
+function selectedIn(root) {
+  const { activeElement: field } = root
+  if (Number.isInteger(field?.selectionStart)) return field.value.slice(field.selectionStart, field.selectionEnd)
+  // Chromium alone keeps the selection of a shadow tree to that tree.
+  return String(root.getSelection?.() ?? getSelection())
 }

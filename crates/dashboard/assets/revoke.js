@@ -1,3 +1,4 @@
+import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
 import { wasUsedLately } from './keys.js'
@@ -7,11 +8,13 @@ import { relative } from './times.js'
 
 /** Asks whether to revoke `keys`, one or several, and does it. */
 export function openRevoke(panel, keys) {
-  const now = Date.now()
+  const now = serverNow()
   const isOne = keys.length === 1
+  const [{ name }] = keys
+  let [revoked, before] = [0, 0]
   const dialog = new Dialog(panel, isOne ? text.revokeTitle : text.revokeManyTitle(keys.length),
     { role: 'alertdialog', 'aria-describedby': 'revoke-warning' })
-  const confirmation = keys.some(key => wasUsedLately(key, now)) && confirmationField(isOne ? keys[0].name : null)
+  const confirmation = keys.some(key => wasUsedLately(key, now)) && confirmationField(isOne ? name : null)
   const problem = problemPlace(panel, 'revoke-problem')
   const { buttons, submit } = formButtons(dialog, isOne ? text.revokeDo : text.revokeManyDo(keys.length), 'danger', { autofocus: true })
   const lines = h('ul', { class: 'doomed' }, keys.map(key => keyLine(key, now)))
@@ -23,36 +26,36 @@ export function openRevoke(panel, keys) {
     problem.clear()
     if (confirmation && !confirmation.check()) return
     const next = panel.afterwards(keys)
-    const revoked = []
     try {
-      for (const key of keys) {
-        submit.textContent = isOne ? text.revoking : text.revokedOf(revoked.length, keys.length)
-        await revoke(panel, key)
-        panel.keyring.removed(key.id)
-        revoked.push(key)
+      for (const key of [...keys]) {
+        submit.textContent = isOne ? text.revoking : text.revokedOf(revoked + before, revoked + before + keys.length)
+        if (await revoke(panel, key)) revoked += 1
+        else before += 1
+        keys = keys.filter(other => other !== key)
       }
     } catch (error) {
-      problem.show(error)
-    }
-    const open = keys.filter(key => !revoked.includes(key))
-    if (open.length > 0) {
-      keys = open
-      return lines.replaceChildren(...open.map(key => keyLine(key, now)))
+      problem.show(error.isForeign ? new Error(text.notRevoked) : error, ...(error.status === 0 && !error.isForeign ? [text.mayStillWork] : []))
+      return lines.replaceChildren(...keys.map(key => keyLine(key, now)))
     }
     dialog.onClosed = () => panel.focusOn(next)
     dialog.close()
-    panel.say(isOne ? text.wasRevoked(revoked[0].name) : text.wereRevoked(revoked.length))
+    panel.say(isOne ? (revoked ? text.wasRevoked : text.wasAlreadyRevoked)(name) : text.wereRevoked(revoked, before))
   })
   dialog.show(form)
 }
 
-/** A key that is not there any more is as revoked as one can be. */
-async function revoke(panel, key) {
+/**
+ * Revokes a key; false where it was revoked already. One that could not be found, or whose answer got lost, is
+ * revoked only where a fresh list is without it.
+ */
+async function revoke(panel, { id }) {
   try {
-    await panel.keyring.during(() => panel.api.revoke(key.id))
+    await panel.keyring.during(() => panel.api.revoke(id))
+    panel.keyring.removed(id)
+    return true
   } catch (error) {
-    if (!error.isGone) throw error
-    panel.keyring.refresh()
+    if ((error.isGone || error.isUncertain) && await panel.keyring.isGone(id)) return false
+    throw error
   }
 }
 

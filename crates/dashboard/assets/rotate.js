@@ -1,3 +1,4 @@
+import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
 import { problemPlace } from './problem.js'
@@ -27,7 +28,11 @@ export function openRotate(panel, key) {
       reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? text.overlapUntil(exact(overlap.end())) : text.rotatedNow))
     } catch (error) {
       panel.guard(false)
-      problem.show(error, ...(error.status === 0 ? [text.maybeCreated] : []))
+      if (error.isGone && await panel.keyring.isGone(key.id)) {
+        dialog.close()
+        return panel.failed(error, key)
+      }
+      problem.show(error, ...(error.isUncertain ? [text.maybeCreated] : []))
       panel.keyring.refresh()
     }
   })
@@ -41,7 +46,7 @@ function overlapField(key) {
   const field = h('fieldset', { class: 'field' }, h('legend', {}, text.overlapLegend), h('div', { class: 'choices' }, radios), hint)
   const seconds = () => Number(field.querySelector(':checked').value)
   const end = () => {
-    const chosen = Date.now() + seconds() * 1000
+    const chosen = serverNow() + seconds() * 1000
     return new Date(key.expiresAt ? Math.min(chosen, Date.parse(key.expiresAt)) : chosen)
   }
   const explain = () => { hint.textContent = seconds() ? text.overlapUntil(exact(end())) : text.overlapNow }

@@ -1,3 +1,4 @@
+import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
 import { openDetails } from './detail.js'
 import { h } from './dom.js'
@@ -93,14 +94,15 @@ function enabledSwitch(panel, { id, name, enabled }) {
 /** Shows the other state when it holds everywhere, not before: that is when the API answers. */
 async function toggle(panel, id) {
   if (panel.busy.has(id)) return
-  const { name, enabled } = panel.keyring.find(id)
+  const key = panel.keyring.find(id)
+  const { name, enabled } = key
   panel.busy.add(id)
   panel.render()
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(id, { enabled: !enabled })))
     panel.say(enabled ? text.wasDisabled(name) : text.wasEnabled(name))
   } catch (error) {
-    panel.failed(error, name)
+    panel.failed(error, key)
   } finally {
     panel.busy.delete(id)
     panel.render()
@@ -122,7 +124,7 @@ function menuButton(panel, { id, name }) {
 
 function itemsFor(panel, key) {
   const old = panel.keyring.replacedByThis(key)
-  const mayRotate = isActive(key, Date.now())
+  const mayRotate = isActive(key, serverNow())
   return [
     { label: text.details, run: () => openDetails(panel, key) },
     { label: text.rename, run: () => startRename(panel, key.id, `menu:${key.id}`) },

@@ -16,15 +16,24 @@ export const text = {
   // The API
   unreachable: 'Can’t reach the server. Check your connection and try again.',
   noAnswer: 'The server took too long to answer. Try again.',
-  badAnswer: status => `The server gave an answer that makes no sense here (status ${status}).`,
+  foreign: status => `The answer did not come from Latchkey${status ? ` (status ${status})` : ''}. Check your connection and try again.`,
+  notCarriedOut: 'Nothing is known to have changed.',
   requestId: 'Request ID',
   copyRequestId: 'Copy request ID',
   signedOut: 'You’re signed out.',
+  otherAccount: email => `${email ? `You’re signed in as ${email} in another tab.` : 'Another account is signed in now.'} Reload this page.`,
+  reload: 'Reload this page',
+  notKept: {
+    blocked: 'Your browser did not keep the session because it blocks cookies. Allow cookies for this site, then sign in again.',
+    insecure: 'Your browser did not keep the session. Open this page over https, or delete the cookies of this site, then sign in again.',
+    shadowed: 'Your browser did not keep the session. Another cookie of the same name may be in the way: delete the cookies of this site, then sign in again. If that doesn’t help, the setting LATCHKEY_SESSION_COOKIE gives the cookie another name.',
+  },
+  otherSession: email => `Your browser sends the session of ${email} instead. Delete the cookies of this site, then sign in again.`,
   signedOutKept: 'You’re signed out. Nothing you typed is lost: sign in again, come back to this page and go on.',
   signIn: 'Sign in',
   signInAgain: 'Sign in again',
   opensInNewTab: '(opens in a new tab)',
-  goneMeanwhile: name => `“${name}” has been revoked in the meantime. The list is up to date again.`,
+  goneMeanwhile: name => `“${name}” was already revoked. We’ve refreshed the list.`,
 
   // The list
   heading: 'API keys',
@@ -35,6 +44,7 @@ export const text = {
   loadFailed: 'The API keys couldn’t be loaded.',
   retry: 'Retry',
   signedOutView: 'Sign in to see your API keys.',
+  signedOutAgain: 'You’re signed out. Sign in again to see your API keys.',
   emptyTitle: 'No API keys yet',
   empty: 'An API key identifies your program when it calls the API. Create one to get started.',
   noMatches: view => view.q ? `No keys match “${view.q}”.` : 'No keys match these filters.',
@@ -108,8 +118,13 @@ export const text = {
   expiryPresets: { none: 'Never', 7: 'In 7 days', 30: 'In 30 days', 60: 'In 60 days', 90: 'In 90 days', 365: 'In 1 year', date: 'On a date…' },
   expiryDate: 'Last day it works',
   expiryDateMissing: 'Choose a day that is not over yet.',
+  expiryDateNearer: last => `Choose a day until ${last}.`,
   expiryNone: 'It works until you revoke it.',
   expiryOn: at => `It works until ${at}.`,
+  expiryPassed: at => `It expired on ${at}.`,
+  expiryKeep: day => `Keep ${day}`,
+  expiryNearer: { now: 'Now', hour: 'In 1 hour' },
+  expiryNow: 'It stops working within 10 seconds.',
   creating: 'Creating…',
   maybeCreated: 'If the key was created all the same, it is in the list: revoke it there, because its text can’t be shown any more.',
   wasCreated: name => `API key ${name} was created. It is in the list now.`,
@@ -122,6 +137,7 @@ export const text = {
   copyKey: 'Copy key',
   copied: 'Copied',
   pressToCopy: isMac => `Press ${isMac ? '⌘C' : 'Ctrl+C'} to copy`,
+  holdToCopy: 'Hold the selected text, then tap Copy',
   notCopied: 'You haven’t copied this key. Close anyway?',
   notCopiedWhy: 'It can’t be shown again. Without a copy you would have to create another.',
   goBack: 'Go back',
@@ -146,7 +162,7 @@ export const text = {
   // Expiry
   expiryTitle: 'Change expiry',
   saving: 'Saving…',
-  expiryOnlyNearer: 'This key was replaced: its end can only come nearer.',
+  expiryOnlyNearer: 'This key has been replaced. You can only make it expire sooner.',
   expiryChanged: name => `The expiry of ${name} was changed.`,
 
   // Revoking
@@ -158,6 +174,9 @@ export const text = {
   revokeDo: 'Revoke key',
   revoking: 'Revoking…',
   wasRevoked: name => `${name} was revoked.`,
+  wasAlreadyRevoked: name => `${name} was already revoked.`,
+  notRevoked: 'Nothing was revoked: the answer did not come from Latchkey. The key may still work; try again.',
+  mayStillWork: 'The key may still work.',
   revokeManyTitle: number => `Revoke ${keys(number)}?`,
   revokeManyWarning: 'They stop working immediately. This can’t be undone.',
   revokeManyDo: number => `Revoke ${count(number, 'key', 'keys')}`,
@@ -165,7 +184,8 @@ export const text = {
   typeWord: word => ['Type ', word, ' to confirm, because some of them were used within the last 7 days'],
   word: 'revoke',
   typeWordMismatch: 'Type the word exactly as it stands there.',
-  wereRevoked: number => `${count(number, 'key was', 'keys were')} revoked.`,
+  wereRevoked: (number, before) =>
+    `${count(number, 'key was', 'keys were')} revoked.${before ? ` ${count(before, 'key was', 'keys were')} already revoked.` : ''}`,
 
   // Details
   id: 'ID',

@@ -1,7 +1,7 @@
 import { locale, text } from './strings.js'
 
 export const MINUTE = 60_000
-const HOUR = 60 * MINUTE
+export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
 const UNITS = [['year', 365 * DAY], ['month', 30 * DAY], ['day', DAY], ['hour', HOUR], ['minute', MINUTE]]
@@ -48,6 +48,12 @@ export function countdown(end, now) {
 export function endOfDay(date) {
   const [year, month, dayOfMonth] = date.split('-').map(Number)
   return new Date(year, month - 1, dayOfMonth, 23, 59, 59, 999).toISOString()
+}
+
+/** The last day that is over by `end`, where the reader is, as a date field writes it. */
+export function lastWholeDay(end) {
+  const after = new Date(Date.parse(end) + 1)
+  return dateField(new Date(after.getFullYear(), after.getMonth(), after.getDate()) - 1)
 }
 
 /** The day of `now` as a date field writes it, in local time. */

@@ -15,7 +15,8 @@ export const emptyView = panel => h('div', { class: 'blank' }, icon('key'), h('h
 export const noMatchesView = (panel, view) => h('div', { class: 'blank' }, icon('search'), h('p', {}, text.noMatches(view)),
   h('button', { type: 'button', class: 'button', onclick: () => { panel.clearFilters(); panel.focusOn('heading') } }, text.clear))
 
-export const signedOutView = panel => h('div', { class: 'blank' }, icon('key'), h('p', {}, text.signedOutView), signInLink(panel, text.signIn))
+export const signedOutView = panel => h('div', { class: 'blank', role: 'alert' }, icon('key'),
+  h('p', {}, panel.api.account ? text.signedOutAgain : text.signedOutView), signInLink(panel, text.signIn))
 
 export const failedView = panel => h('div', { class: 'blank' }, icon('warning'), h('p', {}, text.loadFailed),
   h('button', { type: 'button', class: 'button', onclick: () => panel.retry() }, text.retry))

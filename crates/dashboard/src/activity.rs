@@ -1,7 +1,7 @@
 use askama::Template;
 use latchkey_accounts::Account;
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{Action, Actor, ApiKeyId, AuditEvent, EventId};
+use latchkey_domain::{Action, Actor, ApiKeyId, AuditEvent, EventId, Timestamp};
 
 /// Account, Activity: the audit trail.
 #[derive(Debug, Template)]
@@ -9,6 +9,8 @@ use latchkey_domain::{Action, Actor, ApiKeyId, AuditEvent, EventId};
 pub struct ActivityPage<'a> {
     /// Whose page it is.
     pub account: &'a Account,
+    /// The time it is.
+    pub now: Timestamp,
     /// The events, newest first.
     pub events: &'a [AuditEvent],
     /// The keys of the account that are not revoked, for their names.

@@ -17,11 +17,12 @@ macro_rules! assets {
 }
 
 const ASSETS: &[Asset] = assets![
-    "activity.js" "api-keys-panel.js" "api.js" "copy.js" "create.js" "credentials.js" "csv.js"
-    "detail.js" "dialog.js" "dom.js" "expire.js" "expiry.js" "form.js" "icon.svg" "icons.js"
-    "keyring.js" "keys.js" "list.js" "menu.js" "page.css" "page.js" "panel.css" "problem.js"
-    "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js" "revoke.js" "rotate.js"
-    "row.js" "snippets.js" "strings.js" "theme.js" "times.js" "tip.js" "toolbar.js" "views.js"
+    "account.js" "activity.js" "answer.js" "api-keys-panel.js" "api.js" "clock.js" "copy.js"
+    "create.js" "credentials.js" "csv.js" "detail.js" "dialog.js" "dom.js" "expire.js" "expiry.js"
+    "form.js" "icon.svg" "icons.js" "keyring.js" "keys.js" "list.js" "menu.js" "page.css" "page.js"
+    "panel.css" "problem.js" "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js"
+    "revoke.js" "rotate.js" "row.js" "snippets.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
+    "times.js" "tip.js" "toolbar.js" "views.js"
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser

@@ -53,6 +53,8 @@ pub struct SignUpPage<'a> {
 pub struct ProfilePage<'a> {
     /// Whose page it is.
     pub account: &'a Account,
+    /// The time it is.
+    pub now: Timestamp,
 }
 
 /// Account, API Keys: the list, and everything that is done with keys.
@@ -97,7 +99,8 @@ fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
     format!("<time datetime=\"{exact}\">{short}</time>")
 }
 
-fn exact(at: Timestamp) -> String {
+/// As the API writes an instant, but for zeros at the end of a fraction.
+pub(crate) fn exact(at: Timestamp) -> String {
     let at = OffsetDateTime::from(at);
     at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339")
 }

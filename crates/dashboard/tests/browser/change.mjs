@@ -77,7 +77,7 @@ item(13, 'revoking what is gone already is done', async ({ page, person }) => {
   await button(question(page), 'Revoke key').click()
   await row(page, 'Production').waitFor({ state: 'detached' })
   await question(page).waitFor({ state: 'detached' })
-  await eventually(async () => assert.match(await said(page), /Production was revoked/))
+  await eventually(async () => assert.match(await said(page), /Production was already revoked/))
   assert.equal(await rows(page).count(), 1)
 }, { expected: [/404 \(Not Found\)/] })
 

@@ -147,20 +147,76 @@ item(6, 'copying says so, in words, by an icon and aloud, for two seconds', asyn
   await copy.waitFor()
 })
 
-item(6, 'where the clipboard is refused, the key is selected for Ctrl+C, which counts as copied', async ({ page }) => {
+/** As on plain http: no Clipboard API, and where `isOldWayToo` the older command does nothing either. */
+const withoutClipboard = (page, isOldWayToo) => page.evaluate(async isOldWayToo => {
+  await navigator.clipboard.writeText('something else')
+  Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined, configurable: true })
+  if (isOldWayToo) document.execCommand = () => false
+}, isOldWayToo)
+
+/** What a page with the Clipboard API reads. */
+async function clipboardElsewhere(page) {
+  const other = await page.context().newPage()
+  await other.goto('/sign-in')
+  const text = await clipboard(other)
+  await other.close()
+  await page.bringToFront()
+  return text
+}
+
+const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true }
+
+for (const [where, context] of [['with a mouse', {}], ['on a phone', PHONE]]) {
+  item(6, `without the Clipboard API the key is copied all the same, ${where}`, async ({ page }) => {
+    await openKeys(page)
+    const key = await create(page, 'Production')
+    await withoutClipboard(page, false)
+    const copy = dialog(page).getByRole('button', { name: 'Copy key' })
+    await (context.hasTouch ? copy.tap() : copy.click())
+    await button(dialog(page), 'Copied').waitFor()
+    assert.equal(await clipboardElsewhere(page), key)
+    await button(dialog(page), 'Copy as .env line').click()
+    await button(dialog(page).locator('.snippets .copy-row'), 'Copied').waitFor()
+    assert.equal(await clipboardElsewhere(page), `PRODUCTION_API_KEY=${key}`)
+    assert.equal(await dialog(page).locator('textarea').count(), 0, 'nothing of it stays')
+    await button(dialog(page), 'Done').click()
+    await dialog(page).waitFor({ state: 'detached' })
+  }, { context })
+}
+
+item(6, 'on a phone that lets no page copy, the key is selected, and what to do is said', async ({ page }) => {
   await openKeys(page)
   const key = await create(page, 'Production')
-  await page.evaluate(() => navigator.clipboard.writeText('something else'))
-  await page.evaluate(() => Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined, configurable: true }))
+  await withoutClipboard(page, true)
+  await dialog(page).getByRole('button', { name: 'Copy key' }).tap()
+  await button(dialog(page), 'Hold the selected text, then tap Copy').waitFor()
+  await eventually(async () => assert.match(await said(page), /Hold the selected text/))
+  assert.equal(await theKey(page).evaluate(it => it.value.slice(it.selectionStart, it.selectionEnd)), key)
+  assert.equal(await dialog(page).getByText(/Ctrl/).count(), 0)
+}, { context: PHONE })
+
+item(6, 'whatever holds the key counts as copied when somebody copies it by hand', async ({ page }) => {
+  await openKeys(page)
+  const key = await create(page, 'Production')
+  await withoutClipboard(page, true)
+  await button(dialog(page), 'Copy as .env line').click()
+  await button(dialog(page), 'Press Ctrl+C to copy').waitFor()
+  await page.keyboard.press('Control+C')
+  assert.equal(await clipboardElsewhere(page), `PRODUCTION_API_KEY=${key}`)
+  await button(dialog(page), 'Done').click()
+  await dialog(page).waitFor({ state: 'detached' })
+})
+
+item(6, 'where no page may copy, the key is selected for Ctrl+C, which counts as copied', async ({ page }) => {
+  await openKeys(page)
+  const key = await create(page, 'Production')
+  await withoutClipboard(page, true)
   await dialog(page).getByRole('button', { name: 'Copy key' }).click()
-  await dialog(page).getByText('Press Ctrl+C').waitFor()
+  await button(dialog(page), 'Press Ctrl+C to copy').waitFor()
   await eventually(async () => assert.match(await said(page), /Press Ctrl\+C/))
   assert.ok(await isFocused(theKey(page)))
   await page.keyboard.press('Control+C')
-  const other = await page.context().newPage()
-  await other.goto('/sign-in')
-  assert.equal(await clipboard(other), key)
-  await page.bringToFront()
+  assert.equal(await clipboardElsewhere(page), key)
   await page.keyboard.press('Escape')
   await dialog(page).waitFor({ state: 'detached' })
 })

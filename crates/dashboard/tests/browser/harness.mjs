@@ -97,6 +97,7 @@ async function newWindow(browser, own, options) {
   const permissions = ['clipboard-read', 'clipboard-write']
   const context = await browser.newContext({ baseURL: own.url, permissions, ...options })
   context.setDefaultTimeout(5_000)
+  context.setDefaultNavigationTimeout(20_000)
   return context
 }
 

@@ -79,6 +79,6 @@ plainTest('every item of the checklist has a test, but for those that are not ke
   const items = readFileSync(new URL('checklist.md', import.meta.url), 'utf8').matchAll(/^(\d+)\. (Not yet)?/gm)
   const [kept, open] = [[], []]
   for (const [, number, notYet] of items) (notYet ? open : kept).push(Number(number))
-  assert.equal(kept.length + open.length, 40)
+  assert.deepEqual([...kept, ...open].sort((a, b) => a - b), Array.from({ length: kept.length + open.length }, (_, at) => at + 1))
   assert.deepEqual([...tested].sort((a, b) => a - b), kept)
 })

@@ -12,6 +12,9 @@ import './looks.mjs'
 import './embed.mjs'
 import './cross_site.mjs'
 import './seed.mjs'
+import './answers.mjs'
+import './tabs.mjs'
+import './clock.mjs'
 import './policy.mjs'
 
 runAll(new RegExp(process.argv[3] ?? ''))

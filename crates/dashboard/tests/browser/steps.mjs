@@ -99,9 +99,36 @@ export async function assertFits(page, where = 'the page') {
   assert.ok(wide <= room, `${where}: ${wide} px are wider than the window's ${room}`)
 }
 
-/** As if `minutes` had passed in the browser. */
+/** As if `minutes` had passed at the server: what it tells of the time is later, to the pages and to their calls. */
 export async function later(page, minutes) {
-  await page.clock.setFixedTime(Date.now() + minutes * 60_000)
+  const shifted = time => new Date(Date.parse(time) + minutes * 60_000).toISOString()
+  await page.route(/\/account\/|\/api\/v1\//, async route => {
+    const response = await route.fetch({ maxRedirects: 0 })
+    const headers = response.headers()
+    if (headers['x-latchkey-time']) headers['x-latchkey-time'] = shifted(headers['x-latchkey-time'])
+    if (!headers['content-type']?.startsWith('text/html')) return route.fulfill({ response, headers })
+    delete headers['content-length']
+    const body = (await response.text()).replace(/(?<= data-now=")[^"]+/, shifted)
+    return route.fulfill({ response, headers, body })
+  })
+}
+
+/** Sets the clock of the reader, which may be wrong, `minutes` ahead of what it says, for the pages to come and the one that is open. */
+export async function setReadersClock(page, minutes) {
+  const set = away => {
+    globalThis.TrueDate ??= Date
+    const { TrueDate } = globalThis
+    globalThis.Date = class extends TrueDate {
+      constructor(...of) {
+        if (of.length > 0) super(...of)
+        else super(TrueDate.now() + away)
+      }
+
+      static now() { return TrueDate.now() + away }
+    }
+  }
+  await page.addInitScript(set, minutes * 60_000)
+  await page.evaluate(set, minutes * 60_000)
 }
 
 /** Nothing that can be pressed lies on something else that can. */

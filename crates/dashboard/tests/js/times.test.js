@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { countdown, dateField, endOfDay, relative } from '../../assets/times.js'
+import { countdown, dateField, endOfDay, lastWholeDay, relative } from '../../assets/times.js'
 
 const NOW = Date.parse('2026-03-24T15:30:00.000Z')
 const SECOND = 1_000
@@ -33,4 +33,10 @@ test('a day lasts until its last millisecond where the reader is', () => {
   const end = new Date(endOfDay('2026-03-24'))
   assert.equal(dateField(end.getTime()), '2026-03-24')
   assert.equal(dateField(end.getTime() + 1), '2026-03-25')
+})
+
+test('the last whole day before an end is over by then', () => {
+  const end = Date.parse(endOfDay('2026-03-24'))
+  const before = away => lastWholeDay(new Date(end + away).toISOString())
+  assert.deepEqual([before(0), before(1), before(-1), before(DAY)], ['2026-03-24', '2026-03-24', '2026-03-23', '2026-03-25'])
 })

@@ -54,9 +54,13 @@ pub(crate) async fn sign_up(
     for_strangers(visitor, &next, &SignUpPage { sign_up_open, next: &next })
 }
 
-pub(crate) async fn profile(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn profile(
+    req: HttpRequest,
+    app: Data<App>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
     match signed_in(visitor)? {
-        Some(user) => Ok(page(&ProfilePage { account: &user.account })),
+        Some(user) => Ok(page(&ProfilePage { account: &user.account, now: app.clock.now() })),
         None => Ok(asked_to_sign_in(&req)),
     }
 }

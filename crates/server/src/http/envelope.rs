@@ -1,4 +1,5 @@
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -10,13 +11,16 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
 use latchkey_domain::Secret;
+use latchkey_domain::ports::Clock;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::caller::RequestId;
 use super::cross_site::trusted_origin;
 use super::error::ApiError;
+use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::verify;
+use super::wire_time::WireTime;
 use crate::app::App;
 
 const MAX_URI: usize = 8 * 1024;
@@ -24,6 +28,9 @@ const MAX_HEADER: usize = 8 * 1024;
 const MAX_HEADERS: usize = 16 * 1024;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What time it is, to the millisecond: pages tell times by it, for the clock of their reader may be
+/// wrong. Not `Date`, which proxies such as nginx replace by their own.
+const X_LATCHKEY_TIME: HeaderName = HeaderName::from_static("x-latchkey-time");
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; base-uri 'none'; \
@@ -108,6 +115,8 @@ struct Common {
     kind: Kind,
     request_id: HeaderValue,
     cors: Option<HeaderValue>,
+    /// Of an answer that says what time it is.
+    clock: Option<Arc<dyn Clock>>,
     is_https: bool,
 }
 
@@ -119,6 +128,7 @@ impl Common {
             kind,
             request_id: request_id(req.headers(), app),
             cors: if is_management { trusted_origin(req.headers(), app) } else { None },
+            clock: is_management.then(|| Arc::clone(&app.clock)),
             is_https: app.settings.is_https(),
         }
     }
@@ -129,6 +139,12 @@ impl Common {
         began: Instant,
     ) -> ServiceResponse<B> {
         log(&response, self.kind, &self.request_id, began);
+        if self.kind == Kind::Management {
+            let account = response.request().extensions().get::<AnsweredFor>().cloned();
+            if let Some(AnsweredFor(account)) = account {
+                response.headers_mut().insert(X_LATCHKEY_ACCOUNT, account);
+            }
+        }
         self.add_to(response.headers_mut());
         response
     }
@@ -145,11 +161,17 @@ impl Common {
         if self.kind == Kind::Management {
             headers.insert(header::VARY, HeaderValue::from_static("Origin, Sec-Fetch-Site"));
         }
+        if let Some(clock) = self.clock {
+            let now = HeaderValue::try_from(WireTime(clock.now()).to_string());
+            headers.insert(X_LATCHKEY_TIME, now.expect("digits and signs"));
+        }
         if let Some(origin) = self.cors {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             let allow = HeaderValue::from_static("true");
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allow);
-            let exposed = HeaderValue::from_static("x-request-id, retry-after");
+            let exposed = HeaderValue::from_static(
+                "x-request-id, retry-after, x-latchkey-account, x-latchkey-time",
+            );
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
     }

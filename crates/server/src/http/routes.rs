@@ -176,7 +176,10 @@ fn other_method(
     if is_preflight && trusted_origin(req.headers(), app).is_some() {
         return Ok(HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allow))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, x-request-id"))
+            .insert_header((
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "content-type, x-request-id, x-latchkey-account",
+            ))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
             .finish());
     }

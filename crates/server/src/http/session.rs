@@ -1,9 +1,10 @@
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use latchkey_accounts::{SessionToken, SignedIn};
 
 use super::cross_site;
@@ -11,10 +12,21 @@ use super::error::ApiError;
 use crate::app::App;
 use crate::settings::Settings;
 
-/// Whoever the session cookie of a call belongs to. Cross-site calls that change something are
-/// refused before the cookie is looked at.
+/// The id of an account. In an answer: whose session it was given to. In a call: whose page sent it.
+///
+/// All tabs of a browser share one cookie, so a page of one account may call with the session of
+/// another. Such a call is refused, and a page believes no answer that was given to another account.
+pub(crate) const X_LATCHKEY_ACCOUNT: HeaderName = HeaderName::from_static("x-latchkey-account");
+
+/// Whoever the session cookie of a call belongs to. Refused before the cookie is looked at: cross-site
+/// calls that change something. Refused before anything is done: calls from the page of another
+/// account.
 #[derive(Debug)]
 pub(crate) struct User(pub SignedIn);
+
+/// The account that a call was answered for, as [`X_LATCHKEY_ACCOUNT`] tells it.
+#[derive(Debug, Clone)]
+pub(crate) struct AnsweredFor(pub(crate) HeaderValue);
 
 impl FromRequest for User {
     type Error = ApiError;
@@ -29,11 +41,24 @@ impl FromRequest for User {
                 Presented::Nothing => Err(ApiError::session_required()),
                 Presented::Unusable => Err(ended(&app.settings)),
                 Presented::Token(token) => match app.accounts.authenticate(&token).await? {
-                    Some(signed_in) => Ok(Self(signed_in)),
+                    Some(signed_in) => answer_for(&req, signed_in),
                     None => Err(ended(&app.settings)),
                 },
             }
         })
+    }
+}
+
+fn answer_for(req: &HttpRequest, signed_in: SignedIn) -> Result<User, ApiError> {
+    let id = signed_in.account.parts().id.to_string();
+    let is_meant = req.headers().get_all(X_LATCHKEY_ACCOUNT).all(|page| page == id.as_str());
+    let id = HeaderValue::try_from(id).expect("an id is letters, digits and hyphens");
+    req.extensions_mut().insert(AnsweredFor(id));
+    if is_meant {
+        Ok(User(signed_in))
+    } else {
+        let message = "Another account is signed in now; reload the page";
+        Err(ApiError::new(StatusCode::CONFLICT, message))
     }
 }
 

@@ -11,7 +11,7 @@ on_both_databases![
     any_page_may_load_the_panel,
     the_address_of_the_panel_stays_and_what_it_loads_is_kept_for_ever,
     a_trusted_page_may_ask_about_every_call_of_the_panel,
-    a_trusted_page_may_read_the_id_of_a_request_and_when_to_try_again,
+    a_trusted_page_may_read_what_the_panel_needs_of_an_answer,
     an_untrusted_page_is_told_nothing,
 ];
 
@@ -73,11 +73,13 @@ fn a_trusted_page_may_ask_about_every_call_of_the_panel(setup: Setup) {
         let methods = answer.header("access-control-allow-methods").unwrap_or_default();
         assert!(methods.split(", ").any(|it| it == method), "{method} {path}: {methods}");
         let headers = answer.header("access-control-allow-headers").unwrap_or_default();
-        assert!(headers.split(", ").any(|it| it == "content-type"), "{headers}");
+        for header in ["content-type", "x-latchkey-account"] {
+            assert!(headers.split(", ").any(|it| it == header), "{header}: {headers}");
+        }
     }
 }
 
-fn a_trusted_page_may_read_the_id_of_a_request_and_when_to_try_again(setup: Setup) {
+fn a_trusted_page_may_read_what_the_panel_needs_of_an_answer(setup: Setup) {
     let server = setup.with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
     let ada = server.sign_up(ADA);
     let from_page = |request: crate::http::Request| {
@@ -90,7 +92,10 @@ fn a_trusted_page_may_read_the_id_of_a_request_and_when_to_try_again(setup: Setu
     ] {
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE), "{answer:#?}");
         let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
-        assert_eq!(exposed, "x-request-id, retry-after", "{answer:#?}");
+        let exposed: Vec<_> = exposed.split(", ").collect();
+        for header in ["x-request-id", "retry-after", "x-latchkey-account", "x-latchkey-time"] {
+            assert!(exposed.contains(&header), "{header}: {exposed:?}");
+        }
     }
 }
 

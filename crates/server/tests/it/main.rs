@@ -99,3 +99,4 @@ mod strict;
 mod strict_changes;
 mod verify;
 mod verify_changes;
+mod whose_page;

@@ -25,6 +25,7 @@ pub(crate) async fn activity(
     let (events, older) = look_back(&app, &owner, &asked).await?;
     Ok(page(&ActivityPage {
         account: &user.account,
+        now: app.clock.now(),
         events: &events,
         keys: &app.keys.list(&owner).await?,
         key: asked.key,
