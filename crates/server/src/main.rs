@@ -18,8 +18,6 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::cli::{Cli, Command};
 use crate::operator::commands::{self, Failure};
 
@@ -29,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exits with 0 when all went well, 1 when a command failed, 2 when the settings are wrong.
 fn main() -> ExitCode {
-    let Cli { command, settings } = Cli::parse();
+    let Cli { command, settings } = Cli::read();
     let command = command.unwrap_or(Command::Serve);
     let outcome = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::Other(error.into()))
