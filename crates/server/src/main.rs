@@ -10,6 +10,7 @@ mod metrics;
 mod operator;
 mod origin;
 mod peppers;
+mod postgres;
 mod request_ids;
 mod serve;
 mod settings;
