@@ -51,7 +51,7 @@ impl Embedded {
     pub async fn open(database_url: &str, peppers: &str) -> Result<Self, EmbeddedError> {
         let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
         let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);
-        store.ready().await?;
+        store.ready_to_verify().await?;
         hasher.confirm(&store, others_run(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

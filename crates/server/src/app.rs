@@ -12,7 +12,7 @@ use latchkey_domain::ports::{
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
-use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
+use latchkey_store_postgres::{PoolUse, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_verifier::{
     Answering, BootClock, FeedBarrier, LastUses, SystemClock, Verifier, VerifierPorts, others_run,
@@ -25,6 +25,7 @@ use crate::data_dir;
 use crate::http::error::ApiError;
 use crate::metrics::Verifications;
 use crate::peppers::{self, PepperError};
+use crate::postgres;
 use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
@@ -87,11 +88,7 @@ impl Store {
                 store.migrate().await?;
                 Ok(Self::Sqlite(Arc::new(store)))
             }
-            Database::Postgres(url) => {
-                let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
-                store.migrate().await?;
-                Ok(Self::Postgres(Arc::new(store)))
-            }
+            Database::Postgres(url) => Ok(Self::Postgres(Arc::new(postgres::open(url).await?))),
         }
     }
 

@@ -10,6 +10,7 @@ mod metrics;
 mod operator;
 mod origin;
 mod peppers;
+mod postgres;
 mod request_ids;
 mod serve;
 mod settings;
@@ -18,8 +19,6 @@ mod telemetry;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 use crate::operator::commands::{self, Failure};
@@ -30,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exits with 0 when all went well, 1 when a command failed, 2 when the settings are wrong.
 fn main() -> ExitCode {
-    let Cli { command, settings } = Cli::parse();
+    let Cli { command, settings } = Cli::read();
     if let Err(error) = system::keep_memory_private() {
         complain(&format!("core files may hold secrets: {error}"));
     }

@@ -10,8 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::origin::Origin;
 
+mod injected;
 mod raw;
 mod resolve;
+mod values;
 
 pub(crate) use raw::RawSettings;
 

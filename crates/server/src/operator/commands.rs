@@ -16,6 +16,7 @@ use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::http;
 use crate::peppers;
+use crate::postgres;
 use crate::serve;
 use crate::settings::{Database, Problems, RawSettings, Settings};
 use crate::system::OsEntropy;
@@ -35,7 +36,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Openapi => say(http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
         Command::Scan { paths } => scan(paths)?,
-        Command::CheckConfig => say(&raw.resolve()?.to_string())?,
+        Command::CheckConfig => check(&logging(raw)?).await?,
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
         Command::Serve => serve::serve(logging(raw)?).await?,
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
@@ -57,6 +58,15 @@ fn logging(raw: &RawSettings) -> Result<Settings, Failure> {
     let settings = raw.resolve()?;
     telemetry::start(&settings.log).map_err(|error| Failure::Other(error.into()))?;
     Ok(settings)
+}
+
+/// Prints the settings, and tries what the server needs.
+async fn check(settings: &Settings) -> Result<(), StartError> {
+    say(&settings.to_string())?;
+    if let Database::Postgres(url) = &settings.database {
+        say(&postgres::check(url).await?)?;
+    }
+    Ok(())
 }
 
 /// Has an order carried out, and prints the answer.

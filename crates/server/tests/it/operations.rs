@@ -6,5 +6,6 @@ mod lifecycle;
 mod pepper_drill;
 mod pepper_rotation;
 mod peppers;
+mod postgres;
 mod probes;
 mod settings;
