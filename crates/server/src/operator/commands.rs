@@ -14,6 +14,7 @@ use super::scan::{self, Scanned};
 use super::{Order, control};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
+use crate::embedded;
 use crate::http;
 use crate::peppers;
 use crate::serve;
@@ -35,7 +36,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Openapi => say(http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
         Command::Scan { paths } => scan(paths)?,
-        Command::CheckConfig => say(&raw.resolve()?.to_string())?,
+        Command::CheckConfig => check(&logging(raw)?).await?,
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
         Command::Serve => serve::serve(logging(raw)?).await?,
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
@@ -57,6 +58,15 @@ fn logging(raw: &RawSettings) -> Result<Settings, Problems> {
     let settings = raw.resolve()?;
     telemetry::start(&settings.log);
     Ok(settings)
+}
+
+/// Prints the settings, and tries what the server needs.
+async fn check(settings: &Settings) -> Result<(), StartError> {
+    say(&settings.to_string())?;
+    if let Database::Sqlite(path) = &settings.database {
+        embedded::check(path, settings).await?;
+    }
+    Ok(())
 }
 
 /// Has an order carried out, and prints the answer.
@@ -95,7 +105,7 @@ enum Executor {
 impl Executor {
     async fn of(settings: Settings) -> Result<Self, StartError> {
         let is_embedded = matches!(settings.database, Database::Sqlite(_));
-        if is_embedded && control::is_served(&settings.data_dir).await? {
+        if is_embedded && control::is_served(&settings.data_dir).await {
             return Ok(Self::Server(settings.data_dir));
         }
         Ok(Self::Here(Box::new(App::open(settings).await?)))

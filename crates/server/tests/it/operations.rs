@@ -3,8 +3,10 @@
 mod commands;
 mod files;
 mod lifecycle;
+mod one_file;
 mod pepper_drill;
 mod pepper_rotation;
 mod peppers;
 mod probes;
 mod settings;
+mod volumes;
