@@ -236,10 +236,11 @@ fn tighten(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if mode & 0o077 == 0 {
+    let closed = mode & 0o7700;
+    if mode & 0o7777 == closed {
         return Ok(());
     }
-    match fs::set_permissions(path, Permissions::from_mode(mode & 0o7700)) {
+    match fs::set_permissions(path, Permissions::from_mode(closed)) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         outcome => outcome,
     }

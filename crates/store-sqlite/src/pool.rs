@@ -104,8 +104,8 @@ impl Pool {
         let hold = Arc::clone(&self.hold);
         self.reads.push(Box::new(move |db| {
             if !reply.is_closed() {
-                let held = hold.check().map_err(StoreError::new);
-                let outcome = held.and_then(|()| work(db).map_err(|Fault(error)| error));
+                let is_there = hold.check().map_err(StoreError::new);
+                let outcome = is_there.and_then(|()| work(db).map_err(|Fault(error)| error));
                 drop(reply.send(outcome));
             }
         }));
