@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::attempts::Attempts;
-use crate::data_dir;
+use crate::embedded;
 use crate::http::error::ApiError;
 use crate::metrics::Verifications;
 use crate::peppers::{self, PepperError};
@@ -83,8 +83,7 @@ impl Store {
     pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
         match &settings.database {
             Database::Sqlite(path) => {
-                data_dir::prepare(&settings.data_dir)?;
-                let store = SqliteStore::open(path)?;
+                let store = embedded::open(path, settings).await?;
                 store.migrate().await?;
                 Ok(Self::Sqlite(Arc::new(store)))
             }
@@ -232,6 +231,13 @@ impl App {
             return Ok(false);
         }
         self.store.ready().await.map(|()| true)
+    }
+
+    /// Looks after the files of an embedded database, for ever.
+    pub(crate) async fn watch_database(&self) {
+        if let Store::Sqlite(store) = &self.store {
+            embedded::watch(store).await;
+        }
     }
 
     /// A request id for a client that sent none.

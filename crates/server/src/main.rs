@@ -5,6 +5,7 @@ mod app;
 mod attempts;
 mod cli;
 mod data_dir;
+mod embedded;
 mod http;
 mod metrics;
 mod operator;

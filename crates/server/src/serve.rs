@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, StartError};
 use crate::http;
-use crate::operator::control::Control;
+use crate::operator::control::{self, Control};
 use crate::settings::Settings;
 
 /// How long requests may still run after a stop was asked for; with what comes after it, the
@@ -29,8 +29,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
     let app = Arc::new(App::open(settings).await?);
     app.confirm_peppers().await?;
-    let control = app.control_dir().map(Control::bind).transpose();
-    let control = control.map_err(|error| format!("LATCHKEY_DATA_DIR: control.sock: {error}"))?;
+    let control = control(&app).await?;
 
     let data = Data::from(Arc::clone(&app));
     let server = HttpServer::new(move || http::service(data.clone()))
@@ -54,6 +53,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let background = [
         tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
+        tokio::spawn(keep_watching(Arc::clone(&app))),
     ];
     server.await?;
     stopping.abort();
@@ -108,6 +108,27 @@ async fn keep_purging(app: Arc<App>) {
 async fn keep_obeying(control: Option<Control>, app: Arc<App>) {
     if let Some(control) = control {
         control.serve(app).await;
+    }
+}
+
+async fn keep_watching(app: Arc<App>) {
+    app.watch_database().await;
+}
+
+/// The control socket, where there is to be one. The server does its work without it too.
+async fn control(app: &App) -> Result<Option<Control>, StartError> {
+    let Some(data_dir) = app.control_dir() else { return Ok(None) };
+    if control::is_served(data_dir).await {
+        let why = "a server on another database uses this directory; give each server its own";
+        return Err(format!("LATCHKEY_DATA_DIR: {}: {why}", data_dir.display()).into());
+    }
+    match Control::bind(data_dir) {
+        Ok(control) => Ok(Some(control)),
+        Err(error) => {
+            let why = "no control socket: while this server runs, no command reaches it";
+            tracing::warn!(%error, data_dir = %data_dir.display(), "{why}");
+            Ok(None)
+        }
     }
 }
 

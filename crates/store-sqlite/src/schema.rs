@@ -87,3 +87,10 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(api_keys, last_uses);
 diesel::allow_tables_to_appear_in_same_query!(sessions, accounts);
 diesel::joinable!(sessions -> accounts (account_id));
+
+// SQLite's own list of what a database holds.
+diesel::table! {
+    sqlite_schema (name) {
+        name -> Text,
+    }
+}

@@ -29,8 +29,8 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Readiness.
 ///
-/// Whether the server can do its work: the database is there, its schema is current, and no stop has
-/// begun.
+/// Whether the server can do its work: the database is there, its schema is current, it takes changes,
+/// and no stop has begun.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operations", security(()),
     responses(

@@ -14,6 +14,7 @@ use super::scan::{self, Scanned};
 use super::{Order, control};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
+use crate::embedded;
 use crate::http;
 use crate::peppers;
 use crate::postgres;
@@ -63,10 +64,10 @@ fn logging(raw: &RawSettings) -> Result<Settings, Failure> {
 /// Prints the settings, and tries what the server needs.
 async fn check(settings: &Settings) -> Result<(), StartError> {
     say(&settings.to_string())?;
-    if let Database::Postgres(url) = &settings.database {
-        say(&postgres::check(url).await?)?;
+    match &settings.database {
+        Database::Postgres(url) => say(&postgres::check(url).await?),
+        Database::Sqlite(path) => Ok(embedded::check(path, settings).await?),
     }
-    Ok(())
 }
 
 /// Has an order carried out, and prints the answer.
@@ -106,7 +107,7 @@ enum Executor {
 impl Executor {
     async fn of(settings: Settings) -> Result<Self, StartError> {
         let is_embedded = matches!(settings.database, Database::Sqlite(_));
-        if is_embedded && control::is_served(&settings.data_dir).await? {
+        if is_embedded && control::is_served(&settings.data_dir).await {
             return Ok(Self::Server(settings.data_dir));
         }
         Ok(Self::Here(Box::new(App::open(settings).await?)))

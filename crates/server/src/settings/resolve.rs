@@ -13,7 +13,7 @@ use super::injected::is_injected;
 use super::values::{
     Bad, address, collide, cookie, count, either, filter, list, network, span, utf8,
 };
-use super::{Database, Problems, RawSettings, Settings};
+use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::origin::Origin;
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
@@ -149,10 +149,7 @@ impl RawSettings {
             return Some(Database::Sqlite(data_dir.join("latchkey.db")));
         };
         if let Some(path) = url.strip_prefix("sqlite://") {
-            let file = !path.is_empty() && !path.starts_with(':');
-            let good =
-                if file { Ok(path.into()) } else { Err(Bad("must name a file: sqlite://path")) };
-            return problems.keep(DATABASE_URL, good).map(Database::Sqlite);
+            return problems.keep(DATABASE_URL, sqlite_url::parse(path)).map(Database::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             problems.keep(DATABASE_URL, PostgresSettings::parse(&url))?;
