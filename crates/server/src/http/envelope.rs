@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::caller::RequestId;
 use super::cross_site::trusted_origin;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::verify;
 use super::wire_time::WireTime;
@@ -170,7 +170,7 @@ impl Common {
             let allow = HeaderValue::from_static("true");
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allow);
             let exposed = HeaderValue::from_static(
-                "x-request-id, retry-after, x-latchkey-account, x-latchkey-time",
+                "x-request-id, retry-after, x-error-code, x-latchkey-account, x-latchkey-time",
             );
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
@@ -229,7 +229,7 @@ fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
 /// Limits that the framework does not have, or has wider.
 fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
     if req.uri().path_and_query().is_some_and(|it| it.as_str().len() > MAX_URI) {
-        return Some(ApiError::new(StatusCode::URI_TOO_LONG, "The address is longer than 8 KiB"));
+        return Some(ApiError::new(ErrorCode::UriTooLarge, "The address is longer than 8 KiB"));
     }
     let (mut all, mut longest) = (0, 0);
     for (name, value) in req.headers() {
@@ -237,15 +237,15 @@ fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
         longest = longest.max(value.len());
     }
     if all > MAX_HEADERS || longest > MAX_HEADER {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return Some(ApiError::new(status, "A header is over 8 KiB, or all are over 16 KiB"));
+        let message = "A header is over 8 KiB, or all are over 16 KiB";
+        return Some(ApiError::new(ErrorCode::HeadTooLarge, message));
     }
     let expect = req.headers().get(header::EXPECT);
     if expect.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         let message = "Only Expect: 100-continue is understood";
-        return Some(ApiError::new(StatusCode::EXPECTATION_FAILED, message));
+        return Some(ApiError::new(ErrorCode::ExpectationFailed, message));
     }
-    (!is_literal(req.uri())).then(not_found)
+    (!is_literal(req.uri())).then(ApiError::not_found)
 }
 
 /// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is
@@ -256,10 +256,6 @@ fn is_literal(uri: &Uri) -> bool {
         path.strip_prefix("/api/v1/api-keys/").map(|it| it.strip_suffix("/rotate").unwrap_or(it));
     let id = id.is_some_and(|id| !id.contains('/'));
     !path.contains('%') || id || path.starts_with("/api/v1/verify/")
-}
-
-pub(crate) fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "Not found")
 }
 
 fn secure(headers: &mut HeaderMap, is_https: bool) {

@@ -1,9 +1,10 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{Content, Header, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+use super::error::ErrorCode;
 use super::{accounts, api_keys, audit, leaks, operations, verify};
 
 #[derive(OpenApi)]
@@ -30,7 +31,8 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         (name = "Operations", description = "For whoever runs the service. None of these needs a session or a key."),
     ),
     security(("session" = [])),
-    modifiers(&Schemes, &CommonAnswers, &OptionalBody),
+    components(schemas(ErrorCode)),
+    modifiers(&Schemes, &CommonAnswers, &ErrorCodes, &OptionalBody),
 )]
 struct Document;
 
@@ -70,6 +72,29 @@ impl Modify for CommonAnswers {
                     .content("application/json", error_body())
                     .build();
                 operation.responses.responses.insert(status.to_owned(), answer.into());
+            }
+        }
+    }
+}
+
+/// Every answer that is not a success says why for programs too.
+struct ErrorCodes;
+
+impl Modify for ErrorCodes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for operation in document
+            .paths
+            .paths
+            .values_mut()
+            .flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete])
+        {
+            let answers = operation.iter_mut().flat_map(|it| &mut it.responses.responses);
+            for (_, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
+                if let RefOr::T(answer) = answer {
+                    let mut code = Header::new(Ref::from_schema_name("ErrorCode"));
+                    code.description = Some("Why, for programs".to_owned());
+                    answer.headers.insert("X-Error-Code".to_owned(), code.into());
+                }
             }
         }
     }
