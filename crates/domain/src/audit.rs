@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Secret, Timestamp};
@@ -228,8 +229,8 @@ impl From<&OwnerId> for Actor {
     }
 }
 
-/// What a client says of itself: at most 256 characters, none of them a control character, and of a
-/// key only its public beginning.
+/// What a client says of itself: at most 256 characters, none that is hidden or does something to the
+/// text around it, and of a key only its public beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
@@ -243,7 +244,8 @@ impl UserAgent {
         let text = keys.fold(text.to_owned(), |text, (_, key)| {
             text.replace(key.expose(), key.prefix().as_str())
         });
-        let kept: String = text.chars().filter(|c| !c.is_control()).take(Self::MAX_CHARS).collect();
+        let plain = text.chars().filter(|c| !is_disruptive(*c) && !is_hidden(*c));
+        let kept: String = plain.take(Self::MAX_CHARS).collect();
         (!kept.is_empty()).then_some(Self(kept))
     }
 

@@ -12,6 +12,7 @@ mod api_key;
 mod audit;
 mod brand;
 mod change;
+mod characters;
 mod digest;
 mod environment;
 mod find_in;

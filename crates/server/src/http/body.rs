@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+pub(super) use self::problem::of_member;
 use super::error::{ApiError, ErrorCode};
 
 /// The most bytes a request body may have.

@@ -8,7 +8,7 @@ use actix_web::error::InternalError;
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage as _, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
 use latchkey_domain::Secret;
 use latchkey_domain::ports::Clock;
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::caller::RequestId;
 use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode};
+use super::error_page::{for_people, prefers_html};
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::verify;
 use super::wire_time::WireTime;
@@ -114,6 +115,8 @@ where
 struct Common {
     kind: Kind,
     request_id: HeaderValue,
+    /// Whether errors are for a person to read.
+    for_people: bool,
     cors: Option<HeaderValue>,
     /// Of an answer that says what time it is.
     clock: Option<Arc<dyn Clock>>,
@@ -127,6 +130,7 @@ impl Common {
         Self {
             kind,
             request_id: request_id(req.headers(), app),
+            for_people: kind == Kind::Other && prefers_html(req),
             cors: if is_management { trusted_origin(req.headers(), app) } else { None },
             clock: is_management.then(|| Arc::clone(&app.clock)),
             is_https: app.settings.is_https(),
@@ -135,10 +139,18 @@ impl Common {
 
     fn enclose<B: MessageBody>(
         self,
-        mut response: ServiceResponse<B>,
+        response: ServiceResponse<EitherBody<B>>,
         began: Instant,
-    ) -> ServiceResponse<B> {
+    ) -> ServiceResponse<EitherBody<B>> {
         log(&response, self.kind, &self.request_id, began);
+        let mut response = if self.for_people {
+            let (req, response) = response.into_parts();
+            let page = for_people(response, &self.request_id);
+            let response = page.map_or_else(|it| it, HttpResponse::map_into_right_body);
+            ServiceResponse::new(req, response)
+        } else {
+            response
+        };
         if self.kind == Kind::Management {
             let account = response.request().extensions().get::<AnsweredFor>().cloned();
             if let Some(AnsweredFor(account)) = account {
@@ -181,6 +193,9 @@ impl Common {
         tracing::error!(request_id, kind = ?self.kind, "no answer in time");
         let error = ApiError::unavailable(elapsed);
         let mut response = error.error_response();
+        if self.for_people {
+            response = for_people(response, &self.request_id).unwrap_or_else(|it| it);
+        }
         self.add_to(response.headers_mut());
         InternalError::from_response(error, response).into()
     }

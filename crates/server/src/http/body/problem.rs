@@ -12,6 +12,9 @@ const MARKS: [(&[u8], &str); 6] = [
     (b"\0{", "is UTF-16; send it as UTF-8"),
 ];
 
+/// In place of a name that might hold anything.
+const A_MEMBER: &str = "A member of the request";
+
 /// Reads a body that is a JSON object, or says what is wrong with it: which member, and why. No value
 /// is repeated, since it may be a password.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
@@ -41,7 +44,11 @@ fn describe(path: &str, error: &serde_json::Error) -> String {
         // The parser's own words name no more than the place and what belongs there.
         return format!("The request body is not valid JSON: {text}");
     }
-    let what = text.rsplit_once(" at line ").map_or(&*text, |(what, _place)| what);
+    of_member(path, text.rsplit_once(" at line ").map_or(&*text, |(what, _place)| what))
+}
+
+/// What serde says of a member at `path`, in our words.
+pub(in crate::http) fn of_member(path: &str, what: &str) -> String {
     let (problem, expected) = match what.rsplit_once(", expected ") {
         Some((problem, expected)) => (problem, in_words(expected)),
         None => (what, String::new()),
@@ -54,10 +61,10 @@ fn describe(path: &str, error: &serde_json::Error) -> String {
         return format!("{member} is given twice");
     }
     if let Some(member) = named("unknown field `") {
-        let member = if is_plain(member) { member } else { "A member of the request body" };
+        let member = if is_plain(member) { member } else { A_MEMBER };
         return format!("{member} is not known here; expected {expected}");
     }
-    let member = if is_plain(path) { path } else { "A member of the request body" };
+    let member = if is_plain(path) { path } else { A_MEMBER };
     if expected.is_empty() {
         format!("{member} has a wrong value")
     } else {
@@ -126,7 +133,7 @@ mod tests {
             ),
             (
                 r#"{"hunter2":1}"#,
-                "A member of the request body is not known here; expected one of \"name\", \"count\", \"kind\"",
+                "A member of the request is not known here; expected one of \"name\", \"count\", \"kind\"",
             ),
         ] {
             assert_eq!(said_of(body.as_bytes()), said, "{body}");
