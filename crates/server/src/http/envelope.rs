@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::caller::RequestId;
 use super::cross_site::trusted_origin;
-use super::error::{ApiError, ErrorCode};
+use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
 use super::error_page::{for_people, prefers_html};
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::verify;
@@ -312,11 +312,21 @@ fn log(
         .and_then(|error| error.as_error::<ApiError>().and_then(ApiError::cause_chain));
     let is_good_read = request.method().is_safe() && status.is_success();
     let status = status.as_u16();
+    let code = response.headers().get(X_ERROR_CODE).and_then(|code| code.to_str().ok());
     if let Some(cause) = cause {
-        tracing::error!(request_id, method, route, status, elapsed_us, cause, "request failed");
+        tracing::error!(
+            request_id,
+            method,
+            route,
+            status,
+            code,
+            elapsed_us,
+            cause,
+            "request failed"
+        );
     } else if kind == Kind::Management && !is_good_read {
-        tracing::info!(request_id, method, route, status, elapsed_us, "request");
+        tracing::info!(request_id, method, route, status, code, elapsed_us, "request");
     } else {
-        tracing::debug!(request_id, method, route, status, elapsed_us, "request");
+        tracing::debug!(request_id, method, route, status, code, elapsed_us, "request");
     }
 }
