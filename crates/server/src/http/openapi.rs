@@ -1,5 +1,6 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Header, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
@@ -31,7 +32,6 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         (name = "Operations", description = "For whoever runs the service. None of these needs a session or a key."),
     ),
     security(("session" = [])),
-    components(schemas(ErrorCode)),
     modifiers(&Schemes, &CommonAnswers, &ErrorCodes, &OptionalBody),
 )]
 struct Document;
@@ -89,11 +89,9 @@ impl Modify for ErrorCodes {
             .flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete])
         {
             let answers = operation.iter_mut().flat_map(|it| &mut it.responses.responses);
-            for (_, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
+            for (status, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
                 if let RefOr::T(answer) = answer {
-                    let mut code = Header::new(Ref::from_schema_name("ErrorCode"));
-                    code.description = Some("Why, for programs".to_owned());
-                    answer.headers.insert("X-Error-Code".to_owned(), code.into());
+                    answer.headers.insert("X-Error-Code".to_owned(), error_code(status).into());
                 }
             }
         }
@@ -111,6 +109,16 @@ impl Modify for OptionalBody {
             body.required = Some(Required::False);
         }
     }
+}
+
+fn error_code(status: &str) -> Header {
+    let status = status.parse().expect("a status of ours");
+    let codes = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(ErrorCode::of(status)));
+    let mut header = Header::new(codes);
+    header.description = Some("Why, for programs".to_owned());
+    header
 }
 
 fn error_body() -> Content {

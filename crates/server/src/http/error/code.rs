@@ -1,8 +1,5 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 /// Why a request was refused, for programs: what clients branch on and translate by. The status
 /// follows from it.
@@ -62,6 +59,11 @@ impl ErrorCode {
         Self::Unavailable,
     ];
 
+    /// The texts that errors of a status may have.
+    pub(crate) fn of(status: StatusCode) -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().filter(move |code| code.status() == status).map(Self::as_str)
+    }
+
     pub(crate) const fn status(self) -> StatusCode {
         self.told().0
     }
@@ -107,21 +109,6 @@ impl ErrorCode {
         }
     }
 }
-
-impl PartialSchema for ErrorCode {
-    fn schema() -> RefOr<Schema> {
-        let mut codes = Self::ALL.map(Self::as_str).to_vec();
-        codes.dedup();
-        ObjectBuilder::new()
-            .schema_type(SchemaType::Type(Type::String))
-            .enum_values(Some(codes))
-            .examples(["session_required"])
-            .description(Some("Why, for programs: later versions may know more reasons"))
-            .into()
-    }
-}
-
-impl ToSchema for ErrorCode {}
 
 #[cfg(test)]
 mod tests {
