@@ -12,8 +12,8 @@ pub fn presented<'a>(
     only(x_api_key).or_else(|| only(authorization).and_then(bearer))
 }
 
-/// In place of a text that can't be told, or does not count.
-const NO_KEY: &[u8] = b"no key";
+/// In place of a text that can't be told, or does not count: a word that is neither key nor scheme.
+const NO_KEY: &[u8] = b"-";
 
 fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
     let first = values.next()?;
@@ -87,7 +87,7 @@ mod tests {
             (&[""], &["Bearer:k"]),
         ] {
             let found = of(x_api_key, authorization);
-            assert_eq!(found, Some("no key"), "{x_api_key:?} {authorization:?}");
+            assert_eq!(found, Some("-"), "{x_api_key:?} {authorization:?}");
         }
     }
 }
