@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Secret, Timestamp};
@@ -244,9 +245,9 @@ impl UserAgent {
         let text = keys.fold(text.to_owned(), |text, (_, key)| {
             text.replace(key.expose(), key.prefix().as_str())
         });
-        let shown = text.chars().filter(|c| !c.is_control());
-        let shown = shown.map(|c| if c.is_ascii() { c } else { '?' });
-        let kept: String = shown.take(Self::MAX_CHARS).collect();
+        let plain = text.chars().filter(|c| !is_disruptive(*c) && !is_hidden(*c));
+        let plain = plain.map(|c| if c.is_ascii() { c } else { '?' });
+        let kept: String = plain.take(Self::MAX_CHARS).collect();
         (!kept.is_empty()).then_some(Self(kept))
     }
 

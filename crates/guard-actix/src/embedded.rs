@@ -100,7 +100,7 @@ fn api_key_principal(principal: &Principal) -> Result<ApiKeyPrincipal, Unavailab
     Ok(ApiKeyPrincipal {
         key_id: principal.key(),
         owner_id: OwnerId::parse(principal.owner()).map_err(Unavailable::new)?,
-        name: KeyName::parse(principal.name()).map_err(Unavailable::new)?,
+        name: KeyName::restore(principal.name()).map_err(Unavailable::new)?,
         key_prefix: KeyPrefix::parse(principal.prefix()).map_err(Unavailable::new)?,
         environment: principal.environment(),
         expires_at: principal.expires_at(),

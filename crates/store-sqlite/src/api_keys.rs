@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -178,6 +179,16 @@ impl ApiKeyRepository for SqliteStore {
     async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
         let owner = owner.as_str().to_owned();
         self.read(move |db| all(query::list(&owner).load(db)?)).await
+    }
+
+    async fn revoked(
+        &self,
+        owner: &OwnerId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let (owner, since) = (owner.as_str().to_owned(), since.unix_millis());
+        self.read(move |db| all(query::revoked(&owner, since, limit).load(db)?)).await
     }
 
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {

@@ -1,4 +1,3 @@
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -12,7 +11,7 @@ use super::body::{JsonBody, Then};
 use super::caller::caller;
 use super::client_address::client_address;
 use super::cross_site::{self, SameSite};
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::session::{Presented, User, clearing, granting, presented};
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -70,7 +69,7 @@ impl FromRequest for SignUpOpen {
         let closed = "Sign-up is closed; ask whoever runs this service for an account";
         let open = req.app_data::<Data<App>>().is_some_and(|app| app.settings.sign_up_open);
         let allowed = cross_site::check(req).and_then(|_same_site| {
-            if open { Ok(Self(())) } else { Err(ApiError::new(StatusCode::FORBIDDEN, closed)) }
+            if open { Ok(Self(())) } else { Err(ApiError::new(ErrorCode::SignUpClosed, closed)) }
         });
         std::future::ready(allowed)
     }
@@ -86,7 +85,7 @@ impl FromRequest for SignUpOpen {
         (status = 201, description = "The account; the answer sets the session cookie", body = AccountBody),
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 403, description = "Sign-up is closed, or the call came from another site", body = ErrorBody),
-        (status = 409, description = "The address is taken", body = ErrorBody),
+        (status = 409, description = "The address is taken, or the browser sends too many cookies of the session's name", body = ErrorBody),
     ),
 )]
 pub(crate) async fn sign_up(
@@ -96,7 +95,9 @@ pub(crate) async fn sign_up(
 ) -> Result<HttpResponse, ApiError> {
     let email =
         Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let password = Password::chosen(Zeroizing::new(body.password))?;
+    let password =
+        Password::chosen(Zeroizing::new(body.password)).map_err(ApiError::weak_password)?;
+    cookies_in(&req, &app)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let signing_up = async move { work.accounts.sign_up(email, password, &caller).await };
@@ -115,6 +116,7 @@ pub(crate) async fn sign_up(
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No such account, or a wrong password", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 409, description = "The browser sends too many cookies of the session's name", body = ErrorBody),
         (status = 429, description = "Too many failures; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -128,15 +130,11 @@ pub(crate) async fn sign_in(
     let attempt = app.attempts.begin(client_address(&req, &app), account);
     let failures = "Too many failed sign-ins; try again later";
     let attempt = attempt.map_err(|too_many| ApiError::too_many(failures, too_many.retry_after))?;
-    let previous = presented(req.headers(), &app.settings.session_cookie);
+    let previous = cookies_in(&req, &app)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let signing_in = async move {
-        let previous = match &previous {
-            Presented::Token(token) => Some(token),
-            Presented::Nothing | Presented::Unusable => None,
-        };
-        let done = work.accounts.sign_in(&body.email, password, previous, &caller).await;
+        let done = work.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
         if !matches!(done, Err(SignInError::Rejected)) {
             work.attempts.forgive(&attempt);
         }
@@ -205,12 +203,26 @@ pub(crate) async fn change_password(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
     let current = Password::presented(Zeroizing::new(body.current_password))?;
-    let new = Password::chosen(Zeroizing::new(body.new_password))?;
+    let new =
+        Password::chosen(Zeroizing::new(body.new_password)).map_err(ApiError::weak_password)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let changing = async move { work.accounts.change_password(&user, current, new, &caller).await };
     app.finish(changing).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
+}
+
+/// The session cookies that come with a sign-in, unless there are so many that it would not hold.
+fn cookies_in(req: &HttpRequest, app: &App) -> Result<Presented, ApiError> {
+    let name = &app.settings.session_cookie;
+    let presented = presented(req.headers(), name);
+    if presented.are_too_many() {
+        let message = format!(
+            "Your browser sends too many cookies named {name}; clear the cookies of this site and its domain, then try again"
+        );
+        return Err(ApiError::new(ErrorCode::Conflict, message));
+    }
+    Ok(presented)
 }
 
 impl Success {
@@ -225,6 +237,13 @@ impl From<&Account> for AccountBody {
             email: parts.email.to_string(),
             created_at: WireTime(parts.created_at),
         }
+    }
+}
+
+impl ApiError {
+    /// 400 for a new password that must not be used.
+    fn weak_password(error: PasswordError) -> Self {
+        Self::new(ErrorCode::WeakPassword, error.to_string())
     }
 }
 

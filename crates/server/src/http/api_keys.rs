@@ -1,5 +1,7 @@
 mod bodies;
 
+use std::time::Duration;
+
 use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,32 +11,51 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub(crate) use self::bodies::{
-    ChangeBody, CreateBody, IssuedBody, ItemBody, RotateBody, RotatedBody,
+    ChangeBody, CreateBody, IssuedBody, ItemBody, KeyFilter, RotateBody, RotatedBody, StatusFilter,
 };
 use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
+use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
 use crate::app::App;
 
+/// How far back the list of revoked keys goes, and how many it holds.
+const RECENTLY: Duration = Duration::from_hours(90 * 24);
+const MOST_REVOKED: u32 = 200;
 /// What a key is called where names are optional and none was given.
 const UNTITLED: &str = "Untitled key";
 
 /// List keys.
 ///
 /// All keys of the account that are not revoked, newest first; those that are disabled, have expired or
-/// were replaced are among them.
+/// were replaced are among them. With `status=revoked` instead those that were revoked in the last 90
+/// days, the last revoked first, at most 200.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
+    params(KeyFilter),
     responses(
         (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
+        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
     ),
 )]
-pub(crate) async fn list(app: Data<App>, User(user): User) -> Result<HttpResponse, ApiError> {
-    let keys = app.keys.list(&user.account.parts().id.owner()).await?;
+pub(crate) async fn list(
+    req: HttpRequest,
+    app: Data<App>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
+    let owner = user.account.parts().id.owner();
+    let keys = match filter.status {
+        None => app.keys.list(&owner).await?,
+        Some(StatusFilter::Revoked) => {
+            let since = app.clock.now().saturating_sub(RECENTLY);
+            app.keys.revoked(&owner, since, MOST_REVOKED).await?
+        }
+    };
     Ok(HttpResponse::Ok().json(items(&keys)))
 }
 
