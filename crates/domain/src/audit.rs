@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(kept("curl/8.5.0").as_deref(), Some("curl/8.5.0"));
         assert_eq!(kept("a\r\nb\u{1b}[0m\u{85}").as_deref(), Some("ab[0m"));
         assert_eq!(kept(&"x".repeat(300)), Some("x".repeat(256)));
-        assert_eq!(kept("Лиса/1 \u{202e}🚀").as_deref(), Some("????/1 ??"));
+        assert_eq!(kept("Лиса/1 \u{202e}🚀").as_deref(), Some("????/1 ?"));
         assert_eq!(kept("\n"), None);
         let key = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
         assert_eq!(kept(&format!("a/{key} b")).as_deref(), Some("a/sk_live_0123 b"));

@@ -137,7 +137,7 @@ impl Common {
         }
     }
 
-    fn enclose<B: MessageBody>(
+    fn enclose<B: MessageBody + 'static>(
         self,
         response: ServiceResponse<EitherBody<B>>,
         began: Instant,
