@@ -118,6 +118,7 @@ fn log_panic(panicked: &PanicHookInfo<'_>) {
     let message = panicked.payload_as_str().unwrap_or("no message");
     let place = panicked.location().map(ToString::to_string);
     let backtrace = Backtrace::capture();
-    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(place, backtrace, "panicked: {message}");
 }
