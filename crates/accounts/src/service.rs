@@ -174,6 +174,12 @@ impl AccountService {
         password: Password,
         caller: &Caller,
     ) -> Result<Account, CreateAccountError> {
+        // Under this very address the store sees to it.
+        for spelling in Email::spellings(email.as_str()).iter().skip(1) {
+            if self.accounts.find_by_email(spelling).await?.is_some() {
+                return Err(CreateAccountError::AddressTaken);
+            }
+        }
         let password = self.passwords.hash(password).await?;
         let now = self.clock.now();
         let account = Account::restore(AccountParts {
@@ -215,11 +221,7 @@ impl AccountService {
         previous: &[SessionToken],
         caller: &Caller,
     ) -> Result<(Account, SessionToken), SignInError> {
-        // Text that is no address belongs to nobody, like an unknown one.
-        let found = match Email::parse(email) {
-            Ok(email) => self.accounts.find_by_email(&email).await?,
-            Err(_not_an_address) => None,
-        };
+        let found = self.find(email).await?;
         let hash = found.as_ref().map(|account| account.parts().password.clone());
         let right = self.passwords.verify(password, hash).await?;
         let now = self.clock.now();
@@ -242,6 +244,16 @@ impl AccountService {
         let event = self.event(now, &account, Action::SessionStarted, caller)?;
         self.sessions.insert(&session, Some(&event)).await?;
         Ok((account, token))
+    }
+
+    /// The account with this address, however it is spelled. A text that is no address belongs to nobody.
+    async fn find(&self, email: &str) -> Result<Option<Account>, StoreError> {
+        for spelling in Email::spellings(email) {
+            if let Some(account) = self.accounts.find_by_email(&spelling).await? {
+                return Ok(Some(account));
+            }
+        }
+        Ok(None)
     }
 
     /// A new session; its token is in the answer and nowhere else.
@@ -324,7 +336,7 @@ impl AccountService {
 
     /// Gives an account another password, for an operator, and ends all its sessions.
     pub async fn reset_password(&self, email: &Email, new: Password) -> Result<(), OperatorError> {
-        let account = self.accounts.find_by_email(email).await?.ok_or(OperatorError::NotFound)?;
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
         let account = account.with_password(self.passwords.hash(new).await?);
         let now = self.clock.now();
         let event = self.event(now, &account, Action::PasswordChanged, &Caller::OPERATOR)?;
@@ -334,7 +346,7 @@ impl AccountService {
     /// Disables an account, for an operator: its sessions end and its keys are revoked, on every
     /// instance when this answers. Doing it again is harmless.
     pub async fn disable(&self, email: &Email) -> Result<(), OperatorError> {
-        let account = self.accounts.find_by_email(email).await?.ok_or(OperatorError::NotFound)?;
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
         let now = self.clock.now();
         let event = self.event(now, &account, Action::AccountDisabled, &Caller::OPERATOR)?;
         let change = self.accounts.disable(&account.disable(now), &event).await?;

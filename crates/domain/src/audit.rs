@@ -230,8 +230,10 @@ impl From<&OwnerId> for Actor {
 }
 
 /// What a client says of itself: at most 256 characters of visible ASCII and blanks, and of a key only
-/// its public beginning. A store of any encoding can keep that: what a stranger sends along must not
-/// keep a revoke from being written.
+/// its public beginning.
+///
+/// A store of any encoding can keep that: what a stranger sends along must not keep a revoke from being
+/// written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 

@@ -49,6 +49,12 @@ pub(crate) fn is_visible(c: char) -> bool {
     !(is_blank || is_format || is_mark(c) || c.is_whitespace() || c.is_control() || is_hidden(c))
 }
 
+/// Whether a person sees it, alone or as a mark on another character, and it does nothing to the text
+/// around it.
+pub fn is_plain(c: char) -> bool {
+    (is_visible(c) || is_mark(c)) && !is_disruptive(c) && !is_hidden(c)
+}
+
 /// Whether script or emoji need `c`, which is hidden, between its neighbours: a joiner in a script that
 /// joins letters or between emoji, or the sign that makes an emoji of what is before it.
 pub(crate) fn is_needed(before: Option<char>, c: char, after: Option<char>) -> bool {

@@ -32,6 +32,7 @@ pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_e
 pub use audit::{Action, Actor, AuditEvent, Caller, EventId, UserAgent};
 pub use brand::{Brand, BrandError};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
+pub use characters::is_plain;
 pub use digest::{Candidates, Digest, KeyedDigest, MAX_LIVE_PEPPERS, PepperId};
 pub use environment::{Environment, UnknownEnvironment};
 pub use id::{ApiKeyId, IdSequence, MalformedId};

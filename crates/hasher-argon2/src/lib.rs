@@ -82,11 +82,14 @@ impl PasswordHasher for Argon2Hasher {
         self.in_turn(move || {
             let phc = hash.as_ref().map_or(NOBODY, PasswordHash::as_str);
             let phc = Phc::new(phc).map_err(HashError::new)?;
-            match Argon2::default().verify_password(password.expose().as_bytes(), &phc) {
-                Ok(()) => Ok(hash.is_some()),
-                Err(Argon2Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(HashError::new(error)),
+            for text in password.expose_all() {
+                match Argon2::default().verify_password(text.as_bytes(), &phc) {
+                    Ok(()) => return Ok(hash.is_some()),
+                    Err(Argon2Error::PasswordInvalid) => {}
+                    Err(error) => return Err(HashError::new(error)),
+                }
             }
+            Ok(false)
         })
         .await
     }
@@ -122,5 +125,17 @@ mod tests {
         let somebody = hasher.hash(password("anything")).await.expect("hashes");
         let parameters = |phc: &str| phc.split('$').take(4).collect::<Vec<_>>().join("$");
         assert_eq!(parameters(somebody.as_str()), parameters(NOBODY));
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_what_was_typed_still_verifies_beside_that_of_the_normal_form() {
+        let hasher = Argon2Hasher::new(Arc::new(CountingEntropy::default()));
+        let typed = "re\u{301}sume\u{301}";
+        let once = Argon2::default().hash_password_with_salt(typed.as_bytes(), &[7; 16]);
+        let once = PasswordHash::new(once.expect("hashes").to_string());
+        assert!(hasher.verify(password(typed), Some(once)).await.expect("verifies"));
+        let now = hasher.hash(password(typed)).await.expect("hashes");
+        let composed = password("r\u{e9}sum\u{e9}");
+        assert!(hasher.verify(composed, Some(now)).await.expect("verifies"));
     }
 }

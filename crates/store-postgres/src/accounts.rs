@@ -76,7 +76,7 @@ impl AccountRepository for PostgresStore {
             .await
             .optional()
             .map_err(failed)?;
-        found.map(TryInto::try_into).transpose()
+        Ok(found.map(Into::into))
     }
 
     async fn change_password(

@@ -134,14 +134,11 @@ impl From<&Account> for AccountRow {
     }
 }
 
-impl TryFrom<AccountRow> for Account {
-    type Error = StoreError;
-
-    fn try_from(row: AccountRow) -> Result<Self, StoreError> {
-        let corrupt = |column| failed(Corrupt { table: "accounts", column });
-        Ok(Self::restore(AccountParts {
+impl From<AccountRow> for Account {
+    fn from(row: AccountRow) -> Self {
+        Self::restore(AccountParts {
             id: AccountId::new(row.id),
-            email: Email::parse(&row.email).map_err(|_refused| corrupt("email"))?,
+            email: Email::restore(row.email),
             password: PasswordHash::new(row.password_hash),
             created_at: row.created_at.into(),
             state: match row.disabled_at {
@@ -149,7 +146,7 @@ impl TryFrom<AccountRow> for Account {
                 Some(at) => AccountState::Disabled { at: at.into() },
             },
             version: row.version,
-        }))
+        })
     }
 }
 

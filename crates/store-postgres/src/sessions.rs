@@ -76,7 +76,7 @@ impl SessionRepository for PostgresStore {
             }
         };
         let found = found.optional().map_err(failed)?;
-        found.map(|(session, account)| Ok((session.try_into()?, account.try_into()?))).transpose()
+        found.map(|(session, account)| Ok((session.try_into()?, account.into()))).transpose()
     }
 
     async fn touch(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError> {

@@ -96,7 +96,7 @@ pub(crate) async fn sign_up(
     let email =
         Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let password =
-        Password::chosen(Zeroizing::new(body.password)).map_err(ApiError::weak_password)?;
+        Password::chosen(Zeroizing::new(body.password), &email).map_err(ApiError::weak_password)?;
     cookies_in(&req, &app)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
@@ -203,8 +203,8 @@ pub(crate) async fn change_password(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
     let current = Password::presented(Zeroizing::new(body.current_password))?;
-    let new =
-        Password::chosen(Zeroizing::new(body.new_password)).map_err(ApiError::weak_password)?;
+    let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)
+        .map_err(ApiError::weak_password)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let changing = async move { work.accounts.change_password(&user, current, new, &caller).await };

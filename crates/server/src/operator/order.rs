@@ -43,9 +43,9 @@ impl Order {
     pub(crate) async fn carry_out(self, app: &App) -> Outcome {
         match self {
             Self::CreateAccount { email, password } => {
-                let password = Password::chosen(Zeroizing::new(password))?;
-                let account =
-                    app.accounts.create(Email::parse(&email)?, password, &Caller::OPERATOR).await?;
+                let email = Email::parse(&email)?;
+                let password = Password::chosen(Zeroizing::new(password), &email)?;
+                let account = app.accounts.create(email, password, &Caller::OPERATOR).await?;
                 Ok(format!("account {} made for {}", account.parts().id, account.parts().email))
             }
             Self::DisableAccount { email } => {
@@ -54,8 +54,8 @@ impl Order {
                 Ok(format!("{email} disabled: its sessions have ended and its keys are revoked"))
             }
             Self::ResetPassword { email, password } => {
-                let password = Password::chosen(Zeroizing::new(password))?;
                 let email = Email::parse(&email)?;
+                let password = Password::chosen(Zeroizing::new(password), &email)?;
                 app.accounts.reset_password(&email, password).await?;
                 Ok(format!("password of {email} changed: its sessions have ended"))
             }

@@ -32,6 +32,9 @@ on_both_databases![
     an_unknown_address_and_a_wrong_password_get_the_same_401,
     sign_in_has_no_lower_bound_for_passwords,
     a_new_password_has_12_to_128_characters,
+    a_new_password_is_no_common_one_and_holds_neither_address_nor_product,
+    a_password_is_the_same_on_every_keyboard,
+    an_address_is_one_however_it_is_spelled_and_hides_nothing,
     what_is_no_address_or_no_object_is_400,
     sign_out_kills_the_session_on_the_server,
     signing_in_from_a_session_gives_a_new_token_and_ends_the_old,
@@ -252,14 +255,67 @@ fn sign_in_has_no_lower_bound_for_passwords(setup: Setup) {
 
 fn a_new_password_has_12_to_128_characters(setup: Setup) {
     let server = setup.start();
+    let text = |length| "żółw śpi pod miedzą; ".chars().cycle().take(length).collect::<String>();
     for length in [0, 11, 129] {
-        let body = credentials(ADA, &"é".repeat(length));
+        let body = credentials(ADA, &text(length));
         server.send(&post(SIGN_UP).json(body)).expect_error(400);
     }
     for (address, length) in [(ADA, 12), (BOB, 128)] {
-        let body = credentials(address, &"é".repeat(length));
+        let body = credentials(address, &text(length));
         server.send(&post(SIGN_UP).json(&body)).expect_status(201);
         server.send(&post(SIGN_IN).json(&body)).expect_status(200);
+    }
+}
+
+fn a_new_password_is_no_common_one_and_holds_neither_address_nor_product(setup: Setup) {
+    let server = setup.start();
+    let weak = ["password12345", "aaaaaaaaaaaa", "123456789012", "latchkeylatchkey", ADA];
+    for password in weak {
+        let answer = server.send(&post(SIGN_UP).json(credentials(ADA, password))).expect_error(400);
+        assert_eq!(answer.header("x-error-code"), Some("weak_password"), "{password}");
+    }
+    let ada = server.sign_up(ADA);
+    for password in weak {
+        let change = json!({ "currentPassword": ADAS_PASSWORD, "newPassword": password });
+        let answer = ada.post(PASSWORD, change.to_string()).expect_error(400);
+        assert_eq!(answer.header("x-error-code"), Some("weak_password"), "{password}");
+        server.setup.run(&["account", "reset-password", ADA], password).expect_code(1);
+    }
+    assert!(ada.is_signed_in());
+    // What is presented is judged by nothing but the account.
+    server.sign_in(ADA, "aaaaaaaaaaaa").expect_error(401);
+}
+
+fn a_password_is_the_same_on_every_keyboard(setup: Setup) {
+    let server = setup.start();
+    let (composed, decomposed) =
+        ("r\u{e9}sum\u{e9} of a\u{a0}horse", "re\u{301}sume\u{301} of a horse");
+    server.send(&post(SIGN_UP).json(credentials(ADA, composed))).expect_status(201);
+    server.send(&post(SIGN_UP).json(credentials(BOB, decomposed))).expect_status(201);
+    for address in [ADA, BOB] {
+        for password in [composed, decomposed] {
+            server.sign_in(address, password).expect_status(200);
+        }
+        server.sign_in(address, "resume of a horse").expect_error(401);
+    }
+}
+
+fn an_address_is_one_however_it_is_spelled_and_hides_nothing(setup: Setup) {
+    let server = setup.start();
+    for (address, other) in [
+        ("ren\u{e9}@example.com", "rene\u{301}@example.com"),
+        ("ada@xn--mller-kva.example", "ada@M\u{dc}LLER.example"),
+    ] {
+        let sign_up =
+            |address| server.send(&post(SIGN_UP).json(credentials(address, ADAS_PASSWORD)));
+        let first = sign_up(address).expect_status(201).json();
+        sign_up(other).expect_error(409);
+        let session = server.sign_in(other, ADAS_PASSWORD).expect_status(200).json();
+        assert_eq!(session["id"], first["id"], "{other}");
+    }
+    for hidden in ["a\u{202e}da@example.com", "a\u{200b}da@example.com", "a\u{ad}da@example.com"] {
+        let body = credentials(hidden, ADAS_PASSWORD);
+        server.send(&post(SIGN_UP).json(body)).expect_error(400);
     }
 }
 

@@ -75,7 +75,7 @@ impl TryFrom<AccountRow> for Account {
         let place = Place { table: "accounts", row: id };
         Ok(Self::restore(AccountParts {
             id: AccountId::new(id),
-            email: place.read("email", Email::parse(&row.email))?,
+            email: Email::restore(row.email),
             password: PasswordHash::new(row.password_hash),
             created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
             state: match place.read("disabled_at", instant_from(row.disabled_at))? {
