@@ -12,6 +12,7 @@ mod dashboard;
 mod envelope;
 pub(crate) mod error;
 mod leaks;
+mod limited;
 mod name_schema;
 mod openapi;
 mod operations;

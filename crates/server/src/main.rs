@@ -6,6 +6,7 @@ mod attempts;
 mod cli;
 mod data_dir;
 mod http;
+mod limits;
 mod metrics;
 mod operator;
 mod origin;

@@ -14,6 +14,7 @@ mod fault;
 mod last_uses;
 mod lock;
 mod migrate;
+mod networks;
 mod peppers;
 mod pool;
 mod query;

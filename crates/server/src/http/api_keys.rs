@@ -12,6 +12,7 @@ use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
+use super::limited::count_key_change;
 use super::session::User;
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -52,6 +53,7 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The account holds as many keys as it may", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn create(
@@ -69,6 +71,7 @@ pub(crate) async fn create(
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();
@@ -112,7 +115,8 @@ pub(crate) async fn get(
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
-        (status = 409, description = "The key was rotated, or others change it all the time", body = ErrorBody),
+        (status = 409, description = "The key was rotated, too many rotated keys would work, or others change it all the time", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn change(
@@ -129,6 +133,7 @@ pub(crate) async fn change(
         return Err(ApiError::bad_request("Nothing to change: name, enabled or expiresAt"));
     }
     let id = id_in(&req);
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();
@@ -139,8 +144,8 @@ pub(crate) async fn change(
 
 /// Rotate a key.
 ///
-/// Issues a key in the place of another, with the same name, environment and length of life. Both work until the overlap is over; without an overlap the old key is revoked at once. The body may
-/// be absent.
+/// Issues a key in the place of another, with the same name, environment and length of life. Both work until the overlap is over; without an overlap the old key is revoked at once. What the
+/// key had itself replaced ends now. The body may be absent.
 #[utoipa::path(
     post, path = "/api/v1/api-keys/{id}/rotate", operation_id = "rotateApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),
@@ -151,7 +156,8 @@ pub(crate) async fn change(
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
-        (status = 409, description = "The key is disabled, has expired, or was rotated already", body = ErrorBody),
+        (status = 409, description = "The key is disabled, has expired, or was rotated already; or too many rotated keys still work", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn rotate(
@@ -161,6 +167,7 @@ pub(crate) async fn rotate(
 ) -> Result<HttpResponse, ApiError> {
     let overlap = body.overlap().map_err(ApiError::bad_request)?;
     let id = id_in(&req);
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();
@@ -180,6 +187,7 @@ pub(crate) async fn rotate(
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn revoke(
@@ -188,6 +196,7 @@ pub(crate) async fn revoke(
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();

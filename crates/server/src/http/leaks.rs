@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use super::accounts::Success;
 use super::body::JsonBody;
 use super::caller::caller;
-use super::client_address::client_address;
 use super::error::{ApiError, ErrorBody};
+use super::limited::{client_network, count};
 use crate::app::App;
 
 /// A key that is where it should not be.
@@ -40,9 +40,8 @@ pub(crate) async fn report(
     JsonBody(body): JsonBody<LeakBody>,
 ) -> Result<HttpResponse, ApiError> {
     let key = Zeroizing::new(body.key);
-    if let Err(too_many) = app.leak_reports.begin(client_address(&req, &app), None) {
-        return Err(ApiError::too_many("Too many reports; try again later", too_many.retry_after));
-    }
+    let message = "Too many reports; try again later";
+    count(&app.limits.leak_reports, client_network(&req, &app), message).map(drop)?;
     if let Ok(secret) = Secret::parse(key.as_bytes()) {
         let caller = caller(&req, &app, Actor::LEAK_REPORT);
         let work = app.clone();
