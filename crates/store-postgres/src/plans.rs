@@ -8,8 +8,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, LastUseRepository, PepperRepository as _,
-    Registration, UpdateError,
+    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, LastUseRepository, OverlapError,
+    PepperRepository as _, Registration, UpdateError,
 };
 use latchkey_testkit::fixtures::{
     a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner,
@@ -118,9 +118,18 @@ async fn change(store: &PostgresStore) {
     assert!(gone.unwrap().is_none());
     let stale = store.update(&changed(&a_key().build(), |_same| {}), &an_event()).await;
     assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-    let stale =
-        store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build(), &an_event()).await;
-    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let stale = store
+        .replace(&a_replacement(
+            &changed(&a_key().build(), |_same| {}),
+            &a_key().build(),
+            &an_event(),
+        ))
+        .await;
+    assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
+    let stale = store.revive(&changed(&a_key().build(), |_same| {}), 10, &an_event()).await;
+    assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
+    let first = store.predecessor(&owner("owner7"), an_id()).await;
+    assert!(first.unwrap().is_none());
     let absent = store.revoke(&owner("owner7"), an_id(), &an_event_at(moment(0))).await;
     assert_eq!(absent.unwrap(), None);
     let [stored, renewed] = [a_digest(), a_digest()];

@@ -152,7 +152,7 @@ impl From<ChangeError> for ApiError {
         match error {
             ChangeError::ExpiryNotInFuture => Self::bad_request(error.to_string()),
             ChangeError::NotFound => Self::key_not_found(),
-            ChangeError::Refused(_) | ChangeError::Contended => {
+            ChangeError::Refused(_) | ChangeError::LimitReached { .. } | ChangeError::Contended => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }
             ChangeError::Entropy(error) => error.into(),
