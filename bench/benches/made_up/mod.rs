@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
+    Timestamp,
 };
 use latchkey_testkit::fixtures::a_key;
 
@@ -82,6 +83,15 @@ impl ApiKeyRepository for AnyKey {
     }
 
     async fn list(&self, _owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        Err(not_asked())
+    }
+
+    async fn revoked(
+        &self,
+        _owner: &OwnerId,
+        _since: Timestamp,
+        _limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
         Err(not_asked())
     }
 

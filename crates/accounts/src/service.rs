@@ -216,13 +216,13 @@ impl AccountService {
     }
 
     /// Begins a session of the account that `email` and `password` belong to, and ends the
-    /// `previous` one of whoever signs in. An unknown address takes as long as a wrong password
+    /// `previous` ones of whoever signs in. An unknown address takes as long as a wrong password
     /// (ASVS 5.0, 6.3.8).
     pub async fn sign_in(
         &self,
         email: &str,
         password: Password,
-        previous: Option<&SessionToken>,
+        previous: &[SessionToken],
         caller: &Caller,
     ) -> Result<(Account, SessionToken), SignInError> {
         // Text that is no address belongs to nobody, like an unknown one.
@@ -243,8 +243,8 @@ impl AccountService {
                 return Err(SignInError::Rejected);
             }
         };
-        if let Some(previous) = previous {
-            for candidate in self.tokens.candidates(previous).as_slice() {
+        for token in previous {
+            for candidate in self.tokens.candidates(token).as_slice() {
                 self.sessions.remove(&candidate.digest, None).await?;
             }
         }

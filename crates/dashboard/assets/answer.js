@@ -24,16 +24,16 @@ export class ApiError extends Error {
 /**
  * The body of `response`, where it is Latchkey's answer that what was asked for is done; otherwise throws an
  * `ApiError`. This is the one place that says so. A status alone proves nothing: whoever stands between may
- * have made it. Latchkey's answers hold the time, are JSON, and have the form that the call is documented with:
- * `wanted` has its `status` and `fits`, which looks at the body.
+ * have made it. Latchkey's answers hold the time, name the account of the session, are JSON, and have the form
+ * that the call is documented with: `wanted` has its `status` and `fits`, which looks at the body.
  */
 export function judge({ response, body, wanted, account }) {
   const { status, headers } = response
-  const isOurs = headers.has('x-latchkey-time') && /^application\/json\b/.test(headers.get('content-type') ?? '')
-  const isDone = status === wanted.status && wanted.fits(body)
+  const isOurs = headers.has('x-latchkey-time') && /^application\/json(;|$)/.test(headers.get('content-type') ?? '')
+  const holder = headers.get('x-latchkey-account')
+  const isDone = status === wanted.status && wanted.fits(body) && (wanted.isAnonymous || holder !== null)
   if (!isOurs || !(isDone || isError(status, body))) throw new ApiError(text.foreign(status), { isForeign: true })
   const requestId = headers.get('x-request-id')
-  const holder = headers.get('x-latchkey-account')
   if (account && holder && holder !== account) throw new ApiError(text.otherAccount(null), { requestId, isOtherAccount: true })
   if (isDone) return body
   throw new ApiError(body.error, { status, requestId, retryAfter: Number(headers.get('retry-after')) })
@@ -51,7 +51,8 @@ const isAccount = has('id', 'email', 'createdAt')
 export const wanted = {
   success: { status: 200, fits: body => body?.success === true },
   account: { status: 200, fits: isAccount },
-  newAccount: { status: 201, fits: isAccount },
+  signedIn: { status: 200, fits: isAccount, isAnonymous: true },
+  signedUp: { status: 201, fits: isAccount, isAnonymous: true },
   items: { status: 200, fits: body => Array.isArray(body) && body.every(isItem) },
   events: { status: 200, fits: body => Array.isArray(body) && body.every(isEvent) },
   issued: { status: 201, fits: isIssued },

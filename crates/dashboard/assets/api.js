@@ -32,14 +32,13 @@ export class Api {
   signOut() { return this.#call('POST', 'auth/sign-out', wanted.success) }
   changePassword(passwords) { return this.#call('POST', 'auth/password', wanted.success, passwords) }
 
-  // These two are asked for in nobody's name, and answered to nobody yet.
-  signIn(credentials) { return this.#call('POST', 'auth/sign-in', wanted.account, credentials) }
-  signUp(credentials) { return this.#call('POST', 'auth/sign-up', wanted.newAccount, credentials) }
+  signIn(credentials) { return this.#call('POST', 'auth/sign-in', wanted.signedIn, credentials) }
+  signUp(credentials) { return this.#call('POST', 'auth/sign-up', wanted.signedUp, credentials) }
 
   async #call(method, path, wanted, body) {
-    const { response, answer } = await this.#send(method, path, body)
+    const { response, answer, arrived } = await this.#send(method, path, body)
     const { headers } = response
-    if (headers.has('x-latchkey-time')) hearServerTime(headers.get('x-latchkey-time'))
+    if (headers.has('x-latchkey-time')) hearServerTime(headers.get('x-latchkey-time'), arrived)
     try {
       const done = judge({ response, body: answer, wanted, account: this.account })
       this.account ??= headers.get('x-latchkey-account')
@@ -63,8 +62,8 @@ export class Api {
         body: body && JSON.stringify(body),
         signal: AbortSignal.timeout(PATIENCE),
       })
-      const content = await response.text()
-      return { response, answer: jsonIn(content) }
+      const arrived = performance.now()
+      return { response, answer: jsonIn(await response.text()), arrived }
     } catch (error) {
       throw new ApiError(error.name === 'TimeoutError' ? text.noAnswer : text.unreachable)
     }

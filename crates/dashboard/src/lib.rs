@@ -10,6 +10,7 @@
 
 mod activity;
 mod assets;
+mod error_page;
 mod key_row;
 mod pages;
 mod reference;
@@ -19,5 +20,6 @@ use assets::asset;
 
 pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
+pub use error_page::ErrorPage;
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
 pub use reference::{Reference, ReferencePage};

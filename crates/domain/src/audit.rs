@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Secret, Timestamp};
@@ -233,8 +234,9 @@ impl From<&OwnerId> for Actor {
     }
 }
 
-/// What a client says of itself: at most 256 characters, none of them a control character, and of a
-/// key only its public beginning.
+/// What a client says of itself: at most 256 characters of visible ASCII and blanks, and of a key only
+/// its public beginning. A store of any encoding can keep that: what a stranger sends along must not
+/// keep a revoke from being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
@@ -248,7 +250,9 @@ impl UserAgent {
         let text = keys.fold(text.to_owned(), |text, (_, key)| {
             text.replace(key.expose(), key.prefix().as_str())
         });
-        let kept: String = text.chars().filter(|c| !c.is_control()).take(Self::MAX_CHARS).collect();
+        let plain = text.chars().filter(|c| !is_disruptive(*c) && !is_hidden(*c));
+        let plain = plain.map(|c| if c.is_ascii() { c } else { '?' });
+        let kept: String = plain.take(Self::MAX_CHARS).collect();
         (!kept.is_empty()).then_some(Self(kept))
     }
 
@@ -282,7 +286,8 @@ mod tests {
         let kept = |text: &str| UserAgent::of(text).map(|it| it.as_str().to_owned());
         assert_eq!(kept("curl/8.5.0").as_deref(), Some("curl/8.5.0"));
         assert_eq!(kept("a\r\nb\u{1b}[0m\u{85}").as_deref(), Some("ab[0m"));
-        assert_eq!(kept(&"é".repeat(300)), Some("é".repeat(256)));
+        assert_eq!(kept(&"x".repeat(300)), Some("x".repeat(256)));
+        assert_eq!(kept("Лиса/1 \u{202e}🚀").as_deref(), Some("????/1 ?"));
         assert_eq!(kept("\n"), None);
         let key = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
         assert_eq!(kept(&format!("a/{key} b")).as_deref(), Some("a/sk_live_0123 b"));

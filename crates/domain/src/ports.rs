@@ -95,6 +95,15 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// All keys of `owner` that are not revoked, newest first, equal times by id descending.
     async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError>;
 
+    /// Up to `limit` keys of `owner` that were revoked at `since` or later, the last revoked first,
+    /// equal times by id descending.
+    async fn revoked(
+        &self,
+        owner: &OwnerId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError>;
+
     /// Up to `limit` keys of any owner that are not revoked, with ids after `after`, in id order.
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError>;
 

@@ -78,35 +78,44 @@ impl ApiKeyService {
         id: ApiKeyId,
         caller: &Caller,
     ) -> Result<(), RevokeError> {
-        match self.end(owner, id, Action::KeyRevoked(id), caller).await? {
-            Some(_change) => Ok(()),
-            None => Err(RevokeError::NotFound),
-        }
+        let (revoked, change) = self.end(owner, id, Action::KeyRevoked(id), caller).await?;
+        self.wait_for(change).await;
+        if revoked { Ok(()) } else { Err(RevokeError::NotFound) }
     }
 
-    /// Revokes the key that has this secret, whosever it is: whoever holds a key may end it. What is
-    /// no key or has been revoked is none of the caller's business.
-    pub async fn report_leak(&self, secret: &Secret, caller: &Caller) -> Result<(), RevokeError> {
-        let candidates = self.hasher.candidates(secret);
-        let found = self.keys.find_by_digest(&candidates).await?;
-        if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
-            let ApiKeyParts { owner, id, .. } = key.parts();
-            self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;
+    /// Revokes the keys that have these secrets, whosever they are: who holds a key may end it. A
+    /// secret of no key, or of one that is revoked, is passed over: that is none of the caller's
+    /// business. From the answer on no instance accepts any of them.
+    pub async fn report_leaks(
+        &self,
+        secrets: &[Secret],
+        caller: &Caller,
+    ) -> Result<(), RevokeError> {
+        let mut last = None;
+        for secret in secrets {
+            let candidates = self.hasher.candidates(secret);
+            let found = self.keys.find_by_digest(&candidates).await?;
+            if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
+                let ApiKeyParts { owner, id, .. } = key.parts();
+                let (_, change) = self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;
+                last = last.max(change);
+            }
         }
+        self.wait_for(last).await;
         Ok(())
     }
 
+    /// Revokes a key, and tells whether this call did, and which change all instances have to know.
     async fn end(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
         action: Action,
         caller: &Caller,
-    ) -> Result<Option<ChangeNumber>, RevokeError> {
+    ) -> Result<(bool, Option<ChangeNumber>), RevokeError> {
         let event = self.event(self.clock.now(), owner, action, caller)?;
         let made = self.keys.revoke(owner, id, &event).await?;
-        self.pass(owner, id, made).await?;
-        Ok(made)
+        Ok((made.is_some(), self.change_to_pass(owner, id, made).await?))
     }
 
     pub(crate) fn event(
@@ -151,13 +160,26 @@ impl ApiKeyService {
         id: ApiKeyId,
         made: Option<ChangeNumber>,
     ) -> Result<(), StoreError> {
-        let change = match made {
-            Some(_) => made,
-            None => self.keys.latest_change(owner, id).await?,
-        };
+        let change = self.change_to_pass(owner, id, made).await?;
+        self.wait_for(change).await;
+        Ok(())
+    }
+
+    async fn change_to_pass(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        made: Option<ChangeNumber>,
+    ) -> Result<Option<ChangeNumber>, StoreError> {
+        match made {
+            Some(_) => Ok(made),
+            None => self.keys.latest_change(owner, id).await,
+        }
+    }
+
+    async fn wait_for(&self, change: Option<ChangeNumber>) {
         if let Some(change) = change {
             self.barrier.pass(change).await;
         }
-        Ok(())
     }
 }

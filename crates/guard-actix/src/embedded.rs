@@ -51,7 +51,7 @@ impl Embedded {
     pub async fn open(database_url: &str, peppers: &str) -> Result<Self, EmbeddedError> {
         let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
         let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);
-        store.ready().await?;
+        store.ready_to_verify().await?;
         hasher.confirm(&store, others_run(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -80,7 +80,7 @@ impl Embedded {
     /// what is verified afterwards asks the database. To be called before the process ends: without
     /// it, the next revoke waits for a lease to run out.
     pub async fn close(&self) {
-        self.last_uses.flush().await;
+        self.last_uses.close().await;
         self.verifier.leave().await;
     }
 }
@@ -100,7 +100,7 @@ fn api_key_principal(principal: &Principal) -> Result<ApiKeyPrincipal, Unavailab
     Ok(ApiKeyPrincipal {
         key_id: principal.key(),
         owner_id: OwnerId::parse(principal.owner()).map_err(Unavailable::new)?,
-        name: KeyName::parse(principal.name()).map_err(Unavailable::new)?,
+        name: KeyName::restore(principal.name()).map_err(Unavailable::new)?,
         key_prefix: KeyPrefix::parse(principal.prefix()).map_err(Unavailable::new)?,
         environment: principal.environment(),
         expires_at: principal.expires_at(),

@@ -7,10 +7,10 @@ use thiserror::Error;
 use crate::Unavailable;
 
 /// Why a request was not admitted. It answers like Latchkey itself, with the body
-/// `{"error": "<a sentence>"}`.
+/// `{"error": "<a sentence>"}` and with `X-Error-Code` for programs.
 #[derive(Debug, Error)]
 pub enum GuardError {
-    /// No key was presented. 401, with `WWW-Authenticate: ApiKey realm="api"`.
+    /// No key was presented. 401, with `WWW-Authenticate: ApiKey realm="api", Bearer realm="api"`.
     #[error("API key required")]
     KeyRequired,
     /// What was presented is not a good key. 401, with the same challenge.
@@ -24,6 +24,20 @@ pub enum GuardError {
     NoGuard,
 }
 
+/// Both ways to present a key.
+const CHALLENGE: &str = "ApiKey realm=\"api\", Bearer realm=\"api\"";
+
+impl GuardError {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::KeyRequired => "key_required",
+            Self::KeyRefused => "invalid_key",
+            Self::Unavailable(_) => "unavailable",
+            Self::NoGuard => "internal",
+        }
+    }
+}
+
 impl ResponseError for GuardError {
     fn status_code(&self) -> StatusCode {
         match self {
@@ -35,9 +49,10 @@ impl ResponseError for GuardError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
+        response.insert_header(("x-error-code", self.code()));
         match self {
             Self::KeyRequired | Self::KeyRefused => {
-                response.insert_header((header::WWW_AUTHENTICATE, "ApiKey realm=\"api\""));
+                response.insert_header((header::WWW_AUTHENTICATE, CHALLENGE));
             }
             Self::Unavailable(_) => {
                 response.insert_header((header::RETRY_AFTER, "1"));

@@ -29,7 +29,8 @@
 //! [`Remote`] asks a Latchkey over HTTP. With the feature `embedded`, `Embedded` opens its Postgres
 //! and verifies in this process, from memory and as strictly as the server does.
 //!
-//! The key is taken from `x-api-key`; only where that header is absent, from `Authorization: Bearer`.
+//! The key is taken from `x-api-key`; only where that header is absent or empty, from
+//! `Authorization: Bearer`.
 //! What a request without a good key is answered, [`GuardError`] says. The guard fails closed: while
 //! nobody can vouch for a key, the answer is 503, never the handler's. It logs no key.
 

@@ -1,5 +1,6 @@
 //! A service that verifies in its own process: one more strict instance.
 
+use std::error::Error as _;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use latchkey_testkit::fakes::CountingEntropy;
 use latchkey_testkit::fixtures::{a_caller, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
 use latchkey_verifier::{BootClock, FeedBarrier, SystemClock};
+use tokio_postgres::NoTls;
 
 const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 const OTHERS: &str = "1:bGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
@@ -111,4 +113,42 @@ async fn another_ring_and_a_database_without_tables_are_refused() {
     let empty = empty_database().await;
     let empty = Embedded::open(empty.url(), PEPPERS).await;
     assert!(matches!(empty, Err(EmbeddedError::Store(_))), "{empty:?}");
+}
+
+/// What the documentation grants to a service that verifies in its own process.
+fn documented_grants(role: &str) -> String {
+    let operations = include_str!("../../../docs/operations.md");
+    let blocks = operations.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let grants: String = blocks.filter(|block| block.contains("latchkey_guard")).collect();
+    grants.replace("latchkey_guard", role)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_sees_only_what_it_verifies_with_is_enough() {
+    let latchkey = Latchkey::new().await;
+    let (client, connection) =
+        tokio_postgres::connect(latchkey.database.url(), NoTls).await.expect("it connects");
+    tokio::spawn(connection);
+    let role = format!("guard_{}", std::process::id());
+    let (scheme, place) = latchkey.database.url().split_once("://").expect("an address");
+    let place = place.split_once('@').map_or(place, |(_, place)| place);
+    let url = format!("{scheme}://{role}:{role}@{place}");
+    client
+        .batch_execute(&format!("create role {role} login password '{role}'"))
+        .await
+        .expect("a role is made");
+    let refused = Embedded::open(&url, PEPPERS).await.expect_err("it may nothing yet");
+    let cause = refused.source().map(ToString::to_string).unwrap_or_default();
+    assert!(cause.contains("SELECT on api_keys"), "{refused}: {cause}");
+
+    client.batch_execute(&documented_grants(&role)).await.expect("the documentation is SQL");
+    let embedded = Embedded::open(&url, PEPPERS).await.expect("it opens");
+    let IssuedKey { secret, .. } = latchkey.issue().await;
+    assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
+    embedded.close().await;
+    let used = client.query("select from last_uses", &[]).await.expect("it answers");
+    assert_eq!(used.len(), 1, "its last use was not written");
+    drop(embedded);
+    let gone = format!("drop owned by {role}; drop role {role}");
+    client.batch_execute(&gone).await.expect("the role is dropped");
 }

@@ -12,7 +12,7 @@ use latchkey_domain::ports::{
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
-use latchkey_store_postgres::{PoolUse, PostgresSettings, PostgresStore};
+use latchkey_store_postgres::{PoolUse, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_verifier::{
     Answering, BootClock, FeedBarrier, LastUses, LeaseClock, SystemClock, Verifier, VerifierPorts,
@@ -21,11 +21,12 @@ use latchkey_verifier::{
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::data_dir;
+use crate::embedded;
 use crate::http::error::ApiError;
 use crate::limits::Limits;
 use crate::metrics::Verifications;
 use crate::peppers::{self, PepperError};
+use crate::postgres;
 use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
@@ -82,16 +83,11 @@ impl Store {
     pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
         match &settings.database {
             Database::Sqlite(path) => {
-                data_dir::prepare(&settings.data_dir)?;
-                let store = SqliteStore::open(path)?;
+                let store = embedded::open(path, settings).await?;
                 store.migrate().await?;
                 Ok(Self::Sqlite(Arc::new(store)))
             }
-            Database::Postgres(url) => {
-                let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
-                store.migrate().await?;
-                Ok(Self::Postgres(Arc::new(store)))
-            }
+            Database::Postgres(url) => Ok(Self::Postgres(Arc::new(postgres::open(url).await?))),
         }
     }
 
@@ -212,7 +208,7 @@ impl App {
     pub(crate) async fn settle(&self) {
         self.mutations.close();
         self.mutations.wait().await;
-        self.last_uses.flush().await;
+        self.last_uses.close().await;
         self.verifier.leave().await;
         if let Store::Sqlite(store) = &self.store {
             store.close().await;
@@ -238,6 +234,13 @@ impl App {
             return Ok(false);
         }
         self.store.ready().await.map(|()| true)
+    }
+
+    /// Looks after the files of an embedded database, for ever.
+    pub(crate) async fn watch_database(&self) {
+        if let Store::Sqlite(store) = &self.store {
+            embedded::watch(store).await;
+        }
     }
 
     /// A request id for a client that sent none.

@@ -1,7 +1,8 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::settings::RawSettings;
 
@@ -13,6 +14,21 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) settings: RawSettings,
+}
+
+impl Cli {
+    /// What this process was started with. An empty variable counts as not given, like one that a
+    /// compose file passes on without having it. Where it can't be read, the process ends.
+    pub(crate) fn read() -> Self {
+        let mut command = Self::command().mut_args(without_empty_variable);
+        let matches: ArgMatches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+}
+
+fn without_empty_variable(arg: Arg) -> Arg {
+    let value = arg.get_env().and_then(std::env::var_os);
+    if value.is_some_and(|value| value.is_empty()) { arg.env(Resettable::Reset) } else { arg }
 }
 
 #[derive(Debug, Clone, Subcommand)]

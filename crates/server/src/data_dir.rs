@@ -1,9 +1,13 @@
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use rustix::fs::Access;
 use thiserror::Error;
+
+/// How the names of our own files begin, and of what every new file system has.
+const OURS: [&str; 4] = ["latchkey.db", "peppers", "control.sock", "lost+found"];
 
 /// The data directory can't be used.
 #[derive(Debug, Error)]
@@ -13,16 +17,39 @@ pub(crate) struct DataDirError {
     source: io::Error,
 }
 
-/// Makes the directory for its owner alone. One that is there already is closed to others while it
-/// is still empty; afterwards its files, of mode 0600, speak for themselves.
+impl DataDirError {
+    fn at(dir: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self { path: dir.display().to_string(), source }
+    }
+}
+
+/// Makes the directory for its owner alone, and closes one that is there to others, where this
+/// process may and nobody else has files in it. Otherwise the files, of mode 0600, speak for
+/// themselves, and the log warns.
 pub(crate) fn prepare(dir: &Path) -> Result<(), DataDirError> {
-    let failed = |source| DataDirError { path: dir.display().to_string(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-    let is_empty = fs::read_dir(dir).map_err(failed)?.next().is_none();
-    if is_empty {
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    let failed = DataDirError::at(dir);
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(&failed)?;
+    let is_ours = holds_only_ours(dir).map_err(&failed)?;
+    let is_closed =
+        if is_ours { close(dir) } else { Ok(rights_of_others(dir).map_err(&failed)? == 0) };
+    if !is_closed.map_err(&failed)? {
+        let dir = dir.display();
+        tracing::warn!(
+            "others than this user can enter {dir}; unless they should, chmod 700 {dir}"
+        );
     }
     Ok(())
+}
+
+/// Whether the directory is there and can be written, or could be made. Nothing is changed.
+pub(crate) fn check(dir: &Path) -> Result<(), DataDirError> {
+    let absolute = std::path::absolute(dir).map_err(DataDirError::at(dir))?;
+    let nearest = absolute.ancestors().find(|it| it.exists()).unwrap_or(&absolute);
+    if !nearest.is_dir() {
+        return Err(DataDirError::at(nearest)(io::ErrorKind::NotADirectory.into()));
+    }
+    let may = rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK);
+    may.map_err(io::Error::from).map_err(DataDirError::at(nearest))
 }
 
 /// Writes a file for its owner alone, wholly or not at all, and on the disk when this returns.
@@ -39,7 +66,33 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
-/// Whether others than the owner may read or write the file.
-pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+/// What group and others may do with a file, as the bits of its mode: `0o070` and `0o007`.
+pub(crate) fn rights_of_others(path: &Path) -> io::Result<u32> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o077)
+}
+
+/// Takes group and others their rights, unless the file belongs to somebody else or its file system
+/// knows no modes; says whether they have none now.
+pub(crate) fn close(path: &Path) -> io::Result<bool> {
+    let found = fs::metadata(path)?;
+    let mode = found.permissions().mode();
+    let wanted = mode & 0o7000 | if found.is_dir() { 0o700 } else { 0o600 };
+    if mode & 0o7777 != wanted
+        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(wanted))
+        && error.kind() != io::ErrorKind::PermissionDenied
+    {
+        return Err(error);
+    }
+    Ok(rights_of_others(path)? == 0)
+}
+
+fn holds_only_ours(dir: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if !OURS.iter().any(|ours| name.starts_with(ours)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

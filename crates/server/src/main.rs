@@ -5,21 +5,22 @@ mod app;
 mod attempts;
 mod cli;
 mod data_dir;
+mod embedded;
 mod http;
 mod limits;
 mod metrics;
 mod operator;
 mod origin;
 mod peppers;
+mod postgres;
 mod request_ids;
 mod serve;
 mod settings;
 mod system;
 mod telemetry;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 use crate::operator::commands::{self, Failure};
@@ -30,11 +31,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exits with 0 when all went well, 1 when a command failed, 2 when the settings are wrong.
 fn main() -> ExitCode {
-    let Cli { command, settings } = Cli::parse();
+    let Cli { command, settings } = Cli::read();
+    if let Err(error) = system::keep_memory_private() {
+        complain(&format!("core files may hold secrets: {error}"));
+    }
     let command = command.unwrap_or(Command::Serve);
     let outcome = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::Other(error.into()))
         .and_then(|runtime| runtime.block_on(commands::run(command, &settings.with_environment())));
+    telemetry::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Settings(problems)) => {
@@ -48,7 +53,8 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is where a person is told what is wrong")]
+/// Says what is wrong. Where nobody can be told, the exit code still does.
 fn complain(what: &dyn std::fmt::Display) {
-    eprintln!("latchkey: {}", what.to_string().replace('\n', "\nlatchkey: "));
+    let text = format!("latchkey: {}\n", what.to_string().replace('\n', "\nlatchkey: "));
+    drop(io::stderr().write_all(text.as_bytes()));
 }

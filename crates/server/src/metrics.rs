@@ -8,6 +8,7 @@ use latchkey_domain::Refusal;
 use latchkey_verifier::VerifyError;
 
 use crate::app::App;
+use crate::telemetry;
 
 /// More threads than this share.
 const SHARDS: usize = 16;
@@ -147,6 +148,9 @@ fn write(out: &mut String, app: &App) -> fmt::Result {
     let name = "latchkey_last_use_lag_seconds";
     let help = "Time since every last use that was due had been written.";
     metric(out, name, "gauge", help, status.last_use_lag.as_secs_f64())?;
+    let name = "latchkey_log_lines_lost_total";
+    let help = "Lines of the log that could not be written.";
+    metric(out, name, "counter", help, telemetry::lost_lines())?;
     if let Some(pool) = app.pool_use() {
         head(
             out,

@@ -9,29 +9,63 @@ pub(crate) struct Origin {
     url: Url,
 }
 
-/// The text is not an origin.
+/// Why a setting does not name the origin of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be an origin such as https://keys.example.com")]
-pub(crate) struct OriginError;
+pub(crate) enum OriginError {
+    #[error("must be an origin such as https://keys.example.com")]
+    NotAnOrigin,
+    #[error("must be an origin alone, such as https://keys.example.com, with nothing behind it")]
+    Longer,
+    #[error("must name one host; origins with a * can't be given")]
+    WildCard,
+    #[error("can't be null, which is the origin of any sandboxed page")]
+    Null,
+    #[error("must be where a browser reaches it; 0.0.0.0, [::] and port 0 are only for listening")]
+    OnlyForListening,
+}
 
 impl Origin {
-    /// Reads an origin from a setting: a trailing slash and the default port may be there.
+    /// Reads an origin from a setting: a trailing slash and the default port may be there. What no
+    /// page can have is refused.
     pub(crate) fn parse(text: &str) -> Result<Self, OriginError> {
-        let url = Url::parse(text).map_err(|_not_a_url| OriginError)?;
+        if text.eq_ignore_ascii_case("null") {
+            return Err(OriginError::Null);
+        }
+        let url = Url::parse(text).map_err(|_not_a_url| match text.contains('*') {
+            true => OriginError::WildCard,
+            false => OriginError::NotAnOrigin,
+        })?;
+        let unspecified = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_unspecified(),
+            Some(Host::Ipv6(address)) => address.is_unspecified(),
+            Some(Host::Domain(name)) if name.contains('*') => return Err(OriginError::WildCard),
+            Some(Host::Domain(_)) | None => false,
+        };
+        if unspecified || url.port() == Some(0) {
+            return Err(OriginError::OnlyForListening);
+        }
+        Self::of(url)
+    }
+
+    fn of(url: Url) -> Result<Self, OriginError> {
+        let known = matches!(url.scheme(), "http" | "https") && url.has_host();
         let bare = url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none();
-        let known = matches!(url.scheme(), "http" | "https") && url.has_host();
-        if bare && known { Ok(Self { url }) } else { Err(OriginError) }
+        match (known, bare) {
+            (true, true) => Ok(Self { url }),
+            (true, false) => Err(OriginError::Longer),
+            (false, _) => Err(OriginError::NotAnOrigin),
+        }
     }
 
     /// Reads an `Origin` header, which has one spelling but for letter case: what a lenient URL
     /// parser would repair is refused.
     pub(crate) fn from_header(bytes: &[u8]) -> Option<Self> {
         let text = str::from_utf8(bytes).ok()?;
-        let origin = Self::parse(text).ok()?;
+        let origin = Self::of(Url::parse(text).ok()?).ok()?;
         origin.to_string().eq_ignore_ascii_case(text).then_some(origin)
     }
 
@@ -92,9 +126,21 @@ mod tests {
     #[test]
     fn a_setting_may_spell_out_the_slash_and_the_default_port_but_no_path() {
         assert_eq!(Origin::parse("https://a.example:443/"), Origin::parse("https://a.example"));
-        for bad in ["a.example", "ftp://a.example", "https://a.example/x", "https://u:p@a.example"]
-        {
-            assert_eq!(Origin::parse(bad), Err(OriginError), "{bad}");
+        for (bad, expected) in [
+            ("a.example", OriginError::NotAnOrigin),
+            ("ftp://a.example", OriginError::NotAnOrigin),
+            ("https://a.example/x", OriginError::Longer),
+            ("https://a.example?x", OriginError::Longer),
+            ("https://u:p@a.example", OriginError::Longer),
+            ("*", OriginError::WildCard),
+            ("https://*", OriginError::WildCard),
+            ("https://*.a.example", OriginError::WildCard),
+            ("null", OriginError::Null),
+            ("http://0.0.0.0:8080", OriginError::OnlyForListening),
+            ("http://[::]", OriginError::OnlyForListening),
+            ("http://127.0.0.1:0", OriginError::OnlyForListening),
+        ] {
+            assert_eq!(Origin::parse(bad), Err(expected), "{bad}");
         }
     }
 

@@ -1,5 +1,5 @@
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use latchkey_domain::PepperId;
 use latchkey_domain::ports::{Entropy, EntropyError, PepperRepository, StoreError};
@@ -7,7 +7,7 @@ use latchkey_hasher_hmac::{ConfirmError, Pepper, PepperRing, RingError};
 use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::data_dir::{is_open_to_others, write_private};
+use crate::data_dir::{close, rights_of_others, write_private};
 
 /// Why the server does not start with the peppers it has.
 #[derive(Debug, Error)]
@@ -19,8 +19,8 @@ pub(crate) enum PepperError {
          restore it from a backup, without it every key would be refused"
     )]
     Lost { path: String },
-    #[error("LATCHKEY_PEPPERS: {path} can be read by others; run: chmod 600 {path}")]
-    OpenToOthers { path: String },
+    #[error("LATCHKEY_PEPPERS: everybody on this machine can read {path}; run: chmod 600 {path}")]
+    OpenToAll { path: String },
     #[error("LATCHKEY_PEPPERS: can't use {path}")]
     Malformed { path: String, source: RingError },
     #[error("LATCHKEY_PEPPERS: can't read or write {path}")]
@@ -29,6 +29,13 @@ pub(crate) enum PepperError {
     Entropy(#[from] EntropyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl PepperError {
+    /// Keys depend on the ring that was in this file.
+    pub(crate) fn lost(file: &Path) -> Self {
+        Self::Lost { path: file.display().to_string() }
+    }
 }
 
 impl From<ConfirmError> for PepperError {
@@ -40,6 +47,11 @@ impl From<ConfirmError> for PepperError {
     }
 }
 
+/// Where the ring is that was not given.
+pub(crate) fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join("peppers")
+}
+
 /// The ring in the data directory, made on the first start. While keys depend on a pepper, no other
 /// is made in its place: a lost ring must not be papered over.
 pub(crate) async fn load_or_generate(
@@ -47,13 +59,13 @@ pub(crate) async fn load_or_generate(
     store: &dyn PepperRepository,
     entropy: &dyn Entropy,
 ) -> Result<PepperRing, PepperError> {
-    let file = data_dir.join("peppers");
+    let file = file(data_dir);
     let path = file.display().to_string();
     if let Some(ring) = load(&file)? {
         return Ok(ring);
     }
     if !store.in_use().await?.is_empty() {
-        return Err(PepperError::Lost { path });
+        return Err(PepperError::lost(&file));
     }
     let last = store.known().await?.last().map_or(0, |pepper| pepper.get());
     let next = PepperId::new(last.saturating_add(1)).expect("one more than something is not zero");
@@ -76,17 +88,23 @@ pub(crate) fn generate(id: PepperId, entropy: &dyn Entropy) -> Result<Pepper, En
     Ok(pepper)
 }
 
-fn load(file: &Path) -> Result<Option<PepperRing>, PepperError> {
+/// The ring in a file; `None` where there is none. What everybody can read is no secret any more;
+/// the group may be one of the owner's choice.
+pub(crate) fn load(file: &Path) -> Result<Option<PepperRing>, PepperError> {
     let path = file.display().to_string();
+    let failed = |source| PepperError::File { path: file.display().to_string(), source };
     let text = match std::fs::read_to_string(file) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(PepperError::File { path, source }),
+        Err(source) => return Err(failed(source)),
     };
-    match is_open_to_others(file) {
-        Ok(false) => {}
-        Ok(true) => return Err(PepperError::OpenToOthers { path }),
-        Err(source) => return Err(PepperError::File { path, source }),
+    match rights_of_others(file).map_err(failed)? {
+        0 => {}
+        rights if rights & 0o007 != 0 => return Err(PepperError::OpenToAll { path }),
+        _ if close(file).map_err(failed)? => {
+            tracing::warn!("the group could read {path}; closed the file to the group");
+        }
+        _ => tracing::warn!("the group can read {path}, and so knows the peppers"),
     }
     PepperRing::parse(&text).map(Some).map_err(|source| PepperError::Malformed { path, source })
 }

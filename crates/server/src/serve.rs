@@ -1,6 +1,7 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use actix_web::HttpServer;
@@ -10,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, StartError};
 use crate::http;
-use crate::operator::control::Control;
+use crate::operator::control::{self, Control};
 use crate::settings::Settings;
 
 /// How long requests may still run after a stop was asked for; with what comes after it, the
@@ -28,8 +29,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
     let app = Arc::new(App::open(settings).await?);
     app.confirm_peppers().await?;
-    let control = app.control_dir().map(Control::bind).transpose();
-    let control = control.map_err(|error| format!("LATCHKEY_DATA_DIR: control.sock: {error}"))?;
+    let control = control(&app).await?;
 
     let data = Data::from(Arc::clone(&app));
     let server = HttpServer::new(move || http::service(data.clone()))
@@ -47,11 +47,13 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let metrics = metrics.map(tokio::spawn);
     let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     // Changes that are under way wait for this instance too, so that it goes on to the very end.
+    // Last uses are written until then too.
     tokio::spawn(keep_verifying(Arc::clone(&app)));
+    tokio::spawn(keep_writing(Arc::clone(&app)));
     let background = [
-        tokio::spawn(keep_writing(Arc::clone(&app))),
         tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
+        tokio::spawn(keep_watching(Arc::clone(&app))),
     ];
     server.await?;
     stopping.abort();
@@ -109,6 +111,27 @@ async fn keep_obeying(control: Option<Control>, app: Arc<App>) {
     }
 }
 
+async fn keep_watching(app: Arc<App>) {
+    app.watch_database().await;
+}
+
+/// The control socket, where there is to be one. The server does its work without it too.
+async fn control(app: &App) -> Result<Option<Control>, StartError> {
+    let Some(data_dir) = app.control_dir() else { return Ok(None) };
+    if control::is_served(data_dir).await {
+        let why = "a server on another database uses this directory; give each server its own";
+        return Err(format!("LATCHKEY_DATA_DIR: {}: {why}", data_dir.display()).into());
+    }
+    match Control::bind(data_dir) {
+        Ok(control) => Ok(Some(control)),
+        Err(error) => {
+            let why = "no control socket: while this server runs, no command reaches it";
+            tracing::warn!(%error, data_dir = %data_dir.display(), "{why}");
+            Ok(None)
+        }
+    }
+}
+
 fn stop_on_signal(
     server: ServerHandle,
     app: Arc<App>,
@@ -120,30 +143,41 @@ fn stop_on_signal(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: finishing what runs");
         app.start_draining();
+        tracing::info!("stopping: finishing what runs");
         server.stop(true).await;
     })
 }
 
-/// Says where the server listens, and what to try.
+/// Says where the server listens, and what to try. A thread of its own writes the greeting, so that
+/// the server starts whether or not anybody can read it.
 fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
+    tracing::info!(%address, database = ?app.settings.database, "listening");
+    let greeting = greeting(address, app);
+    thread::Builder::new().name("greeting".to_owned()).spawn(move || {
+        if let Err(error) = io::stdout().write_all(greeting.as_bytes()) {
+            tracing::debug!(%error, "the greeting was not written");
+        }
+    })?;
+    Ok(())
+}
+
+fn greeting(address: SocketAddr, app: &App) -> String {
     let url =
         app.settings.public_url.as_ref().map_or(format!("http://{address}"), ToString::to_string);
-    tracing::info!(%address, database = ?app.settings.database, "listening");
-    let mut out = io::stdout().lock();
-    writeln!(out, "Latchkey is listening on http://{address}")?;
-    writeln!(out, "\nOpen {url}/ to make API keys; {url}/docs describes every call.\n")?;
-    if app.settings.sign_up_open {
-        let json = "-H 'Content-Type: application/json'";
-        writeln!(
-            out,
-            "Or, without a browser:\n  \
-             curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
-             -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
-             curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
-             curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n"
-        )?;
+    let greeting = format!(
+        "Latchkey is listening on http://{address}\n\n\
+         Open {url}/ to make API keys; {url}/docs describes every call.\n\n"
+    );
+    if !app.settings.sign_up_open {
+        return greeting;
     }
-    out.flush()
+    let json = "-H 'Content-Type: application/json'";
+    format!(
+        "{greeting}Or, without a browser:\n  \
+         curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
+         -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
+         curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
+         curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n\n"
+    )
 }

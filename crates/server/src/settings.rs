@@ -10,8 +10,11 @@ use zeroize::Zeroizing;
 
 use crate::origin::Origin;
 
+mod injected;
 mod raw;
 mod resolve;
+mod sqlite_url;
+mod values;
 
 pub(crate) use raw::RawSettings;
 
@@ -117,7 +120,7 @@ impl fmt::Display for Settings {
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Sqlite(path) => f.write_str(&sqlite_url::url(path)),
             Self::Postgres(_) => f.write_str("postgres://[redacted]"),
         }
     }

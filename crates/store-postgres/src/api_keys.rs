@@ -12,6 +12,7 @@ use latchkey_domain::ports::{
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
+    Timestamp,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -181,14 +182,19 @@ impl PostgresStore {
     }
 }
 
-/// The keys that are not revoked, with their last uses: a look-up for each key, where a join would
-/// be free to read all last uses there are.
+/// Keys with their last uses: a look-up for each key, where a join would be free to read all last
+/// uses there are.
 #[auto_type]
-fn unrevoked() -> _ {
+fn in_use() -> _ {
     let last_use =
         last_uses::table.filter(last_uses::key_id.eq(api_keys::id)).select(last_uses::used_at);
     let key: AsSelect<KeyRow, Pg> = KeyRow::as_select();
-    api_keys::table.filter(api_keys::revoked_at.is_null()).select((key, last_use.single_value()))
+    api_keys::table.select((key, last_use.single_value()))
+}
+
+#[auto_type]
+fn unrevoked() -> _ {
+    in_use().filter(api_keys::revoked_at.is_null())
 }
 
 #[async_trait]
@@ -363,6 +369,23 @@ impl ApiKeyRepository for PostgresStore {
         let keys: Vec<KeyInUseRow> = unrevoked()
             .filter(api_keys::owner.eq(owner.as_str()))
             .order((api_keys::created_at.desc(), api_keys::id.desc()))
+            .load(&mut &*self.readers.get().await?)
+            .await
+            .map_err(failed)?;
+        keys.into_iter().map(key_in_use).collect()
+    }
+
+    async fn revoked(
+        &self,
+        owner: &OwnerId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let keys: Vec<KeyInUseRow> = in_use()
+            .filter(api_keys::owner.eq(owner.as_str()))
+            .filter(api_keys::revoked_at.ge(OffsetDateTime::from(since)))
+            .order((api_keys::revoked_at.desc(), api_keys::id.desc()))
+            .limit(limit.into())
             .load(&mut &*self.readers.get().await?)
             .await
             .map_err(failed)?;

@@ -12,6 +12,7 @@ mod audit;
 mod cached_sql;
 mod changes;
 mod connect;
+mod demands;
 mod fault;
 mod last_uses;
 mod link;
@@ -35,12 +36,14 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use latchkey_domain::ports::StoreError;
 
+pub use crate::demands::UnfitError;
 pub use crate::migrations::MigrateError;
 pub use crate::tls::ConnectError;
 pub use crate::url::{PostgresSettings, PostgresUrlError};
 
 use crate::changes::LISTEN;
 use crate::connect::Connector;
+use crate::demands::{Need, SERVING, VERIFYING};
 use crate::fault::failed;
 use crate::link::Link;
 use crate::readers::Readers;
@@ -87,16 +90,35 @@ impl PostgresStore {
     }
 
     /// Brings the schema up to date. Any number of instances may do so at once. A schema that a
-    /// newer version made is refused and left alone.
+    /// newer version made is refused and left alone, as is a database that can't keep what Latchkey
+    /// keeps. Where the schema is current nothing is changed, and the role need not own it.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         migrations::migrate(&self.connector).await
     }
 
-    /// Whether the database can be used now: it answers within a second and has every migration
-    /// that this version needs.
+    /// How many migrations [`migrate`](Self::migrate) would make. Fails as it would, and changes
+    /// nothing.
+    pub async fn due_migrations(&self) -> Result<usize, MigrateError> {
+        migrations::due(&self.connector).await
+    }
+
+    /// Whether the server can do its work: the database answers within a second, has every migration
+    /// that this version needs, and takes changes from this role.
     pub async fn ready(&self) -> Result<(), StoreError> {
+        self.ready_for(SERVING).await
+    }
+
+    /// The same for a service that verifies and changes nothing, whose role needs fewer privileges.
+    pub async fn ready_to_verify(&self) -> Result<(), StoreError> {
+        self.ready_for(VERIFYING).await
+    }
+
+    async fn ready_for(&self, needs: &[Need]) -> Result<(), StoreError> {
         let asked = async {
             let mut connection = self.connection().await?;
+            if let Some(unmet) = demands::unmet(&mut connection, needs).await.map_err(failed)? {
+                return Err(failed(unmet));
+            }
             let current = migrations::is_current(&mut connection).await.map_err(failed)?;
             if current { Ok(()) } else { Err(failed("the database has not been migrated")) }
         };

@@ -6,12 +6,16 @@ use std::error::Error as StdError;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
 
+use crate::cached_sql::cached;
 use crate::connect::Connector;
+use crate::demands::{self, SERVING, UnfitError};
 use crate::schema::__diesel_schema_migrations as applied;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
@@ -22,9 +26,15 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postg
 const LOCK: &str = "set statement_timeout = 0; set lock_timeout = '60s'; \
     select pg_advisory_lock(8390046189471526515); set lock_timeout = '5s'";
 
-/// Why the schema was not brought up to date.
+/// Why a database can't be used as it is.
 #[derive(Debug, Error)]
 pub enum MigrateError {
+    /// There is no connection.
+    #[error("can't connect to the database")]
+    Unreachable(#[source] ConnectionError),
+    /// The database or the role lacks what Latchkey takes for granted.
+    #[error(transparent)]
+    Unfit(#[from] UnfitError),
     /// A newer Latchkey has been here; nothing was changed.
     #[error(
         "the database was migrated by a newer version of Latchkey (it has migration {newest}); \
@@ -34,29 +44,78 @@ pub enum MigrateError {
         /// The newest migration there.
         newest: String,
     },
-    /// The database can't be reached or refuses a statement. Each migration is a transaction.
+    /// The schema is not current, and the role may not change it.
+    #[error(
+        "the schema needs {due} more migrations, which the role {role} may not make; run \
+         `latchkey migrate` as the role that owns the schema"
+    )]
+    NotPermitted {
+        /// How many are due.
+        due: usize,
+        /// Who asked.
+        role: String,
+    },
+    /// The database refuses a statement. Each migration is a transaction.
     #[error("the database could not be migrated")]
     Failed(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-/// Applies what is missing, one instance at a time.
+impl From<diesel::result::Error> for MigrateError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A database that can be used, as soon as this many migrations were made.
+struct Usable {
+    connection: AsyncPgConnection,
+    due: usize,
+}
+
+/// Applies what is missing, one instance at a time. Where nothing is, the schema is only read: the
+/// role that serves need not own it.
 pub(crate) async fn migrate(connector: &Connector) -> Result<(), MigrateError> {
-    let mut connection = connector.connect().await.map_err(|e| MigrateError::Failed(e.into()))?;
-    connection.batch_execute(LOCK).await.map_err(|e| MigrateError::Failed(e.into()))?;
+    let Usable { mut connection, due } = usable(connector).await?;
+    if due == 0 {
+        return Ok(());
+    }
+    connection.batch_execute(LOCK).await?;
     // Diesel's migrations block.
     tokio::task::spawn_blocking(|| run_pending(connection))
         .await
         .map_err(|e| MigrateError::Failed(e.into()))?
 }
 
+/// How many migrations are due, in a database where they can be made. Changes nothing.
+pub(crate) async fn due(connector: &Connector) -> Result<usize, MigrateError> {
+    Ok(usable(connector).await?.due)
+}
+
+async fn usable(connector: &Connector) -> Result<Usable, MigrateError> {
+    let mut connection = connector.connect().await.map_err(MigrateError::Unreachable)?;
+    if let Some(unmet) = demands::unmet(&mut connection, SERVING).await? {
+        return Err(unmet.into());
+    }
+    for switch in demands::unsafe_switches(&mut connection).await? {
+        tracing::warn!("{switch} is off in the database: a crash of its machine can destroy it");
+    }
+    let applied = applied_versions(&mut connection).await?;
+    let known = known_versions();
+    if let Some(newest) = applied.difference(&known).last() {
+        return Err(MigrateError::Newer { newest: newest.clone() });
+    }
+    let due = known.difference(&applied).count();
+    if due > 0 {
+        let OwnerRow { role, is_owner } = owner(&mut connection).await?;
+        if !is_owner {
+            return Err(MigrateError::NotPermitted { due, role });
+        }
+    }
+    Ok(Usable { connection, due })
+}
+
 fn run_pending(connection: AsyncPgConnection) -> Result<(), MigrateError> {
     let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
-    let applied = connection.applied_migrations().map_err(MigrateError::Failed)?;
-    let known = known_versions();
-    let unknown = applied.iter().map(ToString::to_string).filter(|it| !known.contains(it));
-    if let Some(newest) = unknown.max() {
-        return Err(MigrateError::Newer { newest });
-    }
     let done = connection.run_pending_migrations(MIGRATIONS).map_err(MigrateError::Failed)?;
     for version in done {
         tracing::info!(%version, "migrated the database");
@@ -67,8 +126,42 @@ fn run_pending(connection: AsyncPgConnection) -> Result<(), MigrateError> {
 /// Whether a migration that this version needs is missing. One that it doesn't know is no harm to
 /// an instance that runs: while a newer version is rolled out, the older one goes on.
 pub(crate) async fn is_current(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
-    let applied: Vec<String> = applied::table.select(applied::version).load(connection).await?;
-    Ok(known_versions().iter().all(|known| applied.contains(known)))
+    Ok(applied_versions(connection).await?.is_superset(&known_versions()))
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    is_there: bool,
+}
+
+/// In a new database there is no list yet.
+async fn applied_versions(connection: &mut AsyncPgConnection) -> QueryResult<BTreeSet<String>> {
+    let ask = "select to_regclass('__diesel_schema_migrations') is not null as is_there";
+    let answer: Vec<Answer> = cached(sql_query(ask)).load(connection).await?;
+    if !answer.iter().any(|answer| answer.is_there) {
+        return Ok(BTreeSet::new());
+    }
+    let versions: Vec<String> = applied::table.select(applied::version).load(connection).await?;
+    Ok(versions.into_iter().collect())
+}
+
+#[derive(QueryableByName)]
+struct OwnerRow {
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Bool)]
+    is_owner: bool,
+}
+
+/// Who we are, and whether we may make tables and change those that are there.
+async fn owner(connection: &mut AsyncPgConnection) -> QueryResult<OwnerRow> {
+    let ask = "select current_user::text as role, \
+        has_schema_privilege(current_schema(), 'create') and coalesce((\
+            select pg_has_role(relowner, 'usage') from pg_class \
+            where oid = to_regclass('__diesel_schema_migrations')), true) as is_owner";
+    let mut rows: Vec<OwnerRow> = sql_query(ask).load(connection).await?;
+    rows.pop().ok_or(diesel::NotFound)
 }
 
 fn known_versions() -> BTreeSet<String> {

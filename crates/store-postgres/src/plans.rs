@@ -100,6 +100,8 @@ async fn ask_everything(store: &PostgresStore) {
     assert!(SessionRepository::find(store, &one).await.unwrap().is_none());
     assert!(SessionRepository::find(store, &two).await.unwrap().is_none());
     assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
+    let revoked = store.revoked(&owner("owner7"), moment(0), 50).await.unwrap();
+    assert_eq!(revoked.len(), 50);
     assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
     assert_eq!(store.in_use().await.unwrap().len(), 2);
     assert_eq!(store.under_pepper(a_digest().pepper, 50).await.unwrap().len(), 50);
@@ -158,6 +160,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("\"sessions\".\"digest\" = $1) limit", "('', 1)", "sessions_pkey"),
         ("\"sessions\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "sessions_pkey"),
         ("order by \"api_keys\".\"created_at\"", "(1, 'owner7')", "api_keys_of_owner"),
+        ("order by \"api_keys\".\"revoked_at\"", "(1, 'owner7', now(), 50)", "api_keys_revoked"),
         ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
         ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
         ("set revoked_at = event.at", &revoke, "api_keys_pkey"),

@@ -85,7 +85,7 @@ impl TryFrom<KeyRow> for ApiKey {
         Ok(Self::restore(ApiKeyParts {
             id: ApiKeyId::new(row.id),
             owner: OwnerId::parse(row.owner).map_err(|_refused| corrupt("owner"))?,
-            name: KeyName::parse(row.name).map_err(|_refused| corrupt("name"))?,
+            name: KeyName::restore(row.name).map_err(|_refused| corrupt("name"))?,
             prefix: KeyPrefix::parse(row.prefix).map_err(|_refused| corrupt("prefix"))?,
             environment: Environment::parse(&row.environment)
                 .map_err(|_refused| corrupt("environment"))?,

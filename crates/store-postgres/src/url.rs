@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::fault::chain;
 
@@ -97,6 +97,9 @@ pub enum PostgresUrlError {
     /// Not one of the modes.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     SslMode,
+    /// Latchkey writes.
+    #[error("target_session_attrs must not be read-only; Latchkey needs the primary")]
+    ReadOnlyHosts,
     /// The driver refuses it.
     #[error("{0}")]
     Driver(String),
@@ -133,6 +136,9 @@ impl PostgresSettings {
             .map_err(|error| PostgresUrlError::Driver(chain(&error)))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(PostgresUrlError::NoHost);
+        }
+        if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
+            return Err(PostgresUrlError::ReadOnlyHosts);
         }
         config.ssl_mode(resolve_mode(&config, mode));
         complete(&mut config, &names);

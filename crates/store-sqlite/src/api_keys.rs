@@ -218,6 +218,16 @@ impl ApiKeyRepository for SqliteStore {
         self.read(move |db| all(query::list(&owner).load(db)?)).await
     }
 
+    async fn revoked(
+        &self,
+        owner: &OwnerId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let (owner, since) = (owner.as_str().to_owned(), since.unix_millis());
+        self.read(move |db| all(query::revoked(&owner, since, limit).load(db)?)).await
+    }
+
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
         self.read(move |db| all(query::page(after, limit).load(db)?)).await
     }

@@ -116,6 +116,7 @@ impl Log {
 #[async_trait]
 impl ChangeFeed for SqliteStore {
     async fn register(&self) -> Result<Registration, StoreError> {
+        self.held().await?;
         Ok(self.0.changes.log().register())
     }
 
@@ -124,6 +125,10 @@ impl ChangeFeed for SqliteStore {
         instance: InstanceId,
         applied: Position,
     ) -> Result<Option<News>, StoreError> {
+        // What is remembered of a file that was taken away counts no longer than the file.
+        if self.held().await.is_err() {
+            return Ok(None);
+        }
         Ok(self.0.changes.log().heartbeat(instance, applied))
     }
 

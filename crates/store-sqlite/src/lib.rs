@@ -1,8 +1,8 @@
 //! Every repository port on one embedded SQLite file, by Diesel.
 //!
 //! It stores what the domain built and gives it back equal; it decides nothing but uniqueness,
-//! versions, owners and the limit on keys. One process holds the file, by a [lock](SqliteStore::open)
-//! beside it; one thread writes, several read, and none of the work runs on an async worker.
+//! versions, owners and the limit on keys. One process [holds](SqliteStore::open) the file, and
+//! [notices](SqliteStore::held) where it is another; one thread writes, several read, and none of the work runs on an async worker.
 #![warn(clippy::future_not_send)]
 
 mod accounts;
@@ -11,14 +11,15 @@ mod audit;
 mod changes;
 mod connection;
 mod fault;
+mod hold;
 mod last_uses;
-mod lock;
 mod migrate;
 mod networks;
 mod peppers;
 mod pool;
 mod query;
 mod queue;
+mod ready;
 mod row;
 mod schema;
 mod sessions;
@@ -28,9 +29,9 @@ mod writer;
 mod plans;
 
 use std::error::Error as StdError;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
 use diesel::SqliteConnection;
 use latchkey_domain::ports::StoreError;
@@ -41,8 +42,9 @@ pub use crate::migrate::MigrateError;
 
 use crate::changes::Changes;
 use crate::fault::Outcome;
-use crate::lock::Lock;
+use crate::hold::{Hold, canonical};
 use crate::pool::Pool;
+use crate::ready::Proof;
 
 /// Every repository port, on one database file. Clones share it.
 #[derive(Debug, Clone)]
@@ -50,10 +52,11 @@ pub struct SqliteStore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    // In this order: the lock is let go when no connection is left.
+    // In this order: the hold is let go when no connection is left.
     pool: Pool,
     changes: Arc<Changes>,
-    _lock: Lock,
+    proof: Proof,
+    hold: Arc<Hold>,
 }
 
 /// Why a database could not be opened.
@@ -64,6 +67,20 @@ pub enum OpenError {
     InUse {
         /// The database file.
         path: PathBuf,
+    },
+    /// The last process was killed, and the log that held its latest changes is gone.
+    #[error(
+        "{log} is missing, which held the latest changes: bring it back, or restore a backup; \
+         to go on with what {database} holds, remove {index}",
+        log = log.display(), database = database.display(), index = index.display()
+    )]
+    LogLost {
+        /// The database file.
+        database: PathBuf,
+        /// The write-ahead log.
+        log: PathBuf,
+        /// Its index, which only a process that was killed leaves behind.
+        index: PathBuf,
     },
     /// A file could not be opened, made or locked.
     #[error("can't open {}", path.display())]
@@ -92,24 +109,35 @@ impl OpenError {
 }
 
 impl SqliteStore {
-    /// Opens the database at `path`, in a folder that exists; a missing file is made, readable for
-    /// its owner only. No other process can open it, by this function, before the last clone of
-    /// the store is gone. The schema is left as it is: see [`migrate`](Self::migrate).
+    /// Opens the database at `path`, in a folder that exists; a missing file is made. Its files are
+    /// made readable for their owner only, where they are this process's. No other process can open
+    /// it, by this function and whatever path, before the last clone of the store is gone. The
+    /// schema is left as it is: see [`migrate`](Self::migrate).
     ///
     /// This blocks for a moment, as does dropping the last clone.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        // Made here and not by SQLite, which asks the umask; its other files copy this one's mode.
-        drop(lock::open_private(path).map_err(OpenError::file(path))?);
-        // One file has one lock, by whatever links it is reached.
-        let path = fs::canonicalize(path).map_err(OpenError::file(path))?;
-        let lock = Lock::acquire(&path)?;
-        let pool = Pool::open(&path)
-            .map_err(|source| OpenError::Database { path, source: source.into() })?;
-        Ok(Self(Arc::new(Inner { pool, changes: Arc::default(), _lock: lock })))
+        let path = canonical(path).map_err(OpenError::file(path))?;
+        let hold = Arc::new(Hold::acquire(&path)?);
+        let pool = Pool::open(&path, &hold)
+            .map_err(|source| OpenError::Database { path: path.clone(), source: source.into() })?;
+        hold.watch_log(&path)?;
+        let (changes, proof) = (Arc::default(), Proof::default());
+        Ok(Self(Arc::new(Inner { pool, changes, proof, hold })))
+    }
+
+    /// Whether the database is still the file that was opened, where it was opened. Where it is not,
+    /// every other call fails within a quarter of a second, and none is answered as done.
+    pub async fn held(&self) -> Result<(), StoreError> {
+        if let Some(seen) = self.0.hold.recent() {
+            return seen.map_err(StoreError::new);
+        }
+        let hold = Arc::clone(&self.0.hold);
+        let seen = tokio::task::spawn_blocking(move || hold.look()).await;
+        seen.map_err(StoreError::new)?.map_err(StoreError::new)
     }
 
     /// Finishes what was begun and moves the write-ahead log into the database file, which then
-    /// can be copied alone. Later calls fail. The lock stays until the last clone is gone.
+    /// can be copied alone. Later calls fail. The hold on it stays until the last clone is gone.
     pub async fn close(&self) {
         let inner = Arc::clone(&self.0);
         let closed = tokio::task::spawn_blocking(move || inner.pool.close()).await;

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::SqliteStore;
 use crate::fault::Fault;
-use crate::schema::schema_migrations;
+use crate::schema::{schema_migrations, sqlite_schema};
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -32,6 +32,27 @@ pub enum MigrateError {
 }
 
 impl SqliteStore {
+    /// Whether the database holds nothing at all, not even a schema: it was just made, or somebody
+    /// took away what was in it.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        let entries = sqlite_schema::table.count();
+        self.read(move |db| Ok(entries.get_result::<i64>(db)? == 0)).await
+    }
+
+    /// Whether [`migrate`](Self::migrate) would take the schema that is there. Nothing is changed.
+    pub async fn check_schema(&self) -> Result<(), MigrateError> {
+        let applied = self.applied().await?;
+        match unknown(&applied).map_err(MigrateError::Failed)? {
+            Some(version) => Err(MigrateError::Newer { version }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn applied(&self) -> Result<BTreeSet<String>, StoreError> {
+        let versions = schema_migrations::table.select(schema_migrations::version);
+        self.read(move |db| Ok(versions.load::<String>(db)?.into_iter().collect())).await
+    }
+
     /// Brings the schema up to date, in one transaction.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         self.write(|db| {
@@ -45,24 +66,9 @@ impl SqliteStore {
         })
         .await
     }
-
-    /// Whether the database answers and has the schema of this release.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.read(|db| {
-            let applied: Vec<String> =
-                schema_migrations::table.select(schema_migrations::version).load(db)?;
-            let known = known().map_err(|error| Fault(StoreError::new(error)))?;
-            if applied.into_iter().collect::<BTreeSet<_>>() == known {
-                Ok(())
-            } else {
-                Err(Fault(StoreError::new("the schema is not the one of this release")))
-            }
-        })
-        .await
-    }
 }
 
-fn known() -> MigrationResult<BTreeSet<String>> {
+pub(crate) fn known() -> MigrationResult<BTreeSet<String>> {
     let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)?;
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }

@@ -57,6 +57,17 @@ fn replaced_keys_are_counted_and_found_by_indexes_that_hold_no_others() {
 }
 
 #[test]
+fn the_revoked_keys_of_an_owner_walk_their_index_and_sort_nothing() {
+    assert_eq!(
+        plan(&query::revoked("owner", 0, 10)),
+        [
+            "SEARCH api_keys USING INDEX api_keys_revoked (owner=? AND revoked_at>?)",
+            "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN",
+        ],
+    );
+}
+
+#[test]
 fn a_page_walks_the_table_from_an_id_on() {
     assert_eq!(
         plan(&query::page(None::<ApiKeyId>, 10)),

@@ -2,6 +2,7 @@ use std::fmt;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -11,8 +12,9 @@ use tokio::sync::oneshot;
 
 use crate::connection::{ConnectError, connect_reader, connect_writer};
 use crate::fault::{Fault, Outcome};
+use crate::hold::Hold;
 use crate::queue::Queue;
-use crate::writer::{self, Call, Write};
+use crate::writer::{Call, Write, Writer};
 
 type Read = Box<dyn FnOnce(&mut SqliteConnection) + Send>;
 
@@ -22,21 +24,31 @@ pub(crate) struct Pool {
     writes: Arc<Queue<Box<dyn Write>>>,
     readers: Threads,
     writer: Threads,
+    hold: Arc<Hold>,
+    /// Whether a commit has failed since somebody asked.
+    failed: Arc<AtomicBool>,
 }
 
 type Threads = Mutex<Vec<JoinHandle<()>>>;
 
 impl Pool {
-    pub(crate) fn open(database: &Path) -> Result<Self, ConnectError> {
+    pub(crate) fn open(database: &Path, hold: &Arc<Hold>) -> Result<Self, ConnectError> {
         let pool = Self {
             reads: Arc::new(Queue::new()),
             writes: Arc::new(Queue::new()),
             readers: Threads::default(),
             writer: Threads::default(),
+            hold: Arc::clone(hold),
+            failed: Arc::default(),
         };
-        let (db, queue, path) =
-            (connect_writer(database)?, Arc::clone(&pool.writes), database.to_owned());
-        let serve = move || writer::serve(db, &queue, || connect_writer(&path).ok());
+        let writer = Writer {
+            db: connect_writer(database)?,
+            queue: Arc::clone(&pool.writes),
+            hold: Arc::clone(hold),
+            failed: Arc::clone(&pool.failed),
+        };
+        let path = database.to_owned();
+        let serve = move || writer.serve(|| connect_writer(&path).ok());
         start(&pool.writer, "sqlite-writer", serve)?;
 
         let cores = thread::available_parallelism().map_or(2, NonZero::get);
@@ -78,15 +90,23 @@ impl Pool {
         answer.await.unwrap_or_else(|_dropped| Err(StoreError::new("the store is closed").into()))
     }
 
+    /// Whether a commit has failed since this was last asked.
+    pub(crate) fn take_failure(&self) -> bool {
+        self.failed.swap(false, Ordering::Relaxed)
+    }
+
     /// Runs `work` on a connection that can only read.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let hold = Arc::clone(&self.hold);
         self.reads.push(Box::new(move |db| {
             if !reply.is_closed() {
-                drop(reply.send(work(db).map_err(|Fault(error)| error)));
+                let is_there = hold.check().map_err(StoreError::new);
+                let outcome = is_there.and_then(|()| work(db).map_err(|Fault(error)| error));
+                drop(reply.send(outcome));
             }
         }));
         answer.await.unwrap_or_else(|_dropped| Err(StoreError::new("closed, or panicked")))

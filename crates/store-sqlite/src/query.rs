@@ -76,6 +76,16 @@ pub(crate) fn predecessor<'a>(owner: &'a str, successor: ApiKeyId) -> _ {
 }
 
 #[auto_type(no_type_alias)]
+pub(crate) fn revoked<'a>(owner: &'a str, since: i64, limit: u32) -> _ {
+    let limit: i64 = i64::from(limit);
+    with_last_use()
+        .filter(api_keys::owner.eq(owner))
+        .filter(api_keys::revoked_at.ge(since))
+        .order((api_keys::revoked_at.desc(), api_keys::id.desc()))
+        .limit(limit)
+}
+
+#[auto_type(no_type_alias)]
 pub(crate) fn page(after: Option<ApiKeyId>, limit: u32) -> _ {
     // Every id comes after no bytes at all.
     let after: Vec<u8> = after.map_or_else(Vec::new, |id| id_bytes(id.as_uuid()));
@@ -145,10 +155,14 @@ pub(crate) fn all_events(after: Option<EventId>, limit: u32) -> _ {
 
 #[auto_type]
 fn keys_in_use() -> _ {
+    with_last_use().filter(api_keys::revoked_at.is_null())
+}
+
+#[auto_type]
+fn with_last_use() -> _ {
     let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
     api_keys::table
         .left_join(last_uses::table.on(last_uses::key_id.eq(api_keys::id)))
-        .filter(api_keys::revoked_at.is_null())
         .select((row, last_uses::used_at.nullable()))
 }
 

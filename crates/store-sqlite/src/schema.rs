@@ -96,3 +96,10 @@ diesel::allow_tables_to_appear_in_same_query!(api_keys, last_uses);
 diesel::allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
 diesel::joinable!(known_networks -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));
+
+// SQLite's own list of what a database holds.
+diesel::table! {
+    sqlite_schema (name) {
+        name -> Text,
+    }
+}

@@ -1,16 +1,29 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager as _};
 use diesel::result::Error;
 use diesel::{Connection as _, SqliteConnection};
 use latchkey_domain::ports::StoreError;
+use thiserror::Error as ThisError;
 use tokio::sync::oneshot;
 
 use crate::fault::{Fault, Outcome};
+use crate::hold::{Hold, Lost};
 use crate::queue::Queue;
 
 /// The most calls that share one commit. More would gain nothing and keep the first waiting.
 const GROUP: usize = 64;
+
+/// Why nobody can say that a group of calls is on disk.
+#[derive(Debug, ThisError)]
+pub(crate) enum NotCommitted {
+    #[error(transparent)]
+    Database(#[from] Error),
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
 
 /// A call that changes something, seen from the writer's thread.
 pub(crate) trait Write: Send {
@@ -18,7 +31,7 @@ pub(crate) trait Write: Send {
     fn run(&mut self, db: &mut SqliteConnection);
 
     /// Answers the caller, now that it is known whether the work is on disk.
-    fn answer(self: Box<Self>, committed: Result<(), &Error>);
+    fn answer(self: Box<Self>, committed: Result<(), &NotCommitted>);
 }
 
 pub(crate) struct Call<F, G, T, U, E> {
@@ -47,7 +60,7 @@ where
         self.outcome = Some(outcome.map_err(|Fault(error)| error));
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), &Error>) {
+    fn answer(self: Box<Self>, committed: Result<(), &NotCommitted>) {
         let Self { outcome, then, reply, .. } = *self;
         let answer = match (committed, outcome) {
             (Ok(()), Some(outcome)) => outcome.map(then),
@@ -63,24 +76,42 @@ where
     }
 }
 
-/// Takes calls until the queue is closed. All that are waiting share one transaction, because its
-/// commit, which waits for the disk, costs far more than they do.
-pub(crate) fn serve(
-    mut db: SqliteConnection,
-    queue: &Queue<Box<dyn Write>>,
-    connect: impl Fn() -> Option<SqliteConnection>,
-) {
-    while let Some(first) = queue.pop() {
-        let mut group = vec![first];
-        let committed = db.immediate_transaction(|db| run_group(db, &mut group, queue));
-        for call in group {
-            call.answer(committed.as_ref().copied());
+/// What the writer's thread works with.
+pub(crate) struct Writer {
+    pub(crate) db: SqliteConnection,
+    pub(crate) queue: Arc<Queue<Box<dyn Write>>>,
+    pub(crate) hold: Arc<Hold>,
+    /// Set where a commit fails.
+    pub(crate) failed: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Takes calls until the queue is closed. All that are waiting share one transaction, because
+    /// its commit, which waits for the disk, costs far more than they do.
+    pub(crate) fn serve(mut self, connect: impl Fn() -> Option<SqliteConnection>) {
+        while let Some(first) = self.queue.pop() {
+            let mut group = vec![first];
+            let committed = self.commit(&mut group);
+            if committed.is_err() {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            for call in group {
+                call.answer(committed.as_ref().copied());
+            }
+            if AnsiTransactionManager::is_broken_transaction_manager(&mut self.db)
+                && let Some(fresh) = connect()
+            {
+                self.db = fresh;
+            }
         }
-        if AnsiTransactionManager::is_broken_transaction_manager(&mut db)
-            && let Some(fresh) = connect()
-        {
-            db = fresh;
-        }
+    }
+
+    fn commit(&mut self, group: &mut Vec<Box<dyn Write>>) -> Result<(), NotCommitted> {
+        self.hold.check()?;
+        let Self { db, queue, .. } = self;
+        db.immediate_transaction(|db| run_group(db, group, queue))?;
+        // It is on disk, but in a file that the next start may not find.
+        Ok(self.hold.look()?)
     }
 }
 

@@ -81,6 +81,7 @@ promises! { $
         options_that_were_set_can_be_unset
         every_instant_that_can_be_written_reads_back_equal
         a_name_reads_back_as_sent
+        a_name_of_an_earlier_rule_can_still_be_read
         an_unknown_key_is_none
         a_duplicate_id_is_refused_and_nothing_written
         a_duplicate_digest_is_refused_and_nothing_written
@@ -137,6 +138,8 @@ promises! { $
         a_list_has_the_newest_first_and_equal_times_by_id_descending
         a_list_holds_disabled_expired_and_replaced_keys
         an_owner_sees_no_key_of_another
+        revoked_keys_are_listed_the_last_revoked_first
+        revoked_keys_of_an_owner_are_bounded_in_time_and_number
         pages_hold_all_keys_in_id_order_over_owners
         a_page_begins_after_an_id_that_need_not_exist
         a_page_of_an_empty_store_is_empty

@@ -46,11 +46,11 @@ impl Database {
         &self.url
     }
 
-    async fn create(server: &'static Server, admin: &Client, template: &str) -> Self {
+    async fn create(server: &'static Server, admin: &Client, options: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("latchkey_test_{}_{count}", server.tag);
-        run(admin, &format!("create database {name} template {template}")).await;
+        run(admin, &format!("create database {name} {options}")).await;
         let url = with_database(&server.admin_url, &name);
         Self { server, name, url }
     }
@@ -94,7 +94,7 @@ where
         }
         run(&admin, &format!("select pg_advisory_unlock({TEMPLATE_LOCK})")).await;
     }
-    Database::create(server, &admin, &template).await
+    Database::create(server, &admin, &format!("template {template}")).await
 }
 
 /// The same as [`database`], for a test that is not async.
@@ -109,7 +109,13 @@ where
 /// A database with nothing in it.
 pub async fn empty_database() -> Database {
     let (server, admin) = admin().await;
-    Database::create(server, &admin, "template1").await
+    Database::create(server, &admin, "template template1").await
+}
+
+/// The same, made with these options of `create database`, such as another encoding.
+pub async fn empty_database_with(options: &str) -> Database {
+    let (server, admin) = admin().await;
+    Database::create(server, &admin, options).await
 }
 
 async fn admin() -> (&'static Server, Client) {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use latchkey_domain::ports::{LastUseRepository, StoreError};
 use latchkey_domain::{ApiKeyId, Timestamp};
+use tokio::sync::Notify;
 
 use crate::{Principal, cause};
 
@@ -49,10 +50,6 @@ impl LastUse {
         self.swap(pack(at) | KNOWN | UNWRITTEN, pack(at) | KNOWN);
     }
 
-    fn is_unwritten(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & UNWRITTEN != 0
-    }
-
     /// Lets the next use be told again, unless there is one that is not yet written.
     fn forget(&self) -> bool {
         let written = pack(self.at()) | KNOWN;
@@ -78,14 +75,23 @@ pub struct LastUses {
     written: Mutex<VecDeque<Vec<Principal>>>,
     /// When every use that was due had been written.
     up_to_date: Mutex<Instant>,
+    /// Held while uses are written.
+    writing: tokio::sync::Mutex<()>,
+    closing: Notify,
     repository: Arc<dyn LastUseRepository>,
 }
 
 impl LastUses {
     /// Writes to `repository`, once [`keep_writing`](Self::keep_writing) runs.
     pub fn new(repository: Arc<dyn LastUseRepository>) -> Self {
-        let up_to_date = Mutex::new(Instant::now());
-        Self { first: Mutex::default(), written: Mutex::default(), up_to_date, repository }
+        Self {
+            first: Mutex::default(),
+            written: Mutex::default(),
+            up_to_date: Mutex::new(Instant::now()),
+            writing: tokio::sync::Mutex::default(),
+            closing: Notify::new(),
+            repository,
+        }
     }
 
     #[inline]
@@ -95,22 +101,23 @@ impl LastUses {
         }
     }
 
-    /// Writes what is due, for ever.
+    /// Writes what is due, until [`close`](Self::close).
     pub async fn keep_writing(&self) {
         let mut ticks = tokio::time::interval(TICK);
         loop {
-            ticks.tick().await;
-            self.tick().await;
+            tokio::select! {
+                () = self.closing.notified() => return,
+                _ = ticks.tick() => {}
+            }
+            self.write_due(1).await;
         }
     }
 
-    /// Writes everything that is not yet written.
-    pub async fn flush(&self) {
-        let slots = std::mem::take(&mut *lock(&self.written));
-        let mut due: Vec<Principal> =
-            slots.into_iter().flatten().filter(|it| it.last_use().is_unwritten()).collect();
-        due.append(&mut lock(&self.first));
-        self.write(due).await;
+    /// Ends [`keep_writing`](Self::keep_writing) and writes everything that is not yet written, also
+    /// what was being written just then.
+    pub async fn close(&self) {
+        self.closing.notify_one();
+        self.write_due(ROUND).await;
     }
 
     /// Keys whose last use is waiting to be written.
@@ -123,42 +130,44 @@ impl LastUses {
         lock(&self.up_to_date).elapsed()
     }
 
-    async fn tick(&self) {
-        let slot = lock(&self.written).pop_front().unwrap_or_default();
-        let mut due = std::mem::take(&mut *lock(&self.first));
-        due.extend(slot.into_iter().filter(|principal| !principal.last_use().forget()));
+    /// Writes first uses, and what was used again of the keys in the next `slots` slots.
+    async fn write_due(&self, slots: usize) {
+        // What is being written is in no list, and in one again only afterwards.
+        let _writing = self.writing.lock().await;
         let began = Instant::now();
-        let count = due.len();
-        let written = self.write(due).await;
-        if written.len() == count {
+        let due = self.take_due(slots);
+        if self.write(due).await {
             *lock(&self.up_to_date) = began;
-        }
-        let mut slots = lock(&self.written);
-        while slots.len() < ROUND {
-            slots.push_back(Vec::new());
-        }
-        if let Some(last) = slots.back_mut() {
-            last.extend(written);
         }
     }
 
-    /// Writes the last uses of these, and answers those that were written.
-    async fn write(&self, mut due: Vec<Principal>) -> Vec<Principal> {
+    fn take_due(&self, slots: usize) -> Vec<Principal> {
+        let mut due = std::mem::take(&mut *lock(&self.first));
+        let mut written = lock(&self.written);
+        written.resize_with(ROUND, Vec::new);
+        let looked_at = written.drain(..slots).flatten();
+        due.extend(looked_at.filter(|principal| !principal.last_use().forget()));
+        written.resize_with(ROUND, Vec::new);
+        due
+    }
+
+    /// Writes the last uses of these; says whether it wrote all.
+    async fn write(&self, mut due: Vec<Principal>) -> bool {
         due.sort_unstable_by_key(Principal::key);
-        let mut unwritten = Unwritten { uses: self, left: due };
-        let mut done = Vec::with_capacity(unwritten.left.len());
-        while !unwritten.left.is_empty() {
-            let start = unwritten.left.len().saturating_sub(BATCH);
-            if let Err(error) = self.record(unwritten.left.get(start..).unwrap_or_default()).await {
+        let done = Vec::with_capacity(due.len());
+        let mut batches = Batches { uses: self, left: due, done };
+        while !batches.left.is_empty() {
+            let start = batches.left.len().saturating_sub(BATCH);
+            if let Err(error) = self.record(batches.left.get(start..).unwrap_or_default()).await {
                 tracing::warn!(
                     error = cause(&error),
                     "the last uses of keys were not written; trying again"
                 );
-                break;
+                return false;
             }
-            done.extend(unwritten.left.drain(start..));
+            batches.done.extend(batches.left.drain(start..));
         }
-        done
+        true
     }
 
     async fn record(&self, batch: &[Principal]) -> Result<(), StoreError> {
@@ -172,16 +181,20 @@ impl LastUses {
     }
 }
 
-/// Uses that are being written. What is left when it is dropped, also because the task was, waits
-/// for the next time.
-struct Unwritten<'a> {
+/// Uses that are being written. When it is dropped, also because the task was, what is left waits for
+/// the next time, and what was written for its next turn.
+struct Batches<'a> {
     uses: &'a LastUses,
     left: Vec<Principal>,
+    done: Vec<Principal>,
 }
 
-impl Drop for Unwritten<'_> {
+impl Drop for Batches<'_> {
     fn drop(&mut self) {
         lock(&self.uses.first).append(&mut self.left);
+        if let Some(last) = lock(&self.uses.written).back_mut() {
+            last.append(&mut self.done);
+        }
     }
 }
 

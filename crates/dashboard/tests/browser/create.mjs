@@ -82,11 +82,13 @@ item(3, 'what was typed stays after the server refused it, and its reason is tie
 
 item(4, 'however often somebody submits, one key is created', async ({ page, person }) => {
   let posts = 0
+  let answer
+  const answered = new Promise(resolve => { answer = resolve })
   await openKeys(page)
   await page.route('**/api/v1/api-keys', async route => {
     if (route.request().method() === 'POST') {
       posts += 1
-      await new Promise(later => setTimeout(later, 400))
+      await answered
     }
     await route.continue()
   })
@@ -99,6 +101,7 @@ item(4, 'however often somebody submits, one key is created', async ({ page, per
   await busy.waitFor()
   assert.ok(await busy.evaluate(it => it.disabled || it.getAttribute('aria-disabled') === 'true'))
   await nameField(page).press('Enter')
+  answer()
   await theKey(page).waitFor()
   assert.equal(posts, 1)
   assert.equal((await person.keys()).length, 1)

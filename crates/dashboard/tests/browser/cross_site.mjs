@@ -4,6 +4,7 @@
 import { strict as assert } from 'node:assert'
 
 import { eventually, test } from './harness.mjs'
+import { everythingIn } from './steps.mjs'
 
 const PLACES = { 'another site': site => site.foreignUrl, 'another port': site => site.url }
 const site = { '/': '<!doctype html><title>Elsewhere</title>' }
@@ -108,7 +109,7 @@ for (const [place, urlOf] of Object.entries(PLACES)) {
     await page.evaluate(address => { globalThis.opened = open(address) }, `${server.url}/account/api-keys`)
     const opened = await opening
     await opened.waitForLoadState()
-    assert.match(await opened.content(), /Production/, 'a link from elsewhere finds the session')
+    await eventually(async () => assert.match(await everythingIn(opened), /Production/, 'a link from elsewhere finds the session'))
     assert.equal(await page.evaluate(() => globalThis.opened.closed), true, 'the opener still holds the window')
     assert.equal(await opened.evaluate(() => globalThis.opener), null)
   }, { site, expected })

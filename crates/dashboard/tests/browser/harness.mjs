@@ -62,13 +62,14 @@ export function runAll(pattern) {
       await server?.stop()
     })
     for (const { name, run } of tests.filter(({ name }) => pattern.test(name))) {
-      nodeTest(name, { timeout: 60_000 }, run)
+      nodeTest(name, { timeout: 120_000 }, run)
     }
   })
 }
 
 async function inWindow(body, options) {
-  const browser = idle.pop()
+  // A test that took too long may hold one still: it costs no other its own.
+  const browser = idle.pop() ?? await launch()
   const cleanUp = [() => idle.push(browser)]
   try {
     const site = options.site && await startSite({ ...options.site })

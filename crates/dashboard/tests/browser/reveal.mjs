@@ -59,8 +59,8 @@ item(7, 'closing the tab or following an address asks too, until the key was cop
   await create(page, 'Production')
   const asked = []
   page.on('dialog', async it => {
-    asked.push(it.type())
     await it.dismiss()
+    asked.push(it.type())
   })
   await page.close({ runBeforeUnload: true })
   await eventually(() => assert.deepEqual(asked, ['beforeunload']))

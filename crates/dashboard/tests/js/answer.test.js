@@ -32,6 +32,7 @@ test('an answer of Latchkey that says what was asked for is done', () => {
     [wanted.success, { success: true }, 200], [wanted.items, [], 200], [wanted.items, [ITEM], 200], [wanted.item('a'), ITEM, 200],
     [wanted.issued, ISSUED, 201], [wanted.replacementOf('a'), { ...ISSUED, replaces: 'a' }, 201],
     [wanted.account, { id: ADA, email: 'ada@example.com', createdAt: ITEM.createdAt }, 200],
+    [wanted.signedUp, { id: ADA, email: 'ada@example.com', createdAt: ITEM.createdAt }, 201],
     [wanted.events, [{ id: 'e', at: ITEM.createdAt, action: 'key.created' }], 200],
   ]) assert.equal(judged({ as, body, status }), body)
 })
@@ -54,6 +55,8 @@ test('whoever else answers is believed nothing: neither success, nor that the ke
     [200, { 'content-type': 'text/html' }, undefined],
     [200, { 'content-type': 'application/json', 'x-request-id': 'theirs' }, { success: true }],
     [200, { ...OURS, 'content-type': 'text/html' }, { success: true }],
+    [200, { ...OURS, 'content-type': 'application/jsonp' }, { success: true }],
+    [200, { 'content-type': 'application/json', 'x-latchkey-time': OURS['x-latchkey-time'] }, { success: true }],
     [404, { 'content-type': 'text/html' }, undefined],
     [404, { 'content-type': 'application/json' }, { error: 'API key not found' }],
     [404, OURS, { message: 'no such route' }],

@@ -54,7 +54,7 @@ fn principal(body: &[u8], secret: &Secret) -> Result<ApiKeyPrincipal, AskError> 
     Ok(ApiKeyPrincipal {
         key_id: ApiKeyId::parse(&body.key_id).map_err(|_malformed| wrong("keyId"))?,
         owner_id: OwnerId::parse(body.owner_id).map_err(|_malformed| wrong("ownerId"))?,
-        name: KeyName::parse(body.name).map_err(|_malformed| wrong("name"))?,
+        name: KeyName::restore(body.name).map_err(|_malformed| wrong("name"))?,
         key_prefix: KeyPrefix::parse(body.key_prefix).map_err(|_malformed| wrong("keyPrefix"))?,
         environment: Environment::parse(&body.environment)
             .map_err(|_unknown| wrong("environment"))?,

@@ -51,34 +51,45 @@ fn whatever_is_presented_is_answered_as_latchkey_answers_it() {
     let (good, good_bearer) = (("X-API-Key", &*good), ("Authorization", &*good_bearer));
     let lower = good_bearer.1.replacen("Bearer", "bearer", 1);
     let padded = format!("  {}\t", good.1);
-    let presented: [&[Header<'_>]; 18] = [
-        &[],
-        &[("x-api-key", "")],
-        &[("x-api-key", "no key")],
-        &[("x-api-key", UNKNOWN)],
-        &[("x-api-key", &revoked.text)],
-        &[("x-api-key", &long)],
-        &[("x-api-key", good_bearer.1)],
-        &[("x-api-key", &padded)],
-        &[good],
-        &[good, good],
-        &[good, ("x-api-key", UNKNOWN)],
-        &[good_bearer],
-        &[("authorization", &lower)],
-        &[good_bearer, good_bearer],
-        &[("Authorization", "Basic eDp5")],
-        &[("Authorization", &bad_bearer)],
-        &[good_bearer, ("x-api-key", UNKNOWN)],
-        &[good_bearer, ("x-api-key", "")],
+    const GOOD: &str = "";
+    let presented: [(&str, &[Header<'_>]); 26] = [
+        ("key_required", &[]),
+        ("key_required", &[("x-api-key", "")]),
+        ("key_required", &[("x-api-key", " "), ("Authorization", "")]),
+        ("invalid_key", &[("x-api-key", "no key")]),
+        ("invalid_key", &[("x-api-key", UNKNOWN)]),
+        ("invalid_key", &[("x-api-key", &revoked.text)]),
+        ("invalid_key", &[("x-api-key", &long)]),
+        ("invalid_key", &[("x-api-key", good_bearer.1)]),
+        (GOOD, &[("x-api-key", &padded)]),
+        (GOOD, &[good]),
+        ("invalid_key", &[good, good]),
+        ("invalid_key", &[good, ("x-api-key", UNKNOWN)]),
+        ("invalid_key", &[("x-api-key", ""), ("x-api-key", ""), good_bearer]),
+        (GOOD, &[good_bearer]),
+        (GOOD, &[("authorization", &lower)]),
+        ("invalid_key", &[good_bearer, good_bearer]),
+        ("key_required", &[("Authorization", "Basic eDp5")]),
+        ("key_required", &[("Authorization", "Bearer")]),
+        ("key_required", &[("Authorization", "Bearer ")]),
+        ("invalid_key", &[("Authorization", good.1)]),
+        ("invalid_key", &[("Authorization", "Bearer:x")]),
+        ("invalid_key", &[("Authorization", &bad_bearer)]),
+        ("invalid_key", &[("Authorization", "Bearer a b")]),
+        ("invalid_key", &[good_bearer, ("x-api-key", UNKNOWN)]),
+        (GOOD, &[good_bearer, ("x-api-key", "")]),
+        (GOOD, &[("Authorization", "Basic eDp5"), good]),
     ];
-    for headers in presented {
+    for (code, headers) in presented {
         let own = get(latchkey.address, "/api/v1/verify", headers);
+        assert_eq!(own.header("x-error-code").unwrap_or(GOOD), code, "{headers:?}: {own:?}");
+        assert_eq!(own.status, if code == GOOD { 200 } else { 401 }, "{headers:?}");
         for path in [WHO, SCOPED, SCOPED_WHO] {
             let ours = service.get(path, headers);
             assert_eq!(ours.status, own.status, "{path}, {headers:?}: {ours:?}");
             if own.status != 200 {
                 assert_eq!(ours.body, own.body, "{path}, {headers:?}");
-                for name in ["content-type", "www-authenticate"] {
+                for name in ["content-type", "www-authenticate", "x-error-code"] {
                     assert_eq!(ours.header(name), own.header(name), "{path}, {headers:?}");
                 }
             }

@@ -1,4 +1,3 @@
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -13,7 +12,7 @@ use zeroize::Zeroizing;
 use super::body::{JsonBody, Then};
 use super::caller::caller;
 use super::cross_site::{self, SameSite};
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::limited::{client_network, count, count_guess};
 use super::session::{Presented, User, clearing, granting, presented};
 use super::wire_time::WireTime;
@@ -72,7 +71,7 @@ impl FromRequest for SignUpOpen {
         let closed = "Sign-up is closed; ask whoever runs this service for an account";
         let open = req.app_data::<Data<App>>().is_some_and(|app| app.settings.sign_up_open);
         let allowed = cross_site::check(req).and_then(|_same_site| {
-            if open { Ok(Self(())) } else { Err(ApiError::new(StatusCode::FORBIDDEN, closed)) }
+            if open { Ok(Self(())) } else { Err(ApiError::new(ErrorCode::SignUpClosed, closed)) }
         });
         std::future::ready(allowed)
     }
@@ -88,7 +87,7 @@ impl FromRequest for SignUpOpen {
         (status = 201, description = "The account; the answer sets the session cookie", body = AccountBody),
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 403, description = "Sign-up is closed, or the call came from another site", body = ErrorBody),
-        (status = 409, description = "The address is taken", body = ErrorBody),
+        (status = 409, description = "The address is taken, or the browser sends too many cookies of the session's name", body = ErrorBody),
         (status = 429, description = "Too many sign-ups from one address; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -99,7 +98,9 @@ pub(crate) async fn sign_up(
 ) -> Result<HttpResponse, ApiError> {
     let email =
         Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let password = Password::chosen(Zeroizing::new(body.password))?;
+    let password =
+        Password::chosen(Zeroizing::new(body.password)).map_err(ApiError::weak_password)?;
+    cookies_in(&req, &app)?;
     let message = "Too many sign-ups; try again later";
     count(&app.limits.sign_ups, client_network(&req, &app), message).map(drop)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
@@ -120,6 +121,7 @@ pub(crate) async fn sign_up(
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No such account, or a wrong password", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 409, description = "The browser sends too many cookies of the session's name", body = ErrorBody),
         (status = 429, description = "Too many failures or sign-ins; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -129,6 +131,7 @@ pub(crate) async fn sign_in(
     Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let password = Password::presented(Zeroizing::new(body.password))?;
+    let previous = cookies_in(&req, &app)?;
     let email = Email::parse(&body.email).ok();
     // One sentence for both limits: only who has the password reaches the second.
     let message = "Too many sign-ins; try again later";
@@ -136,15 +139,10 @@ pub(crate) async fn sign_in(
     let guess = count_guess(&app, &app.limits.sign_in, network, email.as_ref(), message).await?;
     let success = count(&app.limits.good_sign_ins, email, message)
         .inspect_err(|_too_many| app.limits.sign_in.forgive(&guess))?;
-    let previous = presented(req.headers(), &app.settings.session_cookie);
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let signing_in = async move {
-        let previous = match &previous {
-            Presented::Token(token) => Some(token),
-            Presented::Nothing | Presented::Unusable => None,
-        };
-        let done = work.accounts.sign_in(&body.email, password, previous, &caller).await;
+        let done = work.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
         if !matches!(done, Err(SignInError::Rejected)) {
             work.limits.sign_in.forgive(&guess);
         }
@@ -217,7 +215,8 @@ pub(crate) async fn change_password(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
     let current = Password::presented(Zeroizing::new(body.current_password))?;
-    let new = Password::chosen(Zeroizing::new(body.new_password))?;
+    let new =
+        Password::chosen(Zeroizing::new(body.new_password)).map_err(ApiError::weak_password)?;
     let email = Some(&user.account.parts().email);
     let message = "Too many wrong passwords; try again later";
     let network = client_network(&req, &app);
@@ -235,6 +234,19 @@ pub(crate) async fn change_password(
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
 
+/// The session cookies that come with a sign-in, unless there are so many that it would not hold.
+fn cookies_in(req: &HttpRequest, app: &App) -> Result<Presented, ApiError> {
+    let name = &app.settings.session_cookie;
+    let presented = presented(req.headers(), name);
+    if presented.are_too_many() {
+        let message = format!(
+            "Your browser sends too many cookies named {name}; clear the cookies of this site and its domain, then try again"
+        );
+        return Err(ApiError::new(ErrorCode::Conflict, message));
+    }
+    Ok(presented)
+}
+
 impl Success {
     pub(crate) const DONE: Self = Self { success: true };
 }
@@ -247,6 +259,13 @@ impl From<&Account> for AccountBody {
             email: parts.email.to_string(),
             created_at: WireTime(parts.created_at),
         }
+    }
+}
+
+impl ApiError {
+    /// 400 for a new password that must not be used.
+    fn weak_password(error: PasswordError) -> Self {
+        Self::new(ErrorCode::WeakPassword, error.to_string())
     }
 }
 

@@ -1,38 +1,62 @@
 mod bodies;
 
-use actix_web::web::Data;
+use std::time::Duration;
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{ApiKeyId, KeyChange, KeyName, NewKey};
+use serde::Serialize;
+use zeroize::Zeroizing;
 
 pub(crate) use self::bodies::{
-    ChangeBody, CreateBody, IssuedBody, ItemBody, RotateBody, RotatedBody,
+    ChangeBody, CreateBody, IssuedBody, ItemBody, KeyFilter, RotateBody, RotatedBody, StatusFilter,
 };
 use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
 use super::limited::count_key_change;
+use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
 use crate::app::App;
 
+/// How far back the list of revoked keys goes, and how many it holds.
+const RECENTLY: Duration = Duration::from_hours(90 * 24);
+const MOST_REVOKED: u32 = 200;
 /// What a key is called where names are optional and none was given.
 const UNTITLED: &str = "Untitled key";
 
 /// List keys.
 ///
 /// All keys of the account that are not revoked, newest first; those that are disabled, have expired or
-/// were replaced are among them.
+/// were replaced are among them. With `status=revoked` instead those that were revoked in the last 90
+/// days, the last revoked first, at most 200.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
+    params(KeyFilter),
     responses(
         (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
+        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
     ),
 )]
-pub(crate) async fn list(app: Data<App>, User(user): User) -> Result<HttpResponse, ApiError> {
-    let keys = app.keys.list(&user.account.parts().id.owner()).await?;
+pub(crate) async fn list(
+    req: HttpRequest,
+    app: Data<App>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
+    let owner = user.account.parts().id.owner();
+    let keys = match filter.status {
+        None => app.keys.list(&owner).await?,
+        Some(StatusFilter::Revoked) => {
+            let since = app.clock.now().saturating_sub(RECENTLY);
+            app.keys.revoked(&owner, since, MOST_REVOKED).await?
+        }
+    };
     Ok(HttpResponse::Ok().json(items(&keys)))
 }
 
@@ -77,7 +101,7 @@ pub(crate) async fn create(
     let work = app.clone();
     let issued =
         app.finish(async move { work.api_keys.issue(owner, new, &caller).await }).await??;
-    Ok(HttpResponse::Created().json(IssuedBody::from(&issued)))
+    shown_once(&IssuedBody::from(&issued))
 }
 
 /// Get a key.
@@ -173,7 +197,7 @@ pub(crate) async fn rotate(
     let work = app.clone();
     let rotating = async move { work.api_keys.rotate(&owner, id, overlap, &caller).await };
     let issued = app.finish(rotating).await??;
-    Ok(HttpResponse::Created().json(RotatedBody::of(&issued, id)))
+    shown_once(&RotatedBody::of(&issued, id))
 }
 
 /// Revoke a key.
@@ -202,6 +226,15 @@ pub(crate) async fn revoke(
     let work = app.clone();
     app.finish(async move { work.api_keys.revoke(&owner, id, &caller).await }).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
+}
+
+/// An answer with the text of a key, which is erased from memory when the answer is sent; the
+/// framework's buffers are not.
+fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    // It has room for any of them: a buffer that grows leaves a copy behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * 1024));
+    serde_json::to_writer(&mut *text, body).map_err(ApiError::internal)?;
+    Ok(HttpResponse::Created().content_type(ContentType::json()).body(Bytes::from_owner(text)))
 }
 
 /// A text that is not an id of ours names no key, and is answered as an id that names none: after

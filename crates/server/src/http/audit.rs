@@ -1,6 +1,6 @@
 #![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::{Action, AuditEvent, EventId, OwnerId, UserAgent};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::error::{ApiError, ErrorBody};
+use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -17,6 +18,7 @@ const MOST: u32 = 200;
 
 /// Which part of the trail is meant.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TrailPage {
     /// The most events to answer.
@@ -50,7 +52,7 @@ pub(crate) struct EventBody<'a> {
     /// The address the request came from; null for commands.
     #[schema(required, example = "192.0.2.7")]
     address: Option<String>,
-    /// The beginning of the request's `User-Agent`, without control characters.
+    /// The beginning of the request's `User-Agent`, without control and hidden characters.
     #[schema(required, max_length = 256, example = "curl/8.14.1")]
     user_agent: Option<&'a str>,
     /// The request's `x-request-id`.
@@ -98,7 +100,7 @@ impl ToSchema for ActionName {}
     params(TrailPage),
     responses(
         (status = 200, description = "The events", body = Vec<EventBody<'_>>),
-        (status = 400, description = "Another limit or id than there can be", body = ErrorBody),
+        (status = 400, description = "A parameter that is unknown, repeated or out of bounds", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
     ),
 )]
@@ -107,18 +109,18 @@ pub(crate) async fn list(
     app: Data<App>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
-    let (limit, before) = page_in(req.query_string())?;
+    let (limit, before) = page_in(&req)?;
     let owner = user.account.parts().id.owner();
     let events = app.trail.events_of(&owner, before, limit).await?;
     let items: Vec<_> = events.iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(items))
 }
 
-fn page_in(query: &str) -> Result<(u32, Option<EventId>), ApiError> {
-    let limited = |_refused| ApiError::bad_request("limit must be a number from 1 to 200");
-    let page = Query::<TrailPage>::from_query(query).map_err(limited)?.into_inner();
+fn page_in(req: &HttpRequest) -> Result<(u32, Option<EventId>), ApiError> {
+    let limited = "limit must be a number from 1 to 200";
+    let page: TrailPage = query_in(req, limited)?;
     if !(1..=MOST).contains(&page.limit) {
-        return Err(ApiError::bad_request("limit must be a number from 1 to 200"));
+        return Err(ApiError::bad_request(limited));
     }
     let before = page.before.as_deref().map(EventId::parse).transpose();
     let before = before.map_err(|_no_id| ApiError::bad_request("before must be an event's id"))?;

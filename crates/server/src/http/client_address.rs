@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
@@ -31,17 +31,31 @@ fn is_among(proxies: &[IpNet], address: IpAddr) -> bool {
 
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let lines: Vec<_> = headers.get_all(header::X_FORWARDED_FOR).collect();
-    let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    // Of a list, empty elements don't count (RFC 9110, 5.6.1).
+    let hops = hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty());
     let mut address = peer;
     for hop in hops {
         if !is_among(proxies, address) {
             break;
         }
         // What is no address was not written by a proxy of ours; the one who wrote it stands.
-        let Ok(earlier) = hop.trim().parse::<IpAddr>() else { break };
-        address = earlier.to_canonical();
+        let Some(earlier) = hop_address(hop) else { break };
+        address = earlier;
     }
     address
+}
+
+/// The address of a hop, in the spellings that proxies use: alone, with a port, in brackets, quoted.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = hop.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(hop);
+    let hop = str::from_utf8(hop).ok()?;
+    let bracketed = hop.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let address = match bracketed {
+        Some(v6) => IpAddr::V6(v6.parse().ok()?),
+        None => hop.parse().or_else(|_no_ip| hop.parse().map(|it: SocketAddr| it.ip())).ok()?,
+    };
+    Some(address.to_canonical())
 }
 
 #[cfg(test)]
@@ -54,7 +68,8 @@ mod tests {
         let proxies = ["10.0.0.0/8".parse().expect("a network")];
         let mut headers = HeaderMap::new();
         for line in forwarded {
-            headers.append(header::X_FORWARDED_FOR, HeaderValue::try_from(*line).expect("header"));
+            let line = HeaderValue::from_bytes(line.as_bytes()).expect("a header");
+            headers.append(header::X_FORWARDED_FOR, line);
         }
         behind_proxies(peer.parse().expect("an address"), &headers, &proxies).to_string()
     }
@@ -71,5 +86,25 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["6.6.6.6", "198.51.100.1"]), "198.51.100.1");
         assert_eq!(seen("10.0.0.1", &["nonsense"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_address_counts_in_every_spelling_that_proxies_use() {
+        for (hop, address) in [
+            ("203.0.113.9:51234", "203.0.113.9"),
+            ("\"203.0.113.9\"", "203.0.113.9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("198.51.100.1,", "198.51.100.1"),
+            ("é, 198.51.100.1, ,10.0.0.2:80", "198.51.100.1"),
+        ] {
+            assert_eq!(seen("10.0.0.1", &[hop]), address, "{hop}");
+        }
+        for hop in ["unknown", "_hidden", "é", "203.0.113", "[203.0.113.9]", "\"", "1.2.3.4:"] {
+            assert_eq!(seen("10.0.0.1", &[hop]), "10.0.0.1", "{hop}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 use std::future::{Ready, ready};
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::origin::Origin;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
@@ -34,7 +34,7 @@ pub(crate) fn check(req: &HttpRequest) -> Result<SameSite, ApiError> {
     if safe || app.is_some_and(|app| is_same_site(req.headers(), app)) {
         Ok(SameSite(()))
     } else {
-        Err(ApiError::new(StatusCode::FORBIDDEN, "Cross-site request refused"))
+        Err(ApiError::new(ErrorCode::CrossSite, "Cross-site request refused"))
     }
 }
 

@@ -1,10 +1,9 @@
 mod activity;
 mod reference;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::{HttpRequest, HttpResponse};
 use latchkey_accounts::SignedIn;
 use latchkey_dashboard::{
     ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage, VERSION,
@@ -15,8 +14,8 @@ use url::form_urlencoded;
 pub(crate) use self::activity::activity;
 pub(crate) use self::reference::reference;
 use super::api_keys;
-use super::envelope::{CROSS_ORIGIN_RESOURCE_POLICY, not_found};
-use super::error::ApiError;
+use super::envelope::CROSS_ORIGIN_RESOURCE_POLICY;
+use super::error::{ApiError, ErrorCode};
 use super::session::User;
 use crate::app::App;
 
@@ -89,7 +88,7 @@ pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, 
     let (version, name) = path.into_inner();
     // While instances are replaced, another may well have what this one has not.
     let no_store = HeaderValue::from_static("no-store");
-    let absent = || not_found().with(header::CACHE_CONTROL, no_store);
+    let absent = || ApiError::not_found().with(header::CACHE_CONTROL, no_store);
     let asset = Asset::find(&name).filter(|_| version == *VERSION).ok_or_else(absent)?;
     let year = "public, max-age=31536000, immutable";
     Ok(HttpResponse::Ok()
@@ -114,7 +113,7 @@ pub(crate) async fn embedded_panel() -> HttpResponse {
 fn signed_in(visitor: Visitor) -> Result<Option<SignedIn>, ApiError> {
     match visitor {
         Ok(User(user)) => Ok(Some(user)),
-        Err(error) if error.status_code() == StatusCode::UNAUTHORIZED => Ok(None),
+        Err(error) if error.code() == ErrorCode::SessionRequired => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage as _, ResponseError as _};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
 use latchkey_domain::Secret;
 use latchkey_domain::ports::Clock;
@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 use super::caller::RequestId;
 use super::cross_site::trusted_origin;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
+use super::error_page::{for_people, prefers_html};
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::verify;
 use super::wire_time::WireTime;
@@ -114,6 +115,8 @@ where
 struct Common {
     kind: Kind,
     request_id: HeaderValue,
+    /// Whether errors are for a person to read.
+    for_people: bool,
     cors: Option<HeaderValue>,
     /// Of an answer that says what time it is.
     clock: Option<Arc<dyn Clock>>,
@@ -127,18 +130,27 @@ impl Common {
         Self {
             kind,
             request_id: request_id(req.headers(), app),
+            for_people: kind == Kind::Other && prefers_html(req),
             cors: if is_management { trusted_origin(req.headers(), app) } else { None },
             clock: is_management.then(|| Arc::clone(&app.clock)),
             is_https: app.settings.is_https(),
         }
     }
 
-    fn enclose<B: MessageBody>(
+    fn enclose<B: MessageBody + 'static>(
         self,
-        mut response: ServiceResponse<B>,
+        response: ServiceResponse<EitherBody<B>>,
         began: Instant,
-    ) -> ServiceResponse<B> {
+    ) -> ServiceResponse<EitherBody<B>> {
         log(&response, self.kind, &self.request_id, began);
+        let mut response = if self.for_people {
+            let (req, response) = response.into_parts();
+            let page = for_people(response, &self.request_id);
+            let response = page.map_or_else(|it| it, HttpResponse::map_into_right_body);
+            ServiceResponse::new(req, response)
+        } else {
+            response
+        };
         if self.kind == Kind::Management {
             let account = response.request().extensions().get::<AnsweredFor>().cloned();
             if let Some(AnsweredFor(account)) = account {
@@ -170,7 +182,7 @@ impl Common {
             let allow = HeaderValue::from_static("true");
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, allow);
             let exposed = HeaderValue::from_static(
-                "x-request-id, retry-after, x-latchkey-account, x-latchkey-time",
+                "x-request-id, retry-after, x-error-code, x-latchkey-account, x-latchkey-time",
             );
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
@@ -181,6 +193,9 @@ impl Common {
         tracing::error!(request_id, kind = ?self.kind, "no answer in time");
         let error = ApiError::unavailable(elapsed);
         let mut response = error.error_response();
+        if self.for_people {
+            response = for_people(response, &self.request_id).unwrap_or_else(|it| it);
+        }
         self.add_to(response.headers_mut());
         InternalError::from_response(error, response).into()
     }
@@ -229,7 +244,7 @@ fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
 /// Limits that the framework does not have, or has wider.
 fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
     if req.uri().path_and_query().is_some_and(|it| it.as_str().len() > MAX_URI) {
-        return Some(ApiError::new(StatusCode::URI_TOO_LONG, "The address is longer than 8 KiB"));
+        return Some(ApiError::new(ErrorCode::UriTooLarge, "The address is longer than 8 KiB"));
     }
     let (mut all, mut longest) = (0, 0);
     for (name, value) in req.headers() {
@@ -237,15 +252,15 @@ fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
         longest = longest.max(value.len());
     }
     if all > MAX_HEADERS || longest > MAX_HEADER {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return Some(ApiError::new(status, "A header is over 8 KiB, or all are over 16 KiB"));
+        let message = "A header is over 8 KiB, or all are over 16 KiB";
+        return Some(ApiError::new(ErrorCode::HeadTooLarge, message));
     }
     let expect = req.headers().get(header::EXPECT);
     if expect.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         let message = "Only Expect: 100-continue is understood";
-        return Some(ApiError::new(StatusCode::EXPECTATION_FAILED, message));
+        return Some(ApiError::new(ErrorCode::ExpectationFailed, message));
     }
-    (!is_literal(req.uri())).then(not_found)
+    (!is_literal(req.uri())).then(ApiError::not_found)
 }
 
 /// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is
@@ -256,10 +271,6 @@ fn is_literal(uri: &Uri) -> bool {
         path.strip_prefix("/api/v1/api-keys/").map(|it| it.strip_suffix("/rotate").unwrap_or(it));
     let id = id.is_some_and(|id| !id.contains('/'));
     !path.contains('%') || id || path.starts_with("/api/v1/verify/")
-}
-
-pub(crate) fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "Not found")
 }
 
 fn secure(headers: &mut HeaderMap, is_https: bool) {
@@ -301,11 +312,21 @@ fn log(
         .and_then(|error| error.as_error::<ApiError>().and_then(ApiError::cause_chain));
     let is_good_read = request.method().is_safe() && status.is_success();
     let status = status.as_u16();
+    let code = response.headers().get(X_ERROR_CODE).and_then(|code| code.to_str().ok());
     if let Some(cause) = cause {
-        tracing::error!(request_id, method, route, status, elapsed_us, cause, "request failed");
+        tracing::error!(
+            request_id,
+            method,
+            route,
+            status,
+            code,
+            elapsed_us,
+            cause,
+            "request failed"
+        );
     } else if kind == Kind::Management && !is_good_read {
-        tracing::info!(request_id, method, route, status, elapsed_us, "request");
+        tracing::info!(request_id, method, route, status, code, elapsed_us, "request");
     } else {
-        tracing::debug!(request_id, method, route, status, elapsed_us, "request");
+        tracing::debug!(request_id, method, route, status, code, elapsed_us, "request");
     }
 }

@@ -12,25 +12,26 @@ use super::error::{ApiError, ErrorBody};
 use super::limited::{client_network, count};
 use crate::app::App;
 
-/// A key that is where it should not be.
+/// Keys that are where they should not be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeakBody {
-    /// The full key.
+    /// The full key, or a text that holds keys: a line of a file, a header.
     #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
     key: String,
 }
 
 /// Report a leaked key.
 ///
-/// Whoever holds a key may have it revoked, at once and everywhere. The answer is the same whether the key was good, was revoked before, or is none. Its owner sees
-/// the report in the audit trail. A session cookie means nothing here.
+/// Whoever holds a key may have it revoked, at once and everywhere. Every key in the text is. The answer
+/// is the same whether a key was good, was revoked before, or is nobody's; a text that holds none is
+/// refused. The owner sees the report in the audit trail. A session cookie means nothing here.
 #[utoipa::path(
     post, path = "/api/v1/leaks", operation_id = "reportLeak", tag = "Verification", security(()),
     request_body = LeakBody,
     responses(
-        (status = 200, description = "If it was a key, it is revoked", body = Success),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 200, description = "No key of the text works any more", body = Success),
+        (status = 400, description = "Malformed, or no API key in the text", body = ErrorBody),
         (status = 429, description = "More than 60 in a minute from one address; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -42,11 +43,14 @@ pub(crate) async fn report(
     let key = Zeroizing::new(body.key);
     let message = "Too many reports; try again later";
     count(&app.limits.leak_reports, client_network(&req, &app), message).map(drop)?;
-    if let Ok(secret) = Secret::parse(key.as_bytes()) {
-        let caller = caller(&req, &app, Actor::LEAK_REPORT);
-        let work = app.clone();
-        let revoking = async move { work.api_keys.report_leak(&secret, &caller).await };
-        app.finish(revoking).await??;
+    // The limit on bodies bounds how many there can be.
+    let secrets: Vec<_> = Secret::find_in(key.as_bytes()).map(|(_, secret)| secret).collect();
+    if secrets.is_empty() {
+        return Err(ApiError::bad_request("No API key found in this text"));
     }
+    let caller = caller(&req, &app, Actor::LEAK_REPORT);
+    let work = app.clone();
+    let revoking = async move { work.api_keys.report_leaks(&secrets, &caller).await };
+    app.finish(revoking).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }

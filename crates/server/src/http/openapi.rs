@@ -1,9 +1,11 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{Content, Header, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+use super::error::ErrorCode;
 use super::{accounts, api_keys, audit, leaks, operations, verify};
 
 #[derive(OpenApi)]
@@ -30,7 +32,7 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         (name = "Operations", description = "For whoever runs the service. None of these needs a session or a key."),
     ),
     security(("session" = [])),
-    modifiers(&Schemes, &CommonAnswers, &OptionalBody),
+    modifiers(&Schemes, &CommonAnswers, &ErrorCodes, &OptionalBody),
 )]
 struct Document;
 
@@ -75,6 +77,27 @@ impl Modify for CommonAnswers {
     }
 }
 
+/// Every answer that is not a success says why for programs too.
+struct ErrorCodes;
+
+impl Modify for ErrorCodes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for operation in document
+            .paths
+            .paths
+            .values_mut()
+            .flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete])
+        {
+            let answers = operation.iter_mut().flat_map(|it| &mut it.responses.responses);
+            for (status, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
+                if let RefOr::T(answer) = answer {
+                    answer.headers.insert("X-Error-Code".to_owned(), error_code(status).into());
+                }
+            }
+        }
+    }
+}
+
 /// Rotation alone may come without its body. An `Option` would say that the body may be `null`.
 struct OptionalBody;
 
@@ -86,6 +109,16 @@ impl Modify for OptionalBody {
             body.required = Some(Required::False);
         }
     }
+}
+
+fn error_code(status: &str) -> Header {
+    let status = status.parse().expect("a status of ours");
+    let codes = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(ErrorCode::of(status)));
+    let mut header = Header::new(codes);
+    header.description = Some("Why, for programs".to_owned());
+    header
 }
 
 fn error_body() -> Content {

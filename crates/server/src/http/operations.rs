@@ -1,11 +1,10 @@
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, ErrorCode};
 use crate::app::App;
 use crate::metrics;
 
@@ -29,8 +28,8 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Readiness.
 ///
-/// Whether the server can do its work: the database is there, its schema is current, and no stop has
-/// begun.
+/// Whether the server can do its work: the database is there, its schema is current, it takes changes,
+/// and no stop has begun.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operations", security(()),
     responses(
@@ -42,7 +41,7 @@ pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
     if app.ready().await? {
         return Ok(HttpResponse::Ok().json(Health { status: "ok" }));
     }
-    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping");
+    let error = ApiError::new(ErrorCode::Unavailable, "The server is stopping");
     Err(error.with(header::RETRY_AFTER, HeaderValue::from_static("1")))
 }
 

@@ -4,14 +4,14 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{
     AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse,
 };
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use super::cross_site::trusted_origin;
-use super::envelope::{Envelope, not_found};
-use super::error::ApiError;
+use super::envelope::Envelope;
+use super::error::{ApiError, ErrorCode};
 use super::{accounts, api_keys, audit, dashboard, leaks, openapi, operations, verify};
 use crate::app::App;
 
@@ -65,8 +65,9 @@ fn metrics_resource() -> Methods {
 }
 
 fn otherwise_not_found(config: &mut ServiceConfig) {
-    config
-        .default_service(web::to(async || -> Result<HttpResponse, ApiError> { Err(not_found()) }));
+    config.default_service(web::to(async || -> Result<HttpResponse, ApiError> {
+        Err(ApiError::not_found())
+    }));
 }
 
 fn api(config: &mut ServiceConfig) {
@@ -183,6 +184,6 @@ fn other_method(
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
             .finish());
     }
-    let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, format!("Allowed here: {allow}"));
+    let error = ApiError::new(ErrorCode::MethodNotAllowed, format!("Allowed here: {allow}"));
     Err(error.with(header::ALLOW, HeaderValue::from_static(allow)))
 }

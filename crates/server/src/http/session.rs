@@ -1,14 +1,15 @@
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use latchkey_accounts::{SessionToken, SignedIn};
 
 use super::cross_site;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::settings::Settings;
 
@@ -18,9 +19,16 @@ use crate::settings::Settings;
 /// another. Such a call is refused, and a page believes no answer that was given to another account.
 pub(crate) const X_LATCHKEY_ACCOUNT: HeaderName = HeaderName::from_static("x-latchkey-account");
 
-/// Whoever the session cookie of a call belongs to. Refused before the cookie is looked at: cross-site
+/// The most cookies of our name and form that are looked up for one request.
+const MOST: usize = 4;
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
+/// The one whose session cookie came with a call. Refused before the cookie is looked at: cross-site
 /// calls that change something. Refused before anything is done: calls from the page of another
 /// account.
+///
+/// `session` is the default name of whole web frameworks, and neighbours on the host or above it may
+/// set one too. So each that has our form is tried, and the one that is a session here counts.
 #[derive(Debug)]
 pub(crate) struct User(pub SignedIn);
 
@@ -37,14 +45,8 @@ impl FromRequest for User {
         Box::pin(async move {
             cross_site::check(&req)?;
             let app = req.app_data::<Data<App>>().ok_or_else(ApiError::session_required)?;
-            match presented(req.headers(), &app.settings.session_cookie) {
-                Presented::Nothing => Err(ApiError::session_required()),
-                Presented::Unusable => Err(ended(&app.settings)),
-                Presented::Token(token) => match app.accounts.authenticate(&token).await? {
-                    Some(signed_in) => answer_for(&req, signed_in),
-                    None => Err(ended(&app.settings)),
-                },
-            }
+            let presented = presented(req.headers(), &app.settings.session_cookie);
+            answer_for(&req, signed_in(&presented, app).await?)
         })
     }
 }
@@ -58,23 +60,65 @@ fn answer_for(req: &HttpRequest, signed_in: SignedIn) -> Result<User, ApiError> 
         Ok(User(signed_in))
     } else {
         let message = "Another account is signed in now; reload the page";
-        Err(ApiError::new(StatusCode::CONFLICT, message))
+        Err(ApiError::new(ErrorCode::Conflict, message))
+    }
+}
+
+async fn signed_in(presented: &Presented, app: &App) -> Result<SignedIn, ApiError> {
+    let mut found = Vec::new();
+    if !presented.are_too_many() {
+        for token in &presented.tokens {
+            found.extend(app.accounts.authenticate(token).await?);
+        }
+    }
+    if let (Some(signed_in), true) = (found.pop(), found.is_empty()) {
+        return Ok(signed_in);
+    }
+    if presented.cookies > 1 {
+        warn(&app.settings.session_cookie);
+    }
+    let error = ApiError::session_required();
+    // What is not of our form is a neighbour's, who may need it.
+    Err(if presented.tokens.is_empty() {
+        error
+    } else {
+        error.with(header::SET_COOKIE, clearing(&app.settings))
+    })
+}
+
+/// Tells the operator, once a minute at most, why people can't stay signed in.
+fn warn(name: &str) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let now = Instant::now();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| now.duration_since(last) >= WARN_EVERY) {
+        *last = Some(now);
+        tracing::warn!(
+            "a browser sent several cookies named {name}, and not exactly one of them is a session \
+             here: another service of the host or its domain uses the name too; choose another by \
+             LATCHKEY_SESSION_COOKIE"
+        );
     }
 }
 
 /// What a request presents under the name of the session cookie.
 #[derive(Debug)]
-pub(crate) enum Presented {
-    /// No such cookie.
-    Nothing,
-    /// More than one, or no token of ours: nobody can say whose session is meant.
-    Unusable,
-    /// One token.
-    Token(SessionToken),
+pub(crate) struct Presented {
+    /// How many cookies have the name.
+    cookies: usize,
+    /// Those of our form.
+    pub(crate) tokens: Vec<SessionToken>,
+}
+
+impl Presented {
+    /// So many are not looked up: with them no sign-in holds.
+    pub(crate) const fn are_too_many(&self) -> bool {
+        self.tokens.len() > MOST
+    }
 }
 
 pub(crate) fn presented(headers: &HeaderMap, cookie: &str) -> Presented {
-    let mut values = headers.get_all(header::COOKIE).flat_map(|line| {
+    let values = headers.get_all(header::COOKIE).flat_map(|line| {
         line.as_bytes().split(|byte| *byte == b';').filter_map(|pair| {
             let pair = pair.trim_ascii();
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -82,18 +126,12 @@ pub(crate) fn presented(headers: &HeaderMap, cookie: &str) -> Presented {
             (name.trim_ascii() == cookie.as_bytes()).then(|| value.get(1..).unwrap_or_default())
         })
     });
-    match (values.next(), values.next()) {
-        (None, _) => Presented::Nothing,
-        (Some(value), None) => {
-            SessionToken::parse(value.trim_ascii()).map_or(Presented::Unusable, Presented::Token)
-        }
-        (Some(_), Some(_)) => Presented::Unusable,
+    let mut presented = Presented { cookies: 0, tokens: Vec::new() };
+    for value in values {
+        presented.cookies += 1;
+        presented.tokens.extend(SessionToken::parse(value.trim_ascii()));
     }
-}
-
-/// 401 that also takes the useless cookie away.
-fn ended(settings: &Settings) -> ApiError {
-    ApiError::session_required().with(header::SET_COOKIE, clearing(settings))
+    presented
 }
 
 /// The `Set-Cookie` line that hands out a session.
@@ -120,12 +158,14 @@ mod tests {
 
     const TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-    fn cookies(lines: &[&str]) -> Presented {
+    /// How many cookies have the name, and how many of them our form.
+    fn cookies(lines: &[&str]) -> (usize, usize) {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(header::COOKIE, HeaderValue::try_from(*line).expect("a header"));
         }
-        presented(&headers, "session")
+        let presented = presented(&headers, "session");
+        (presented.cookies, presented.tokens.len())
     }
 
     #[test]
@@ -136,24 +176,24 @@ mod tests {
             format!(";;=;session; session={TOKEN}"),
             format!("sessions=x; xsession=y;session={TOKEN};"),
         ] {
-            assert!(matches!(cookies(&[&line]), Presented::Token(_)), "{line}");
+            assert_eq!(cookies(&[&line]), (1, 1), "{line}");
         }
     }
 
     #[test]
-    fn two_cookies_of_the_name_are_none_even_if_equal() {
+    fn every_cookie_of_the_name_is_seen_in_one_line_and_in_several() {
         let pair = format!("session={TOKEN}");
-        assert!(matches!(cookies(&[&format!("{pair}; {pair}")]), Presented::Unusable));
-        assert!(matches!(cookies(&[&pair, &pair]), Presented::Unusable));
+        assert_eq!(cookies(&[&format!("{pair}; session=foreign; {pair}")]), (3, 2));
+        assert_eq!(cookies(&[&pair, "session=foreign", &pair]), (3, 2));
     }
 
     #[test]
-    fn what_is_no_token_is_unusable_and_no_cookie_is_nothing() {
+    fn what_has_not_our_form_is_a_cookie_and_no_token() {
         for line in ["session=", "session=x", "session=\"\"", "session=%00"] {
-            assert!(matches!(cookies(&[line]), Presented::Unusable), "{line}");
+            assert_eq!(cookies(&[line]), (1, 0), "{line}");
         }
         for line in ["", ";;=;session", "Session=x"] {
-            assert!(matches!(cookies(&[line]), Presented::Nothing), "{line}");
+            assert_eq!(cookies(&[line]), (0, 0), "{line}");
         }
     }
 }

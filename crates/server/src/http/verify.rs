@@ -16,8 +16,6 @@ use super::wire_time::WireTime;
 use crate::app::App;
 use crate::metrics::Outcome;
 
-/// In place of a header that was sent several times.
-const SEVERAL: &[u8] = b"several";
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
 const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
@@ -56,7 +54,9 @@ pub(crate) struct VerifiedBody<'a> {
             ("X-Api-Key-Owner" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
         )),
-        (status = 401, description = "No key, or not a good one", body = ErrorBody),
+        (status = 401, description = "No key, or not a good one", body = ErrorBody, headers(
+            ("WWW-Authenticate" = String, description = "The two ways to present a key"),
+        )),
     ),
 )]
 pub(crate) async fn verify(
@@ -95,7 +95,7 @@ fn answer(
     began: Instant,
 ) -> Result<HttpResponse, ApiError> {
     let (outcome, answer) = match verified {
-        None => (Outcome::Missing, Err(ApiError::key_refused("API key required"))),
+        None => (Outcome::Missing, Err(ApiError::key_required())),
         Some(Ok(principal)) => (Outcome::Accepted, Ok(good(&principal))),
         Some(Err(error)) => (Outcome::from(&error), Err(error.into())),
     };
@@ -121,28 +121,7 @@ fn good(principal: &Principal) -> HttpResponse {
         .json(body)
 }
 
-/// The text in `x-api-key`; only where that header is absent, in `Authorization: Bearer`. A header
-/// sent twice could mean two things, and so is read as a text that is no key.
 fn presented(headers: &HeaderMap) -> Option<&[u8]> {
-    let only = |name: HeaderName| {
-        let mut values = headers.get_all(name);
-        let first = values.next()?;
-        Some(if values.next().is_none() { Ok(first.as_bytes()) } else { Err(SEVERAL) })
-    };
-    let key = match only(X_API_KEY) {
-        Some(value) => Some(value),
-        None => match only(header::AUTHORIZATION)? {
-            Ok(value) => bearer(value).map(Ok),
-            several => Some(several),
-        },
-    };
-    match key? {
-        Ok(text) => Some(text.trim_ascii()).filter(|text| !text.is_empty()),
-        Err(several) => Some(several),
-    }
-}
-
-fn bearer(authorization: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = authorization.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+    let all = |name: HeaderName| headers.get_all(name).map(HeaderValue::as_bytes);
+    latchkey_domain::presented(all(X_API_KEY), all(header::AUTHORIZATION))
 }

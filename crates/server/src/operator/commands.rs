@@ -14,8 +14,10 @@ use super::scan::{self, Scanned};
 use super::{Order, control};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
+use crate::embedded;
 use crate::http;
 use crate::peppers;
+use crate::postgres;
 use crate::serve;
 use crate::settings::{Database, Problems, RawSettings, Settings};
 use crate::system::OsEntropy;
@@ -35,7 +37,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Openapi => say(http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
         Command::Scan { paths } => scan(paths)?,
-        Command::CheckConfig => say(&raw.resolve()?.to_string())?,
+        Command::CheckConfig => check(&logging(raw)?).await?,
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
         Command::Serve => serve::serve(logging(raw)?).await?,
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
@@ -53,10 +55,19 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
 }
 
 /// The settings, with the log started as they say.
-fn logging(raw: &RawSettings) -> Result<Settings, Problems> {
+fn logging(raw: &RawSettings) -> Result<Settings, Failure> {
     let settings = raw.resolve()?;
-    telemetry::start(&settings.log);
+    telemetry::start(&settings.log).map_err(|error| Failure::Other(error.into()))?;
     Ok(settings)
+}
+
+/// Prints the settings, and tries what the server needs.
+async fn check(settings: &Settings) -> Result<(), StartError> {
+    say(&settings.to_string())?;
+    match &settings.database {
+        Database::Postgres(url) => say(&postgres::check(url).await?),
+        Database::Sqlite(path) => Ok(embedded::check(path, settings).await?),
+    }
 }
 
 /// Has an order carried out, and prints the answer.
@@ -64,7 +75,8 @@ async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
     let executor = Executor::of(settings).await?;
     let outcome = executor.carry_out(order).await;
     executor.settle().await;
-    say(&outcome?)
+    // A script must not take what was done for undone.
+    say(&outcome?).map_err(|error| format!("done, but the answer was not written: {error}").into())
 }
 
 /// Prints the whole audit trail, however long it is, a page at a time.
@@ -95,7 +107,7 @@ enum Executor {
 impl Executor {
     async fn of(settings: Settings) -> Result<Self, StartError> {
         let is_embedded = matches!(settings.database, Database::Sqlite(_));
-        if is_embedded && control::is_served(&settings.data_dir).await? {
+        if is_embedded && control::is_served(&settings.data_dir).await {
             return Ok(Self::Server(settings.data_dir));
         }
         Ok(Self::Here(Box::new(App::open(settings).await?)))

@@ -1,6 +1,6 @@
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +13,17 @@ use zeroize::Zeroizing;
 
 use super::Order;
 use crate::app::App;
+use crate::data_dir::close;
 
 /// The most bytes an order has.
 const MAX_ORDER: u64 = 16 * 1024;
+/// The longest path that every system takes as a socket's.
+const LONGEST_PATH: usize = 103;
 /// How long a command may take to send its order.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The control socket of a server: whoever may open it, by the file's mode its owner alone, may
-/// tell the server what to do. It is removed on drop.
+/// The control socket of a server: by it the server's own user, and root, tell the server what to
+/// do. It is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Control {
     listener: UnixListener,
@@ -35,15 +38,18 @@ enum Answer {
 }
 
 impl Control {
-    /// Binds the socket. The caller holds the database's lock, so that what is there is a leftover.
+    /// Binds the socket. The caller holds the database's lock and found nobody [serving](is_served)
+    /// here, so that what is there is a leftover.
     pub(crate) fn bind(data_dir: &Path) -> io::Result<Self> {
         let path = socket(data_dir);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        let address = Address::in_dir(data_dir)?;
+        let listener = UnixListener::bind(&address.path)?;
+        // Where its file system knows no modes, those who call are looked at all the same.
+        close(&path)?;
         Ok(Self { listener, path })
     }
 
@@ -51,9 +57,10 @@ impl Control {
     pub(crate) async fn serve(&self, app: Arc<App>) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, _)) if is_of_this_user(&stream) => {
                     tokio::spawn(answer(stream, Arc::clone(&app)));
                 }
+                Ok(_) => tracing::warn!("another user's process called the control socket"),
                 Err(error) => {
                     tracing::warn!(%error, "the control socket failed to accept");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -89,18 +96,20 @@ async fn receive(stream: &mut UnixStream) -> io::Result<Order> {
     serde_json::from_slice(&text).map_err(|_not_an_order| io::ErrorKind::InvalidData.into())
 }
 
-/// Whether a server is running on this data directory.
-pub(crate) async fn is_served(data_dir: &Path) -> io::Result<bool> {
-    use io::ErrorKind::{ConnectionRefused, NotFound};
-    match UnixStream::connect(socket(data_dir)).await {
-        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Ok(false),
-        stream => stream.map(|_open| true),
-    }
+fn is_of_this_user(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+/// Whether a server is running on this data directory that takes commands. One that does not is
+/// noticed by its lock on the database.
+pub(crate) async fn is_served(data_dir: &Path) -> bool {
+    connect(data_dir).await.is_ok()
 }
 
 /// Has the server on this data directory carry out an order.
 pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<String, String>> {
-    let mut stream = UnixStream::connect(socket(data_dir)).await?;
+    let mut stream = connect(data_dir).await?;
     let text = Zeroizing::new(serde_json::to_vec(order)?);
     stream.write_all(&text).await?;
     stream.shutdown().await?;
@@ -109,6 +118,30 @@ pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<St
     match serde_json::from_slice(&answer)? {
         Answer::Done(text) => Ok(Ok(text)),
         Answer::Failed(text) => Ok(Err(text)),
+    }
+}
+
+async fn connect(data_dir: &Path) -> io::Result<UnixStream> {
+    let address = Address::in_dir(data_dir)?;
+    UnixStream::connect(&address.path).await
+}
+
+/// Where the socket is reached: by its own path, or, where no socket may have a path so long, by one
+/// through the open directory.
+struct Address {
+    path: PathBuf,
+    _directory: Option<File>,
+}
+
+impl Address {
+    fn in_dir(data_dir: &Path) -> io::Result<Self> {
+        let path = socket(data_dir);
+        if path.as_os_str().len() <= LONGEST_PATH {
+            return Ok(Self { path, _directory: None });
+        }
+        let directory = File::open(data_dir)?;
+        let path = socket(&Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()));
+        Ok(Self { path, _directory: Some(directory) })
     }
 }
 

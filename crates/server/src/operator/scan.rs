@@ -37,7 +37,8 @@ pub(crate) fn scan(
             }
             Err(error) => {
                 scanned.unread += 1;
-                writeln!(problems, "{}: {error}", path.display())?;
+                // They are counted, whether they can be named or not.
+                drop(writeln!(problems, "{}: {error}", path.display()));
             }
         }
     }

@@ -67,9 +67,10 @@ pub(crate) struct RawSettings {
 }
 
 impl RawSettings {
-    /// The same, with this process's environment.
+    /// The same, with this process's environment. An empty variable counts as not given.
     pub(crate) fn with_environment(self) -> Self {
-        Self { environment: std::env::vars_os().collect(), ..self }
+        let environment = std::env::vars_os().filter(|(_, value)| !value.is_empty()).collect();
+        Self { environment, ..self }
     }
 
     /// A variable of the environment.

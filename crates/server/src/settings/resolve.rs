@@ -1,8 +1,5 @@
-use std::ffi::OsString;
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args as _, Command};
@@ -10,22 +7,19 @@ use latchkey_accounts::SessionLifetime;
 use latchkey_domain::{Brand, IssuePolicy};
 use latchkey_hasher_hmac::PepperRing;
 use latchkey_store_postgres::PostgresSettings;
-use thiserror::Error;
-use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
-use super::{Database, Problems, RawSettings, Settings};
+use super::injected::is_injected;
+use super::values::{
+    Bad, address, collide, cookie, count, either, filter, list, network, span, utf8,
+};
+use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::origin::Origin;
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
 const DATABASE_URL: &str = "DATABASE_URL";
-/// What Kubernetes puts into every pod for a service called latchkey.
-const INJECTED: [&str; 2] = ["LATCHKEY_PORT", "LATCHKEY_SERVICE_"];
-const MAX_LIFETIME: Duration = Duration::from_hours(24 * 400);
-
-#[derive(Debug, Error)]
-#[error("{0}")]
-struct Bad(&'static str);
+const DEFAULT_IDLE: Duration = Duration::from_hours(12);
+const DEFAULT_ABSOLUTE: Duration = Duration::from_hours(24 * 7);
 
 impl RawSettings {
     /// What the program needs, or everything that is wrong, each by the setting's name and without
@@ -51,11 +45,12 @@ impl RawSettings {
         let peppers = self.peppers(database.as_ref(), p);
         let local = listen.is_some_and(|listen| listen.ip().is_loopback())
             && public_url.as_ref().is_some_and(|url| url.as_ref().is_none_or(Origin::is_loopback));
-        let sign_up = either(self.sign_up.as_deref(), "open", "closed", local);
+        let sign_up = self.sign_up.as_deref().map_or(Ok(local), |it| either(it, "open", "closed"));
         let sign_up_open = p.keep("LATCHKEY_SIGN_UP", sign_up);
         let max_keys =
             p.keep("LATCHKEY_MAX_KEYS_PER_OWNER", count(self.max_keys_per_owner.as_deref(), 100));
-        let names = either(self.key_names.as_deref(), "optional", "required", false);
+        let names = self.key_names.as_deref();
+        let names = names.map_or(Ok(false), |it| either(it, "optional", "required"));
         let names_optional = p.keep("LATCHKEY_KEY_NAMES", names);
         let brand = Brand::parse(self.key_prefix.as_deref().unwrap_or("sk"));
         let brand = p.keep("LATCHKEY_KEY_PREFIX", brand);
@@ -63,18 +58,12 @@ impl RawSettings {
             public_url.as_ref().is_some_and(|url| url.as_ref().is_some_and(Origin::is_secure));
         let session_cookie =
             p.keep("LATCHKEY_SESSION_COOKIE", cookie(self.session_cookie.as_deref(), https));
-        let idle =
-            p.keep("LATCHKEY_SESSION_IDLE", span(self.session_idle.as_deref().unwrap_or("12h")));
-        let absolute = p.keep(
-            "LATCHKEY_SESSION_ABSOLUTE",
-            span(self.session_absolute.as_deref().unwrap_or("7d")),
-        );
+        let session_lifetime = self.session_lifetime(p);
         let attempts = count(self.sign_in_attempts_per_minute.as_deref(), 10);
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
-        let cache = either(self.verify_cache.as_deref(), "on", "off", true);
+        let cache = self.verify_cache.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
         let verify_cache = p.keep("LATCHKEY_VERIFY_CACHE", cache);
-        let metrics = self.metrics_listen.as_deref().map(address).transpose();
-        let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", metrics);
+        let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", self.metrics_listener(listen));
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         Some(Settings {
             listen: listen?,
@@ -88,7 +77,7 @@ impl RawSettings {
             issue_policy: IssuePolicy { brand: brand?, max_keys_per_owner: max_keys? },
             names_optional: names_optional?,
             session_cookie: session_cookie?,
-            session_lifetime: SessionLifetime { idle: idle?, absolute: absolute? },
+            session_lifetime: session_lifetime?,
             sign_in_attempts_per_minute: attempts?,
             verify_cache: verify_cache?,
             metrics_listen: metrics_listen?,
@@ -105,8 +94,7 @@ impl RawSettings {
             let name = name.to_string_lossy();
             let ours = name.starts_with("LATCHKEY_");
             let secret = name.strip_suffix("_FILE").unwrap_or(&name) == PEPPERS;
-            let injected = INJECTED.iter().any(|prefix| name.starts_with(prefix));
-            if ours && !secret && !injected && !known(&name) {
+            if ours && !secret && !known(&name) && !is_injected(&name) {
                 problems.add(&name, "is not a setting of Latchkey");
             }
         }
@@ -131,15 +119,37 @@ impl RawSettings {
         Some(None)
     }
 
+    /// The idle limit that nobody chose gives way to a shorter absolute one.
+    fn session_lifetime(&self, problems: &mut Problems) -> Option<SessionLifetime> {
+        const IDLE: &str = "LATCHKEY_SESSION_IDLE";
+        let absolute = self.session_absolute.as_deref().map_or(Ok(DEFAULT_ABSOLUTE), span);
+        let absolute = problems.keep("LATCHKEY_SESSION_ABSOLUTE", absolute);
+        let idle = problems.keep(IDLE, self.session_idle.as_deref().map(span).transpose());
+        let (absolute, idle) = (absolute?, idle?);
+        if idle.is_some_and(|idle| idle > absolute) {
+            let absolute = humantime::format_duration(absolute);
+            let why = format!("must not be longer than LATCHKEY_SESSION_ABSOLUTE, {absolute}");
+            problems.add(IDLE, why);
+            return None;
+        }
+        Some(SessionLifetime { idle: idle.unwrap_or(DEFAULT_IDLE.min(absolute)), absolute })
+    }
+
+    fn metrics_listener(&self, main: Option<SocketAddr>) -> Result<Option<SocketAddr>, Bad> {
+        let Some(text) = self.metrics_listen.as_deref() else { return Ok(None) };
+        let own = address(text)?;
+        if main.is_some_and(|main| collide(own, main)) {
+            return Err(Bad("must be another address than LATCHKEY_LISTEN"));
+        }
+        Ok(Some(own))
+    }
+
     fn database(&self, data_dir: &Path, problems: &mut Problems) -> Option<Database> {
         let Some(url) = self.secret(DATABASE_URL, problems)? else {
             return Some(Database::Sqlite(data_dir.join("latchkey.db")));
         };
         if let Some(path) = url.strip_prefix("sqlite://") {
-            let file = !path.is_empty() && !path.starts_with(':');
-            let good =
-                if file { Ok(path.into()) } else { Err(Bad("must name a file: sqlite://path")) };
-            return problems.keep(DATABASE_URL, good).map(Database::Sqlite);
+            return problems.keep(DATABASE_URL, sqlite_url::parse(path)).map(Database::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             problems.keep(DATABASE_URL, PostgresSettings::parse(&url))?;
@@ -177,6 +187,10 @@ impl RawSettings {
             (None, Some(path)) => {
                 let text = std::fs::read_to_string(path).map(Zeroizing::new);
                 let text = problems.keep(&file_name, text)?;
+                if text.trim().is_empty() {
+                    problems.add(&file_name, "the file is empty");
+                    return None;
+                }
                 Some(Some(Zeroizing::new(text.trim().to_owned())))
             }
             (Some(_), Some(_)) => {
@@ -185,70 +199,6 @@ impl RawSettings {
             }
         }
     }
-}
-
-fn utf8(value: &OsString) -> Result<Zeroizing<String>, Bad> {
-    value.to_str().map(|text| Zeroizing::new(text.to_owned())).ok_or(Bad("must be UTF-8 text"))
-}
-
-fn address(text: &str) -> Result<SocketAddr, Bad> {
-    let wrong = Bad("must be an address and a port such as 127.0.0.1:8080");
-    text.parse().map_err(|_unparsable| wrong)
-}
-
-fn list<T, E: Display>(
-    text: Option<&str>,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Vec<T>, String> {
-    let entries = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
-    let entries = entries.filter(|entry| !entry.is_empty());
-    entries.map(|entry| parse(entry).map_err(|error| format!("{entry}: {error}"))).collect()
-}
-
-fn network(text: &str) -> Result<ipnet::IpNet, Bad> {
-    let alone = || text.parse().map(|address: std::net::IpAddr| address.into()).ok();
-    let wrong = Bad("must be an address or a network such as 10.0.0.0/8");
-    text.parse().ok().or_else(alone).ok_or(wrong)
-}
-
-fn either(text: Option<&str>, yes: &str, no: &str, default: bool) -> Result<bool, String> {
-    match text {
-        None => Ok(default),
-        Some(text) if text == yes => Ok(true),
-        Some(text) if text == no => Ok(false),
-        Some(_) => Err(format!("must be {yes} or {no}")),
-    }
-}
-
-fn count(text: Option<&str>, default: u32) -> Result<u32, Bad> {
-    let count = text.map_or(Ok(default), u32::from_str).ok();
-    count.filter(|count| (1..=1_000_000).contains(count)).ok_or(Bad("must be from 1 to 1000000"))
-}
-
-/// A token of RFC 6265; the `__Host-` prefix promises what only https can hold.
-fn cookie(text: Option<&str>, https: bool) -> Result<String, Bad> {
-    let name = text.unwrap_or("session");
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    let promising = name.starts_with("__Host-") || name.starts_with("__Secure-");
-    match name {
-        "" => Err(Bad("must not be empty")),
-        _ if name.len() > 64 || !name.bytes().all(token) => {
-            Err(Bad("must be at most 64 letters, digits or any of !#$%&'*+-.^_`|~"))
-        }
-        _ if promising && !https => Err(Bad("needs an https LATCHKEY_PUBLIC_URL for this name")),
-        _ => Ok(name.to_owned()),
-    }
-}
-
-fn span(text: &str) -> Result<Duration, Bad> {
-    let span = humantime::parse_duration(text).ok();
-    let wrong = Bad("must be a time from 1s to 400d, such as 12h");
-    span.filter(|span| (Duration::from_secs(1)..=MAX_LIFETIME).contains(span)).ok_or(wrong)
-}
-
-fn filter(text: &str) -> Result<String, Bad> {
-    let wrong = Bad("must be a tracing filter such as info or latchkey=debug");
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_unparsable| wrong)
 }
 
 #[cfg(test)]
@@ -288,8 +238,7 @@ mod tests {
             session_cookie: Some("__Host-session".into()),
             ..raw(&[
                 ("LATCHKEY_SINGUP", "open"),
-                ("LATCHKEY_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
-                ("LATCHKEY_SERVICE_HOST", "10.0.0.1"),
+                ("LATCHKEY_POSTGRESQL_PORT", "tcp://10.0.0.1:5432"),
                 ("LATCHKEY_PEPPERS", "1:hunter2"),
                 ("DATABASE_URL", "mysql://root:hunter2@db/keys"),
             ])
@@ -320,5 +269,29 @@ mod tests {
         let settings = raw(&[("DATABASE_URL", "postgres://u:hunter2@localhost/keys")]);
         let problems = settings.resolve().expect_err("no ring").to_string();
         assert!(problems.starts_with("LATCHKEY_PEPPERS: is required"), "{problems}");
+    }
+    #[test]
+    fn a_session_may_not_be_idle_for_longer_than_it_lasts() {
+        let limits = |idle: Option<&str>, absolute: Option<&str>| {
+            let [session_idle, session_absolute] =
+                [idle, absolute].map(|text| text.map(ToOwned::to_owned));
+            RawSettings { session_idle, session_absolute, ..raw(&[]) }.resolve()
+        };
+        for (idle, absolute) in [("8d", None), ("2h", Some("1h"))] {
+            let problems = limits(Some(idle), absolute).expect_err("too long").to_string();
+            assert!(problems.starts_with("LATCHKEY_SESSION_IDLE: "), "{problems}");
+            assert!(problems.contains("LATCHKEY_SESSION_ABSOLUTE"), "{problems}");
+        }
+        let short = limits(None, Some("1h")).expect("only the absolute limit was chosen");
+        assert_eq!(short.session_lifetime.idle, Duration::from_hours(1));
+        limits(Some("1h"), Some("1h")).expect("equal");
+    }
+
+    #[test]
+    fn the_metrics_have_no_listener_that_the_server_has() {
+        let settings =
+            RawSettings { metrics_listen: Some("0.0.0.0:8080".into()), ..raw(&[]) }.resolve();
+        let problems = settings.expect_err("8080 is taken").to_string();
+        assert!(problems.starts_with("LATCHKEY_METRICS_LISTEN: "), "{problems}");
     }
 }

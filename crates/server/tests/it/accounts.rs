@@ -21,7 +21,10 @@ on_both_databases![
     the_cookie_over_http_has_exactly_the_documented_attributes,
     the_cookie_is_secure_when_the_public_url_is_https,
     the_name_of_the_cookie_is_a_setting,
-    a_session_cookie_twice_is_401,
+    of_several_cookies_the_one_that_is_a_session_counts,
+    several_sessions_or_none_among_several_cookies_are_401_and_a_warning_names_the_setting,
+    a_sign_in_beside_foreign_cookies_holds,
+    a_cookie_of_a_neighbour_is_not_cleared,
     closed_sign_up_is_403,
     sign_up_is_closed_by_default_where_the_public_url_is_not_loopback,
     an_address_that_is_taken_is_409_in_any_letter_case,
@@ -113,16 +116,82 @@ fn the_name_of_the_cookie_is_a_setting(setup: Setup) {
     ada.get(SESSION).expect_error(401);
 }
 
-fn a_session_cookie_twice_is_401(setup: Setup) {
+/// A cookie of our form that is no session here.
+fn foreign(n: u8) -> String {
+    let letter = char::from(b'B' + n);
+    format!("session={}A", letter.to_string().repeat(42))
+}
+
+fn of_several_cookies_the_one_that_is_a_session_counts(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let cookie = ada.cookie();
-    for both in [format!("{cookie}; {cookie}"), format!("{cookie}; session=x")] {
-        server.send(&get(SESSION).header("Cookie", both)).expect_error(401);
+    let flask = "session=eyJ1c2VyIjoxfQ.ZzZzZz.c2lnbmF0dXJl";
+    for others in
+        [flask.to_owned(), "session=".to_owned(), foreign(0), format!("{}; {flask}", foreign(1))]
+    {
+        for both in [format!("{cookie}; {others}"), format!("{others}; {cookie}")] {
+            for path in [SESSION, KEYS] {
+                server.send(&get(path).header("Cookie", &both)).expect_status(200);
+            }
+            let page = server.send(&get("/account/api-keys").header("Cookie", &both));
+            page.expect_status(200);
+        }
     }
-    let two_lines = get(SESSION).header("Cookie", "session=x").header("Cookie", &cookie);
-    server.send(&two_lines).expect_error(401);
-    ada.get(SESSION).expect_status(200);
+    let two_lines = get(SESSION).header("Cookie", flask).header("Cookie", &cookie);
+    server.send(&two_lines).expect_status(200);
+    let create = post(KEYS).json(r#"{"name":"a"}"#);
+    server.send(&create.header("Cookie", format!("{flask}; {cookie}"))).expect_status(201);
+    let out = post(SIGN_OUT).header("Cookie", format!("{flask}; {cookie}"));
+    server.send(&out).expect_status(200);
+    ada.get(SESSION).expect_error(401);
+}
+
+fn several_sessions_or_none_among_several_cookies_are_401_and_a_warning_names_the_setting(
+    setup: Setup,
+) {
+    let server = setup.start();
+    let (ada, again) = (server.sign_up(ADA), server.sign_in_again(ADA));
+    let many: Vec<_> = (0..4).map(foreign).collect();
+    for cookies in [
+        format!("{}; {}", ada.cookie(), again.cookie()),
+        format!("{}; {}", ada.cookie(), ada.cookie()),
+        format!("{}; session=x", foreign(0)),
+        format!("{}; {}", many.join("; "), ada.cookie()),
+    ] {
+        let answer = server.send(&get(SESSION).header("Cookie", cookies));
+        answer.expect_refusal(401, "session_required");
+    }
+    let warnings = server.log().matches("LATCHKEY_SESSION_COOKIE").count();
+    assert_eq!(warnings, 1, "{}", server.log());
+    assert!(ada.is_signed_in() && again.is_signed_in());
+}
+
+fn a_sign_in_beside_foreign_cookies_holds(setup: Setup) {
+    let server = setup.start();
+    let (ada, again) = (server.sign_up(ADA), server.sign_in_again(ADA));
+    let sign_in = |cookies: &str| {
+        let credentials = credentials(ADA, ADAS_PASSWORD);
+        server.send(&post(SIGN_IN).json(credentials).header("Cookie", cookies))
+    };
+    // Two sessions at once, of which nobody could say which is meant, are over after it.
+    let cookies = format!("{}; {}; {}", foreign(0), ada.cookie(), again.cookie());
+    let token = token_of(&sign_in(&cookies).expect_status(200));
+    let now = format!("{}; session={token}; {}", foreign(0), again.cookie());
+    server.send(&get(SESSION).header("Cookie", now)).expect_status(200);
+    assert!(!ada.is_signed_in() && !again.is_signed_in());
+    // It says so where it can't hold.
+    let many: Vec<_> = (0..5).map(foreign).collect();
+    let answer = sign_in(&many.join("; ")).expect_refusal(409, "conflict");
+    assert!(answer.text().contains("cookies named session"), "{answer:#?}");
+}
+
+fn a_cookie_of_a_neighbour_is_not_cleared(setup: Setup) {
+    let server = setup.start();
+    let answer = server.send(&get(SESSION).header("Cookie", "session=of-a-neighbour"));
+    assert_eq!(answer.expect_error(401).header("set-cookie"), None);
+    let answer = server.send(&get(SESSION).header("Cookie", foreign(0)));
+    assert!(answer.expect_error(401).set_cookie().contains("Max-Age=0"));
 }
 
 fn closed_sign_up_is_403(setup: Setup) {

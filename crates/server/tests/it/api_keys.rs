@@ -23,6 +23,7 @@ pub(crate) const ITEM: [&str; 9] = [
 ];
 
 on_both_databases![
+    the_list_of_revoked_keys_has_the_last_revoked_first_and_says_when,
     create_answers_201_with_exactly_the_documented_members,
     a_new_key_has_the_documented_form,
     the_environment_is_live_or_test,
@@ -248,7 +249,7 @@ fn the_owner_never_comes_from_the_request(setup: Setup) {
     for member in ["owner", "ownerId", "userId", "accountId"] {
         bob.create(json!({ "name": "b", member: owner }).to_string()).expect_error(400);
     }
-    bob.get(&format!("{KEYS}?ownerId={owner}")).expect_status(200).expect_body("[]");
+    bob.get(&format!("{KEYS}?ownerId={owner}")).expect_error(400);
     let with_header = post(KEYS).json(r#"{"name":"b"}"#).header("X-Api-Key-Owner", &owner);
     bob.send(with_header).expect_status(201);
     assert_eq!(ada.names(), ["a"]);
@@ -351,4 +352,44 @@ fn row_38_of_fifty_parallel_revokes_exactly_one_succeeds(setup: Setup) {
     assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 404].contains(status)), "{statuses:?}");
     ada.revoke(&key.id).expect_error(404);
+}
+
+fn the_list_of_revoked_keys_has_the_last_revoked_first_and_says_when(setup: Setup) {
+    let revoked = format!("{KEYS}?status=revoked");
+    let server = setup.start();
+    let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
+    ada.get(&revoked).expect_status(200).expect_body("[]");
+    let [first, second, rotated, kept] = ["a", "b", "c", "d"].map(|name| ada.create_key(name));
+    let tick = || std::thread::sleep(std::time::Duration::from_millis(2));
+    ada.revoke(&second.id).expect_status(200);
+    tick();
+    ada.revoke(&first.id).expect_status(200);
+    tick();
+    ada.rotate(&rotated.id, 0).expect_status(201);
+
+    let list = ada.get(&revoked).expect_status(200).json();
+    let items = list.as_array().expect("an array");
+    let ids: Vec<_> = items.iter().map(|item| text(item, "id")).collect();
+    assert_eq!(ids, [rotated.id, first.id, second.id]);
+    for item in items {
+        let documented = [
+            "createdAt",
+            "enabled",
+            "environment",
+            "expiresAt",
+            "id",
+            "keyPrefix",
+            "lastUsedAt",
+            "name",
+            "replacedBy",
+            "revokedAt",
+        ];
+        assert_eq!(members(item), documented);
+        assert!(is_our_time(&text(item, "revokedAt")) && item["enabled"] == false, "{item}");
+    }
+    assert!(!ids.contains(&kept.id));
+    bob.get(&revoked).expect_status(200).expect_body("[]");
+    server.send(&get(&revoked)).expect_refusal(401, "session_required");
+    // Every other list of keys is without them, and without the member.
+    assert!(ada.list().iter().all(|item| item.get("revokedAt").is_none()));
 }

@@ -22,6 +22,12 @@ impl Database {
         Self::Shared(Arc::new(runtime().block_on(postgres::empty_database())))
     }
 
+    /// One with an encoding that can't hold every text.
+    pub(crate) fn latin1_postgres() -> Self {
+        let options = "encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0";
+        Self::Shared(Arc::new(runtime().block_on(postgres::empty_database_with(options))))
+    }
+
     pub(crate) fn private_postgres() -> Self {
         Self::Private(Arc::new(PrivateCluster::start()))
     }
@@ -47,6 +53,45 @@ impl Database {
             client.batch_execute(sql).await.expect("the statement is good");
         });
     }
+}
+
+/// A role that owns nothing. It is removed on drop.
+#[derive(Debug)]
+pub(crate) struct Role {
+    database: Database,
+    pub(crate) name: String,
+}
+
+impl Role {
+    /// Makes a role that may connect, and no more.
+    pub(crate) fn of(database: &Database) -> Self {
+        // Roles belong to the whole server, the name of the database is its own on it.
+        let url = database.url().expect("a server");
+        let name = format!("{}_role", database_name(&url));
+        database.execute(&format!("create role {name} login password '{name}'"));
+        Self { database: database.clone(), name }
+    }
+
+    /// The address of the database for this role.
+    pub(crate) fn url(&self) -> String {
+        let url = self.database.url().expect("a server");
+        let (_, rest) = url.split_once("://").expect("an address");
+        let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+        format!("postgres://{0}:{0}@{place}", self.name)
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let name = &self.name;
+        self.database.execute(&format!("drop owned by {name}; drop role {name}"));
+    }
+}
+
+/// The last part of an address.
+pub(crate) fn database_name(url: &str) -> &str {
+    let address = url.split_once('?').map_or(url, |(address, _)| address);
+    address.rsplit_once('/').expect("an address names a database").1
 }
 
 /// Where a Postgres server keeps its files, into which it has just written all it knows.

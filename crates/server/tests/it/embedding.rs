@@ -93,7 +93,9 @@ fn a_trusted_page_may_read_what_the_panel_needs_of_an_answer(setup: Setup) {
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE), "{answer:#?}");
         let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
         let exposed: Vec<_> = exposed.split(", ").collect();
-        for header in ["x-request-id", "retry-after", "x-latchkey-account", "x-latchkey-time"] {
+        for header in
+            ["x-request-id", "retry-after", "x-error-code", "x-latchkey-account", "x-latchkey-time"]
+        {
             assert!(exposed.contains(&header), "{header}: {exposed:?}");
         }
     }

@@ -2,19 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use crate::http::{Connection, Request, delete, get, patch, post, request};
 use crate::person::{
-    ADA, ADAS_PASSWORD, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
+    ADA, ADAS_PASSWORD, BOB, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
     credentials, key_path, rotate_path,
 };
 use crate::secret::UNKNOWN;
 use crate::server::Setup;
 
 const CHANGE: &str = r#"{"name":"b"}"#;
+const LEAKS: &str = "/api/v1/leaks";
 const EVIL: &str = "https://evil.example";
 
 on_both_databases![
-    every_refusal_is_json_with_the_one_member_error,
+    every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header,
+    what_is_no_refusal_has_no_error_code,
+    the_codes_of_sign_up_and_attempts_say_which_limit_was_met,
     a_request_id_is_kept_if_it_is_plain_and_made_if_not,
     every_answer_has_a_request_id_of_its_own,
     nothing_under_api_may_be_stored,
@@ -30,66 +35,86 @@ on_both_databases![
     the_content_comes_before_the_key,
 ];
 
-/// A request for every way to be refused, and the status it gets.
-fn refusals(ada: &Person) -> Vec<(u16, Request)> {
+fn passwords(current: &str, new: &str) -> String {
+    json!({ "currentPassword": current, "newPassword": new }).to_string()
+}
+
+/// A request for every way to be refused, with the status and the code it gets.
+fn refusals(ada: &Person) -> Vec<(u16, &'static str, Request)> {
     let (item, rotate) = (key_path("x"), rotate_path("x"));
     let json = |path, body: &str| ada.sign(post(path).json(body));
     let long = " ".repeat(20_000);
+    let disabled = ada.create_key("disabled").id;
+    ada.send(patch(&key_path(&disabled)).json(r#"{"enabled":false}"#)).expect_status(200);
     vec![
-        (404, get("/nowhere")),
-        (404, get("/api/v1/nowhere")),
-        (404, post("/api/v2/api-keys").json("{}")),
-        (404, ada.sign(get(&item))),
-        (404, ada.sign(delete(&item))),
-        (404, ada.sign(patch(&item).json(CHANGE))),
-        (404, ada.sign(post(&rotate))),
-        (405, request("PUT", KEYS)),
-        (405, post(&item)),
-        (405, get(&rotate)),
-        (405, get(SIGN_IN)),
-        (405, get(SIGN_UP)),
-        (405, get(SIGN_OUT)),
-        (405, get(PASSWORD)),
-        (405, post(SESSION)),
-        (405, post("/healthz")),
-        (405, post("/readyz")),
-        (405, post("/openapi.json")),
-        (403, json(KEYS, "{}").header("Origin", EVIL)),
-        (403, post(SIGN_IN).json("{}").header("Origin", EVIL)),
-        (401, get(KEYS)),
-        (401, get(&item)),
-        (401, patch(&item).json(CHANGE)),
-        (401, post(&rotate)),
-        (401, get(SESSION)),
-        (401, post(PASSWORD).json("{}")),
-        (401, get(VERIFY)),
-        (401, get(VERIFY).header("x-api-key", UNKNOWN)),
-        (401, post(SIGN_IN).json(credentials(ADA, "a wrong password"))),
-        (413, json(KEYS, &long)),
-        (413, json(&rotate, &long)),
-        (413, post(SIGN_IN).json(&long)),
-        (413, post(SIGN_UP).json(&long)),
-        (413, json(PASSWORD, &long)),
-        (415, ada.sign(post(KEYS).body("{}"))),
-        (415, ada.sign(patch(&item).body(CHANGE))),
-        (415, ada.sign(post(&rotate).body("{}"))),
-        (415, post(SIGN_IN).body("{}")),
-        (415, post(SIGN_UP).header("Content-Type", "text/plain").body("{}")),
-        (415, ada.sign(post(PASSWORD).body("{}"))),
-        (400, json(KEYS, "{")),
-        (400, ada.sign(patch(&item).json("{}"))),
-        (400, json(&rotate, "[]")),
-        (400, post(SIGN_IN).json("{")),
-        (400, post(SIGN_UP).json("[]")),
-        (400, json(PASSWORD, "null")),
-        (409, post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD))),
+        (404, "not_found", get("/nowhere")),
+        (404, "not_found", get("/api/v1/nowhere")),
+        (404, "not_found", post("/api/v2/api-keys").json("{}")),
+        (404, "key_not_found", ada.sign(get(&item))),
+        (404, "key_not_found", ada.sign(delete(&item))),
+        (404, "key_not_found", ada.sign(patch(&item).json(CHANGE))),
+        (404, "key_not_found", ada.sign(post(&rotate))),
+        (405, "method_not_allowed", request("PUT", KEYS)),
+        (405, "method_not_allowed", post(&item)),
+        (405, "method_not_allowed", get(&rotate)),
+        (405, "method_not_allowed", get(SIGN_IN)),
+        (405, "method_not_allowed", get(SIGN_UP)),
+        (405, "method_not_allowed", get(SIGN_OUT)),
+        (405, "method_not_allowed", get(PASSWORD)),
+        (405, "method_not_allowed", post(SESSION)),
+        (405, "method_not_allowed", post("/healthz")),
+        (405, "method_not_allowed", post("/readyz")),
+        (405, "method_not_allowed", post("/openapi.json")),
+        (403, "cross_site", json(KEYS, "{}").header("Origin", EVIL)),
+        (403, "cross_site", post(SIGN_IN).json("{}").header("Origin", EVIL)),
+        (401, "session_required", get(KEYS)),
+        (401, "session_required", get(&item)),
+        (401, "session_required", patch(&item).json(CHANGE)),
+        (401, "session_required", post(&rotate)),
+        (401, "session_required", get(SESSION)),
+        (401, "session_required", post(PASSWORD).json("{}")),
+        (401, "key_required", get(VERIFY)),
+        (401, "invalid_key", get(VERIFY).header("x-api-key", UNKNOWN)),
+        (401, "invalid_credentials", post(SIGN_IN).json(credentials(ADA, "a wrong password"))),
+        (413, "too_large", json(KEYS, &long)),
+        (413, "too_large", json(&rotate, &long)),
+        (413, "too_large", post(SIGN_IN).json(&long)),
+        (413, "too_large", post(SIGN_UP).json(&long)),
+        (413, "too_large", json(PASSWORD, &long)),
+        (415, "unsupported_media_type", ada.sign(post(KEYS).body("{}"))),
+        (415, "unsupported_media_type", ada.sign(patch(&item).body(CHANGE))),
+        (415, "unsupported_media_type", ada.sign(post(&rotate).body("{}"))),
+        (415, "unsupported_media_type", post(SIGN_IN).body("{}")),
+        (
+            415,
+            "unsupported_media_type",
+            post(SIGN_UP).header("Content-Type", "text/plain").body("{}"),
+        ),
+        (415, "unsupported_media_type", ada.sign(post(PASSWORD).body("{}"))),
+        (400, "invalid_request", json(KEYS, "{")),
+        (400, "invalid_request", ada.sign(patch(&item).json("{}"))),
+        (400, "invalid_request", json(&rotate, "[]")),
+        (400, "invalid_request", post(SIGN_IN).json("{")),
+        (400, "invalid_request", post(SIGN_UP).json("[]")),
+        (400, "invalid_request", json(PASSWORD, "null")),
+        (400, "weak_password", post(SIGN_UP).json(credentials(BOB, "too short"))),
+        (400, "weak_password", json(PASSWORD, &passwords(ADAS_PASSWORD, "too short"))),
+        (400, "wrong_password", json(PASSWORD, &passwords("a wrong password", ADAS_PASSWORD))),
+        (400, "invalid_request", post(LEAKS).json("{}")),
+        (409, "address_taken", post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD))),
+        (409, "limit_reached", json(KEYS, CHANGE)),
+        (409, "conflict", ada.sign(post(&rotate_path(&disabled)))),
+        (414, "too_large", get(&format!("/{}", "a".repeat(9_000)))),
+        (417, "invalid_request", post(SIGN_IN).header("Expect", "a miracle").json("{}")),
+        (431, "too_large", get(KEYS).header("x-long", "a".repeat(9_000))),
+        (431, "too_large", get(VERIFY).header("x-long", "a".repeat(9_000))),
     ]
 }
 
 /// Requests that are answered in every way there is, well or not.
 fn requests(ada: &Person) -> Vec<Request> {
     let key = ada.create_key("a");
-    let refused = refusals(ada).into_iter().map(|(_, request)| request);
+    let refused = refusals(ada).into_iter().map(|(_, _, request)| request);
     let item = key_path(&key.id);
     let paths = [KEYS, &item, SESSION, "/healthz", "/readyz", "/openapi.json"];
     let good = paths.map(|path| ada.sign(get(path)));
@@ -102,14 +127,42 @@ fn requests(ada: &Person) -> Vec<Request> {
     refused.chain(good).chain(others).collect()
 }
 
-fn every_refusal_is_json_with_the_one_member_error(setup: Setup) {
-    let server = setup.start();
-    for (status, request) in refusals(&server.sign_up(ADA)) {
+fn every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
+    for (status, code, request) in refusals(&server.sign_up(ADA)) {
         let answer = server.send(&request);
         assert_eq!(answer.status, status, "{request:?}: {answer:#?}");
-        let answer = answer.expect_error(status);
+        let answer = answer.expect_refusal(status, code);
         assert_eq!(answer.header("allow").is_some(), status == 405, "{answer:#?}");
     }
+}
+
+fn what_is_no_refusal_has_no_error_code(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a").key;
+    for request in [
+        ada.sign(get(KEYS)),
+        ada.sign(get("/account/api-keys")),
+        get("/account/api-keys"),
+        get(VERIFY).header("x-api-key", key),
+        get("/healthz"),
+    ] {
+        let answer = server.send(&request);
+        assert!(answer.status < 400 && answer.header("x-error-code").is_none(), "{answer:#?}");
+    }
+}
+
+fn the_codes_of_sign_up_and_attempts_say_which_limit_was_met(setup: Setup) {
+    let closed = setup
+        .with("LATCHKEY_SIGN_UP", "closed")
+        .with("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "1")
+        .start();
+    let sign_up = post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD));
+    closed.send(&sign_up).expect_refusal(403, "sign_up_closed");
+    let sign_in = post(SIGN_IN).json(credentials(ADA, ADAS_PASSWORD));
+    closed.send(&sign_in).expect_refusal(401, "invalid_credentials");
+    closed.send(&sign_in).expect_refusal(429, "too_many_attempts");
 }
 
 fn a_request_id_is_kept_if_it_is_plain_and_made_if_not(setup: Setup) {
@@ -180,7 +233,7 @@ fn with_an_https_public_url_every_answer_but_verify_has_hsts(setup: Setup) {
 
 fn every_401_says_how_to_authenticate(setup: Setup) {
     let server = setup.start();
-    for (status, request) in refusals(&server.sign_up(ADA)) {
+    for (status, _, request) in refusals(&server.sign_up(ADA)) {
         let answer = server.send(&request);
         let says = answer.header("www-authenticate").is_some();
         assert_eq!(says, status == 401, "{request:?}: {answer:#?}");

@@ -145,10 +145,13 @@ impl Response {
         self
     }
 
-    /// The one form every error has: JSON with the single member `error`, a sentence.
+    /// The one form every error has: JSON with the single member `error`, a sentence, and a code of
+    /// the status in `X-Error-Code`.
     #[track_caller]
     pub(crate) fn expect_error(self, status: u16) -> Self {
         let this = self.expect_status(status);
+        let code = this.error_code();
+        assert!(codes_of(status).contains(&code), "{status} with {code:?}: {this:#?}");
         this.expect_json_type();
         let body = this.json();
         let members = members(&body);
@@ -156,6 +159,20 @@ impl Response {
         let sentence = body["error"].as_str().unwrap_or_default();
         assert!(!sentence.trim().is_empty(), "{}", this.text());
         this
+    }
+
+    /// The same for the status and the code of one reason.
+    #[track_caller]
+    pub(crate) fn expect_refusal(self, status: u16, code: &str) -> Self {
+        let this = self.expect_error(status);
+        assert_eq!(this.error_code(), code, "{this:#?}");
+        this
+    }
+
+    /// What programs are told about an error; nothing where that is told twice.
+    pub(crate) fn error_code(&self) -> &str {
+        let mut codes = self.headers_named("x-error-code");
+        codes.next().filter(|_| codes.next().is_none()).unwrap_or_default()
     }
 
     #[track_caller]
@@ -176,6 +193,26 @@ impl Response {
         let lines: Vec<_> = self.headers_named("set-cookie").collect();
         assert_eq!(lines.len(), 1, "{self:#?}");
         lines[0]
+    }
+}
+
+/// The codes that errors of a status have.
+const fn codes_of(status: u16) -> &'static [&'static str] {
+    match status {
+        400 => &["invalid_request", "wrong_password", "weak_password"],
+        401 => &["invalid_credentials", "session_required", "key_required", "invalid_key"],
+        403 => &["cross_site", "sign_up_closed"],
+        404 => &["not_found", "key_not_found"],
+        405 => &["method_not_allowed"],
+        408 => &["timeout"],
+        409 => &["limit_reached", "address_taken", "conflict"],
+        413 | 414 | 431 => &["too_large"],
+        415 => &["unsupported_media_type"],
+        417 => &["invalid_request"],
+        429 => &["too_many_attempts"],
+        500 => &["internal"],
+        503 => &["unavailable"],
+        _ => &[],
     }
 }
 

@@ -18,7 +18,10 @@ const UNKNOWN: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
 on_both_databases![
     a_reported_key_is_revoked_at_once_and_its_owner_sees_the_report,
     a_disabled_an_expired_and_a_replaced_key_are_revoked_too,
-    the_answer_is_the_same_whatever_is_reported,
+    the_answer_is_the_same_for_good_revoked_and_unknown_keys,
+    every_key_in_a_text_is_revoked_whatever_stands_around_it,
+    a_text_without_a_key_is_refused_and_says_so,
+    as_many_keys_as_a_body_holds_are_revoked_by_one_report,
     of_many_reports_at_once_one_is_an_event,
     a_bad_report_is_refused,
     more_than_sixty_reports_a_minute_are_429_for_that_address_alone,
@@ -66,23 +69,70 @@ fn a_disabled_an_expired_and_a_replaced_key_are_revoked_too(setup: Setup) {
     server.verify(&new.key).expect_status(200);
 }
 
-fn the_answer_is_the_same_whatever_is_reported(setup: Setup) {
+fn the_answer_is_the_same_for_good_revoked_and_unknown_keys(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let (good, revoked) = (ada.create_key("good"), ada.create_key("revoked"));
     ada.revoke(&revoked.id).expect_status(200);
     let before = ada.events().len();
-    let with_wrong_checksum = format!("{}x", &good.key[..45]);
-    let long = "x".repeat(10_000);
-    for key in
-        [UNKNOWN, &revoked.key, "", "\u{0}", "sk_live_", &with_wrong_checksum, &good.id, &long]
-    {
+    for key in [UNKNOWN, &revoked.key] {
         server.report(key).expect_status(200).expect_body(SUCCESS);
     }
     assert_eq!(ada.events().len(), before);
     server.report(&good.key).expect_status(200).expect_body(SUCCESS);
     server.report(&good.key).expect_status(200).expect_body(SUCCESS);
     assert_eq!(ada.events().len(), before + 1);
+}
+
+fn every_key_in_a_text_is_revoked_whatever_stands_around_it(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let keys: Vec<_> = (0..8).map(|_| ada.create_key("a")).collect();
+    let [a, b, c, d, e, f, g, kept] = &*keys else { panic!("eight keys") };
+    for text in [
+        format!("{}\n", a.key),
+        format!("\r\n  {}\t ", b.key),
+        format!("\"{}\"", c.key),
+        format!("Authorization: Bearer {}", d.key),
+        format!("# .env\nAPI_KEY={} # and\nOLD='{}'\r\n{UNKNOWN}\n", e.key, f.key),
+        format!("\u{FEFF}https://api.example.com/?key={}&x=1", g.key),
+    ] {
+        server.report(&text).expect_status(200).expect_body(SUCCESS);
+    }
+    for key in &keys[..7] {
+        server.verify(&key.key).expect_error(401).expect_body(INVALID);
+    }
+    server.verify(&kept.key).expect_status(200);
+    let leaked = ada.actions().iter().filter(|action| *action == "key.leaked").count();
+    assert_eq!(leaked, 7);
+}
+
+fn a_text_without_a_key_is_refused_and_says_so(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let good = ada.create_key("good");
+    let before = ada.events().len();
+    let with_wrong_checksum = format!("{}x", &good.key[..45]);
+    let split = format!("{} {}", &good.key[..20], &good.key[20..]);
+    let long = "x".repeat(10_000);
+    for text in ["", " ", "\u{0}", "sk_live_", &with_wrong_checksum, &split, &good.id, &long] {
+        let answer = server.report(text).expect_refusal(400, "invalid_request");
+        answer.expect_body(r#"{"error":"No API key found in this text"}"#);
+    }
+    assert_eq!(ada.events().len(), before);
+    server.verify(&good.key).expect_status(200);
+}
+
+fn as_many_keys_as_a_body_holds_are_revoked_by_one_report(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let (first, last) = (ada.create_key("first"), ada.create_key("last"));
+    let between = format!("{UNKNOWN}\n").repeat(300);
+    let text = format!("{}\n{between}{}", first.key, last.key);
+    server.report(&text).expect_status(200).expect_body(SUCCESS);
+    for key in [&first, &last] {
+        server.verify(&key.key).expect_error(401);
+    }
 }
 
 fn of_many_reports_at_once_one_is_an_event(setup: Setup) {
@@ -106,6 +156,7 @@ fn a_bad_report_is_refused(setup: Setup) {
         (400, post(LEAKS).json(r#"{"key":null}"#)),
         (400, post(LEAKS).json(r#"{"key":1}"#)),
         (400, post(LEAKS).json(r#"{"key":["a"]}"#)),
+        (400, post(LEAKS).json(r#"{"key":"a"}"#)),
         (400, post(LEAKS).json(r#"{"key":"a","key":"a"}"#)),
         (400, post(LEAKS).json(r#"{"key":"a","url":"b"}"#)),
         (400, post(LEAKS).json(r#"{"Key":"a"}"#)),
@@ -130,7 +181,7 @@ fn more_than_sixty_reports_a_minute_are_429_for_that_address_alone(setup: Setup)
         server.send(&report.header("X-Forwarded-For", address))
     };
     for _ in 0..60 {
-        from("198.51.100.1", "nonsense").expect_status(200);
+        from("198.51.100.1", "nonsense").expect_status(400);
     }
     let answer = from("198.51.100.1", &key.key).expect_error(429);
     let wait: u32 = answer.header("retry-after").and_then(|it| it.parse().ok()).expect("seconds");

@@ -83,6 +83,7 @@ mod every_answer;
 mod http;
 mod killed_trail;
 mod leaks;
+mod log;
 mod operations;
 mod outage;
 mod pages;

@@ -3,8 +3,11 @@
 mod commands;
 mod files;
 mod lifecycle;
+mod one_file;
 mod pepper_drill;
 mod pepper_rotation;
 mod peppers;
+mod postgres;
 mod probes;
 mod settings;
+mod volumes;

@@ -86,14 +86,18 @@ fn without_a_session_a_page_sends_to_the_sign_in_and_says_where_to_return() {
 }
 
 #[test]
-fn two_session_cookies_open_no_page_even_if_one_is_good() {
+fn of_two_session_cookies_the_good_one_opens_a_page_and_two_good_ones_open_none() {
     let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     ada.page(KEYS_PAGE);
+    for cookie in
+        [format!("session=; {}", ada.cookie()), format!("{}; session=other", ada.cookie())]
+    {
+        server.send(&get(KEYS_PAGE).header("Cookie", &cookie)).expect_status(200).expect_page();
+    }
     for cookie in [
         format!("{}; {}", ada.cookie(), ada.cookie()),
-        format!("session=; {}", ada.cookie()),
-        format!("{}; session=other", ada.cookie()),
+        format!("{}; {}", ada.cookie(), server.sign_in_again(ADA).cookie()),
     ] {
         let answer = server.send(&get(KEYS_PAGE).header("Cookie", &cookie));
         answer.expect_redirect("/sign-in?next=%2Faccount%2Fapi-keys");
@@ -176,6 +180,39 @@ fn pages_and_assets_answer_get_and_head_and_refuse_the_rest() {
     }
 }
 
+/// What browsers send when somebody follows a link.
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+#[test]
+fn people_get_errors_as_pages_and_programs_as_json() {
+    let server = Setup::on_sqlite().start();
+    let long = "a".repeat(9_000);
+    for (status, code, title, request) in [
+        (404, "not_found", "Page not found", get("/nowhere")),
+        (404, "not_found", "Page not found", get("/account/%61")),
+        (404, "not_found", "Page not found", post("/nowhere")),
+        (431, "too_large", "Too many cookies", get(KEYS_PAGE).header("Cookie", &long)),
+    ] {
+        let answer = server.send(&request.clone().header("Accept", BROWSER)).expect_status(status);
+        assert_eq!(answer.error_code(), code, "{answer:#?}");
+        let (answer, html) = (answer.clone().expect_page(), answer.text());
+        assert!(html.contains(title), "{html}");
+        let id = answer.header("x-request-id").expect("it has one");
+        assert!(html.contains(id), "{id} is not in {html}");
+        assert!(!html.contains("style=") && !html.contains("<script>"), "{html}");
+        for program in ["*/*", "application/json", "application/json, text/html", ""] {
+            server.send(&request.clone().header("Accept", program)).expect_refusal(status, code);
+        }
+        server.send(&request).expect_refusal(status, code);
+    }
+    for api in ["/api/v1/nowhere", "/api/v1/api-keys", "/api/v1/verify", "/api/v1/api-keys/x"] {
+        let answer = server.send(&get(api).header("Accept", BROWSER));
+        let status = answer.status;
+        answer.expect_error(status);
+    }
+    server.send(&post(KEYS_PAGE).header("Accept", BROWSER)).expect_error(405);
+}
+
 #[test]
 fn where_sign_up_is_closed_its_page_says_so_and_what_to_do() {
     let server = Setup::on_sqlite().with("LATCHKEY_SIGN_UP", "closed").start();
@@ -208,6 +245,9 @@ fn without_postgres_pages_with_a_session_are_503_and_nobody_is_sent_to_sign_in()
     for path in ACCOUNT_PAGES.into_iter().chain(STRANGERS_PAGES) {
         let answer = ada.get(path).expect_error(503);
         assert!(answer.header("retry-after").is_some(), "{path}");
+        let page = ada.send(get(path).header("Accept", BROWSER)).expect_status(503);
+        assert!(page.header("retry-after").is_some() && page.error_code() == "unavailable");
+        assert!(page.expect_page().text().contains("Temporarily unavailable"), "{path}");
     }
     // Whoever has no session needs no database to learn that.
     server.send(&get("/sign-in")).expect_status(200).expect_page();

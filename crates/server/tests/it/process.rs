@@ -27,15 +27,24 @@ pub(crate) struct Finished {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command, input: &str) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_printing_to(command, input, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Spawns it with these streams; what it prints is collected from those that are piped.
+    pub(crate) fn spawn_printing_to(
+        command: &mut Command,
+        input: &str,
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Self {
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
         let mut child = command.spawn().expect("the binary under test starts");
         // A command that reads nothing may be gone by now, which is its own affair.
         drop(child.stdin.take().expect("piped").write_all(input.as_bytes()));
         let (stdout, stderr) = (Output::default(), Output::default());
-        let readers = vec![
-            collect(child.stdout.take().expect("piped"), &stdout),
-            collect(child.stderr.take().expect("piped"), &stderr),
-        ];
+        let printed = child.stdout.take().map(|stream| collect(stream, &stdout));
+        let logged = child.stderr.take().map(|stream| collect(stream, &stderr));
+        let readers = printed.into_iter().chain(logged).collect();
         Self { child, stdout, stderr, readers }
     }
 

@@ -1,8 +1,8 @@
 //! A server under test: its settings, its database, and the running binary.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -101,6 +101,23 @@ impl Setup {
         let address = wait_for_address(&mut process);
         Server { process, address, setup: self }
     }
+
+    /// Starts a server whose streams may be of no use, and waits until it accepts connections.
+    pub(crate) fn start_printing_to(self, stdout: Stdio, stderr: Stdio) -> Server {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+        let address = free.expect("there is a free port");
+        let setup = self.with("LATCHKEY_LISTEN", &address.to_string());
+        let mut command = setup.command(&["serve"]);
+        let mut process = Process::spawn_printing_to(&mut command, "", stdout, stderr);
+        let deadline = Instant::now() + START_UP;
+        while TcpStream::connect(address).is_err() {
+            let ended = process.has_ended();
+            assert!(ended.is_none(), "the server ended: {ended:?}");
+            assert!(Instant::now() < deadline, "the server does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Server { process, address, setup }
+    }
 }
 
 /// A running server. It is killed when dropped.
@@ -119,6 +136,11 @@ impl Server {
     /// All it has printed so far.
     pub(crate) fn log(&self) -> String {
         self.process.text()
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {

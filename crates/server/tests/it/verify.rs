@@ -21,7 +21,8 @@ on_both_databases_with_and_without_memory![
     owners_are_told_apart,
     any_method_and_any_path_below_is_a_verification,
     only_the_verify_path_and_what_is_below_it_takes_keys,
-    a_bearer_token_counts_only_where_x_api_key_is_absent,
+    a_bearer_token_counts_only_where_x_api_key_is_absent_or_empty,
+    the_challenge_names_both_ways_to_present_a_key,
     no_key_at_all_is_401_api_key_required,
     a_body_of_any_kind_is_drained_and_ignored,
     of_the_security_headers_verify_sends_only_nosniff,
@@ -95,18 +96,31 @@ fn only_the_verify_path_and_what_is_below_it_takes_keys(setup: Setup) {
     }
 }
 
-fn a_bearer_token_counts_only_where_x_api_key_is_absent(setup: Setup) {
+fn a_bearer_token_counts_only_where_x_api_key_is_absent_or_empty(setup: Setup) {
     let server = setup.start();
     let key = server.sign_up(ADA).create_key("a").key;
     let bearer = get(VERIFY).header("Authorization", format!("Bearer {key}"));
     server.send(&bearer).expect_status(200);
-    for other in ["", "x", UNKNOWN] {
-        server.send(&bearer.clone().header("x-api-key", other)).expect_error(401);
+    for empty in ["", " "] {
+        server.send(&bearer.clone().header("x-api-key", empty)).expect_status(200);
+    }
+    for other in ["x", UNKNOWN] {
+        let answer = server.send(&bearer.clone().header("x-api-key", other));
+        answer.expect_refusal(401, "invalid_key").expect_body(INVALID);
     }
     let basic = get(VERIFY).header("x-api-key", &key).header("Authorization", "Basic eDp5");
     server.send(&basic).expect_status(200);
     let wrong = get(VERIFY).header("Authorization", format!("Bearer {UNKNOWN}"));
     server.send(&wrong).expect_error(401).expect_body(INVALID);
+}
+
+fn the_challenge_names_both_ways_to_present_a_key(setup: Setup) {
+    let server = setup.start();
+    for request in [get(VERIFY), get(VERIFY).header("x-api-key", "x")] {
+        let answer = server.send(&request).expect_error(401);
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge, Some(r#"ApiKey realm="api", Bearer realm="api""#));
+    }
 }
 
 fn no_key_at_all_is_401_api_key_required(setup: Setup) {

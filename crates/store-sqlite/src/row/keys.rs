@@ -109,7 +109,7 @@ impl TryFrom<KeyRow> for ApiKey {
         Ok(Self::restore(ApiKeyParts {
             id: ApiKeyId::new(id),
             owner: place.read("owner", OwnerId::parse(row.owner))?,
-            name: place.read("name", KeyName::parse(row.name))?,
+            name: place.read("name", KeyName::restore(row.name))?,
             prefix: place.read("prefix", KeyPrefix::parse(row.prefix))?,
             environment: place.read("environment", Environment::parse(&row.environment))?,
             digest: KeyedDigest {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -5,6 +7,7 @@ use latchkey_domain::ports::StoreError;
 use tempfile::TempDir;
 
 use crate::fault::Fault;
+use crate::hold::Hold;
 use crate::pool::Pool;
 use crate::schema::peppers;
 
@@ -15,7 +18,9 @@ struct Fixture {
 
 async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let pool = Pool::open(&folder.path().join("test.db")).expect("opens");
+    let path = folder.path().join("test.db");
+    let hold = Arc::new(Hold::acquire(&path).expect("nobody else has it"));
+    let pool = Pool::open(&path, &hold).expect("opens");
     let sql = "create table peppers (id integer primary key, check_digest blob not null) strict";
     pool.write::<_, StoreError>(|db| Ok(db.batch_execute(sql)?)).await.expect("made");
     Fixture { pool, folder }

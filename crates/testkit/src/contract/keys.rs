@@ -82,6 +82,17 @@ pub async fn a_name_reads_back_as_sent(ports: &Ports) {
     }
 }
 
+pub async fn a_name_of_an_earlier_rule_can_still_be_read(ports: &Ports) {
+    for (n, earlier) in ["\u{3164}", "a\u{200B}b", "\u{200F}"].into_iter().enumerate() {
+        assert!(KeyName::parse(earlier).is_err());
+        let name = KeyName::restore(earlier).expect("a name");
+        let key = added(ports, a_key().owned_by(&format!("owner{n}"))).await;
+        let renamed = stored(ports, changed(&key, |parts| parts.name = name)).await;
+        assert_same_key(&find(ports, &key).await.expect("it is there").key, &renamed);
+        assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &renamed);
+    }
+}
+
 pub async fn an_unknown_key_is_none(ports: &Ports) {
     let key = a_key().build();
     assert!(find(ports, &key).await.is_none());

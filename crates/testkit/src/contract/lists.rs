@@ -1,8 +1,9 @@
-use latchkey_domain::ApiKeyId;
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{ApiKeyId, Timestamp};
 use uuid::Uuid;
 
 use super::Ports;
-use super::steps::{added, find, ids, list, page, revoke, stored};
+use super::steps::{added, assert_revoked, find, ids, list, page, revoke, stored};
 use crate::fixtures::{a_key, an_id, changed, moment, owner};
 
 pub async fn an_owner_without_keys_has_an_empty_list(ports: &Ports) {
@@ -49,6 +50,47 @@ pub async fn an_owner_sees_no_key_of_another(ports: &Ports) {
     }
     let got = ports.keys.find(&owner("OWNER"), mine.parts().id).await;
     assert!(got.expect("the store answers").is_none());
+}
+
+pub async fn revoked_keys_are_listed_the_last_revoked_first(ports: &Ports) {
+    let [low, high] = [0x01, 0x80].map(|top| ApiKeyId::new(Uuid::from_bytes([top; 16])));
+    let last = added(ports, a_key().expiring(moment(7))).await;
+    let mut ended = vec![last.parts().id];
+    revoke(ports, &last, moment(3)).await;
+    for id in [low, high] {
+        let key = added(ports, a_key().with_id(id)).await;
+        revoke(ports, &key, moment(2)).await;
+    }
+    ended.extend([high, low]);
+    added(ports, a_key()).await;
+
+    let got = revoked(ports, "owner", moment(0), 10).await;
+    assert_eq!(ids(&got), ended);
+    assert_revoked(&got[0].key, &last, moment(3));
+}
+
+pub async fn revoked_keys_of_an_owner_are_bounded_in_time_and_number(ports: &Ports) {
+    let mut keys = Vec::new();
+    for at in 1..=4 {
+        let key = added(ports, a_key()).await;
+        revoke(ports, &key, moment(at)).await;
+        keys.push(key.parts().id);
+    }
+    let theirs = added(ports, a_key().owned_by("OWNER")).await;
+    revoke(ports, &theirs, moment(9)).await;
+
+    let newest_first: Vec<_> = keys.into_iter().rev().collect();
+    assert_eq!(ids(&revoked(ports, "owner", moment(0), 10).await), newest_first);
+    assert_eq!(ids(&revoked(ports, "owner", moment(3), 10).await), newest_first[..2]);
+    assert_eq!(ids(&revoked(ports, "owner", moment(0), 3).await), newest_first[..3]);
+    assert_eq!(ids(&revoked(ports, "OWNER", moment(0), 10).await), [theirs.parts().id]);
+    for stranger in ["owne", "%", "owne_"] {
+        assert!(revoked(ports, stranger, moment(0), 10).await.is_empty(), "{stranger}");
+    }
+}
+
+async fn revoked(ports: &Ports, of: &str, since: Timestamp, limit: u32) -> Vec<KeyInUse> {
+    ports.keys.revoked(&owner(of), since, limit).await.expect("the store answers")
 }
 
 pub async fn pages_hold_all_keys_in_id_order_over_owners(ports: &Ports) {

@@ -78,13 +78,13 @@ impl Home {
         Ok(())
     }
 
-    /// A cluster of other processes that is open to more users. To be called under the lock.
-    pub(super) fn join(&self, bin: &Path) -> io::Result<Option<Cluster>> {
+    /// A cluster of other processes, made with the same settings, that is open to more users. To be
+    /// called under the lock.
+    pub(super) fn join(&self, bin: &Path, settings: &str) -> io::Result<Option<Cluster>> {
         for entry in fs::read_dir(self.clusters())? {
             let folder = entry?.path();
             let open = folder.join("open");
-            let is_ours =
-                || fs::read(&open).is_ok_and(|of| of == bin.as_os_str().as_encoded_bytes());
+            let is_ours = || fs::read(&open).is_ok_and(|of| of == mark(bin, settings));
             if !is_ours() {
                 continue;
             }
@@ -175,16 +175,21 @@ impl Cluster {
     }
 
     /// Lets other processes [join](Home::join).
-    pub(super) fn open_to_others(&self) -> io::Result<()> {
+    pub(super) fn open_to_others(&self, settings: &str) -> io::Result<()> {
         // Written whole elsewhere first, so that nobody reads half of it.
         let draft = self.folder.join("open.draft");
-        fs::write(&draft, self.bin.as_os_str().as_encoded_bytes())?;
+        fs::write(&draft, mark(&self.bin, settings))?;
         fs::rename(draft, self.folder.join("open"))
     }
 
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
+}
+
+/// Tells which programs a cluster runs on, and with which settings.
+fn mark(bin: &Path, settings: &str) -> Vec<u8> {
+    [bin.as_os_str().as_encoded_bytes(), b"\n", settings.as_bytes()].concat()
 }
 
 /// A folder in memory, where the system has one with room. A database is some 300 files, and a disk's

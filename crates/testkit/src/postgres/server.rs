@@ -18,12 +18,12 @@ The tests need a Postgres server. Any of these will do:
 /// How long a guard waits for the next test process.
 const GRACE_SECONDS: u32 = 10;
 
-/// Speed before safety: this data is worth nothing. `wal_level` and `max_wal_senders` go together.
+/// Speed before safety: this data is worth nothing. `synchronous_commit` stays on, since Latchkey
+/// refuses a database without it; with `fsync` off it costs next to nothing. `wal_level` and `max_wal_senders` go together.
 const SETTINGS: &str = "\
 listen_addresses = ''
 max_connections = 400
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
@@ -71,7 +71,7 @@ impl Server {
         let home = Home::open()?;
         let lock = home.lock()?;
         home.sweep(bin)?;
-        let cluster = match home.join(bin)? {
+        let cluster = match home.join(bin, SETTINGS)? {
             Some(running) => running,
             None => start(&home, bin)?,
         };
@@ -86,7 +86,7 @@ fn start(home: &Home, bin: &Path) -> io::Result<Cluster> {
     let cluster = home.make(bin, GRACE_SECONDS)?;
     cluster.init(&["--auth=trust"], SETTINGS)?;
     cluster.start()?;
-    cluster.open_to_others()?;
+    cluster.open_to_others(SETTINGS)?;
     Ok(cluster)
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, Barrier};
+use latchkey_domain::ports::{ApiKeyRepository, Barrier, LastUseRepository};
 use latchkey_domain::{
     ApiKey, ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey,
     KeyName, NewKey, Refusal, Secret, Timestamp,
@@ -57,6 +57,14 @@ impl Instance {
     }
 
     pub(crate) async fn start(answering: Answering) -> Self {
+        Self::writing_to(answering, |store| store).await
+    }
+
+    /// One that writes its last uses to what `repository` makes of the store.
+    pub(crate) async fn writing_to<R: LastUseRepository + 'static>(
+        answering: Answering,
+        repository: impl FnOnce(Arc<SqliteStore>) -> Arc<R>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
         store.migrate().await.expect("migrates");
@@ -65,7 +73,7 @@ impl Instance {
         let clock = Arc::new(FakeClock::default());
         let lease_clock = Arc::new(FakeLeaseClock::default());
         let hasher = Arc::new(HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32]))));
-        let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
+        let last_uses = Arc::new(LastUses::new(repository(Arc::clone(&store))));
         let ports = VerifierPorts {
             keys: Arc::clone(&keys),
             feed: Arc::<SqliteStore>::clone(&store),

@@ -3,10 +3,14 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use latchkey_domain::ports::ApiKeyRepository as _;
-use latchkey_domain::{IssuedKey, Timestamp};
+use async_trait::async_trait;
+use latchkey_domain::ports::{ApiKeyRepository as _, LastUseRepository, StoreError};
+use latchkey_domain::{ApiKeyId, IssuedKey, Timestamp};
+use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fixtures::moment;
-use tokio::task::{spawn_blocking, yield_now};
+use latchkey_verifier::Answering;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use tokio::time::advance;
 
 use crate::instance::Instance;
@@ -42,9 +46,7 @@ impl Writing {
     }
 
     async fn stored(&self, issued: &IssuedKey) -> Option<Timestamp> {
-        let key = issued.key.parts();
-        let found = self.instance.store.find(&key.owner, key.id).await.expect("answered");
-        found.expect("it is not revoked").last_used_at
+        stored(&self.instance, issued).await
     }
 
     /// Lets so many seconds pass, and all be written that is due until then.
@@ -101,7 +103,7 @@ async fn a_last_use_never_moves_back_with_the_clock() {
     writing.use_at(3_000, &issued).await;
     writing.pass(60).await;
     writing.use_at(2_000, &issued).await;
-    writing.instance.last_uses.flush().await;
+    writing.instance.last_uses.close().await;
     assert_eq!(writing.stored(&issued).await, Some(moment(5_000)));
 }
 
@@ -112,19 +114,19 @@ async fn an_attempt_with_an_expired_key_is_no_use() {
     writing.use_at(999, &issued).await;
     writing.instance.clock.set(moment(1_000));
     assert!(writing.instance.verify(&issued.secret).await.is_err());
-    writing.instance.last_uses.flush().await;
+    writing.instance.last_uses.close().await;
     assert_eq!(writing.stored(&issued).await, Some(moment(999)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_writes_what_was_used_for_the_first_time_and_since_the_last_write() {
+async fn closing_writes_what_was_used_for_the_first_time_and_since_the_last_write() {
     let writing = Writing::start().await;
     let (again, first) = (writing.instance.issue().await, writing.instance.issue().await);
     writing.use_at(0, &again).await;
     writing.pass(1).await;
     writing.use_at(3_000, &again).await;
     writing.use_at(4_000, &first).await;
-    writing.instance.last_uses.flush().await;
+    writing.instance.last_uses.close().await;
     assert_eq!(writing.stored(&again).await, Some(moment(3_000)));
     assert_eq!(writing.stored(&first).await, Some(moment(4_000)));
     assert_eq!(writing.instance.verifier.status().unwritten_uses, 0);
@@ -137,7 +139,70 @@ async fn a_use_that_could_not_be_written_waits_for_the_next_time() {
     assert!(instance.verify(&issued.secret).await.is_ok());
     instance.store.close().await;
     for _ in 0..2 {
-        instance.last_uses.flush().await;
+        instance.last_uses.close().await;
         assert_eq!(instance.verifier.status().unwritten_uses, 1);
     }
+}
+
+/// A store whose writes of last uses begin, and wait until they are let through.
+#[derive(Debug)]
+struct SlowStore {
+    store: Arc<SqliteStore>,
+    begun: Semaphore,
+    let_through: Semaphore,
+}
+
+#[async_trait]
+impl LastUseRepository for SlowStore {
+    async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError> {
+        self.begun.add_permits(1);
+        self.let_through.acquire().await.expect("it is never closed").forget();
+        self.store.record(uses).await
+    }
+}
+
+/// A key that was used, and used again while its first use is being written by a task.
+async fn used_again_while_it_is_written() -> (Instance, Arc<SlowStore>, IssuedKey, JoinHandle<()>) {
+    let mut slow = None;
+    let instance = Instance::writing_to(Answering::FromMemory, |store| {
+        let (begun, let_through) = (Semaphore::new(0), Semaphore::new(0));
+        Arc::clone(slow.insert(Arc::new(SlowStore { store, begun, let_through })))
+    })
+    .await;
+    let slow = slow.expect("the instance asked for it");
+    let issued = instance.issue().await;
+    instance.verify(&issued.secret).await.expect("it is good");
+    let last_uses = Arc::clone(&instance.last_uses);
+    let writing = tokio::spawn(async move { last_uses.keep_writing().await });
+    slow.begun.acquire().await.expect("it is never closed").forget();
+    instance.clock.set(moment(1_000));
+    instance.verify(&issued.secret).await.expect("it is good");
+    (instance, slow, issued, writing)
+}
+
+async fn stored(instance: &Instance, issued: &IssuedKey) -> Option<Timestamp> {
+    let key = issued.key.parts();
+    let found = instance.store.find(&key.owner, key.id).await.expect("answered");
+    found.expect("it is not revoked").last_used_at
+}
+
+#[tokio::test]
+async fn closing_waits_for_a_write_in_flight_and_writes_what_was_used_meanwhile() {
+    let (instance, slow, issued, writing) = used_again_while_it_is_written().await;
+    let last_uses = Arc::clone(&instance.last_uses);
+    let closing = tokio::spawn(async move { last_uses.close().await });
+    yield_now().await;
+    slow.let_through.add_permits(2);
+    closing.await.expect("it does not panic");
+    writing.await.expect("closing ended it");
+    assert_eq!(stored(&instance, &issued).await, Some(moment(1_000)));
+}
+
+#[tokio::test]
+async fn closing_writes_what_a_task_that_was_aborted_had_begun_to_write() {
+    let (instance, slow, issued, writing) = used_again_while_it_is_written().await;
+    writing.abort();
+    slow.let_through.add_permits(2);
+    instance.last_uses.close().await;
+    assert_eq!(stored(&instance, &issued).await, Some(moment(1_000)));
 }

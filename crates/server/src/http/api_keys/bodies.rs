@@ -13,6 +13,22 @@ use crate::http::wire_time::WireTime;
 /// The longest that a replaced key goes on working: 30 days.
 const MAX_OVERLAP: u32 = 30 * 24 * 60 * 60;
 
+/// Which keys are meant.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct KeyFilter {
+    /// `revoked`: those that were revoked in the last 90 days, instead of all others.
+    pub(super) status: Option<StatusFilter>,
+}
+
+/// Of what status keys are meant.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StatusFilter {
+    Revoked,
+}
+
 /// A key to be issued.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -125,6 +141,10 @@ pub(crate) struct ItemBody<'a> {
     /// The id of the key that took its place.
     #[schema(required)]
     replaced_by: Option<String>,
+    /// When it was revoked; only in the list of revoked keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = WireTime, required = false)]
+    revoked_at: Option<WireTime>,
 }
 
 /// For a member that may be left out but not be null.
@@ -207,6 +227,10 @@ impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
             enabled: key.state == KeyState::Active,
             expires_at: key.expires_at.map(WireTime),
             replaced_by: key.replaced_by.map(|id| id.to_string()),
+            revoked_at: match key.state {
+                KeyState::Revoked { at } => Some(WireTime(at)),
+                KeyState::Active | KeyState::Disabled { .. } => None,
+            },
         }
     }
 }

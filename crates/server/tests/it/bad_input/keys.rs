@@ -30,11 +30,14 @@ fn row_51_no_key_or_a_blank_one_is_401(setup: Setup) {
     let (server, _) = with_key(setup);
     server.send(&get(VERIFY)).expect_error(401);
     for blank in ["", " ", "    ", "\t"] {
-        server.verify(blank).expect_error(401);
+        server.verify(blank).expect_refusal(401, "key_required");
     }
-    for scheme in ["", "Bearer", "Bearer ", "Basic eDp5", "bogus"] {
-        server.send(&get(VERIFY).header("Authorization", scheme)).expect_error(401);
+    for other in ["", "Bearer", "Bearer ", "Basic eDp5"] {
+        let answer = server.send(&get(VERIFY).header("Authorization", other));
+        answer.expect_refusal(401, "key_required");
     }
+    let answer = server.send(&get(VERIFY).header("Authorization", "bogus"));
+    answer.expect_refusal(401, "invalid_key");
 }
 
 fn row_52_two_keys_are_401(setup: Setup) {

@@ -3,27 +3,42 @@
 use serde_json::json;
 
 use crate::http::{Connection, get, request};
-use crate::person::{ADA, BOB, KEYS};
+use crate::person::{ADA, KEYS, text};
 use crate::server::Setup;
 
 on_both_databases![
-    row_32_unknown_queries_are_ignored,
+    row_32_unknown_and_repeated_queries_are_refused,
     row_33_a_body_is_ignored_and_its_framing_respected,
     row_34_head_answers_as_get_without_a_body,
     row_35_a_list_holds_as_many_keys_as_an_owner_may_have,
     row_36_ranges_and_conditions_are_ignored,
 ];
 
-fn row_32_unknown_queries_are_ignored(setup: Setup) {
+fn row_32_unknown_and_repeated_queries_are_refused(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
-    server.sign_up(BOB).create_key("Bob's");
-    ada.create_key("Ada's");
-    let plain = ada.get(KEYS).text();
-    for query in ["x=1", "userId=other", "limit=-1", "limit=0", "a=%00&&=;", "name=Bob%27s"] {
-        let answer = ada.get(&format!("{KEYS}?{query}")).expect_status(200);
-        assert_eq!(answer.text(), plain, "{query}");
+    for (query, said) in [
+        ("x=1", "x is not known here"),
+        ("userId=other", "userId is not known here"),
+        ("limit=-1", "limit is not known here"),
+        ("a=%00&&=;", "a is not known here"),
+        ("%3Cscript%3E=1", "A member of the request is not known here"),
+        ("Status=revoked", "Status is not known here"),
+        ("status=revoked&status=revoked", "status is given twice"),
+        ("status=active", "status must be \"revoked\""),
+        ("status=", "status must be \"revoked\""),
+        ("status", "status must be \"revoked\""),
+    ] {
+        let answer = ada.get(&format!("{KEYS}?{query}")).expect_refusal(400, "invalid_request");
+        let message = text(&answer.json(), "error");
+        assert!(message.starts_with(said), "{query}: {message}");
+        server.send(&get(&format!("{KEYS}?{query}"))).expect_error(401);
     }
+    for query in ["x=1", "before=x&before=x", "limit=1&limit=2", "keyid=x"] {
+        let answer = ada.get(&format!("/api/v1/audit-events?{query}"));
+        answer.expect_refusal(400, "invalid_request");
+    }
+    ada.get(&format!("{KEYS}?")).expect_status(200).expect_body("[]");
 }
 
 fn row_33_a_body_is_ignored_and_its_framing_respected(setup: Setup) {

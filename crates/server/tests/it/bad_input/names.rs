@@ -14,6 +14,8 @@ on_both_databases![
     row_6_nul_is_refused,
     row_7_control_characters_and_line_separators_are_refused,
     row_8_direction_overrides_are_refused_and_right_to_left_text_is_not,
+    hidden_characters_are_refused_but_joiners_where_script_or_emoji_need_them,
+    a_name_that_holds_a_key_is_refused,
     row_9_hostile_text_is_kept_as_text,
     row_10_equal_and_look_alike_names_are_distinct_keys,
     row_11_a_lone_surrogate_is_refused_and_a_pair_accepted,
@@ -71,7 +73,20 @@ fn row_4_a_joined_emoji_counts_its_scalar_values(setup: Setup) {
 
 fn row_5_a_name_with_nothing_visible_is_refused(setup: Setup) {
     let blanks = ["", " ", "   ", "\t", "\u{A0}", "\u{3000}", " \u{A0}\u{3000}"];
-    let formats = ["\u{200B}", "\u{2060}", "\u{200B} \u{2060}"];
+    let formats = [
+        "\u{200B}",
+        "\u{2060}",
+        "\u{200B} \u{2060}",
+        "\u{3164}",
+        "\u{115F}",
+        "\u{FFA0}",
+        "\u{2800}",
+        "\u{301}",
+        " \u{301}",
+        "\u{FE0F}",
+        "\u{E0020}",
+        "\u{34F}",
+    ];
     judge(setup, &[], &[&blanks[..], &formats].concat());
 }
 
@@ -86,8 +101,42 @@ fn row_7_control_characters_and_line_separators_are_refused(setup: Setup) {
 }
 
 fn row_8_direction_overrides_are_refused_and_right_to_left_text_is_not(setup: Setup) {
-    let good = ["مفتاح\u{200F} الإنتاج", "מפתח\u{200F}", FAMILY];
-    judge(setup, &good, &["a\u{202E}b", "a\u{2066}b", "a\u{202A}b", "a\u{2069}b"]);
+    let controls = "\u{61C}\u{200E}\u{200F}\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\
+                    \u{2068}\u{2069}";
+    let bad: Vec<_> = controls.chars().map(|bad| format!("a{bad}b")).collect();
+    let bad: Vec<_> = bad.iter().map(|name| &**name).collect();
+    judge(setup, &["مفتاح الإنتاج", "מפתח", FAMILY], &bad);
+}
+
+fn hidden_characters_are_refused_but_joiners_where_script_or_emoji_need_them(setup: Setup) {
+    let good = ["می\u{200C}خواهم", "क्\u{200D}ष", FAMILY, "⚙\u{FE0F} CI"];
+    let bad = [
+        "a\u{200B}b",
+        "a\u{200C}b",
+        "a\u{200D}b",
+        "a\u{2060}",
+        "a\u{AD}b",
+        "a\u{3164}",
+        "a\u{E0041}",
+    ];
+    judge(setup, &good, &bad);
+}
+
+fn a_name_that_holds_a_key_is_refused(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    for holds in [key.key.clone(), format!("old {}", key.key)] {
+        for answer in [
+            ada.create(json!({ "name": holds }).to_string()),
+            ada.change(&key.id, &json!({ "name": holds })),
+        ] {
+            let answer = answer.expect_refusal(400, "invalid_request");
+            assert!(!answer.text().contains(&key.key), "{answer:#?}");
+        }
+    }
+    assert_eq!(ada.names(), ["a"]);
+    accepted(&ada, &key.key[..12]);
 }
 
 fn row_9_hostile_text_is_kept_as_text(setup: Setup) {

@@ -1,6 +1,6 @@
 //! The pepper ring: lost, wrong, shared, extended.
 
-use std::fs::{Permissions, read_to_string, remove_file, set_permissions, write};
+use std::fs::{Permissions, metadata, read_to_string, remove_file, set_permissions, write};
 use std::os::unix::fs::PermissionsExt as _;
 
 use base64::Engine as _;
@@ -111,16 +111,30 @@ fn another_pepper_in_the_file_is_refused() {
 }
 
 #[test]
-fn a_ring_that_others_may_read_is_refused() {
+fn a_ring_that_everybody_may_read_is_refused() {
     let (_, setup) = Setup::on_sqlite().start().stop();
     let ring = setup.data_directory().join("peppers");
-    for mode in [0o640, 0o604, 0o660] {
+    for mode in [0o644, 0o604, 0o602] {
         set_permissions(&ring, Permissions::from_mode(mode)).expect("the ring is ours");
         let refused = setup.run_refused();
         assert!(refused.text.contains("peppers"), "{}", refused.text);
     }
     set_permissions(&ring, Permissions::from_mode(0o600)).expect("the ring is ours");
     setup.start();
+}
+
+#[test]
+fn a_ring_that_its_group_may_read_is_closed_with_a_warning() {
+    let (_, mut setup) = Setup::on_sqlite().start().stop();
+    let ring = setup.data_directory().join("peppers");
+    for mode in [0o640, 0o660] {
+        set_permissions(&ring, Permissions::from_mode(mode)).expect("the ring is ours");
+        let server = setup.start();
+        assert!(server.log().contains("the group could read"), "{}", server.log());
+        let mode = metadata(&ring).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        setup = server.stop().1;
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ on_both_databases![
     secrets_are_read_from_files,
     settings_are_flags_too_and_secrets_are_not,
     each_bad_value_is_refused,
+    an_empty_variable_counts_as_not_given,
 ];
 
 fn check_config_accepts_what_the_server_starts_with(setup: Setup) {
@@ -47,7 +48,10 @@ fn names_that_kubernetes_injects_are_no_problem(setup: Setup) {
         .with("LATCHKEY_PORT", "tcp://10.0.0.1:8080")
         .with("LATCHKEY_PORT_8080_TCP_ADDR", "10.0.0.1")
         .with("LATCHKEY_SERVICE_HOST", "10.0.0.1")
-        .with("LATCHKEY_SERVICE_PORT_HTTP", "8080");
+        .with("LATCHKEY_SERVICE_PORT_HTTP", "8080")
+        .with("LATCHKEY_POSTGRESQL_SERVICE_HOST", "10.0.0.2")
+        .with("LATCHKEY_POSTGRESQL_PORT", "tcp://10.0.0.2:5432")
+        .with("LATCHKEY_POSTGRESQL_PORT_5432_TCP_PROTO", "tcp");
     setup.run(&["check-config"], "").expect_code(0);
     setup.start().send(&get("/healthz")).expect_status(200);
 }
@@ -132,6 +136,7 @@ fn settings_are_flags_too_and_secrets_are_not(setup: Setup) {
 }
 
 fn each_bad_value_is_refused(setup: Setup) {
+    let setup = setup.with("LATCHKEY_LISTEN", "127.0.0.1:8080");
     for (name, value) in [
         ("LATCHKEY_LISTEN", "nowhere"),
         ("LATCHKEY_LISTEN", "127.0.0.1:99999"),
@@ -139,6 +144,15 @@ fn each_bad_value_is_refused(setup: Setup) {
         ("LATCHKEY_PUBLIC_URL", "ftp://keys.example.com"),
         ("LATCHKEY_TRUSTED_ORIGINS", "*"),
         ("LATCHKEY_TRUSTED_ORIGINS", "https://a.example,nonsense"),
+        ("LATCHKEY_TRUSTED_ORIGINS", "https://*.example.com"),
+        ("LATCHKEY_TRUSTED_ORIGINS", "https://app.example.com/dashboard"),
+        ("LATCHKEY_TRUSTED_ORIGINS", "null"),
+        ("LATCHKEY_PUBLIC_URL", "http://0.0.0.0:8080"),
+        ("LATCHKEY_METRICS_LISTEN", "0.0.0.0:8080"),
+        ("LATCHKEY_SESSION_COOKIE", "__HOST-session"),
+        ("LATCHKEY_SESSION_IDLE", "30d"),
+        ("LATCHKEY_LOG", "warning"),
+        ("LATCHKEY_TRUSTED_PROXIES", "::ffff:10.0.0.0/90"),
         ("LATCHKEY_TRUSTED_PROXIES", "everybody"),
         ("LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("LATCHKEY_SIGN_UP", "yes"),
@@ -163,4 +177,49 @@ fn each_bad_value_is_refused(setup: Setup) {
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("LATCHKEY_PUBLIC_URL"), "{text}");
+}
+
+fn an_empty_variable_counts_as_not_given(setup: Setup) {
+    let postgres = setup.database.url().is_some();
+    let names = [
+        "LATCHKEY_PUBLIC_URL",
+        "LATCHKEY_TRUSTED_ORIGINS",
+        "LATCHKEY_TRUSTED_PROXIES",
+        "LATCHKEY_METRICS_LISTEN",
+        "LATCHKEY_SIGN_UP",
+        "LATCHKEY_MAX_KEYS_PER_OWNER",
+        "LATCHKEY_KEY_NAMES",
+        "LATCHKEY_KEY_PREFIX",
+        "LATCHKEY_SESSION_COOKIE",
+        "LATCHKEY_SESSION_IDLE",
+        "LATCHKEY_SESSION_ABSOLUTE",
+        "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE",
+        "LATCHKEY_VERIFY_CACHE",
+        "LATCHKEY_LOG",
+        "LATCHKEY_PEPPERS_FILE",
+        "DATABASE_URL_FILE",
+    ];
+    let mut setup = names.iter().fold(setup, |setup, name| setup.with(name, ""));
+    if !postgres {
+        setup = setup.with("LATCHKEY_PEPPERS", "").with("DATABASE_URL", "");
+    }
+    let server = setup.start();
+    let key = server.sign_up(ADA).create_key("a");
+    assert!(key.key.starts_with("sk_live_"), "{}", key.key);
+    server.verify(&key.key).expect_status(200);
+}
+
+#[test]
+fn an_empty_file_is_no_secret() {
+    let setup = Setup::on_sqlite();
+    let file = setup.directory().join("empty");
+    std::fs::write(&file, "\n").expect("a file can be written");
+    make_private(&file);
+    for name in ["LATCHKEY_PEPPERS_FILE", "DATABASE_URL_FILE"] {
+        let mut command = setup.command(&["check-config"]);
+        let output = command.env(name, &file).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(name), "{text}");
+    }
 }

@@ -1,0 +1,154 @@
+//! How the text of a setting is read. A value that could never work is refused here.
+
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net};
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use zeroize::Zeroizing;
+
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 400);
+
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub(super) struct Bad(pub(super) &'static str);
+
+pub(super) fn utf8(value: &OsStr) -> Result<Zeroizing<String>, Bad> {
+    value.to_str().map(|text| Zeroizing::new(text.to_owned())).ok_or(Bad("must be UTF-8 text"))
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, Bad> {
+    let wrong = Bad("must be an address and a port such as 127.0.0.1:8080");
+    text.parse().map_err(|_unparsable| wrong)
+}
+
+/// Whether two listeners can't both have what they ask for.
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let every = |ip: IpAddr| ip.is_unspecified();
+    // The system chooses port 0 for each of them.
+    one.port() == other.port() && one.port() != 0 && (a == b || every(a) || every(b))
+}
+
+pub(super) fn list<T, E: Display>(
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, String> {
+    let entries = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    let entries = entries.filter(|entry| !entry.is_empty());
+    entries.map(|entry| parse(entry).map_err(|error| format!("{entry}: {error}"))).collect()
+}
+
+/// Addresses of peers are compared in their IPv4 form where they have one, so a network is kept in
+/// that form too.
+pub(super) fn network(text: &str) -> Result<IpNet, Bad> {
+    let alone = || text.parse().map(|address: IpAddr| address.into()).ok();
+    let wrong = Bad("must be an address or a network such as 10.0.0.0/8");
+    let network: IpNet = text.parse().ok().or_else(alone).ok_or(wrong)?;
+    let IpNet::V6(mapped) = network else { return Ok(network) };
+    let Some(address) = mapped.addr().to_ipv4_mapped() else { return Ok(network) };
+    let wide = Bad("is wider than all of IPv4; write the IPv4 network itself, such as 10.0.0.0/8");
+    let prefix = mapped.prefix_len().checked_sub(96);
+    prefix.and_then(|prefix| Ipv4Net::new(address, prefix).ok()).map(IpNet::V4).ok_or(wide)
+}
+
+pub(super) fn either(text: &str, yes: &str, no: &str) -> Result<bool, String> {
+    match text {
+        text if text == yes => Ok(true),
+        text if text == no => Ok(false),
+        _ => Err(format!("must be {yes} or {no}")),
+    }
+}
+
+pub(super) fn count(text: Option<&str>, default: u32) -> Result<u32, Bad> {
+    let count = text.map_or(Ok(default), u32::from_str).ok();
+    count.filter(|count| (1..=1_000_000).contains(count)).ok_or(Bad("must be from 1 to 1000000"))
+}
+
+/// A token of RFC 6265. Browsers drop a cookie whose prefix promises what only https can hold; they
+/// ignore the letter case of the prefix.
+pub(super) fn cookie(text: Option<&str>, https: bool) -> Result<String, Bad> {
+    let name = text.unwrap_or("session");
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let lower = name.to_ascii_lowercase();
+    let promising = ["__host-", "__secure-", "__http-"].iter().any(|it| lower.starts_with(it));
+    match name {
+        "" => Err(Bad("must not be empty")),
+        _ if name.len() > 64 || !name.bytes().all(token) => {
+            Err(Bad("must be at most 64 letters, digits or any of !#$%&'*+-.^_`|~"))
+        }
+        _ if promising && !https => Err(Bad("needs an https LATCHKEY_PUBLIC_URL for this name")),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+pub(super) fn span(text: &str) -> Result<Duration, Bad> {
+    let span = humantime::parse_duration(text).ok();
+    let wrong = Bad("must be a time from 1s to 400d, such as 12h");
+    span.filter(|span| (Duration::from_secs(1)..=MAX_LIFETIME).contains(span)).ok_or(wrong)
+}
+
+/// A lone word is a level. The filter's own grammar takes any other word for the name of a module,
+/// so that `warning` would log nothing at all.
+pub(super) fn filter(text: &str) -> Result<String, Bad> {
+    let wrong =
+        Bad("must be a level (off, error, warn, info, debug or trace) or a tracing filter \
+                     such as info,latchkey=debug");
+    let words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', ']']));
+    let misspelt = words.clone().any(|word| word.parse::<LevelFilter>().is_err());
+    if misspelt || EnvFilter::try_new(text).is_err() { Err(wrong) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_in_ipv4_mapped_form_is_the_ipv4_network() {
+        let read = |text| network(text).map(|network| network.to_string());
+        assert_eq!(read("::ffff:10.0.0.0/104"), Ok("10.0.0.0/8".into()));
+        assert_eq!(read("::ffff:10.1.2.3"), Ok("10.1.2.3/32".into()));
+        assert_eq!(read("2001:db8::/32"), Ok("2001:db8::/32".into()));
+        assert!(read("::ffff:10.0.0.0/90").is_err_and(|why| why.0.contains("10.0.0.0/8")));
+    }
+
+    #[test]
+    fn listeners_collide_on_one_port_where_their_addresses_overlap() {
+        for (one, other, expected) in [
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "[::]:80", true),
+            ("[::ffff:127.0.0.1]:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            let [a, b] = [one, other].map(|text| address(text).expect("an address"));
+            assert_eq!((collide(a, b), collide(b, a)), (expected, expected), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_no_filter() {
+        for good in ["info", "WARN", "off", "info,latchkey=debug", "latchkey[request]=trace,error"]
+        {
+            assert_eq!(filter(good).as_deref(), Ok(good));
+        }
+        for bad in ["warning", "inof", "latchkey", "info,latchkey=loud", "info,verbose"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_browsers_would_drop_is_refused_without_https() {
+        for name in ["__Host-session", "__HOST-session", "__Secure-s", "__Http-s"] {
+            assert!(cookie(Some(name), false).is_err(), "{name}");
+            assert_eq!(cookie(Some(name), true).as_deref(), Ok(name));
+        }
+    }
+}
