@@ -12,7 +12,7 @@ use latchkey_domain::ports::{
     PepperRepository as _, Registration, UpdateError,
 };
 use latchkey_testkit::fixtures::{
-    a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner,
+    a_digest, a_key, a_replacement, an_event, an_event_at, an_id, changed, moment, owner,
 };
 use latchkey_testkit::postgres::{Database, empty_database};
 
@@ -153,7 +153,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let connections: [&AsyncPgConnection; 3] = [&writer, &reader, &other];
     let revoke = format!("({EVENT}, gen_random_uuid(), 'owner7')");
     let update = format!("({EVENT}, {NEXT})");
-    let replace = format!("({EVENT}, {NEXT}, {NEW})");
+    let revive = format!("({EVENT}, {NEXT}, 10)");
+    let replace = format!("({EVENT}, {NEXT}, {NEW}, null, null, null, null, null)");
     for (part, arguments, index) in [
         ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
         ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
@@ -169,7 +170,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
             &update,
             "api_keys_pkey",
         ),
-        ("with found as ( select owner", &replace, "api_keys_pkey"),
+        ("with found as ( select owner", &revive, "api_keys_pkey"),
+        ("with found as ( select id, owner", &replace, "api_keys_pkey"),
         (
             "order by \"audit_events\".\"id\" desc",
             "('', gen_random_uuid(), 50)",

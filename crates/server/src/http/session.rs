@@ -91,8 +91,12 @@ fn warn(name: &str) {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let now = Instant::now();
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.is_none_or(|last| now.duration_since(last) >= WARN_EVERY) {
+    let is_due = last.is_none_or(|last| now.duration_since(last) >= WARN_EVERY);
+    if is_due {
         *last = Some(now);
+    }
+    drop(last);
+    if is_due {
         tracing::warn!(
             "a browser sent several cookies named {name}, and not exactly one of them is a session \
              here: another service of the host or its domain uses the name too; choose another by \

@@ -232,7 +232,8 @@ fn replaced_keys_that_work_are_limited_and_a_rotation_without_overlap_is_not(set
     let old = [replaced(&ada), replaced(&ada)];
     let [one, other] = [ada.create_key("b"), ada.create_key("c")];
     let before = ada.list();
-    ada.rotate(&one.id, 60).expect_error(409);
+    let refused = ada.rotate(&one.id, 60).expect_error(409);
+    assert_eq!(refused.header("x-error-code"), Some("limit_reached"));
     assert_eq!(ada.list(), before);
     let one = Issued::from(&ada.rotate(&one.id, 0).expect_status(201));
     // A place is free where one no longer works, whatever the reason.

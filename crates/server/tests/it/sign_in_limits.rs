@@ -41,6 +41,7 @@ fn from(request: Request, address: &str) -> Request {
 #[track_caller]
 fn expect_too_many(answer: Response) {
     let answer = answer.expect_error(429);
+    assert_eq!(answer.header("x-error-code"), Some("too_many_attempts"));
     let wait = answer.header("retry-after").expect("a 429 has Retry-After");
     let wait: u32 = wait.parse().expect("in seconds");
     assert!((1..=60).contains(&wait), "{wait}");
