@@ -113,6 +113,8 @@ pub(crate) async fn sign_up(
 }
 
 /// Sign in.
+///
+/// The session ends by signing out, by a change of the password, and after a while.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-in", operation_id = "signIn", tag = "Accounts", security(()),
     request_body = Credentials,

@@ -105,6 +105,8 @@ pub(crate) async fn create(
 }
 
 /// Get a key.
+///
+/// One key of the account, as the list has it.
 #[utoipa::path(
     get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
