@@ -48,7 +48,7 @@ screenshots:
     node crates/dashboard/tests/browser/screenshots.mjs target/debug/latchkey docs/images
     pngquant --force --ext .png --strip docs/images/*.png
 
-# The recipes of docs/gateways.md; needs nginx and caddy.
+# The recipes of docs/gateways.md on the real gateways; needs Debian's nginx, haproxy and caddy, and PyPI for the others.
 gateways:
     cargo build
     .ci/gateways.py target/debug/latchkey
@@ -62,6 +62,19 @@ readme:
 openapi:
     cargo run --quiet -- openapi > openapi.json.new
     mv openapi.json.new openapi.json
+
+# What Redocly, Spectral, orval and hey-api make of openapi.json; needs npm, and Linux on x86-64.
+openapi-tools:
+    cargo build
+    .ci/openapi/run.sh target/debug/latchkey
+
+# A bill of materials of the binary: CycloneDX, from cargo metadata. `just sbom > latchkey.cdx.json`
+@sbom:
+    python3 .ci/sbom.py
+
+# Known weaknesses of what Cargo.lock names; says so where their database can't be reached.
+advisories:
+    .ci/advisories.sh
 
 # Three instances on one Postgres under faults, for about five minutes: no revoked key may be accepted.
 chaos:

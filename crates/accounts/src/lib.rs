@@ -6,6 +6,7 @@
 
 mod account;
 mod email;
+mod network;
 mod password;
 pub mod ports;
 mod service;
@@ -14,6 +15,7 @@ mod token;
 
 pub use account::{Account, AccountId, AccountParts, AccountState};
 pub use email::{Email, EmailError};
+pub use network::Network;
 pub use password::{Password, PasswordError, PasswordHash};
 pub use service::{
     AccountPorts, AccountService, ChangePasswordError, CreateAccountError, EndSessionError,

@@ -8,7 +8,7 @@ use latchkey_domain::ports::{StoreError, UpdateError};
 use latchkey_domain::{AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, Timestamp};
 use thiserror::Error;
 
-use crate::{Account, Email, Password, PasswordHash, Session, SessionToken};
+use crate::{Account, AccountId, Email, Network, Password, PasswordHash, Session, SessionToken};
 
 /// Where accounts are kept.
 ///
@@ -61,6 +61,29 @@ pub trait SessionRepository: Send + Sync + fmt::Debug {
 
     /// Removes the sessions that began before one instant or were last used before the other.
     async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Where accounts signed in from. It goes with the account.
+#[async_trait]
+pub trait NetworkRepository: Send + Sync + fmt::Debug {
+    /// Records a good sign-in of `account` from `network`; the instant never moves back.
+    async fn remember(
+        &self,
+        account: AccountId,
+        network: Network,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Whether the account with this address signed in from `network` at `since` or later.
+    async fn knows(
+        &self,
+        email: &Email,
+        network: Network,
+        since: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes what was recorded before an instant and not since.
+    async fn forget(&self, before: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The slow one-way function between a password and what is stored. Implementations keep the work

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use latchkey_domain::ports::{
     AuditTrail, Barrier, Clock, Entropy, EntropyError, StoreError, UpdateError,
@@ -7,13 +8,16 @@ use latchkey_domain::{Action, AuditEvent, Caller, IdSequence, Timestamp};
 use thiserror::Error;
 
 use crate::ports::{
-    AccountRepository, HashError, InsertAccountError, PasswordHasher, SessionRepository,
-    TokenHasher,
+    AccountRepository, HashError, InsertAccountError, NetworkRepository, PasswordHasher,
+    SessionRepository, TokenHasher,
 };
 use crate::{
-    Account, AccountId, AccountParts, AccountState, Email, Password, Session, SessionLifetime,
-    SessionToken,
+    Account, AccountId, AccountParts, AccountState, Email, Network, Password, Session,
+    SessionLifetime, SessionToken,
 };
+
+/// How long a network is known to the account that signed in from there.
+const KNOWN_FOR: Duration = Duration::from_hours(30 * 24);
 
 /// The use cases of accounts and sessions over their ports.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct AccountService {
     accounts: Arc<dyn AccountRepository>,
     barrier: Arc<dyn Barrier>,
     sessions: Arc<dyn SessionRepository>,
+    networks: Arc<dyn NetworkRepository>,
     trail: Arc<dyn AuditTrail>,
     passwords: Arc<dyn PasswordHasher>,
     tokens: Arc<dyn TokenHasher>,
@@ -131,6 +136,7 @@ pub struct AccountPorts {
     pub accounts: Arc<dyn AccountRepository>,
     pub barrier: Arc<dyn Barrier>,
     pub sessions: Arc<dyn SessionRepository>,
+    pub networks: Arc<dyn NetworkRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub passwords: Arc<dyn PasswordHasher>,
     pub tokens: Arc<dyn TokenHasher>,
@@ -146,6 +152,7 @@ impl AccountService {
             accounts,
             barrier,
             sessions,
+            networks,
             trail,
             passwords,
             tokens,
@@ -157,6 +164,7 @@ impl AccountService {
             accounts,
             barrier,
             sessions,
+            networks,
             trail,
             passwords,
             tokens,
@@ -206,7 +214,9 @@ impl AccountService {
         caller: &Caller,
     ) -> Result<(Account, SessionToken), CreateAccountError> {
         let account = self.create(email, password, caller).await?;
-        let (session, token) = self.draw_session(&account, self.clock.now())?;
+        let now = self.clock.now();
+        self.remember_network(&account, now, caller).await?;
+        let (session, token) = self.draw_session(&account, now)?;
         self.sessions.insert(&session, None).await?;
         Ok((account, token))
     }
@@ -240,6 +250,7 @@ impl AccountService {
                 self.sessions.remove(&candidate.digest, None).await?;
             }
         }
+        self.remember_network(&account, now, caller).await?;
         let (session, token) = self.draw_session(&account, now)?;
         let event = self.event(now, &account, Action::SessionStarted, caller)?;
         self.sessions.insert(&session, Some(&event)).await?;
@@ -254,6 +265,22 @@ impl AccountService {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the account with this address signed in from `network` during the last 30 days.
+    pub async fn knows_network(&self, email: &Email, network: Network) -> Result<bool, StoreError> {
+        let since = self.clock.now().saturating_sub(KNOWN_FOR);
+        self.networks.knows(email, network, since).await
+    }
+
+    async fn remember_network(
+        &self,
+        account: &Account,
+        now: Timestamp,
+        caller: &Caller,
+    ) -> Result<(), StoreError> {
+        let Some(address) = caller.address else { return Ok(()) };
+        self.networks.remember(account.parts().id, Network::of(address), now).await
     }
 
     /// A new session; its token is in the answer and nowhere else.
@@ -312,7 +339,8 @@ impl AccountService {
         Ok(())
     }
 
-    /// Changes the password of whoever is signed in, and ends every other session of theirs.
+    /// Changes the password of whoever is signed in, and ends every other session of theirs. A wrong
+    /// current password is in the trail.
     pub async fn change_password(
         &self,
         who: &SignedIn,
@@ -322,6 +350,9 @@ impl AccountService {
     ) -> Result<(), ChangePasswordError> {
         let hash = who.account.parts().password.clone();
         if !self.passwords.verify(current, Some(hash)).await? {
+            let refused = Action::PasswordRefused;
+            let event = self.event(self.clock.now(), &who.account, refused, caller)?;
+            self.trail.record(&event).await?;
             return Err(ChangePasswordError::WrongPassword);
         }
         let account = who.account.with_password(self.passwords.hash(new).await?);
@@ -354,11 +385,12 @@ impl AccountService {
         Ok(())
     }
 
-    /// Removes the sessions whose time is over.
-    pub async fn purge_sessions(&self) -> Result<(), StoreError> {
+    /// Removes the sessions whose time is over, and the networks that are no longer known.
+    pub async fn purge(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let SessionLifetime { idle, absolute } = self.lifetime;
-        self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await
+        self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await?;
+        self.networks.forget(now.saturating_sub(KNOWN_FOR)).await
     }
 }
 

@@ -51,6 +51,7 @@ const fn words(action: Action) -> &'static str {
         Action::AccountCreated => "Account created",
         Action::AccountDisabled => "Account disabled",
         Action::PasswordChanged => "Password changed",
+        Action::PasswordRefused => "Wrong current password",
         Action::SessionStarted => "Signed in",
         Action::SessionRefused => "Sign-in refused",
         Action::SessionEnded => "Signed out",

@@ -135,6 +135,11 @@ impl ApiKey {
         if has_expired(self.0.expires_at, now) { Err(Refusal::Expired) } else { Ok(()) }
     }
 
+    /// Whether the key still works at `now` although another has its place.
+    pub fn overlaps(&self, now: Timestamp) -> bool {
+        self.0.replaced_by.is_some() && self.check(now).is_ok()
+    }
+
     /// The same key under another name.
     pub fn rename(&self, name: KeyName) -> Result<Self, TransitionError> {
         self.changed(|parts| parts.name = name)
@@ -213,6 +218,16 @@ impl ApiKey {
                 parts.state = KeyState::Revoked { at: now };
             }
         })
+    }
+
+    /// The same key, ended because its successor is replaced in turn: at most one replaced key of a
+    /// chain works. One that is switched off ends too, so that it does not come back. `None`: it is
+    /// revoked or has expired already.
+    pub fn end(&self, now: Timestamp) -> Option<Self> {
+        if has_expired(self.0.expires_at, now) {
+            return None;
+        }
+        self.changed(|parts| parts.expires_at = Some(now)).ok()
     }
 
     fn changed(&self, change: impl FnOnce(&mut ApiKeyParts)) -> Result<Self, TransitionError> {

@@ -77,6 +77,8 @@ pub enum Action {
     AccountDisabled,
     /// Another password was set.
     PasswordChanged,
+    /// Another password was not set, because the current one was given wrong.
+    PasswordRefused,
     /// Somebody signed in.
     SessionStarted,
     /// A sign-in was refused.
@@ -102,10 +104,11 @@ pub enum Action {
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "account.created",
         "account.disabled",
         "password.changed",
+        "password.refused",
         "session.started",
         "session.refused",
         "session.ended",
@@ -123,6 +126,7 @@ impl Action {
             ("account.created", None, None) => Self::AccountCreated,
             ("account.disabled", None, None) => Self::AccountDisabled,
             ("password.changed", None, None) => Self::PasswordChanged,
+            ("password.refused", None, None) => Self::PasswordRefused,
             ("session.started", None, None) => Self::SessionStarted,
             ("session.refused", None, None) => Self::SessionRefused,
             ("session.ended", None, None) => Self::SessionEnded,
@@ -141,6 +145,7 @@ impl Action {
             Self::AccountCreated => "account.created",
             Self::AccountDisabled => "account.disabled",
             Self::PasswordChanged => "password.changed",
+            Self::PasswordRefused => "password.refused",
             Self::SessionStarted => "session.started",
             Self::SessionRefused => "session.refused",
             Self::SessionEnded => "session.ended",

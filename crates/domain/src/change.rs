@@ -2,7 +2,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::ports::{EntropyError, KeyInUse, StoreError, UpdateError};
+use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
     Action, ApiKeyId, ApiKeyService, Caller, KeyName, OwnerId, Timestamp, TransitionError,
     has_expired,
@@ -59,6 +59,15 @@ pub enum ChangeError {
     /// The state of the key does not allow it.
     #[error(transparent)]
     Refused(TransitionError),
+    /// Too many replaced keys of the owner would work.
+    #[error(
+        "You have reached the limit of {limit} rotated API keys that still work; revoke one of \
+         them, or rotate with an overlap of 0"
+    )]
+    LimitReached {
+        /// The most replaced keys of an owner that may work.
+        limit: u32,
+    },
     /// Others changed the key all the time.
     #[error("The API key was changed by others at the same time; try again")]
     Contended,
@@ -113,10 +122,17 @@ impl ApiKeyService {
                 return Ok((found, None));
             }
             let event = self.event(now, owner, Action::KeyChanged(id), caller)?;
-            match self.keys.update(&key, &event).await {
+            let limit = self.policy.max_keys_per_owner;
+            let stored = if key.overlaps(now) && !found.key.overlaps(now) {
+                self.keys.revive(&key, limit, &event).await
+            } else {
+                self.keys.update(&key, &event).await.map_err(Into::into)
+            };
+            match stored {
                 Ok(number) => return Ok((KeyInUse { key, ..found }, Some(number))),
-                Err(UpdateError::Stale) => {}
-                Err(UpdateError::Store(error)) => return Err(error.into()),
+                Err(OverlapError::Stale) => {}
+                Err(OverlapError::LimitReached) => return Err(ChangeError::LimitReached { limit }),
+                Err(OverlapError::Store(error)) => return Err(error.into()),
             }
         }
         Err(ChangeError::Contended)

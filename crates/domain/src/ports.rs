@@ -30,14 +30,27 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// not revoked.
     async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError>;
 
-    /// Stores the next version of a key and, in the same instant, adds `successor`, which takes its
-    /// place: both or neither. The old key must be as for [`update`](Self::update); no limit counts.
-    async fn replace(
+    /// As [`update`](Self::update), of a replaced key that is to work again, unless its owner has
+    /// `limit` other replaced keys that work at the instant of the event. However many calls run at
+    /// the same time, the limit is not exceeded.
+    async fn revive(
         &self,
         key: &ApiKey,
-        successor: &ApiKey,
+        limit: u32,
         event: &AuditEvent,
-    ) -> Result<ChangeNumber, UpdateError>;
+    ) -> Result<ChangeNumber, OverlapError>;
+
+    /// Stores the next version of a key, adds its successor, and ends its predecessor: all or
+    /// nothing. Both old keys must be as for [`update`](Self::update). The limit on keys does not
+    /// count; that on replaced keys does as in [`revive`](Self::revive), the predecessor left out.
+    async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError>;
+
+    /// The key of `owner` in whose place `successor` is, unless it is revoked.
+    async fn predecessor(
+        &self,
+        owner: &OwnerId,
+        successor: ApiKeyId,
+    ) -> Result<Option<ApiKey>, StoreError>;
 
     /// Revokes the key `id` of `owner` at the instant of the event. `None`: it did not, because there is no such key, it
     /// belongs to someone else, or it is revoked already. Of any number of calls for one key, one
@@ -100,6 +113,22 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         pepper: PepperId,
         limit: u32,
     ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError>;
+}
+
+/// A key that makes room for another.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The next version of the key that is replaced.
+    pub key: ApiKey,
+    /// The key in its place.
+    pub successor: ApiKey,
+    /// The next version of the key that this one had replaced, if that is to end now, and the event
+    /// that tells of it.
+    pub ended: Option<(ApiKey, AuditEvent)>,
+    /// The most replaced keys that may work, if the replaced key goes on to work.
+    pub limit: Option<u32>,
+    /// What tells of the replacement.
+    pub event: AuditEvent,
 }
 
 /// A key together with its last recorded use.
@@ -323,6 +352,29 @@ pub enum InsertError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why a change was not stored that would let a replaced key work.
+#[derive(Debug, Error)]
+pub enum OverlapError {
+    /// Somebody changed a key since it was read, or it is gone.
+    #[error("changed by somebody else since it was read, or gone")]
+    Stale,
+    /// As many replaced keys of the owner work as may.
+    #[error("the owner has as many replaced keys that work as allowed")]
+    LimitReached,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<UpdateError> for OverlapError {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Stale => Self::Stale,
+            UpdateError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// Why a change was not stored.

@@ -1,16 +1,17 @@
 use std::time::Duration;
 
 use crate::change::ATTEMPTS;
-use crate::ports::UpdateError;
+use crate::ports::{OverlapError, Replacement};
 use crate::{
-    Action, ApiKeyId, ApiKeyService, Caller, ChangeError, ChangeNumber, IssuedKey, NewKey, OwnerId,
-    Timestamp,
+    Action, ApiKey, ApiKeyId, ApiKeyService, AuditEvent, Caller, ChangeError, ChangeNumber,
+    IssuedKey, NewKey, OwnerId, Timestamp,
 };
 
 impl ApiKeyService {
     /// Issues a key in the place of another of `owner`, like it and with as long a life. Both may
-    /// be used for `overlap`; without one the old key is revoked. The limit on keys does not count
-    /// here, since the number that is held stays.
+    /// be used for `overlap`; without one the old key is revoked. What the old key had itself
+    /// replaced ends now. The limit on keys does not count here, since the number that is held
+    /// stays; but with an overlap, no more replaced keys may work than that.
     pub async fn rotate(
         &self,
         owner: &OwnerId,
@@ -42,13 +43,36 @@ impl ApiKeyService {
             let successor = issued.key.parts().id;
             let replaced = found.key.replace(successor, overlap, now)?;
             let action = Action::KeyRotated { key: id, successor };
-            let event = self.event(now, owner, action, caller)?;
-            match self.keys.replace(&replaced, &issued.key, &event).await {
+            let limit = self.policy.max_keys_per_owner;
+            let replacement = Replacement {
+                limit: replaced.overlaps(now).then_some(limit),
+                key: replaced,
+                successor: issued.key.clone(),
+                ended: self.ended_predecessor(owner, id, now, caller).await?,
+                event: self.event(now, owner, action, caller)?,
+            };
+            match self.keys.replace(&replacement).await {
                 Ok(number) => return Ok((issued, Some(number))),
-                Err(UpdateError::Stale) => {}
-                Err(UpdateError::Store(error)) => return Err(error.into()),
+                Err(OverlapError::Stale) => {}
+                Err(OverlapError::LimitReached) => return Err(ChangeError::LimitReached { limit }),
+                Err(OverlapError::Store(error)) => return Err(error.into()),
             }
         }
         Err(ChangeError::Contended)
+    }
+
+    /// What the key `id` had replaced, as it is once it has ended, if it has not yet.
+    async fn ended_predecessor(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        now: Timestamp,
+        caller: &Caller,
+    ) -> Result<Option<(ApiKey, AuditEvent)>, ChangeError> {
+        let predecessor = self.keys.predecessor(owner, id).await?;
+        let Some(ended) = predecessor.and_then(|key| key.end(now)) else { return Ok(None) };
+        let action = Action::KeyChanged(ended.parts().id);
+        let event = self.event(now, owner, action, caller)?;
+        Ok(Some((ended, event)))
     }
 }

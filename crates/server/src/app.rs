@@ -1,9 +1,9 @@
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 use actix_web::http::header::HeaderValue;
-use latchkey_accounts::ports::{AccountRepository, SessionRepository};
+use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository,
@@ -15,23 +15,21 @@ use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_verifier::{
-    Answering, BootClock, FeedBarrier, LastUses, SystemClock, Verifier, VerifierPorts, others_run,
+    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, SystemClock, Verifier, VerifierPorts,
+    others_run,
 };
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::attempts::Attempts;
 use crate::embedded;
 use crate::http::error::ApiError;
+use crate::limits::Limits;
 use crate::metrics::Verifications;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
-
-/// From each client address.
-const LEAK_REPORTS_PER_MINUTE: u32 = 60;
 
 /// Everything the server is made of, joined once. Only here is a concrete adapter named.
 #[derive(Debug)]
@@ -47,8 +45,9 @@ pub(crate) struct App {
     pub(crate) verifier: Verifier,
     pub(crate) verifications: Verifications,
     pub(crate) last_uses: Arc<LastUses>,
-    pub(crate) attempts: Attempts,
-    pub(crate) leak_reports: Attempts,
+    pub(crate) limits: Limits,
+    /// Somebody who is no trusted proxy sent `X-Forwarded-For`, which is said once.
+    pub(crate) stranger_forwarded: Once,
     pub(crate) clock: Arc<dyn Clock>,
     store: Store,
     request_ids: RequestIds,
@@ -75,6 +74,7 @@ struct Repositories {
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
     sessions: Arc<dyn SessionRepository>,
+    networks: Arc<dyn NetworkRepository>,
     trail: Arc<dyn AuditTrail>,
 }
 
@@ -102,7 +102,7 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
-            S: AccountRepository + SessionRepository + AuditTrail,
+            S: AccountRepository + SessionRepository + NetworkRepository + AuditTrail,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
@@ -111,6 +111,7 @@ impl Store {
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
                 sessions: Arc::<S>::clone(store),
+                networks: Arc::<S>::clone(store),
                 trail: Arc::<S>::clone(store),
             }
         }
@@ -128,9 +129,10 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let store = Store::open(&settings).await?;
-        let Repositories { keys, feed, last_uses, peppers, accounts, sessions, trail } =
+        let Repositories { keys, feed, last_uses, peppers, accounts, sessions, networks, trail } =
             store.repositories();
 
+        let lease_clock: Arc<dyn LeaseClock> = Arc::new(BootClock);
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
@@ -138,7 +140,7 @@ impl App {
             feed: Arc::clone(&feed),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
-            lease_clock: Arc::new(BootClock),
+            lease_clock: Arc::clone(&lease_clock),
             last_uses: Arc::clone(&last_uses),
         };
         let verifier = Verifier::new(ports, answering(&settings));
@@ -156,6 +158,7 @@ impl App {
             accounts,
             barrier,
             sessions,
+            networks,
             trail: Arc::clone(&trail),
             passwords: Arc::new(Argon2Hasher::new(Arc::clone(&entropy))),
             tokens: Arc::<HmacHasher>::clone(&hasher),
@@ -174,8 +177,8 @@ impl App {
             verifier,
             verifications: Verifications::default(),
             last_uses,
-            attempts: Attempts::new(settings.sign_in_attempts_per_minute, Arc::clone(&clock)),
-            leak_reports: Attempts::new(LEAK_REPORTS_PER_MINUTE, Arc::clone(&clock)),
+            stranger_forwarded: Once::new(),
+            limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
             clock,
             store,
             request_ids: RequestIds::new(&*entropy)?,

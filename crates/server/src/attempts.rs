@@ -1,153 +1,167 @@
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use latchkey_accounts::Email;
-use latchkey_domain::Timestamp;
-use latchkey_domain::ports::Clock;
+use latchkey_verifier::{BootTime, LeaseClock};
 
 const WINDOW: Duration = Duration::from_mins(1);
-/// Beyond this many names, windows that are over are swept out.
-const SWEEP_ABOVE: usize = 10_000;
+/// More than an IPv6 /48 has networks of 64 bits: one site alone leaves room for others.
+const MOST_NAMES: usize = 100_000;
 
-/// Bounds how many attempts are made in a minute, for each client address and each account.
+/// Bounds how many attempts each name makes in a minute, on this instance.
 ///
-/// An attempt is counted when it begins. A sign-in is given back when it succeeds, so that only
-/// failures count and yet many at once can't slip through together.
+/// An attempt is counted when it begins, so that many at the same time can't slip through together.
+/// One that turns out not to count is [forgiven](Self::forgive).
+///
+/// Names are kept in two generations. Each minute the older one is forgotten as a whole and the
+/// younger one becomes the older: by then every window in the forgotten one is over. So an attempt
+/// costs the same however many names there are, and memory is bounded: where a generation is full,
+/// a new name finds [no room](NotNow::NoRoom), and those that are counted already go on.
+///
+/// A name is kept as a hash under a key that this process has drawn: nobody outside can find two
+/// that collide.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     limit: u32,
-    clock: Arc<dyn Clock>,
-    windows: Mutex<HashMap<Subject, Window>>,
+    most_names: usize,
+    clock: Arc<dyn LeaseClock>,
+    hasher: RandomState,
+    generations: Mutex<Generations>,
 }
 
-/// Whose attempts are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Subject {
-    Address(IpAddr),
-    Account(Email),
+#[derive(Debug)]
+struct Generations {
+    young: HashMap<u64, Window>,
+    old: HashMap<u64, Window>,
+    swapped: BootTime,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The minute that begins with the first attempt of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
-    began: Timestamp,
+    began: BootTime,
     count: u32,
 }
 
-/// One that was let through.
+/// One that was let through, with the name and the window that it counts in.
 #[derive(Debug)]
-pub(crate) struct Attempt(Vec<Subject>);
+#[must_use = "it may have to be forgiven"]
+pub(crate) struct Attempt(Option<(u64, BootTime)>);
 
-/// Too many were made; ask again after this long.
+/// Why an attempt was not let through; it may be made again after this long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooMany {
-    pub(crate) retry_after: Duration,
+pub(crate) enum NotNow {
+    /// The name has made as many as it may.
+    TooMany(Duration),
+    /// Too many other names are being counted.
+    NoRoom(Duration),
+}
+
+impl NotNow {
+    pub(crate) const fn retry_after(self) -> Duration {
+        match self {
+            Self::TooMany(wait) | Self::NoRoom(wait) => wait,
+        }
+    }
+}
+
+impl Attempt {
+    /// One that counts nowhere.
+    pub(crate) const UNCOUNTED: Self = Self(None);
 }
 
 impl Attempts {
-    pub(crate) fn new(limit: u32, clock: Arc<dyn Clock>) -> Self {
-        Self { limit, clock, windows: Mutex::default() }
+    pub(crate) fn new(limit: u32, clock: Arc<dyn LeaseClock>) -> Self {
+        let generations =
+            Generations { young: HashMap::new(), old: HashMap::new(), swapped: clock.now() };
+        let (hasher, generations) = (RandomState::new(), Mutex::new(generations));
+        Self { limit, most_names: MOST_NAMES, clock, hasher, generations }
     }
 
-    /// Lets one through, or says how long to wait.
-    pub(crate) fn begin(
-        &self,
-        address: Option<IpAddr>,
-        email: Option<Email>,
-    ) -> Result<Attempt, TooMany> {
+    /// Whether `name` may make another attempt; this is none.
+    pub(crate) fn check(&self, name: impl Hash) -> Result<(), NotNow> {
+        let name = self.hasher.hash_one(name);
         let now = self.clock.now();
-        let address = address.map(network).map(Subject::Address);
-        let account = email.map(Subject::Account);
-        let subjects: Vec<_> = address.into_iter().chain(account).collect();
-
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        if windows.len() > SWEEP_ABOVE {
-            windows.retain(|_, window| now.since(window.began) < WINDOW);
-        }
-        let full = subjects.iter().filter_map(|subject| {
-            let window = windows.get(subject)?;
-            let left =
-                WINDOW.checked_sub(now.since(window.began)).filter(|left| !left.is_zero())?;
-            (window.count >= self.limit).then_some(left)
-        });
-        if let Some(retry_after) = full.max() {
-            return Err(TooMany { retry_after });
-        }
-        for subject in &subjects {
-            let fresh = Window { began: now, count: 0 };
-            let window = windows.entry(subject.clone()).or_insert(fresh);
-            if now.since(window.began) >= WINDOW {
-                *window = fresh;
+        match self.generations().running(name, now) {
+            Some(window) if window.count >= self.limit => {
+                Err(NotNow::TooMany(left_of(window.began, now)))
             }
-            window.count += 1;
+            _ => Ok(()),
         }
-        drop(windows);
-        Ok(Attempt(subjects))
     }
 
-    /// The attempt was no failure after all.
-    pub(crate) fn forgive(&self, attempt: &Attempt) {
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        for subject in &attempt.0 {
-            if let Entry::Occupied(mut entry) = windows.entry(subject.clone()) {
-                entry.get_mut().count = entry.get().count.saturating_sub(1);
+    /// Lets an attempt of `name` through, or says how long to wait.
+    pub(crate) fn begin(&self, name: impl Hash) -> Result<Attempt, NotNow> {
+        let name = self.hasher.hash_one(name);
+        let mut generations = self.generations();
+        let now = self.clock.now();
+        generations.swap_when_due(now);
+        let began = match generations.running(name, now) {
+            Some(window) if window.count >= self.limit => {
+                return Err(NotNow::TooMany(left_of(window.began, now)));
             }
+            Some(window) => {
+                window.count += 1;
+                window.began
+            }
+            None => {
+                let Generations { young, swapped, .. } = &mut *generations;
+                if young.len() >= self.most_names && !young.contains_key(&name) {
+                    return Err(NotNow::NoRoom(left_of(*swapped, now)));
+                }
+                young.insert(name, Window { began: now, count: 1 });
+                now
+            }
+        };
+        Ok(Attempt(Some((name, began))))
+    }
+
+    /// The attempt does not count after all.
+    pub(crate) fn forgive(&self, attempt: &Attempt) {
+        let Some((name, began)) = attempt.0 else { return };
+        let mut generations = self.generations();
+        let Generations { young, old, .. } = &mut *generations;
+        for generation in [young, old] {
+            let Some(window) = generation.get_mut(&name).filter(|it| it.began == began) else {
+                continue;
+            };
+            window.count -= 1;
+            // What counts nowhere takes no room.
+            if window.count == 0 {
+                generation.remove(&name);
+            }
+            return;
         }
+    }
+
+    fn generations(&self) -> MutexGuard<'_, Generations> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One customer of a provider has a whole /64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
+impl Generations {
+    fn swap_when_due(&mut self, now: BootTime) {
+        if now.since(self.swapped) >= WINDOW {
+            mem::swap(&mut self.young, &mut self.old);
+            // This visits no name: there is nothing to drop.
+            self.young.clear();
+            self.swapped = now;
+        }
     }
+
+    /// The window of a name, if it is not over.
+    fn running(&mut self, name: u64, now: BootTime) -> Option<&mut Window> {
+        let Self { young, old, .. } = self;
+        let windows = [young, old].into_iter().filter_map(|generation| generation.get_mut(&name));
+        windows.into_iter().find(|window| now.since(window.began) < WINDOW)
+    }
+}
+
+fn left_of(began: BootTime, now: BootTime) -> Duration {
+    WINDOW.saturating_sub(now.since(began))
 }
 
 #[cfg(test)]
-mod tests {
-    use latchkey_testkit::fakes::FakeClock;
-
-    use super::*;
-
-    fn attempts(limit: u32) -> (Attempts, Arc<FakeClock>) {
-        let clock = Arc::new(FakeClock::default());
-        (Attempts::new(limit, Arc::<FakeClock>::clone(&clock)), clock)
-    }
-
-    fn begin(attempts: &Attempts, address: u8, email: &str) -> Result<Attempt, TooMany> {
-        attempts.begin(Some([192, 0, 2, address].into()), Email::parse(email).ok())
-    }
-
-    #[test]
-    fn failures_are_bounded_for_an_account_whatever_the_address() {
-        let (attempts, clock) = attempts(2);
-        assert!(begin(&attempts, 1, "ada@example.com").is_ok());
-        clock.advance(Duration::from_secs(20));
-        assert!(begin(&attempts, 2, "Ada@example.com").is_ok());
-        let refused = begin(&attempts, 3, "ada@example.com").expect_err("too many");
-        assert_eq!(refused.retry_after, Duration::from_secs(40));
-        clock.advance(Duration::from_secs(40));
-        assert!(begin(&attempts, 3, "ada@example.com").is_ok());
-    }
-
-    #[test]
-    fn failures_are_bounded_for_an_address_whatever_the_account() {
-        let (attempts, _clock) = attempts(2);
-        assert!(begin(&attempts, 1, "a@example.com").is_ok());
-        assert!(begin(&attempts, 1, "b@example.com").is_ok());
-        assert!(begin(&attempts, 1, "c@example.com").is_err());
-        assert!(begin(&attempts, 2, "c@example.com").is_ok());
-    }
-
-    #[test]
-    fn successes_do_not_count() {
-        let (attempts, _clock) = attempts(1);
-        for _ in 0..10 {
-            let attempt = begin(&attempts, 1, "ada@example.com").expect("let through");
-            attempts.forgive(&attempt);
-        }
-    }
-}
+mod tests;

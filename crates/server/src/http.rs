@@ -13,6 +13,7 @@ mod envelope;
 pub(crate) mod error;
 mod error_page;
 mod leaks;
+mod limited;
 mod name_schema;
 mod openapi;
 mod operations;

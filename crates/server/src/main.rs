@@ -7,6 +7,7 @@ mod cli;
 mod data_dir;
 mod embedded;
 mod http;
+mod limits;
 mod metrics;
 mod operator;
 mod origin;

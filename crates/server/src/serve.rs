@@ -99,7 +99,7 @@ async fn keep_purging(app: Arc<App>) {
     let mut hours = tokio::time::interval(PURGE_EVERY);
     loop {
         hours.tick().await;
-        if let Err(error) = app.accounts.purge_sessions().await {
+        if let Err(error) = app.accounts.purge().await {
             tracing::warn!(%error, "sessions that are over were not removed");
         }
     }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that wait for a reader of the log which is slower than what is logged, some 2 MB.
@@ -27,7 +28,7 @@ pub(crate) fn start(filter: &str) -> io::Result<()> {
     let (lines, waiting) = sync_channel(WAITING);
     thread::Builder::new().name("log".to_owned()).spawn(move || write_out(&waiting))?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_env_filter(without_strangers(filter))
         .with_writer(Log(LOG.get_or_init(|| lines)))
         .with_target(false)
         // Its own complaints would go to standard error, and panic where that is gone.
@@ -53,6 +54,18 @@ pub(crate) fn flush() {
 /// How many lines were dropped.
 pub(crate) fn lost_lines() -> u64 {
     LOST.load(Ordering::Relaxed)
+}
+
+/// The filter, without what actix logs at ERROR for each head that is no HTTP: anybody can send one, and
+/// an error in this log is for an operator to act on. A filter that asks for DEBUG shows them.
+fn without_strangers(filter: &str) -> EnvFilter {
+    let filter = EnvFilter::new(filter);
+    if filter.max_level_hint().is_none_or(|level| level >= LevelFilter::DEBUG) {
+        return filter;
+    }
+    ["actix_http::h1::dispatcher=off", "actix_http::h1::decoder=off"]
+        .into_iter()
+        .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a directive")))
 }
 
 /// What went wrong, and why, and why that: one line.

@@ -3,9 +3,13 @@ use diesel::dsl::{AsSelect, auto_type};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
-use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
+use latchkey_domain::ports::{
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, StoreError, UpdateError,
+};
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
     Timestamp,
@@ -48,20 +52,53 @@ const UPDATE: &str = concat!(
     from event where key.id = $11 returning latest_change"
 );
 
-/// As [`UPDATE`]. It takes a place for the successor as [`INSERT`] does, whatever the limit: the
-/// trigger gives that of the old key back. The key is locked first, then its owner, as the triggers
-/// do; each step feeds the next, so that it is all or nothing.
-const REPLACE: &str = concat!(
+/// As [`UPDATE`], where no more replaced keys work than may: the owner's row is locked for that, and
+/// as everywhere after the key.
+const REVIVE: &str = concat!(
     "with found as ( \
         select owner from api_keys where id = $11 and version = $12 - 1 and revoked_at is null \
         for update \
-    ), place as ( \
-        insert into key_owners as mine (owner, held) select owner, 1 from found \
-        on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
-        returning owner \
+    ), room as ( \
+        select from found where overlapping_keys(owner, $2, null) < $18 \
     ), event as (",
     add_event!(),
-    "from place returning id), replaced as ( \
+    "from room returning id), revived as ( \
+        update api_keys as key set version = $12, name = $13, expires_at = $14, \
+            disabled_at = $15, revoked_at = $16, replaced_by = $17 \
+        from event where key.id = $11 returning latest_change \
+    ) \
+    select (select latest_change from revived), \
+        exists(select from found) and not exists(select from room)"
+);
+
+/// As [`REVIVE`], with the predecessor, if one is to end. It takes a place for the successor as
+/// [`INSERT`] does, whatever the limit: the trigger gives that of the old key back. The keys are
+/// locked first, in the order of their ids, then their owner, as the triggers do; each step feeds
+/// the next, so that it is all or nothing.
+const REPLACE: &str = concat!(
+    "with found as ( \
+        select id, owner from api_keys \
+        where id in ($11, $31) and revoked_at is null \
+            and version = case id when $11 then $12 else $32 end - 1 \
+        order by id for update \
+    ), whole as ( \
+        select max(owner) as owner from found having count(*) = case when $31 is null then 1 else 2 end \
+    ), room as ( \
+        select owner from whole where $35 is null or overlapping_keys(owner, $2, $31) < $35 \
+    ), place as ( \
+        insert into key_owners as mine (owner, held) select owner, 1 from room \
+        on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
+        returning owner \
+    ), end_event as ( \
+        insert into audit_events (id, at, owner, action, key_id, actor, address, user_agent, \
+            request_id) \
+        select $34, $2, $3, 'key.changed', $31, $7, $8, $9, $10 from place where $31 is not null \
+    ), event as (",
+    add_event!(),
+    "from place returning id), ended as ( \
+        update api_keys as key set version = $32, expires_at = $33 \
+        from event where key.id = $31 returning latest_change \
+    ), replaced as ( \
         update api_keys as key set version = $12, name = $13, expires_at = $14, \
             disabled_at = $15, revoked_at = $16, replaced_by = $17 \
         from event where key.id = $11 returning latest_change \
@@ -70,7 +107,9 @@ const REPLACE: &str = concat!(
             expires_at, disabled_at, revoked_at, replaced_by, version) \
         select $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30 from replaced \
     ) \
-    select latest_change from replaced"
+    select (select greatest(replaced.latest_change, max(ended.latest_change)) \
+            from replaced left join ended on true group by replaced.latest_change), \
+        exists(select from whole) and not exists(select from room)"
 );
 
 /// As [`UPDATE`].
@@ -128,6 +167,21 @@ impl PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// Runs a statement that may let a replaced key work. It answers one row: the number of the
+    /// change, if it was made, and whether the limit was what hindered it.
+    async fn overlap(&self, statement: Statement) -> Result<ChangeNumber, OverlapError> {
+        let change = cached(statement).answering::<(Nullable<BigInt>, Bool)>();
+        let mut rows: Vec<(Option<i64>, bool)> =
+            change.load(&mut *self.connection().await?).await.map_err(failed)?;
+        match rows.pop() {
+            Some((Some(number), _)) => Ok(change_number(number)?),
+            Some((None, true)) => Err(OverlapError::LimitReached),
+            Some((None, false)) | None => Err(OverlapError::Stale),
+        }
+    }
+}
+
 /// Keys with their last uses: a look-up for each key, where a join would be free to read all last
 /// uses there are.
 #[auto_type]
@@ -177,14 +231,43 @@ impl ApiKeyRepository for PostgresStore {
         self.change(update).await?.ok_or(UpdateError::Stale)
     }
 
-    async fn replace(
+    async fn revive(
         &self,
         key: &ApiKey,
-        successor: &ApiKey,
+        limit: u32,
         event: &AuditEvent,
-    ) -> Result<ChangeNumber, UpdateError> {
-        let replace = with_new(with_next(with_event(REPLACE, event), key), successor);
-        self.change(replace).await?.ok_or(UpdateError::Stale)
+    ) -> Result<ChangeNumber, OverlapError> {
+        let revive = with_next(with_event(REVIVE, event), key).bind::<BigInt, _>(i64::from(limit));
+        self.overlap(revive).await
+    }
+
+    async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError> {
+        let Replacement { key, successor, ended, limit, event } = replacement;
+        let ended = ended.as_ref().map(|(key, event)| (KeyRow::from(key), event.id.as_uuid()));
+        let replace = with_new(with_next(with_event(REPLACE, event), key), successor)
+            .bind::<Nullable<SqlUuid>, _>(ended.as_ref().map(|(key, _)| key.id))
+            .bind::<Nullable<Integer>, _>(ended.as_ref().map(|(key, _)| key.version))
+            .bind::<Nullable<Timestamptz>, _>(ended.as_ref().and_then(|(key, _)| key.expires_at))
+            .bind::<Nullable<SqlUuid>, _>(ended.as_ref().map(|(_, event)| *event))
+            .bind::<Nullable<BigInt>, _>(limit.map(i64::from));
+        self.overlap(replace).await
+    }
+
+    async fn predecessor(
+        &self,
+        owner: &OwnerId,
+        successor: ApiKeyId,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let found: Option<KeyRow> = api_keys::table
+            .filter(api_keys::replaced_by.eq(successor.as_uuid()))
+            .filter(api_keys::owner.eq(owner.as_str()))
+            .filter(api_keys::revoked_at.is_null())
+            .select(KeyRow::as_select())
+            .first(&mut &*self.readers.get().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        found.map(TryInto::try_into).transpose()
     }
 
     async fn revoke(

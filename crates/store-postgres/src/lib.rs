@@ -17,6 +17,7 @@ mod fault;
 mod last_uses;
 mod link;
 mod migrations;
+mod networks;
 mod peppers;
 #[cfg(test)]
 mod plans;

@@ -8,11 +8,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, LastUseRepository, PepperRepository as _,
-    Registration, UpdateError,
+    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, LastUseRepository, OverlapError,
+    PepperRepository as _, Registration, UpdateError,
 };
 use latchkey_testkit::fixtures::{
-    a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner,
+    a_digest, a_key, a_replacement, an_event, an_event_at, an_id, changed, moment, owner,
 };
 use latchkey_testkit::postgres::{Database, empty_database};
 
@@ -120,9 +120,18 @@ async fn change(store: &PostgresStore) {
     assert!(gone.unwrap().is_none());
     let stale = store.update(&changed(&a_key().build(), |_same| {}), &an_event()).await;
     assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-    let stale =
-        store.replace(&changed(&a_key().build(), |_same| {}), &a_key().build(), &an_event()).await;
-    assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
+    let stale = store
+        .replace(&a_replacement(
+            &changed(&a_key().build(), |_same| {}),
+            &a_key().build(),
+            &an_event(),
+        ))
+        .await;
+    assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
+    let stale = store.revive(&changed(&a_key().build(), |_same| {}), 10, &an_event()).await;
+    assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
+    let first = store.predecessor(&owner("owner7"), an_id()).await;
+    assert!(first.unwrap().is_none());
     let absent = store.revoke(&owner("owner7"), an_id(), &an_event_at(moment(0))).await;
     assert_eq!(absent.unwrap(), None);
     let [stored, renewed] = [a_digest(), a_digest()];
@@ -144,7 +153,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let connections: [&AsyncPgConnection; 3] = [&writer, &reader, &other];
     let revoke = format!("({EVENT}, gen_random_uuid(), 'owner7')");
     let update = format!("({EVENT}, {NEXT})");
-    let replace = format!("({EVENT}, {NEXT}, {NEW})");
+    let revive = format!("({EVENT}, {NEXT}, 10)");
+    let replace = format!("({EVENT}, {NEXT}, {NEW}, null, null, null, null, null)");
     for (part, arguments, index) in [
         ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
         ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
@@ -160,7 +170,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
             &update,
             "api_keys_pkey",
         ),
-        ("with found as ( select owner", &replace, "api_keys_pkey"),
+        ("with found as ( select owner", &revive, "api_keys_pkey"),
+        ("with found as ( select id, owner", &replace, "api_keys_pkey"),
         (
             "order by \"audit_events\".\"id\" desc",
             "('', gen_random_uuid(), 50)",

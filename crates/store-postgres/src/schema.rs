@@ -83,6 +83,14 @@ table! {
 }
 
 table! {
+    known_networks (account_id, network) {
+        account_id -> Uuid,
+        network -> Text,
+        signed_in_at -> Timestamptz,
+    }
+}
+
+table! {
     last_uses (key_id) {
         key_id -> Uuid,
         used_at -> Timestamptz,
@@ -103,6 +111,7 @@ table! {
     }
 }
 
+joinable!(known_networks -> accounts (account_id));
 joinable!(sessions -> accounts (account_id));
-allow_tables_to_appear_in_same_query!(accounts, sessions);
+allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
 allow_tables_to_appear_in_same_query!(api_keys, last_uses);

@@ -31,6 +31,7 @@ async fn fresh() -> Ports {
         peppers: Arc::<PostgresStore>::clone(&store),
         accounts: Arc::<PostgresStore>::clone(&store),
         sessions: Arc::<PostgresStore>::clone(&store),
+        networks: Arc::<PostgresStore>::clone(&store),
         trail: Arc::<PostgresStore>::clone(&store),
         feed: store,
         guard: Box::new(database),

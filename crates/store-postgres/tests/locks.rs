@@ -2,9 +2,11 @@
 
 use latchkey_accounts::ports::AccountRepository;
 use latchkey_domain::ApiKey;
-use latchkey_domain::ports::{ApiKeyRepository, UpdateError};
+use latchkey_domain::ports::{ApiKeyRepository, OverlapError};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_testkit::fixtures::{a_key, an_account, an_event, an_event_at, changed, moment};
+use latchkey_testkit::fixtures::{
+    a_key, a_replacement, an_account, an_event, an_event_at, changed, moment,
+};
 use latchkey_testkit::postgres::empty_database;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,8 +43,9 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
                     let replaced = changed(&key, |parts| {
                         parts.replaced_by = Some(successor.parts().id);
                     });
-                    let it = store.replace(&replaced, &successor, &an_event()).await;
-                    assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "{it:?}");
+                    let it =
+                        store.replace(&a_replacement(&replaced, &successor, &an_event())).await;
+                    assert!(matches!(it, Ok(_) | Err(OverlapError::Stale)), "{it:?}");
                 }
             })
         });

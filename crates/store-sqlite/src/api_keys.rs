@@ -3,7 +3,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
+use latchkey_domain::ports::{
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, StoreError, UpdateError,
+};
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
     Timestamp,
@@ -51,22 +53,57 @@ impl ApiKeyRepository for SqliteStore {
         .await
     }
 
-    async fn replace(
+    async fn revive(
         &self,
         key: &ApiKey,
-        successor: &ApiKey,
+        limit: u32,
         event: &AuditEvent,
-    ) -> Result<ChangeNumber, UpdateError> {
-        let (key, row, event) = (key.clone(), KeyRow::from(successor), EventRow::from(event));
+    ) -> Result<ChangeNumber, OverlapError> {
+        let (key, at, event) = (key.clone(), event.at, EventRow::from(event));
         self.change(move |db| {
             let changed = store_next(db, &key)?;
+            audit::add(db, event)?;
+            hold_overlap(db, key.parts().owner.as_str(), limit, at)?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError> {
+        let Replacement { key, successor, ended, limit, event } = replacement;
+        let (key, row, limit) = (key.clone(), KeyRow::from(successor), *limit);
+        let ended = ended.as_ref().map(|(key, event)| (key.clone(), EventRow::from(event)));
+        let (at, event) = (event.at, EventRow::from(event));
+        self.change(move |db| {
+            let mut changed = Vec::new();
+            if let Some((ended, event)) = ended {
+                changed.extend(store_next(db, &ended)?);
+                audit::add(db, event)?;
+            }
+            changed.extend(store_next(db, &key)?);
+            if let Some(limit) = limit {
+                hold_overlap(db, &row.owner, limit, at)?;
+            }
             // The trigger has just given the old key's place back.
             if !take_place(db, &row.owner, u32::MAX)? {
-                return Err(Fault(UpdateError::Stale));
+                return Err(Fault(OverlapError::Stale));
             }
             diesel::insert_into(api_keys::table).values(row).execute(db)?;
             audit::add(db, event)?;
             Ok(changed)
+        })
+        .await
+    }
+
+    async fn predecessor(
+        &self,
+        owner: &OwnerId,
+        successor: ApiKeyId,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.read(move |db| {
+            let found = query::predecessor(&owner, successor).get_result(db).optional()?;
+            Ok(found.map(ApiKey::try_from).transpose()?)
         })
         .await
     }
@@ -217,14 +254,17 @@ impl ApiKeyRepository for SqliteStore {
 
 /// Stores the next version of a key, if the stored one is the version just before it and is not
 /// revoked; answers what it changed.
-fn store_next(db: &mut SqliteConnection, key: &ApiKey) -> Outcome<[ApiKeyId; 1], UpdateError> {
+fn store_next<E>(db: &mut SqliteConnection, key: &ApiKey) -> Outcome<[ApiKeyId; 1], E>
+where
+    E: From<UpdateError> + From<StoreError>,
+{
     let id = key.parts().id;
     let stored = api_keys::table
         .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
         .filter(api_keys::version.eq(i64::from(key.parts().version) - 1))
         .filter(api_keys::revoked_at.is_null());
     match diesel::update(stored).set(KeyChange::from(KeyRow::from(key))).execute(db)? {
-        0 => Err(Fault(UpdateError::Stale)),
+        0 => Err(Fault(UpdateError::Stale.into())),
         _one => Ok([id]),
     }
 }
@@ -246,6 +286,17 @@ fn take_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> QueryResult
             .execute(db)?
             == 1;
     Ok(taken)
+}
+
+/// Refuses a change after which more replaced keys of `owner` work at `at` than may.
+fn hold_overlap(
+    db: &mut SqliteConnection,
+    owner: &str,
+    limit: u32,
+    at: Timestamp,
+) -> Outcome<(), OverlapError> {
+    let working: i64 = query::overlapping(owner, at).count().get_result(db)?;
+    if working <= i64::from(limit) { Ok(()) } else { Err(Fault(OverlapError::LimitReached)) }
 }
 
 fn no_place(db: &mut SqliteConnection, owner: &str) -> QueryResult<InsertError> {

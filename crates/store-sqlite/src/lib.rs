@@ -14,6 +14,7 @@ mod fault;
 mod hold;
 mod last_uses;
 mod migrate;
+mod networks;
 mod peppers;
 mod pool;
 mod query;

@@ -5,7 +5,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::MigrationHarness as _;
-use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId};
+use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId, Timestamp};
 
 use crate::migrate::MIGRATIONS;
 use crate::query;
@@ -39,6 +39,20 @@ fn a_list_walks_the_index_of_the_owner_and_sorts_nothing() {
             "SEARCH api_keys USING INDEX api_keys_of_owner (owner=?)",
             "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN",
         ],
+    );
+}
+
+#[test]
+fn replaced_keys_are_counted_and_found_by_indexes_that_hold_no_others() {
+    let at = Timestamp::MIN;
+    let successor = ApiKeyId::NONE;
+    assert_eq!(
+        plan(&query::overlapping("owner", at).count()),
+        ["SEARCH api_keys USING INDEX api_keys_overlapping (owner=? AND expires_at>?)"],
+    );
+    assert_eq!(
+        plan(&query::predecessor("owner", successor)),
+        ["SEARCH api_keys USING INDEX api_keys_successor (replaced_by=?)"],
     );
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::sqlite::Sqlite;
-use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS};
+use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS, Timestamp};
 use uuid::Uuid;
 
 use crate::row::{AccountRow, EventRow, KeyRow, SessionRow, id_bytes};
@@ -50,6 +50,29 @@ pub(crate) fn list<'a>(owner: &'a str) -> _ {
     keys_in_use()
         .filter(api_keys::owner.eq(owner))
         .order((api_keys::created_at.desc(), api_keys::id.desc()))
+}
+
+/// The replaced keys of an owner that work at `at`.
+#[auto_type(no_type_alias)]
+pub(crate) fn overlapping<'a>(owner: &'a str, at: Timestamp) -> _ {
+    let at: i64 = at.unix_millis();
+    api_keys::table
+        .filter(api_keys::owner.eq(owner))
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::replaced_by.is_not_null())
+        .filter(api_keys::expires_at.gt(at))
+        .filter(api_keys::disabled_at.is_null())
+}
+
+#[auto_type(no_type_alias)]
+pub(crate) fn predecessor<'a>(owner: &'a str, successor: ApiKeyId) -> _ {
+    let successor: Vec<u8> = id_bytes(successor.as_uuid());
+    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
+    api_keys::table
+        .filter(api_keys::replaced_by.eq(successor))
+        .filter(api_keys::owner.eq(owner))
+        .filter(api_keys::revoked_at.is_null())
+        .select(row)
 }
 
 #[auto_type(no_type_alias)]

@@ -64,6 +64,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_networks (account_id, network) {
+        account_id -> Binary,
+        network -> Text,
+        signed_in_at -> BigInt,
+    }
+}
+
+diesel::table! {
     last_uses (key_id) {
         key_id -> Binary,
         used_at -> BigInt,
@@ -85,7 +93,8 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(api_keys, last_uses);
-diesel::allow_tables_to_appear_in_same_query!(sessions, accounts);
+diesel::allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
+diesel::joinable!(known_networks -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));
 
 // SQLite's own list of what a database holds.

@@ -15,6 +15,7 @@ async fn fresh() -> Ports {
         peppers: Arc::new(store.clone()),
         accounts: Arc::new(store.clone()),
         sessions: Arc::new(store.clone()),
+        networks: Arc::new(store.clone()),
         trail: Arc::new(store.clone()),
         feed: Arc::new(store),
         guard: Box::new(folder),

@@ -20,6 +20,8 @@ mod keys;
 mod last_uses;
 mod limit;
 mod lists;
+mod networks;
+mod overlap;
 mod peppers;
 mod redigesting;
 mod reference;
@@ -30,7 +32,7 @@ mod sessions;
 use std::any::Any;
 use std::sync::Arc;
 
-use latchkey_accounts::ports::{AccountRepository, SessionRepository};
+use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, LastUseRepository, PepperRepository,
 };
@@ -43,6 +45,7 @@ pub struct Ports {
     pub peppers: Arc<dyn PepperRepository>,
     pub accounts: Arc<dyn AccountRepository>,
     pub sessions: Arc<dyn SessionRepository>,
+    pub networks: Arc<dyn NetworkRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,
     /// What must live as long as the ports: a database, a folder.
@@ -111,6 +114,13 @@ promises! { $
         a_replacement_among_concurrent_changes_is_whole_or_nothing
         of_a_replacement_the_old_key_is_told
         a_successor_made_while_its_account_is_disabled_does_not_live
+    }
+    overlap {
+        replacing_a_successor_ends_its_predecessor
+        a_replacement_with_a_stale_predecessor_is_refused_and_nothing_written
+        a_predecessor_is_found_by_its_successor_and_owner_until_it_is_revoked
+        replaced_keys_that_work_are_limited_and_no_others_count
+        parallel_replacements_and_revivals_do_not_exceed_the_limit
     }
     limit {
         a_key_beyond_the_limit_is_refused_and_nothing_written
@@ -232,5 +242,11 @@ promises! { $
         a_use_of_a_removed_session_does_not_bring_it_back
         sessions_are_purged_by_their_beginning_and_by_their_last_use
         purging_with_the_earliest_instants_removes_nothing
+    }
+    networks {
+        a_network_is_known_to_the_account_that_signed_in_from_there
+        a_network_is_known_since_the_latest_sign_in
+        of_concurrent_sign_ins_from_a_network_the_latest_counts
+        networks_are_forgotten_by_their_latest_sign_in
     }
 }

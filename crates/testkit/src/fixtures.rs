@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use latchkey_accounts::{
     Account, AccountId, AccountParts, AccountState, Email, PasswordHash, Session,
 };
+use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
     Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Digest, Environment, EventId,
     KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId, PepperId, Timestamp,
@@ -100,6 +101,12 @@ pub fn an_event_at(at: Timestamp) -> AuditEvent {
 /// Somebody of whom nothing is known.
 pub const fn a_caller() -> Caller {
     Caller { actor: Actor::ANONYMOUS, address: None, user_agent: None, request_id: None }
+}
+
+/// `key` makes room for `successor`; nothing else ends by it, and no limit holds.
+pub fn a_replacement(key: &ApiKey, successor: &ApiKey, event: &AuditEvent) -> Replacement {
+    let (key, successor, event) = (key.clone(), successor.clone(), event.clone());
+    Replacement { key, successor, ended: None, limit: None, event }
 }
 
 /// The next version of `key`, changed in whatever way a test needs.

@@ -135,3 +135,28 @@ fn several_changes_are_one_version_and_none_is_none() {
     let again = after.change(&change, at(7)).expect("not revoked");
     assert_eq!((again.parts().version, again.parts().state), (2, after.parts().state));
 }
+
+#[test]
+fn a_key_ends_whether_it_is_on_or_off_and_what_is_over_stays() {
+    for state in [ACTIVE, KeyState::Disabled { at: at(1) }] {
+        let replaced = key(ACTIVE, None).replace(id(2), DAY, at(0)).expect("active");
+        let replaced = ApiKey::restore(ApiKeyParts { state, ..replaced.parts().clone() });
+        let ended = replaced.end(at(5)).expect("it goes on until the next day");
+        assert_eq!(ended.parts().expires_at, Some(at(5)));
+        assert_eq!(ended.parts().version, replaced.parts().version + 1);
+        assert!(!ended.enable().expect("not revoked").overlaps(at(5)));
+        assert!(ended.end(at(5)).is_none());
+    }
+    assert!(key(KeyState::Revoked { at: at(1) }, None).end(at(5)).is_none());
+}
+
+#[test]
+fn a_key_overlaps_while_it_works_although_it_is_replaced() {
+    let key = key(ACTIVE, None);
+    assert!(!key.overlaps(at(0)));
+    let replaced = key.replace(id(2), DAY, at(0)).expect("active");
+    assert!(replaced.overlaps(at(1)));
+    assert!(!replaced.overlaps(at(24 * 3_600_000)));
+    assert!(!replaced.disable(at(1)).expect("not revoked").overlaps(at(1)));
+    assert!(!key.replace(id(2), Duration::ZERO, at(0)).expect("active").overlaps(at(0)));
+}

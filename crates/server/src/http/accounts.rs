@@ -1,7 +1,9 @@
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use latchkey_accounts::{Account, Email, Password, PasswordError, SignInError};
+use latchkey_accounts::{
+    Account, ChangePasswordError, Email, Password, PasswordError, SignInError,
+};
 use latchkey_domain::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::body::{JsonBody, Then};
 use super::caller::caller;
-use super::client_address::client_address;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
+use super::limited::{client_network, count, count_guess};
 use super::session::{Presented, User, clearing, granting, presented};
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -86,6 +88,7 @@ impl FromRequest for SignUpOpen {
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 403, description = "Sign-up is closed, or the call came from another site", body = ErrorBody),
         (status = 409, description = "The address is taken, or the browser sends too many cookies of the session's name", body = ErrorBody),
+        (status = 429, description = "Too many sign-ups from one address; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn sign_up(
@@ -98,6 +101,8 @@ pub(crate) async fn sign_up(
     let password =
         Password::chosen(Zeroizing::new(body.password), &email).map_err(ApiError::weak_password)?;
     cookies_in(&req, &app)?;
+    let message = "Too many sign-ups; try again later";
+    count(&app.limits.sign_ups, client_network(&req, &app), message).map(drop)?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let signing_up = async move { work.accounts.sign_up(email, password, &caller).await };
@@ -108,6 +113,8 @@ pub(crate) async fn sign_up(
 }
 
 /// Sign in.
+///
+/// The session ends by signing out, by a change of the password, and after a while.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-in", operation_id = "signIn", tag = "Accounts", security(()),
     request_body = Credentials,
@@ -117,7 +124,7 @@ pub(crate) async fn sign_up(
         (status = 401, description = "No such account, or a wrong password", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The browser sends too many cookies of the session's name", body = ErrorBody),
-        (status = 429, description = "Too many failures; see Retry-After", body = ErrorBody),
+        (status = 429, description = "Too many failures or sign-ins; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn sign_in(
@@ -126,17 +133,23 @@ pub(crate) async fn sign_in(
     Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let password = Password::presented(Zeroizing::new(body.password))?;
-    let account = Email::parse(&body.email).ok();
-    let attempt = app.attempts.begin(client_address(&req, &app), account);
-    let failures = "Too many failed sign-ins; try again later";
-    let attempt = attempt.map_err(|too_many| ApiError::too_many(failures, too_many.retry_after))?;
     let previous = cookies_in(&req, &app)?;
+    let email = Email::parse(&body.email).ok();
+    // One sentence for both limits: only who has the password reaches the second.
+    let message = "Too many sign-ins; try again later";
+    let network = client_network(&req, &app);
+    let guess = count_guess(&app, &app.limits.sign_in, network, email.as_ref(), message).await?;
+    let success = count(&app.limits.good_sign_ins, email, message)
+        .inspect_err(|_too_many| app.limits.sign_in.forgive(&guess))?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
     let signing_in = async move {
         let done = work.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
         if !matches!(done, Err(SignInError::Rejected)) {
-            work.attempts.forgive(&attempt);
+            work.limits.sign_in.forgive(&guess);
+        }
+        if done.is_err() {
+            work.limits.good_sign_ins.forgive(&success);
         }
         done
     };
@@ -195,6 +208,7 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The account was changed at the same time", body = ErrorBody),
+        (status = 429, description = "The current password was wrong too often; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn change_password(
@@ -205,9 +219,19 @@ pub(crate) async fn change_password(
     let current = Password::presented(Zeroizing::new(body.current_password))?;
     let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)
         .map_err(ApiError::weak_password)?;
+    let email = Some(&user.account.parts().email);
+    let message = "Too many wrong passwords; try again later";
+    let network = client_network(&req, &app);
+    let guess = count_guess(&app, &app.limits.current_password, network, email, message).await?;
     let caller = caller(&req, &app, Actor::ANONYMOUS);
     let work = app.clone();
-    let changing = async move { work.accounts.change_password(&user, current, new, &caller).await };
+    let changing = async move {
+        let done = work.accounts.change_password(&user, current, new, &caller).await;
+        if !matches!(done, Err(ChangePasswordError::WrongPassword)) {
+            work.limits.current_password.forgive(&guess);
+        }
+        done
+    };
     app.finish(changing).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }

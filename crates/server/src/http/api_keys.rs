@@ -17,6 +17,7 @@ use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
+use super::limited::count_key_change;
 use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
@@ -76,6 +77,7 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The account holds as many keys as it may", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn create(
@@ -93,6 +95,7 @@ pub(crate) async fn create(
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();
@@ -102,6 +105,8 @@ pub(crate) async fn create(
 }
 
 /// Get a key.
+///
+/// One key of the account, as the list has it.
 #[utoipa::path(
     get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
@@ -136,7 +141,8 @@ pub(crate) async fn get(
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
-        (status = 409, description = "The key was rotated, or others change it all the time", body = ErrorBody),
+        (status = 409, description = "The key was rotated, too many rotated keys would work, or others change it all the time", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn change(
@@ -153,6 +159,7 @@ pub(crate) async fn change(
         return Err(ApiError::bad_request("Nothing to change: name, enabled or expiresAt"));
     }
     let id = id_in(&req);
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();
@@ -163,8 +170,8 @@ pub(crate) async fn change(
 
 /// Rotate a key.
 ///
-/// Issues a key in the place of another, with the same name, environment and length of life. Both work until the overlap is over; without an overlap the old key is revoked at once. The body may
-/// be absent.
+/// Issues a key in the place of another, with the same name, environment and length of life. Both work until the overlap is over; without an overlap the old key is revoked at once. What the
+/// key had itself replaced ends now. The body may be absent.
 #[utoipa::path(
     post, path = "/api/v1/api-keys/{id}/rotate", operation_id = "rotateApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),
@@ -175,7 +182,8 @@ pub(crate) async fn change(
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
-        (status = 409, description = "The key is disabled, has expired, or was rotated already", body = ErrorBody),
+        (status = 409, description = "The key is disabled, has expired, or was rotated already; or too many rotated keys still work", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn rotate(
@@ -185,6 +193,7 @@ pub(crate) async fn rotate(
 ) -> Result<HttpResponse, ApiError> {
     let overlap = body.overlap().map_err(ApiError::bad_request)?;
     let id = id_in(&req);
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();
@@ -204,6 +213,7 @@ pub(crate) async fn rotate(
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn revoke(
@@ -212,6 +222,7 @@ pub(crate) async fn revoke(
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
+    count_key_change(&app, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &app, &owner);
     let work = app.clone();

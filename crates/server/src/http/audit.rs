@@ -26,6 +26,7 @@ pub(crate) struct TrailPage {
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: u32,
     /// The id of an event: only those before it.
+    #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     before: Option<String>,
 }
 

@@ -10,18 +10,33 @@ use crate::app::App;
 /// `X-Forwarded-For` that is not itself a trusted proxy (ASVS 5.0, 4.1.3).
 pub(crate) fn client_address(req: &HttpRequest, app: &App) -> Option<IpAddr> {
     let peer = req.peer_addr()?.ip().to_canonical();
-    Some(behind_proxies(peer, req.headers(), &app.settings.trusted_proxies))
+    let proxies = &app.settings.trusted_proxies;
+    if req.headers().contains_key(header::X_FORWARDED_FOR) && !is_among(proxies, peer) {
+        app.stranger_forwarded.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "X-Forwarded-For from an address that LATCHKEY_TRUSTED_PROXIES does not name is not \
+                 believed. If a proxy or a backend of yours sends it, name that address there: until \
+                 then all people behind it share one limit on sign-ins, and one address in the audit \
+                 trail"
+            );
+        });
+    }
+    Some(behind_proxies(peer, req.headers(), proxies))
+}
+
+fn is_among(proxies: &[IpNet], address: IpAddr) -> bool {
+    proxies.iter().any(|net| net.contains(&address))
 }
 
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
-    let is_proxy = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     let lines: Vec<_> = headers.get_all(header::X_FORWARDED_FOR).collect();
     let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     // Of a list, empty elements don't count (RFC 9110, 5.6.1).
     let hops = hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty());
     let mut address = peer;
     for hop in hops {
-        if !is_proxy(&address) {
+        if !is_among(proxies, address) {
             break;
         }
         // What is no address was not written by a proxy of ours; the one who wrote it stands.

@@ -180,6 +180,9 @@ impl From<ChangeError> for ApiError {
         match error {
             ChangeError::ExpiryNotInFuture => Self::bad_request(error.to_string()),
             ChangeError::NotFound => Self::key_not_found(),
+            ChangeError::LimitReached { .. } => {
+                Self::new(ErrorCode::LimitReached, error.to_string())
+            }
             ChangeError::Refused(_) | ChangeError::Contended => {
                 Self::new(ErrorCode::Conflict, error.to_string())
             }

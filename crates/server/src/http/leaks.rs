@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use super::accounts::Success;
 use super::body::JsonBody;
 use super::caller::caller;
-use super::client_address::client_address;
 use super::error::{ApiError, ErrorBody};
+use super::limited::{client_network, count};
 use crate::app::App;
 
 /// Keys that are where they should not be.
@@ -41,9 +41,8 @@ pub(crate) async fn report(
     JsonBody(body): JsonBody<LeakBody>,
 ) -> Result<HttpResponse, ApiError> {
     let key = Zeroizing::new(body.key);
-    if let Err(too_many) = app.leak_reports.begin(client_address(&req, &app), None) {
-        return Err(ApiError::too_many("Too many reports; try again later", too_many.retry_after));
-    }
+    let message = "Too many reports; try again later";
+    count(&app.limits.leak_reports, client_network(&req, &app), message).map(drop)?;
     // The limit on bodies bounds how many there can be.
     let secrets: Vec<_> = Secret::find_in(key.as_bytes()).map(|(_, secret)| secret).collect();
     if secrets.is_empty() {

@@ -2,7 +2,8 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Describes a `KeyName` to readers of the OpenAPI document. No pattern can say what is visible.
+/// Describes a `KeyName` to readers of the OpenAPI document. No pattern can say what is visible, and JavaScript
+/// and the generators of clients fail on one that tries.
 #[derive(Debug)]
 pub(crate) struct NameSchema;
 

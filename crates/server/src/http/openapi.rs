@@ -2,7 +2,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::ContentType;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Header, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{Content, Header, Object, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorCode;
@@ -13,8 +13,9 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
     info(
         title = "Latchkey",
         description = "API keys: issue, list, rotate and revoke them with a session, verify them anywhere.",
-        license(name = "MIT OR Apache-2.0"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    servers((url = "/", description = "Where this document came from")),
     paths(
         api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
         api_keys::revoke,
@@ -32,7 +33,9 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         (name = "Operations", description = "For whoever runs the service. None of these needs a session or a key."),
     ),
     security(("session" = [])),
-    modifiers(&Schemes, &CommonAnswers, &ErrorCodes, &OptionalBody),
+    // What only a parameter names is not found by itself.
+    components(schemas(api_keys::StatusFilter)),
+    modifiers(&Schemes, &CommonAnswers, &AnswerHeaders, &OptionalBody),
 )]
 struct Document;
 
@@ -77,25 +80,41 @@ impl Modify for CommonAnswers {
     }
 }
 
-/// Every answer that is not a success says why for programs too.
-struct ErrorCodes;
+/// What a status brings along on every route: why, for programs, if it is no success; and the cookie of
+/// the two calls that start a session.
+struct AnswerHeaders;
 
-impl Modify for ErrorCodes {
+impl Modify for AnswerHeaders {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for operation in document
-            .paths
-            .paths
-            .values_mut()
-            .flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete])
-        {
-            let answers = operation.iter_mut().flat_map(|it| &mut it.responses.responses);
-            for (status, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
-                if let RefOr::T(answer) = answer {
+        for (path, item) in &mut document.paths.paths {
+            let starts_session = path.ends_with("/sign-up") || path.ends_with("/sign-in");
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let answers =
+                operations.into_iter().flatten().flat_map(|it| &mut it.responses.responses);
+            for (status, answer) in answers {
+                let RefOr::T(answer) = answer else { continue };
+                if status.starts_with(['4', '5']) {
                     answer.headers.insert("X-Error-Code".to_owned(), error_code(status).into());
+                }
+                match status.as_str() {
+                    "401" => add_header(answer, "WWW-Authenticate", "How to authenticate"),
+                    "429" | "503" => {
+                        add_header(answer, "Retry-After", "When to ask again, in seconds");
+                    }
+                    "200" | "201" if starts_session => {
+                        add_header(answer, "Set-Cookie", "The session cookie");
+                    }
+                    _ => {}
                 }
             }
         }
     }
+}
+
+fn add_header(answer: &mut Response, name: &str, description: &str) {
+    let mut header = Header::new(Object::with_type(Type::String));
+    header.description = Some(description.to_owned());
+    answer.headers.insert(name.to_owned(), header.into());
 }
 
 /// Rotation alone may come without its body. An `Option` would say that the body may be `null`.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::body::{drain, has_body};
 use super::error::{ApiError, ErrorBody};
-use super::wire_time::WireTime;
+use super::wire_time::{ExpirySchema, WireTime};
 use crate::app::App;
 use crate::metrics::Outcome;
 
@@ -38,7 +38,7 @@ pub(crate) struct VerifiedBody<'a> {
     #[schema(example = "live")]
     environment: &'static str,
     /// The first instant at which the key no longer works; null if it does not expire.
-    #[schema(required)]
+    #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
 }
 

@@ -4,7 +4,9 @@ use latchkey_domain::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// An instant as it travels: RFC 3339 in UTC with exactly three fraction digits. Any RFC 3339 is
 /// read, and truncated to the millisecond.
@@ -62,6 +64,23 @@ impl<'de> Deserialize<'de> for WireTime {
         })
     }
 }
+
+/// Describes a [`WireTime`] until which a key works: its example has to lie in the future.
+#[derive(Debug)]
+pub(crate) struct ExpirySchema;
+
+impl PartialSchema for ExpirySchema {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .examples(["2035-03-24T15:30:00.000Z"])
+            .description(Some("RFC 3339; answers have UTC with exactly three fraction digits"))
+            .into()
+    }
+}
+
+impl ToSchema for ExpirySchema {}
 
 #[cfg(test)]
 mod tests {

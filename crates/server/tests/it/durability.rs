@@ -13,6 +13,8 @@ use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
 const ROUNDS: usize = 4;
+/// One account changes more keys than one may.
+const CHANGES: &str = "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE";
 const CLIENTS: usize = 6;
 /// How many calls of a round are acknowledged before the crash.
 const BUSY: usize = 40;
@@ -27,7 +29,8 @@ struct Told {
 }
 
 fn a_killed_server_loses_nothing_it_acknowledged(setup: Setup) {
-    let mut server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1000000").start();
+    let setup = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1000000");
+    let mut server = setup.with(CHANGES, "1000000").start();
     let ada = server.sign_up(ADA);
     let mut told = Told::default();
     for round in 0..ROUNDS {
@@ -45,7 +48,7 @@ fn a_crashed_postgres_loses_nothing_the_server_acknowledged() {
     let database = Database::private_postgres();
     let Database::Private(cluster) = &database else { panic!("{database:?}") };
     let setup = Setup::on(database.clone()).with("LATCHKEY_MAX_KEYS_PER_OWNER", "1000000");
-    let mut server = setup.start();
+    let mut server = setup.with(CHANGES, "1000000").start();
     let ada = server.sign_up(ADA);
     let mut told = Told::default();
     for round in 0..ROUNDS {

@@ -1,11 +1,13 @@
 //! Replacing keys: contract, section 3.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use time::Duration;
 
 use crate::api_keys::{at_once, in_seconds, time};
 use crate::http::{Request, members, post};
-use crate::person::{ADA, Issued, rotate_path, text};
+use crate::person::{ADA, Issued, Person, rotate_path, text};
 use crate::server::Setup;
 
 on_both_databases![
@@ -18,6 +20,11 @@ on_both_databases![
     a_rotation_is_never_refused_by_the_limit,
     of_parallel_rotations_exactly_one_succeeds,
     a_disabled_account_gets_no_key_by_rotation,
+    rotating_a_successor_ends_its_predecessor_and_says_so,
+    a_disabled_predecessor_does_not_come_back,
+    replaced_keys_that_work_are_limited_and_a_rotation_without_overlap_is_not,
+    no_change_lets_more_replaced_keys_work_than_may,
+    parallel_rotations_leave_no_more_replaced_keys_than_may,
 ];
 
 fn a_rotation_answers_201_with_exactly_the_documented_members(setup: Setup) {
@@ -168,4 +175,114 @@ fn a_disabled_account_gets_no_key_by_rotation(setup: Setup) {
     ada.rotate(&key.id, 60).expect_error(401);
     ada.change(&key.id, &json!({ "enabled": true })).expect_error(401);
     server.verify(&key.key).expect_error(401);
+}
+
+fn rotating_a_successor_ends_its_predecessor_and_says_so(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let first = ada.create_key("a");
+    let second = Issued::from(&ada.rotate(&first.id, 3_600).expect_status(201));
+    server.verify(&first.key).expect_status(200);
+    let answer = ada.rotate(&second.id, 3_600).expect_status(201);
+    let third = Issued::from(&answer);
+    server.verify(&first.key).expect_error(401);
+    for good in [&second, &third] {
+        server.verify(&good.key).expect_status(200);
+    }
+    assert_eq!(time(&ada.item(&first.id), "expiresAt"), time(&answer.json(), "createdAt"));
+    assert_eq!(ada.list().len(), 3, "it stays listed");
+    ada.change(&first.id, &json!({ "expiresAt": null })).expect_error(409);
+
+    let events = ada.get("/api/v1/audit-events").expect_status(200).json();
+    let of_first =
+        events.as_array().expect("an array").iter().filter(|it| it["keyId"] == *first.id);
+    let actions: Vec<_> = of_first.map(|event| text(event, "action")).collect();
+    assert_eq!(actions, ["key.changed", "key.rotated", "key.created"]);
+
+    // What has ended already is left as it is.
+    let before = ada.item(&first.id);
+    ada.rotate(&third.id, 0).expect_status(201);
+    assert_eq!(ada.item(&first.id), before);
+    server.verify(&second.key).expect_error(401);
+}
+
+fn a_disabled_predecessor_does_not_come_back(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let first = ada.create_key("a");
+    let second = Issued::from(&ada.rotate(&first.id, 3_600).expect_status(201));
+    ada.change(&first.id, &json!({ "enabled": false })).expect_status(200);
+    ada.rotate(&second.id, 3_600).expect_status(201);
+    ada.change(&first.id, &json!({ "enabled": true })).expect_status(200);
+    server.verify(&first.key).expect_error(401);
+    server.verify(&second.key).expect_status(200);
+}
+
+/// Replaces a key with an overlap, and takes its successor away to make room for another.
+fn replaced(ada: &Person) -> Issued {
+    let old = ada.create_key("a");
+    let new = Issued::from(&ada.rotate(&old.id, 3_600).expect_status(201));
+    ada.revoke(&new.id).expect_status(200);
+    old
+}
+
+fn replaced_keys_that_work_are_limited_and_a_rotation_without_overlap_is_not(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "2").start();
+    let ada = server.sign_up(ADA);
+    let old = [replaced(&ada), replaced(&ada)];
+    let [one, other] = [ada.create_key("b"), ada.create_key("c")];
+    let before = ada.list();
+    let refused = ada.rotate(&one.id, 60).expect_error(409);
+    assert_eq!(refused.header("x-error-code"), Some("limit_reached"));
+    assert_eq!(ada.list(), before);
+    let one = Issued::from(&ada.rotate(&one.id, 0).expect_status(201));
+    // A place is free where one no longer works, whatever the reason.
+    ada.change(&old[0].id, &json!({ "enabled": false })).expect_status(200);
+    let one = Issued::from(&ada.rotate(&one.id, 60).expect_status(201));
+    ada.rotate(&other.id, 60).expect_error(409);
+    // A rotation frees the place of what it ends.
+    ada.rotate(&one.id, 60).expect_status(201);
+    ada.rotate(&other.id, 60).expect_error(409);
+    ada.revoke(&old[1].id).expect_status(200);
+    ada.rotate(&other.id, 60).expect_status(201);
+}
+
+fn no_change_lets_more_replaced_keys_work_than_may(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
+    let ada = server.sign_up(ADA);
+    let first = replaced(&ada);
+    ada.change(&first.id, &json!({ "enabled": false })).expect_status(200);
+    let second = replaced(&ada);
+    let before = ada.list();
+    for change in [
+        json!({ "enabled": true }),
+        json!({ "enabled": true, "name": "b" }),
+        json!({ "enabled": true, "expiresAt": in_seconds(60) }),
+    ] {
+        ada.change(&first.id, &change).expect_error(409);
+    }
+    assert_eq!(ada.list(), before);
+    server.verify(&first.key).expect_error(401);
+    ada.change(&first.id, &json!({ "name": "b" })).expect_status(200);
+    ada.change(&second.id, &json!({ "enabled": false })).expect_status(200);
+    ada.change(&first.id, &json!({ "enabled": true })).expect_status(200);
+    server.verify(&first.key).expect_status(200);
+    ada.change(&second.id, &json!({ "enabled": true })).expect_error(409);
+}
+
+fn parallel_rotations_leave_no_more_replaced_keys_than_may(setup: Setup) {
+    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "20").start();
+    let ada = server.sign_up(ADA);
+    let old: Vec<_> = (0..17).map(|_| replaced(&ada)).collect();
+    let keys: Vec<_> = (0..20).map(|_| ada.create_key("b").id).collect();
+    let next = AtomicUsize::new(0);
+    let statuses = at_once(20, || {
+        let id = &keys[next.fetch_add(1, Ordering::SeqCst)];
+        ada.rotate(id, 3_600).status
+    });
+    assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 3, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
+    for key in &old {
+        server.verify(&key.key).expect_status(200);
+    }
 }

@@ -12,7 +12,8 @@ use super::steps::{
     goes_on, registered, revoke, session,
 };
 use crate::fixtures::{
-    a_caller, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
+    a_caller, a_key, a_replacement, a_session, an_account, an_event, an_event_at, an_id, changed,
+    moment, owner,
 };
 
 const MANY: u32 = 1_000;
@@ -115,7 +116,7 @@ pub async fn whatever_changes_a_key_leaves_one_event(ports: &Ports) {
     it.expect("the next version is stored");
     let (old, new) = succeeded(&on);
     let rotated = Action::KeyRotated { key: id(&old), successor: id(&new) };
-    let it = ports.keys.replace(&old, &new, &event(rotated)).await;
+    let it = ports.keys.replace(&a_replacement(&old, &new, &event(rotated))).await;
     it.expect("the next version is stored");
     let it = ports.keys.revoke(of, id(&old), &event(Action::KeyRevoked(id(&old)))).await;
     assert!(it.expect("the store answers").is_some());
@@ -179,9 +180,11 @@ pub async fn what_is_refused_leaves_no_event(ports: &Ports) {
     assert!(ports.keys.insert(&a_key().build(), 1, &an_event()).await.is_err());
     assert!(ports.keys.update(&stale, &an_event()).await.is_err());
     assert!(ports.keys.update(&changed(&dead, |_| ()), &an_event()).await.is_err());
-    assert!(ports.keys.replace(&stale, &a_key().build(), &an_event()).await.is_err());
+    assert!(
+        ports.keys.replace(&a_replacement(&stale, &a_key().build(), &an_event())).await.is_err()
+    );
     let (old, _) = succeeded(&key);
-    assert!(ports.keys.replace(&old, &dead, &an_event()).await.is_err());
+    assert!(ports.keys.replace(&a_replacement(&old, &dead, &an_event())).await.is_err());
     for (of, id) in [(of, id(&dead)), (of, an_id()), (&owner("other"), id(&key))] {
         let it = ports.keys.revoke(of, id, &an_event()).await;
         assert_eq!(it.expect("the store answers"), None);
@@ -215,7 +218,7 @@ pub async fn of_concurrent_changes_only_those_that_were_made_leave_an_event(port
                     1 => keys.update(&renamed, &event).await.is_ok(),
                     _ => {
                         let (old, new) = succeeded(&key);
-                        keys.replace(&old, &new, &event).await.is_ok()
+                        keys.replace(&a_replacement(&old, &new, &event)).await.is_ok()
                     }
                 };
                 made.then_some(event)
@@ -238,7 +241,7 @@ pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
     assert!(by_digest(ports, &other).await.is_none());
     assert!(ports.keys.update(&key.disable(moment(1)).expect("so"), &taken).await.is_err());
     let (old, new) = succeeded(&key);
-    assert!(ports.keys.replace(&old, &new, &taken).await.is_err());
+    assert!(ports.keys.replace(&a_replacement(&old, &new, &taken)).await.is_err());
     assert!(ports.keys.revoke(&key.parts().owner, id(&key), &taken).await.is_err());
     let got = by_digest(ports, &key).await.expect("it is there");
     assert_same_key(&got, &key);

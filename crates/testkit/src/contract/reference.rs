@@ -25,6 +25,7 @@ const WALKS: u64 = 10;
 const STEPS: u64 = 1_000;
 const OWNERS: u64 = 3;
 const LIMIT: u32 = 6;
+const REPLACED: usize = 6;
 
 /// 10,000 random operations by several owners, against a model that is as plain as can be. A walk's
 /// number is its seed: the same one takes the same steps.
@@ -212,7 +213,7 @@ impl Walk {
             enabled: self.pick(&[None, None, Some(true), Some(false)]),
             expires_at: (self.roll(2) == 0).then(|| self.an_expiry(present).map(at)),
         };
-        let want = self.model.change(of, id, &change, self.now());
+        let want = self.model.change(of, id, &change, self.now(), REPLACED);
         let waits = self.model.waits(of, id, want.err());
         let got = self.service.change(of, id, &change, &a_caller()).await;
         self.check_waited(waits, place);
@@ -229,7 +230,7 @@ impl Walk {
     async fn rotate(&mut self, of: &OwnerId, place: &str) {
         let id = self.an_id(of);
         let overlap = self.pick(&[0, 0, 1, 60, 86_400]);
-        let want = self.model.may_rotate(of, id, self.now());
+        let want = self.model.may_rotate(of, id, overlap, self.now(), REPLACED);
         let waits = self.model.waits(of, id, want.err());
         let got = self.service.rotate(of, id, Duration::from_secs(overlap), &a_caller()).await;
         self.check_waited(waits, place);
@@ -305,6 +306,7 @@ fn refused(error: ChangeError) -> Refused {
         ChangeError::ExpiryNotInFuture => Refused::Invalid,
         ChangeError::NotFound => Refused::NotFound,
         ChangeError::Refused(_) => Refused::Conflict,
+        ChangeError::LimitReached { .. } => Refused::Limit,
         error => panic!("{error:?}"),
     }
 }

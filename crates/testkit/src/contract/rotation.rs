@@ -2,21 +2,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey_domain::ApiKey;
-use latchkey_domain::ports::{InsertError, UpdateError};
+use latchkey_domain::ports::{InsertError, OverlapError, StoreError, UpdateError};
 
 use super::Ports;
 use super::steps::{
     Instance, added, all_at_once, assert_revoked, assert_same_key, by_digest, find, ids, list,
     registered, revoke, stored, the_only_winner,
 };
-use crate::fixtures::{KeyBuilder, a_key, an_account, an_event, an_event_at, moment, owner};
+use crate::fixtures::{
+    KeyBuilder, a_key, a_replacement, an_account, an_event, an_event_at, moment, owner,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 pub async fn a_replaced_key_and_its_successor_read_back_equal(ports: &Ports) {
     let (key, bystander) = (added(ports, a_key()).await, added(ports, a_key()).await);
     let (old, new) = succeeded(&key, HOUR);
-    ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
+    ports
+        .keys
+        .replace(&a_replacement(&old, &new, &an_event()))
+        .await
+        .expect("the next version is stored");
     for want in [&old, &new, &bystander] {
         assert_same_key(&find(ports, want).await.expect("it is there").key, want);
         assert_same_key(&by_digest(ports, want).await.expect("it is there"), want);
@@ -26,7 +32,11 @@ pub async fn a_replaced_key_and_its_successor_read_back_equal(ports: &Ports) {
 pub async fn a_key_that_is_replaced_without_overlap_is_revoked(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let (old, new) = succeeded(&key, Duration::ZERO);
-    ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
+    ports
+        .keys
+        .replace(&a_replacement(&old, &new, &an_event()))
+        .await
+        .expect("the next version is stored");
     assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &old);
     assert_eq!(ids(&list(ports, &owner("owner")).await), [new.parts().id]);
 }
@@ -39,8 +49,8 @@ pub async fn a_replacement_of_what_is_not_there_is_refused_and_nothing_written(p
     let now = stored(ports, moved_on.disable(moment(1)).expect("not revoked")).await;
     for key in [&missing, &dead, &moved_on] {
         let (old, new) = succeeded(key, HOUR);
-        let it = ports.keys.replace(&old, &new, &an_event()).await;
-        assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
+        let it = ports.keys.replace(&a_replacement(&old, &new, &an_event())).await;
+        assert!(matches!(it, Err(OverlapError::Stale)), "got {it:?}");
         assert!(by_digest(ports, &new).await.is_none());
     }
     assert_revoked(&by_digest(ports, &dead).await.expect("it is there"), &dead, moment(1));
@@ -57,8 +67,8 @@ pub async fn a_successor_that_is_taken_changes_nothing(ports: &Ports) {
     ];
     for new in taken.map(KeyBuilder::build) {
         let old = key.replace(new.parts().id, HOUR, moment(1)).expect("it may be used");
-        let it = ports.keys.replace(&old, &new, &an_event()).await;
-        assert!(matches!(it, Err(UpdateError::Store(_))), "got {it:?}");
+        let it = ports.keys.replace(&a_replacement(&old, &new, &an_event())).await;
+        assert!(matches!(it, Err(OverlapError::Store(_))), "got {it:?}");
     }
     for same in [&key, &other] {
         assert_same_key(&find(ports, same).await.expect("it is there").key, same);
@@ -70,7 +80,11 @@ pub async fn a_replacement_is_not_limited_and_keeps_the_count(ports: &Ports) {
     let mut key = added(ports, a_key()).await;
     for overlap in [HOUR, Duration::ZERO, HOUR] {
         let (old, new) = succeeded(&key, overlap);
-        ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
+        ports
+            .keys
+            .replace(&a_replacement(&old, &new, &an_event()))
+            .await
+            .expect("the next version is stored");
         holds(ports, 1).await;
         if !overlap.is_zero() {
             revoke(ports, &old, moment(2)).await;
@@ -86,7 +100,13 @@ pub async fn of_concurrent_replacements_exactly_one_is_done(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let answers = all_at_once((0..20).map(|_| {
         let (keys, (old, new)) = (Arc::clone(&ports.keys), succeeded(&key, HOUR));
-        async move { keys.replace(&old, &new, &an_event()).await.map(|_change| (old, new)) }
+        async move {
+            match keys.replace(&a_replacement(&old, &new, &an_event())).await {
+                Ok(_change) => Ok((old, new)),
+                Err(OverlapError::Stale) => Err(UpdateError::Stale),
+                Err(error) => Err(StoreError::new(error).into()),
+            }
+        }
     }))
     .await;
     let (old, new) = the_only_winner(answers);
@@ -102,7 +122,7 @@ pub async fn a_replacement_among_concurrent_changes_is_whole_or_nothing(ports: &
         let keys = Arc::clone(&ports.keys);
         let replacing = {
             let (old, new) = (old.clone(), new.clone());
-            async move { keys.replace(&old, &new, &an_event()).await.is_ok() }
+            async move { keys.replace(&a_replacement(&old, &new, &an_event())).await.is_ok() }
         };
         let keys = Arc::clone(&ports.keys);
         let off = key.disable(moment(1)).expect("not revoked");
@@ -132,12 +152,15 @@ pub async fn of_a_replacement_the_old_key_is_told(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let mut instance = Instance::joined(ports).await;
     let (old, new) = succeeded(&key, HOUR);
-    let number =
-        ports.keys.replace(&old, &new, &an_event()).await.expect("the next version is stored");
+    let number = ports
+        .keys
+        .replace(&a_replacement(&old, &new, &an_event()))
+        .await
+        .expect("the next version is stored");
     assert_eq!(instance.apply_news().await, [key.parts().id]);
     assert!(instance.applied.change >= number);
-    let refused = ports.keys.replace(&old, &a_key().build(), &an_event()).await;
-    assert!(matches!(refused, Err(UpdateError::Stale)), "got {refused:?}");
+    let refused = ports.keys.replace(&a_replacement(&old, &a_key().build(), &an_event())).await;
+    assert!(matches!(refused, Err(OverlapError::Stale)), "got {refused:?}");
     assert!(instance.apply_news().await.is_empty());
 }
 
@@ -151,7 +174,7 @@ pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports:
         let keys = Arc::clone(&ports.keys);
         async move {
             let (old, new) = succeeded(&key, HOUR);
-            keys.replace(&old, &new, &an_event()).await
+            keys.replace(&a_replacement(&old, &new, &an_event())).await
         }
     }));
     let (disabled, event) = (account.disable(moment(7)), an_event());
@@ -159,7 +182,7 @@ pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports:
         tokio::join!(replacements, ports.accounts.disable(&disabled, &event));
     disabling.expect("the next version is stored");
     for it in answers {
-        assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "got {it:?}");
+        assert!(matches!(it, Ok(_) | Err(OverlapError::Stale)), "got {it:?}");
     }
     assert!(list(ports, &account.parts().id.owner()).await.is_empty());
 }

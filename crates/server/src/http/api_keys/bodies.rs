@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::name_schema::NameSchema;
-use crate::http::wire_time::WireTime;
+use crate::http::wire_time::{ExpirySchema, WireTime};
 
 /// The longest that a replaced key goes on working: 30 days.
 const MAX_OVERLAP: u32 = 30 * 24 * 60 * 60;
@@ -42,6 +42,7 @@ pub(crate) struct CreateBody {
     pub(super) environment: EnvironmentBody,
     /// The first instant at which the key no longer works; it must lie in the future.
     #[serde(default)]
+    #[schema(value_type = Option<ExpirySchema>)]
     pub(super) expires_at: Option<WireTime>,
 }
 
@@ -60,7 +61,7 @@ pub(crate) struct ChangeBody {
     pub(super) enabled: Option<bool>,
     /// The first instant at which the key no longer works, in the future; null: it does not expire.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<WireTime>, required = false)]
+    #[schema(value_type = Option<ExpirySchema>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     pub(super) expires_at: Option<Option<WireTime>>,
 }
@@ -101,7 +102,7 @@ pub(crate) struct IssuedBody<'a> {
     created_at: WireTime,
     environment: EnvironmentBody,
     /// The first instant at which the key no longer works; null if it does not expire.
-    #[schema(required)]
+    #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
 }
 
@@ -136,7 +137,7 @@ pub(crate) struct ItemBody<'a> {
     #[schema(example = true)]
     enabled: bool,
     /// The first instant at which the key no longer works; null if it does not expire.
-    #[schema(required)]
+    #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
     /// The id of the key that took its place.
     #[schema(required)]

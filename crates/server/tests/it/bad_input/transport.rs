@@ -8,6 +8,7 @@ use crate::server::{Server, Setup};
 
 on_both_databases![
     row_63_ambiguous_framing_is_400_and_the_connection_closed,
+    a_malformed_head_is_no_error_in_the_log_and_shows_at_debug,
     row_64_a_request_without_a_host_or_with_two_is_400,
     row_69_methods_that_a_route_lacks_are_405_with_allow,
     row_70_a_path_that_only_resembles_a_route_is_404,
@@ -57,6 +58,33 @@ fn row_63_ambiguous_framing_is_400_and_the_connection_closed(setup: Setup) {
     let (answer, closed) = raw(&server, &ada, &old, &chunked);
     assert!(answer.status == 400 && closed, "{answer:#?}");
     assert_eq!(ada.list().len(), 0);
+}
+
+fn a_malformed_head_is_no_error_in_the_log_and_shows_at_debug(setup: Setup) {
+    let mut setup = setup;
+    for (filter, shown) in
+        [("info", false), ("latchkey=warn,actix_http=info", false), ("debug", true)]
+    {
+        let server = setup.with("LATCHKEY_LOG", filter).start();
+        for head in [
+            "no HTTP at all\r\n\r\n".to_owned(),
+            "GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n".to_owned(),
+            "GET /healthz HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n".to_owned(),
+            "GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n".to_owned(),
+            format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(1_000)),
+            format!("GET /healthz HTTP/1.1\r\nA: {}", "a".repeat(1 << 20)),
+        ] {
+            let mut connection = Connection::open(server.address);
+            connection.write(head.as_bytes());
+            let refused = connection.try_read(false).map_or(400, |answer| answer.status);
+            assert!((400..500).contains(&refused), "{refused}: {head:.60}");
+        }
+        let (ended, left) = server.stop();
+        let alarms = |line: &&str| line.contains("\"ERROR\"") || line.contains("\"WARN\"");
+        let found: Vec<_> = ended.text.lines().filter(alarms).collect();
+        assert_eq!(!found.is_empty(), shown, "LATCHKEY_LOG={filter}: {found:#?}");
+        setup = left;
+    }
 }
 
 fn row_64_a_request_without_a_host_or_with_two_is_400(setup: Setup) {

@@ -62,6 +62,11 @@ impl Known {
         }
     }
 
+    /// Whether it works although another has its place.
+    fn overlaps(&self, now: i64) -> bool {
+        self.replaced_by.is_some() && self.verify(now) == Ok(())
+    }
+
     fn lives(&self, now: i64) -> bool {
         self.expires_at.unwrap_or(i64::MAX) > now
     }
@@ -101,13 +106,21 @@ impl Model {
         }
     }
 
+    /// How many replaced keys of the owner work, but for one.
+    fn overlapping(&self, of: &OwnerId, but: Option<ApiKeyId>, now: i64) -> usize {
+        let counts = |key: &&Known| key.owner == *of && Some(key.id) != but && key.overlaps(now);
+        self.keys.iter().filter(counts).count()
+    }
+
     pub(super) fn change(
         &mut self,
         of: &OwnerId,
         id: ApiKeyId,
         change: &KeyChange,
         now: i64,
+        limit: usize,
     ) -> Result<(), Refused> {
+        let others = self.overlapping(of, Some(id), now);
         let KeyChange { name, enabled, expires_at } = change;
         let expires_at = expires_at.map(|end| end.map(Timestamp::unix_millis));
         if let Some(Some(end)) = expires_at
@@ -116,6 +129,7 @@ impl Model {
             return Err(Refused::Invalid);
         }
         let key = self.found(of, id)?;
+        let before = key.clone();
         if let Some(end) = expires_at {
             let never = i64::MAX;
             if key.replaced_by.is_some() && end.unwrap_or(never) > key.expires_at.unwrap_or(never) {
@@ -124,6 +138,10 @@ impl Model {
             key.expires_at = end;
         }
         key.enabled = enabled.unwrap_or(key.enabled);
+        if key.overlaps(now) && !before.overlaps(now) && others >= limit {
+            *key = before;
+            return Err(Refused::Limit);
+        }
         if let Some(name) = name {
             name.as_str().clone_into(&mut key.name);
         }
@@ -134,17 +152,27 @@ impl Model {
         &mut self,
         of: &OwnerId,
         id: ApiKeyId,
+        overlap_seconds: u64,
         now: i64,
+        limit: usize,
     ) -> Result<(), Refused> {
         let key = self.found(of, id)?;
-        let may = key.enabled && key.lives(now) && key.replaced_by.is_none();
-        if may { Ok(()) } else { Err(Refused::Conflict) }
+        if !key.enabled || !key.lives(now) || key.replaced_by.is_some() {
+            return Err(Refused::Conflict);
+        }
+        let predecessor = self.keys.iter().find(|key| key.replaced_by == Some(id));
+        let others = self.overlapping(of, predecessor.map(|key| key.id), now);
+        if overlap_seconds > 0 && others >= limit { Err(Refused::Limit) } else { Ok(()) }
     }
 
     /// Puts a key that has just begun in the place of another.
     pub(super) fn rotate(&mut self, id: ApiKeyId, begun: Known, overlap_seconds: u64) -> &Known {
-        let old = self.keys.iter_mut().find(|key| key.id == id).expect("it may be rotated");
         let now = begun.created_at;
+        let mut keys = self.keys.iter_mut();
+        if let Some(predecessor) = keys.find(|key| key.replaced_by == Some(id) && !key.revoked) {
+            predecessor.expires_at = predecessor.expires_at.map(|end| end.min(now));
+        }
+        let old = self.keys.iter_mut().find(|key| key.id == id).expect("it may be rotated");
         let successor = Known {
             name: old.name.clone(),
             environment: old.environment,

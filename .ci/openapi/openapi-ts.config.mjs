@@ -1,0 +1,5 @@
+export default {
+  input: '../../openapi.json',
+  output: 'generated/hey-api',
+  plugins: ['zod'],
+}

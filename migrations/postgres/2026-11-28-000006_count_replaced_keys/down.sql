@@ -1,0 +1,3 @@
+drop function overlapping_keys;
+drop index api_keys_overlapping;
+drop index api_keys_successor;

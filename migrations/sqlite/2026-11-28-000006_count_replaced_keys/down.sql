@@ -1,0 +1,2 @@
+drop index api_keys_overlapping;
+drop index api_keys_successor;
