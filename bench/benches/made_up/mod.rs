@@ -1,7 +1,9 @@
 //! A store in which every secret is that of a good key.
 
 use async_trait::async_trait;
-use latchkey_domain::ports::{ApiKeyRepository, InsertError, KeyInUse, StoreError, UpdateError};
+use latchkey_domain::ports::{
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, StoreError, UpdateError,
+};
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
     Timestamp,
@@ -35,13 +37,25 @@ impl ApiKeyRepository for AnyKey {
         Err(not_asked().into())
     }
 
-    async fn replace(
+    async fn revive(
         &self,
         _key: &ApiKey,
-        _successor: &ApiKey,
+        _limit: u32,
         _event: &AuditEvent,
-    ) -> Result<ChangeNumber, UpdateError> {
+    ) -> Result<ChangeNumber, OverlapError> {
         Err(not_asked().into())
+    }
+
+    async fn replace(&self, _replacement: &Replacement) -> Result<ChangeNumber, OverlapError> {
+        Err(not_asked().into())
+    }
+
+    async fn predecessor(
+        &self,
+        _owner: &OwnerId,
+        _successor: ApiKeyId,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        Err(not_asked())
     }
 
     async fn revoke(
