@@ -48,6 +48,9 @@ impl Embedded {
     /// Opens a database that Latchkey has migrated, by its own settings `DATABASE_URL` and
     /// `LATCHKEY_PEPPERS`. It must be called on a multi-threaded runtime of tokio that lives as long
     /// as the service: a heartbeat that waits for a busy thread costs the lease.
+    ///
+    /// The role in the URL needs no more than the grants for `latchkey_guard` in Latchkey's
+    /// documentation on running it; it sees no accounts, sessions or events.
     pub async fn open(database_url: &str, peppers: &str) -> Result<Self, EmbeddedError> {
         let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
         let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);

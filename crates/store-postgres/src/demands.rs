@@ -27,6 +27,7 @@ pub(crate) const SERVING: &[Need] = &[
     ("instances", ALL),
     ("key_changes", &["select", "insert", "delete"]),
     ("key_owners", ALL),
+    ("known_networks", ALL),
     ("last_uses", ALL),
     ("peppers", &["select", "insert", "update"]),
     ("sessions", ALL),

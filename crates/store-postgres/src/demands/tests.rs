@@ -15,8 +15,9 @@ async fn every_table_of_the_schema_is_among_what_the_server_needs() {
     let tables = "select tablename::text from pg_tables where schemaname = 'public' order by 1";
     let tables = client.query(tables, &[]).await.expect("it tells");
     let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
-    let needed: Vec<&str> = SERVING.iter().map(|(table, _)| *table).collect();
-    assert_eq!(tables, needed);
+    for table in tables {
+        assert!(SERVING.iter().any(|(needed, _)| *needed == table), "{table} is not in SERVING");
+    }
 }
 
 #[test]
