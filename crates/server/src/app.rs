@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::embedded;
+use crate::hints::Hints;
 use crate::http::error::ApiError;
 use crate::limits::Limits;
 use crate::metrics::Verifications;
@@ -49,6 +50,7 @@ pub(crate) struct App {
     /// Somebody who is no trusted proxy sent `X-Forwarded-For`, which is said once.
     pub(crate) stranger_forwarded: Once,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hints: Hints,
     store: Store,
     request_ids: RequestIds,
     mutations: TaskTracker,
@@ -180,6 +182,7 @@ impl App {
             stranger_forwarded: Once::new(),
             limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
             clock,
+            hints: Hints::default(),
             store,
             request_ids: RequestIds::new(&*entropy)?,
             mutations: TaskTracker::new(),

@@ -20,6 +20,7 @@ mod operations;
 mod query;
 mod routes;
 mod session;
+mod this_machine;
 mod verify;
 pub(crate) mod wire_time;
 

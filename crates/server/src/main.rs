@@ -6,6 +6,7 @@ mod attempts;
 mod cli;
 mod data_dir;
 mod embedded;
+mod hints;
 mod http;
 mod limits;
 mod metrics;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 use url::{Host, Url};
@@ -31,10 +32,9 @@ impl Origin {
         if text.eq_ignore_ascii_case("null") {
             return Err(OriginError::Null);
         }
-        let url = Url::parse(text).map_err(|_not_a_url| match text.contains('*') {
-            true => OriginError::WildCard,
-            false => OriginError::NotAnOrigin,
-        })?;
+        let not_one =
+            if text.contains('*') { OriginError::WildCard } else { OriginError::NotAnOrigin };
+        let url = Url::parse(text).map_err(|_not_a_url| not_one)?;
         let unspecified = match url.host() {
             Some(Host::Ipv4(address)) => address.is_unspecified(),
             Some(Host::Ipv6(address)) => address.is_unspecified(),
@@ -77,6 +77,19 @@ impl Origin {
     /// Whether it is reached by https.
     pub(crate) fn is_secure(&self) -> bool {
         self.url.scheme() == "https"
+    }
+
+    /// Whether the other one is the same service under another name of this machine: 127.0.0.1, `[::1]`
+    /// or localhost, with the same scheme and port.
+    pub(crate) fn is_another_loopback_name_of(&self, other: &Self) -> bool {
+        let usual = match other.url.host() {
+            Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+            Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let place = |it: &Self| (it.is_secure(), it.url.port_or_known_default());
+        usual && self.is_loopback() && place(self) == place(other)
     }
 
     /// Whether only this machine can reach it.
@@ -142,6 +155,26 @@ mod tests {
         ] {
             assert_eq!(Origin::parse(bad), Err(expected), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_loopback_address_has_other_names_on_its_port() {
+        let origin = |text| Origin::parse(text).expect("an origin");
+        let ours = origin("http://127.0.0.1:8080");
+        for same in ["http://localhost:8080", "http://[::1]:8080", "http://127.0.0.1:8080"] {
+            assert!(ours.is_another_loopback_name_of(&origin(same)), "{same}");
+        }
+        for other in [
+            "http://localhost:8081",
+            "https://localhost:8080",
+            "http://127.0.0.2:8080",
+            "http://a.localhost:8080",
+            "http://keys.example.com:8080",
+        ] {
+            assert!(!ours.is_another_loopback_name_of(&origin(other)), "{other}");
+        }
+        let public = origin("http://keys.example.com:8080");
+        assert!(!public.is_another_loopback_name_of(&origin("http://localhost:8080")));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::{App, StartError};
 use crate::http;
 use crate::operator::control::{self, Control};
-use crate::settings::Settings;
+use crate::settings::{Settings, SignUp};
 
 /// How long requests may still run after a stop was asked for; with what comes after it, the
 /// process ends within 30 seconds.
@@ -169,7 +169,7 @@ fn greeting(address: SocketAddr, app: &App) -> String {
         "Latchkey is listening on http://{address}\n\n\
          Open {url}/ to make API keys; {url}/docs describes every call.\n\n"
     );
-    if !app.settings.sign_up_open {
+    if app.settings.sign_up == SignUp::Closed {
         return greeting;
     }
     let json = "-H 'Content-Type: application/json'";

@@ -30,7 +30,7 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     /// The ring, if it was given; otherwise it is in the data directory.
     pub(crate) peppers: Option<PepperRing>,
-    pub(crate) sign_up_open: bool,
+    pub(crate) sign_up: SignUp,
     pub(crate) issue_policy: IssuePolicy,
     pub(crate) names_optional: bool,
     pub(crate) session_cookie: String,
@@ -42,6 +42,17 @@ pub(crate) struct Settings {
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// A tracing filter that was checked.
     pub(crate) log: String,
+}
+
+/// Who may make an account without being asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignUp {
+    /// Everybody who reaches the service: somebody said so.
+    Open,
+    /// Whoever is at this machine: nobody said anything, and nobody else should reach the service.
+    OpenToThisMachine,
+    /// Nobody; accounts are made by a command.
+    Closed,
 }
 
 /// Which store keeps everything.
@@ -101,7 +112,11 @@ impl fmt::Display for Settings {
         writeln!(f, "LATCHKEY_DATA_DIR={}", self.data_dir.display())?;
         writeln!(f, "DATABASE_URL={:?}", self.database)?;
         writeln!(f, "LATCHKEY_PEPPERS={peppers}")?;
-        writeln!(f, "LATCHKEY_SIGN_UP={}", choice(self.sign_up_open, "open", "closed"))?;
+        writeln!(
+            f,
+            "LATCHKEY_SIGN_UP={}",
+            choice(self.sign_up != SignUp::Closed, "open", "closed")
+        )?;
         writeln!(f, "LATCHKEY_MAX_KEYS_PER_OWNER={}", self.issue_policy.max_keys_per_owner)?;
         writeln!(f, "LATCHKEY_KEY_NAMES={}", choice(self.names_optional, "optional", "required"))?;
         writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;

@@ -15,8 +15,10 @@ use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::limited::{client_network, count, count_guess};
 use super::session::{Presented, User, clearing, granting, presented};
+use super::this_machine::is_local;
 use super::wire_time::WireTime;
 use crate::app::App;
+use crate::settings::SignUp;
 
 /// An e-mail address and a password.
 #[derive(Deserialize, ToSchema)]
@@ -68,12 +70,27 @@ impl FromRequest for SignUpOpen {
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        std::future::ready(cross_site::check(req).and_then(|_same_site| Self::check(req)))
+    }
+}
+
+impl SignUpOpen {
+    /// Whether this request may sign somebody up, if its page may call at all.
+    pub(crate) fn check(req: &HttpRequest) -> Result<Self, ApiError> {
         let closed = "Sign-up is closed; ask whoever runs this service for an account";
-        let open = req.app_data::<Data<App>>().is_some_and(|app| app.settings.sign_up_open);
-        let allowed = cross_site::check(req).and_then(|_same_site| {
-            if open { Ok(Self(())) } else { Err(ApiError::new(ErrorCode::SignUpClosed, closed)) }
-        });
-        std::future::ready(allowed)
+        let elsewhere = "Sign-up is open on this machine only: open the page by the address of this \
+                         machine, such as http://localhost:8080, or set LATCHKEY_SIGN_UP=open";
+        let refused = |why| Err(ApiError::new(ErrorCode::SignUpClosed, why));
+        let Some(app) = req.app_data::<Data<App>>() else { return refused(closed) };
+        match app.settings.sign_up {
+            SignUp::Open => Ok(Self(())),
+            SignUp::OpenToThisMachine if is_local(req, app) => Ok(Self(())),
+            SignUp::OpenToThisMachine => {
+                app.hints.local_only("a sign-up", "LATCHKEY_SIGN_UP=open");
+                refused(elsewhere)
+            }
+            SignUp::Closed => refused(closed),
+        }
     }
 }
 

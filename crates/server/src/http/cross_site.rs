@@ -10,6 +10,10 @@ use actix_web::{FromRequest, HttpRequest};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+const PUBLIC_URL: &str = "LATCHKEY_PUBLIC_URL";
+const TRUSTED_ORIGINS: &str = "LATCHKEY_TRUSTED_ORIGINS";
+const EITHER: &str = "LATCHKEY_PUBLIC_URL or LATCHKEY_TRUSTED_ORIGINS";
+
 /// Proof that a call did not come from another site's page: needed for every call that changes
 /// something in the name of a cookie, and for signing in and up.
 ///
@@ -31,28 +35,66 @@ impl FromRequest for SameSite {
 pub(crate) fn check(req: &HttpRequest) -> Result<SameSite, ApiError> {
     let safe = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let app = req.app_data::<Data<App>>();
-    if safe || app.is_some_and(|app| is_same_site(req.headers(), app)) {
-        Ok(SameSite(()))
-    } else {
-        Err(ApiError::new(ErrorCode::CrossSite, "Cross-site request refused"))
+    if safe {
+        return Ok(SameSite(()));
+    }
+    let app = app.ok_or_else(|| Foreign::Unclear.refusal(None))?;
+    match judge(req.headers(), app) {
+        Ok(()) => Ok(SameSite(())),
+        Err(foreign) => {
+            let ours = our_origin(req.headers(), app);
+            if let Foreign::Page { origin, settings } = &foreign {
+                app.hints.refused_page(origin, ours.as_ref(), settings);
+            }
+            Err(foreign.refusal(ours))
+        }
     }
 }
 
-fn is_same_site(headers: &HeaderMap, app: &App) -> bool {
-    let (Some(origin), Some(site)) =
-        (only(headers, &header::ORIGIN), only(headers, &SEC_FETCH_SITE))
-    else {
-        return false;
+/// Why a call is not from a page that may make it.
+enum Foreign {
+    /// Its headers name no page, or contradict each other.
+    Unclear,
+    /// It is from a page of another origin.
+    Page {
+        origin: Origin,
+        /// What could make the page one that may call.
+        settings: &'static str,
+    },
+}
+
+fn judge(headers: &HeaderMap, app: &App) -> Result<(), Foreign> {
+    let origin = only(headers, &header::ORIGIN).ok_or(Foreign::Unclear)?;
+    let site = only(headers, &SEC_FETCH_SITE).ok_or(Foreign::Unclear)?;
+    let origin = origin.map(|value| Origin::from_header(value.as_bytes()).ok_or(Foreign::Unclear));
+    let (origin, site) = (origin.transpose()?, site.map(HeaderValue::as_bytes));
+    let site_is_ours = matches!(site, Some(b"same-origin" | b"none") | None);
+    let Some(origin) = origin else {
+        return if site_is_ours { Ok(()) } else { Err(Foreign::Unclear) };
     };
-    let origin = origin.map(|value| Origin::from_header(value.as_bytes()));
-    if trusted(origin.as_ref(), app) {
-        return true;
+    let is_ours = is_ours(&origin, headers, app);
+    if trusted(&origin, app) || (site_is_ours && is_ours) {
+        return Ok(());
     }
-    let is_ours = |origin: &Option<Origin>| origin.is_some() && *origin == our_origin(headers, app);
-    match (site.map(HeaderValue::as_bytes), origin) {
-        (Some(b"same-origin" | b"none") | None, None) => true,
-        (Some(b"same-origin" | b"none") | None, Some(origin)) => is_ours(&origin),
-        (Some(_), _) => false,
+    Err(match site {
+        _ if is_ours => Foreign::Unclear,
+        // The browser says that the page is the service's own: only its address is another.
+        Some(b"same-origin" | b"none") => Foreign::Page { origin, settings: PUBLIC_URL },
+        Some(_) => Foreign::Page { origin, settings: TRUSTED_ORIGINS },
+        None => Foreign::Page { origin, settings: EITHER },
+    })
+}
+
+impl Foreign {
+    fn refusal(&self, ours: Option<Origin>) -> ApiError {
+        let message = match (self, ours) {
+            (Self::Page { origin, settings }, Some(ours)) => format!(
+                "Cross-site request refused: the call came from a page of {origin}, and this \
+                 service is at {ours}. Open {ours}, or have the operator name {origin} in {settings}"
+            ),
+            _ => "Cross-site request refused".to_owned(),
+        };
+        ApiError::new(ErrorCode::CrossSite, message)
     }
 }
 
@@ -64,9 +106,17 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a Head
     values.next().is_none().then_some(first)
 }
 
-fn trusted(origin: Option<&Option<Origin>>, app: &App) -> bool {
-    let Some(Some(origin)) = origin else { return false };
+fn trusted(origin: &Origin, app: &App) -> bool {
     app.settings.trusted_origins.contains(origin)
+}
+
+/// Whether a page of this origin is one of the service's own.
+fn is_ours(origin: &Origin, headers: &HeaderMap, app: &App) -> bool {
+    let reached = |url: &Origin| url == origin || url.is_another_loopback_name_of(origin);
+    app.settings
+        .public_url
+        .as_ref()
+        .map_or_else(|| our_origin(headers, app).is_some_and(|ours| ours == *origin), reached)
 }
 
 /// The public URL's origin; where none was given explicitly, the host that was asked.
@@ -80,6 +130,6 @@ pub(crate) fn our_origin(headers: &HeaderMap, app: &App) -> Option<Origin> {
 /// The trusted origin whose page sent this request, if one did: it is answered with CORS headers.
 pub(crate) fn trusted_origin(headers: &HeaderMap, app: &App) -> Option<HeaderValue> {
     let value = only(headers, &header::ORIGIN)??;
-    let origin = Origin::from_header(value.as_bytes());
-    trusted(Some(&origin), app).then(|| value.clone())
+    let origin = Origin::from_header(value.as_bytes())?;
+    trusted(&origin, app).then(|| value.clone())
 }

@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 pub(crate) use self::activity::activity;
 pub(crate) use self::reference::reference;
+use super::accounts::SignUpOpen;
 use super::api_keys;
 use super::envelope::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::error::{ApiError, ErrorCode};
@@ -33,22 +34,14 @@ pub(crate) async fn account() -> HttpResponse {
     see("/account/profile")
 }
 
-pub(crate) async fn sign_in(
-    req: HttpRequest,
-    app: Data<App>,
-    visitor: Visitor,
-) -> Result<HttpResponse, ApiError> {
-    let sign_up_open = app.settings.sign_up_open;
+pub(crate) async fn sign_in(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+    let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
     for_strangers(visitor, &next, &SignInPage { sign_up_open, next: &next })
 }
 
-pub(crate) async fn sign_up(
-    req: HttpRequest,
-    app: Data<App>,
-    visitor: Visitor,
-) -> Result<HttpResponse, ApiError> {
-    let sign_up_open = app.settings.sign_up_open;
+pub(crate) async fn sign_up(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+    let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
     for_strangers(visitor, &next, &SignUpPage { sign_up_open, next: &next })
 }

@@ -20,6 +20,7 @@ use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
 use super::error_page::{for_people, prefers_html};
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
+use super::this_machine::forwarding;
 use super::verify;
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -96,6 +97,12 @@ where
                 Err(error) => req.error_response(error),
             };
             return Either::Left(ready(Ok(common.enclose(response.map_into_right_body(), began))));
+        }
+        if common.kind != Kind::Verify
+            && self.app.settings.public_url.is_none()
+            && let Some(header) = forwarding(req.headers())
+        {
+            self.app.hints.forwarded(header);
         }
         if common.kind == Kind::Management {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));

@@ -1,10 +1,11 @@
-use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody, ErrorCode};
+use super::this_machine::is_local;
 use crate::app::App;
 use crate::metrics;
 
@@ -57,4 +58,16 @@ pub(crate) async fn metrics(app: Data<App>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(metrics::text(&app))
+}
+
+/// The same, on the main listener, for requests of this machine alone.
+pub(crate) async fn local_metrics(
+    req: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse, ApiError> {
+    if is_local(&req, &app) {
+        return Ok(metrics(app).await);
+    }
+    app.hints.local_only("/metrics", "LATCHKEY_METRICS_LISTEN");
+    Err(ApiError::not_found())
 }

@@ -32,7 +32,7 @@ pub(crate) fn service(
         api(config);
         pages(config);
         if metrics {
-            config.service(metrics_resource());
+            config.service(metrics_resource().get(operations::local_metrics));
         }
         otherwise_not_found(config);
     };
@@ -53,7 +53,7 @@ pub(crate) fn metrics_service(
     >,
 > {
     let routes = |config: &mut ServiceConfig| {
-        config.service(metrics_resource());
+        config.service(metrics_resource().get(operations::metrics));
         otherwise_not_found(config);
     };
     let envelope = Envelope(Data::clone(&app));
@@ -61,7 +61,7 @@ pub(crate) fn metrics_service(
 }
 
 fn metrics_resource() -> Methods {
-    resource("/metrics", "GET, HEAD").get(operations::metrics)
+    resource("/metrics", "GET, HEAD")
 }
 
 fn otherwise_not_found(config: &mut ServiceConfig) {

@@ -7,7 +7,7 @@
 pub(super) fn is_injected(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("LATCHKEY_") else { return false };
     // Both kinds of names begin with the service's, so either word may occur in that too.
-    ends_in(rest, "SERVICE_HOST", |more| more.is_empty())
+    ends_in(rest, "SERVICE_HOST", str::is_empty)
         || ends_in(rest, "SERVICE_PORT", |more| more.is_empty() || more.starts_with('_'))
         || ends_in(rest, "PORT", |more| more.is_empty() || is_port(more))
 }

@@ -13,7 +13,7 @@ use super::injected::is_injected;
 use super::values::{
     Bad, address, collide, cookie, count, either, filter, list, network, span, utf8,
 };
-use super::{Database, Problems, RawSettings, Settings, sqlite_url};
+use super::{Database, Problems, RawSettings, Settings, SignUp, sqlite_url};
 use crate::origin::Origin;
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
@@ -45,8 +45,7 @@ impl RawSettings {
         let peppers = self.peppers(database.as_ref(), p);
         let local = listen.is_some_and(|listen| listen.ip().is_loopback())
             && public_url.as_ref().is_some_and(|url| url.as_ref().is_none_or(Origin::is_loopback));
-        let sign_up = self.sign_up.as_deref().map_or(Ok(local), |it| either(it, "open", "closed"));
-        let sign_up_open = p.keep("LATCHKEY_SIGN_UP", sign_up);
+        let sign_up = p.keep("LATCHKEY_SIGN_UP", self.sign_up(local));
         let max_keys =
             p.keep("LATCHKEY_MAX_KEYS_PER_OWNER", count(self.max_keys_per_owner.as_deref(), 100));
         let names = self.key_names.as_deref();
@@ -73,7 +72,7 @@ impl RawSettings {
             data_dir,
             database: database?,
             peppers: peppers?,
-            sign_up_open: sign_up_open?,
+            sign_up: sign_up?,
             issue_policy: IssuePolicy { brand: brand?, max_keys_per_owner: max_keys? },
             names_optional: names_optional?,
             session_cookie: session_cookie?,
@@ -117,6 +116,16 @@ impl RawSettings {
             return None;
         }
         Some(None)
+    }
+
+    fn sign_up(&self, local: bool) -> Result<SignUp, String> {
+        let said =
+            self.sign_up.as_deref().map(|text| either(text, "open", "closed")).transpose()?;
+        Ok(match said {
+            Some(true) => SignUp::Open,
+            None if local => SignUp::OpenToThisMachine,
+            Some(false) | None => SignUp::Closed,
+        })
     }
 
     /// The idle limit that nobody chose gives way to a shorter absolute one.
@@ -214,7 +223,8 @@ mod tests {
     fn with_nothing_set_it_runs_on_loopback_with_the_embedded_database() {
         let settings = raw(&[]).resolve().expect("the defaults are good");
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
-        assert!(settings.sign_up_open && !settings.is_https());
+        assert_eq!(settings.sign_up, SignUp::OpenToThisMachine);
+        assert!(!settings.is_https());
         assert_eq!(format!("{:?}", settings.database), "sqlite://./latchkey-data/latchkey.db");
     }
 
@@ -224,10 +234,10 @@ mod tests {
         let problems = open.resolve().expect_err("no public URL").to_string();
         assert!(problems.starts_with("LATCHKEY_PUBLIC_URL: is required"), "{problems}");
         let public = RawSettings { public_url: Some("https://keys.example.com".into()), ..open };
-        assert!(!public.resolve().expect("complete").sign_up_open);
+        assert_eq!(public.resolve().expect("complete").sign_up, SignUp::Closed);
         let proxied =
             RawSettings { public_url: Some("https://keys.example.com".into()), ..raw(&[]) };
-        assert!(!proxied.resolve().expect("complete").sign_up_open);
+        assert_eq!(proxied.resolve().expect("complete").sign_up, SignUp::Closed);
     }
 
     #[test]

@@ -89,6 +89,7 @@ mod outage;
 mod pages;
 mod person;
 mod process;
+mod reach;
 mod reference;
 mod rotation;
 mod secret;
