@@ -22,7 +22,8 @@ REVOCABLE = 16_000  # keys for each second of revoking, more than are revoked
 CREATE = '/api/v1/api-keys\t{}\t{{"name":"bench"}}'
 COLUMNS = ("id, owner, name, prefix, environment, digest, pepper_id, created_at, expires_at, disabled_at, "
            "revoked_at, replaced_by, version")
-EVENT_COLUMNS = "id, at, owner, action, key_id, replaced_by, actor, address, user_agent, request_id"
+EVENT_COLUMNS = ("id, at, owner, action, key_id, replaced_by, actor, address, user_agent, request_id, "
+                 "key_name, key_prefix, changes")
 
 # The statements that the server sends, with all that the triggers add. Arguments that pgbench can't
 # hand over are made from `n`, which counts the transactions: {owner}, {session}, {id}. An event has
@@ -33,7 +34,8 @@ COUNT = r"""
 """
 EVENT = f"""
     insert into audit_events ({EVENT_COLUMNS})
-    select {{id}}, now(), {{owner}}, 'key.created', {{id}}, null, {{owner}}, '127.0.0.1', null, '0123456789abcdef-1'
+    select {{id}}, now(), {{owner}}, 'key.created', {{id}}, null, {{owner}}, '127.0.0.1', null, '0123456789abcdef-1',
+        'bench', 'sk_live_abcd', null
 """
 INSERT = f"""
 with place as (
@@ -56,7 +58,7 @@ from api_keys where revoked_at is null and owner = {{owner}} order by created_at
 """
 REVOKE = f"""
 with found as (
-    select from api_keys where id = {{id}} and owner = {{owner}} and revoked_at is null for update
+    select name, prefix from api_keys where id = {{id}} and owner = {{owner}} and revoked_at is null for update
 ), event as ({EVENT} from found returning at)
 update api_keys as key set revoked_at = event.at, version = key.version + 1
 from event where key.id = {{id}} returning latest_change;
@@ -78,7 +80,8 @@ values (?, ?, 'bench', 'sk_live_abcd', 'live', ?, 1, ?, null, null, null, null, 
 """
 SQLITE_EVENT = f"""
 insert into audit_events ({EVENT_COLUMNS})
-values (?1, ?2, ?3, 'key.created', ?1, null, ?3, '127.0.0.1', null, '0123456789abcdef-1')
+values (?1, ?2, ?3, 'key.created', ?1, null, ?3, '127.0.0.1', null, '0123456789abcdef-1',
+    'bench', 'sk_live_abcd', null)
 """
 
 

@@ -46,7 +46,8 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
 /// Where sessions are kept.
 #[async_trait]
 pub trait SessionRepository: Send + Sync + fmt::Debug {
-    /// Adds a new session, and the event if one tells of it: both or neither.
+    /// Adds a new session, and the event if one tells of it: both or neither. A session of an account
+    /// that is not there is an error.
     async fn insert(&self, session: &Session, event: Option<&AuditEvent>)
     -> Result<(), StoreError>;
 

@@ -5,10 +5,13 @@ import { h } from './dom.js'
 import { errorNotice } from './problem.js'
 import { text } from './strings.js'
 import { MINUTE, exact, relative } from './times.js'
+import { changesCell } from './told.js'
 
-const COLUMNS = ['at', 'action', 'keyId', 'actor', 'address', 'userAgent', 'requestId', 'id']
+const COLUMNS = ['at', 'action', 'keyId', 'keyName', 'keyPrefix', 'changes', 'actor', 'address', 'userAgent', 'requestId', 'id']
 
-const times = [...document.querySelectorAll('.trail time')]
+const ends = document.querySelectorAll('.trail .sentence time')
+for (const end of ends) end.textContent = exact(end.dateTime)
+const times = [...document.querySelectorAll('.trail .when time')]
 const showDistances = () => {
   for (const time of times) time.textContent = relative(time.dateTime, serverNow())
 }
@@ -28,8 +31,10 @@ button.addEventListener('click', async () => {
   problem.replaceChildren()
   progress.textContent = text.exporting
   try {
-    const events = await whole(button.dataset.key)
-    save(csv([COLUMNS, ...events.map(event => COLUMNS.map(column => event[column]))]))
+    const soFar = number => { button.textContent = text.exportedSoFar(number) }
+    const events = await api.allEvents({ key: button.dataset.key, soFar })
+    const cells = event => ({ ...event, changes: changesCell(event.changes) })
+    save(csv([COLUMNS, ...events.map(cells).map(cell => COLUMNS.map(column => cell[column]))]))
     progress.textContent = text.exported(events.length)
   } catch (error) {
     progress.textContent = ''
@@ -40,17 +45,6 @@ button.addEventListener('click', async () => {
   button.setAttribute('aria-disabled', 'false')
   isBusy = false
 })
-
-/** The whole trail, or what it tells of one key. */
-async function whole(key) {
-  const events = []
-  for (let last, page; page?.length !== 0; last = page.at(-1)?.id) {
-    page = await api.events(last)
-    events.push(...page.filter(event => !key || event.keyId === key))
-    button.textContent = text.exportedSoFar(events.length)
-  }
-  return events
-}
 
 function save(content) {
   const href = URL.createObjectURL(new Blob([content], { type: 'text/csv' }))

@@ -4,6 +4,7 @@ import { text } from './strings.js'
 
 // The server itself gives up after 20 s.
 const PATIENCE = 25_000
+const EVENTS_AT_MOST = 200
 
 /**
  * The JSON API at `base`; '' is the page's own origin.
@@ -27,7 +28,21 @@ export class Api {
   change(id, body) { return this.#call('PATCH', `api-keys/${id}`, wanted.item(id), body) }
   rotate(id, overlapSeconds) { return this.#call('POST', `api-keys/${id}/rotate`, wanted.replacementOf(id), { overlapSeconds }) }
   revoke(id) { return this.#call('DELETE', `api-keys/${id}`, wanted.success) }
-  events(before) { return this.#call('GET', `audit-events?limit=200${before ? `&before=${before}` : ''}`, wanted.events) }
+  #events({ before, key }) {
+    const query = new URLSearchParams({ limit: EVENTS_AT_MOST, ...(before && { before }), ...(key && { keyId: key }) })
+    return this.#call('GET', `audit-events?${query}`, wanted.events)
+  }
+  /** All events, or those of a key, newest first; `soFar` is told how many are there. */
+  async allEvents({ key, soFar = () => {} }) {
+    const events = []
+    for (let page; !page || page.length === EVENTS_AT_MOST;) {
+      page = await this.#events({ key, before: events.at(-1)?.id })
+      events.push(...page)
+      soFar(events.length)
+    }
+    return events
+  }
+
   session() { return this.#call('GET', 'auth/session', wanted.account) }
   signOut() { return this.#call('POST', 'auth/sign-out', wanted.success) }
   changePassword(passwords) { return this.#call('POST', 'auth/password', wanted.success, passwords) }

@@ -6,6 +6,7 @@ import { statuses } from './keys.js'
 import { problemPlace } from './problem.js'
 import { text } from './strings.js'
 import { exact, relative } from './times.js'
+import { told } from './told.js'
 
 /** Everything there is to know of a key, with its part of the audit trail. */
 export function openDetails(panel, key) {
@@ -39,12 +40,11 @@ const prefixOrId = (panel, id) => h('code', {}, panel.keyring.find(id)?.keyPrefi
 
 async function load(panel, key, history, createdBy) {
   try {
-    // The event names the old key, which may be gone; but a key is as old as the event that tells of it.
-    const issued = event => event.action === 'key.rotated' && event.at === key.createdAt && event.keyId !== key.id
-    const events = (await panel.api.events()).filter(event => event.keyId === key.id || issued(event))
-    const beginning = events.find(event => event.action === 'key.created' || issued(event))
+    const events = await panel.api.allEvents({ key: key.id })
+    // The rotation that issued a key is told of the key that it replaced.
+    const beginning = events.findLast(event => event.action === 'key.created' || event.keyId !== key.id)
     createdBy.replaceChildren(...(beginning ? whoAndWhere(beginning) : ['–']))
-    history.replaceChildren(events.length ? historyTable(events, issued) : h('p', { class: 'muted' }, text.historyEmpty))
+    history.replaceChildren(events.length ? historyTable(events, key) : h('p', { class: 'muted' }, text.historyEmpty))
   } catch (error) {
     createdBy.textContent = '–'
     const problem = problemPlace(panel, 'history-problem')
@@ -63,12 +63,17 @@ const whoAndWhere = event => [
   ...(event.userAgent ? [h('span', { class: 'hint' }, event.userAgent)] : []),
 ]
 
-function historyTable(events, issued) {
+function shown(part) {
+  if (typeof part === 'string') return part
+  return part.name === undefined ? exact(part.at) : ['“', h('bdi', {}, part.name), '”']
+}
+
+function historyTable(events, key) {
   const head = [text.when, text.what, text.who, text.where]
   return h('table', { class: 'table history', 'aria-labelledby': 'history', role: 'table' },
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, head.map(label => h('th', { role: 'columnheader', scope: 'col' }, label)))),
     h('tbody', { role: 'rowgroup' }, events.map(event => {
-      const what = issued(event) ? text.issuedInPlace : text.events[event.action] ?? event.action
+      const what = told(event, key.id).map(parts => h('span', { class: 'sentence' }, parts.map(shown)))
       const cells = [
         h('time', { datetime: event.at }, exact(event.at)), what, who(event),
         [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent' }, event.userAgent)],

@@ -197,7 +197,7 @@ export const text = {
   from: 'from',
   history: 'History',
   historyLoading: 'Loading the history…',
-  historyEmpty: 'Nothing among the latest 200 events of your account.',
+  historyEmpty: 'No activity yet.',
   allActivity: 'Show in Activity',
   when: 'When',
   what: 'What',
@@ -207,6 +207,12 @@ export const text = {
     'key.created': 'Created', 'key.changed': 'Changed', 'key.rotated': 'Replaced', 'key.revoked': 'Revoked', 'key.leaked': 'Reported as leaked',
   },
   issuedInPlace: 'Issued as a replacement',
+  // With the name of the key behind each, and what follows that.
+  told: {
+    'key.created': 'Created ', 'key.changed': 'Changed ', 'key.rotated': 'Rotated ', 'key.revoked': 'Revoked ', 'key.leaked': 'Key leaked, revoked ',
+    issuedFor: 'Issued in the place of ', renamed: 'Renamed ', to: ' to ', enabled: 'Enabled ', disabled: 'Disabled ',
+    expiry: 'Expiry of ', setTo: ' set to ', movedTo: ' moved to ', removed: ' removed',
+  },
 
   // Forms of pages
   missing: { email: 'Enter your email address.', password: 'Enter your password.', currentPassword: 'Enter your current password.' },

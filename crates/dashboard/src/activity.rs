@@ -1,7 +1,8 @@
 use askama::Template;
 use latchkey_accounts::Account;
-use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{Action, Actor, ApiKeyId, AuditEvent, EventId, Timestamp};
+use latchkey_domain::{
+    Action, Actor, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, Timestamp,
+};
 
 /// Account, Activity: the audit trail.
 #[derive(Debug, Template)]
@@ -13,8 +14,6 @@ pub struct ActivityPage<'a> {
     pub now: Timestamp,
     /// The events, newest first.
     pub events: &'a [AuditEvent],
-    /// The keys of the account that are not revoked, for their names.
-    pub keys: &'a [KeyInUse],
     /// The key that all the events are of, if that was asked for.
     pub key: Option<ApiKeyId>,
     /// Whether these are the newest.
@@ -24,9 +23,40 @@ pub struct ActivityPage<'a> {
 }
 
 impl ActivityPage<'_> {
-    fn name_of(&self, id: &ApiKeyId) -> Option<&str> {
-        let mut keys = self.keys.iter().map(|KeyInUse { key, .. }| key.parts());
-        keys.find(|key| key.id == *id).map(|key| key.name.as_str())
+    /// What the latest event here calls the key that all are of.
+    fn label(&self) -> Option<&KeyLabel> {
+        self.events.iter().find_map(|event| event.label.as_ref())
+    }
+
+    /// What was done, a sentence for each thing that an event tells.
+    fn sentences<'e>(&self, event: &'e AuditEvent) -> Vec<Vec<Part<'e>>> {
+        let unnamed = || match tone(&event.action) {
+            // The badge says it.
+            Some(_) => Vec::new(),
+            None => vec![vec![Part::Words(words(&event.action))]],
+        };
+        let Some(KeyLabel { name, .. }) = &event.label else { return unnamed() };
+        let named = |words| vec![vec![Part::Words(words), Part::Name(name.as_str())]];
+        match &event.action {
+            Action::KeyCreated(_) => named("Created "),
+            Action::KeyChanged { difference: Some(difference), .. } => {
+                changes(difference, name.as_str())
+            }
+            Action::KeyChanged { difference: None, .. } => named("Changed "),
+            Action::KeyRotated { successor, .. } if self.key == Some(*successor) => {
+                named("Issued in the place of ")
+            }
+            Action::KeyRotated { .. } => named("Rotated "),
+            Action::KeyRevoked(_) => named("Revoked "),
+            Action::KeyLeaked(_) => named(""),
+            Action::AccountCreated
+            | Action::AccountDisabled
+            | Action::PasswordChanged
+            | Action::PasswordRefused
+            | Action::SessionStarted
+            | Action::SessionRefused
+            | Action::SessionEnded => unnamed(),
+        }
     }
 
     fn actor(&self, event: &AuditEvent) -> String {
@@ -45,8 +75,41 @@ impl ActivityPage<'_> {
     }
 }
 
-/// What was done, in words.
-const fn words(action: Action) -> &'static str {
+/// A piece of a sentence.
+#[derive(Debug)]
+enum Part<'a> {
+    Words(&'static str),
+    /// What a key is called, in quotation marks.
+    Name(&'a str),
+    Instant(Timestamp),
+}
+
+/// What an owner changed about a key that is called `name` since.
+fn changes<'a>(difference: &'a KeyDifference, name: &'a str) -> Vec<Vec<Part<'a>>> {
+    use Part::{Instant, Name, Words};
+    let KeyDifference { name: names, enabled, expires_at } = difference;
+    let mut told = Vec::new();
+    if let Some([before, after]) = names {
+        let [before, after] = [before, after].map(|name| Name(name.as_str()));
+        told.push(vec![Words("Renamed "), before, Words(" to "), after]);
+    }
+    if let Some([_, is_on]) = enabled {
+        told.push(vec![Words(if *is_on { "Enabled " } else { "Disabled " }), Name(name)]);
+    }
+    if let Some([before, after]) = expires_at {
+        let verb = match (before, after) {
+            (_, None) => " removed",
+            (None, Some(_)) => " set to ",
+            (Some(_), Some(_)) => " moved to ",
+        };
+        let expiry = [Words("Expiry of "), Name(name), Words(verb)];
+        told.push(expiry.into_iter().chain(after.map(Instant)).collect());
+    }
+    told
+}
+
+/// What was done, without a name.
+const fn words(action: &Action) -> &'static str {
     match action {
         Action::AccountCreated => "Account created",
         Action::AccountDisabled => "Account disabled",
@@ -56,7 +119,7 @@ const fn words(action: Action) -> &'static str {
         Action::SessionRefused => "Sign-in refused",
         Action::SessionEnded => "Signed out",
         Action::KeyCreated(_) => "Key created",
-        Action::KeyChanged(_) => "Key changed",
+        Action::KeyChanged { .. } => "Key changed",
         Action::KeyRotated { .. } => "Key rotated",
         Action::KeyRevoked(_) => "Key revoked",
         Action::KeyLeaked(_) => "Key leaked, revoked",
@@ -64,7 +127,7 @@ const fn words(action: Action) -> &'static str {
 }
 
 /// The kind of badge for what deserves a second look.
-const fn tone(action: Action) -> Option<&'static str> {
+const fn tone(action: &Action) -> Option<&'static str> {
     match action {
         Action::SessionRefused => Some("warn"),
         Action::KeyLeaked(_) | Action::AccountDisabled => Some("bad"),

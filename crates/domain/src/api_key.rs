@@ -3,7 +3,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
-    ApiKeyId, Environment, KeyChange, KeyName, KeyPrefix, KeyedDigest, OwnerId, Timestamp,
+    ApiKeyId, Environment, KeyChange, KeyDifference, KeyName, KeyPrefix, KeyedDigest, OwnerId,
+    Timestamp,
 };
 
 /// An API key: who owns it, what it is called, and whether it may be used.
@@ -175,22 +176,21 @@ impl ApiKey {
     /// The same key with all of `change`, in one step. Where that is how it is already, it stays
     /// what it is, with the version it has.
     pub fn change(&self, change: &KeyChange, now: Timestamp) -> Result<Self, TransitionError> {
+        let KeyChange { name, enabled, expires_at } = change;
         let mut next = self.clone();
-        if let Some(name) = &change.name {
+        if let Some(name) = name {
             next = next.rename(name.clone())?;
         }
-        match change.enabled {
+        match enabled {
             Some(true) => next = next.enable()?,
             Some(false) => next = next.disable(now)?,
             None => {}
         }
-        if let Some(expires_at) = change.expires_at {
-            next = next.expire(expires_at)?;
+        if let Some(expires_at) = expires_at {
+            next = next.expire(*expires_at)?;
         }
-        let changes = next.0.name != self.0.name
-            || next.0.state != self.0.state
-            || next.0.expires_at != self.0.expires_at;
-        next.0.version = self.0.version + i32::from(changes);
+        let differs = KeyDifference::between(self, &next).is_some();
+        next.0.version = self.0.version + i32::from(differs);
         Ok(next)
     }
 

@@ -7,7 +7,10 @@ use uuid::Uuid;
 use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
-use crate::{ApiKeyId, IdSequence, MalformedId, OwnerId, Secret, Timestamp};
+use crate::{
+    ApiKey, ApiKeyId, ApiKeyParts, IdSequence, KeyDifference, KeyLabel, MalformedId, OwnerId,
+    Secret, Timestamp,
+};
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
 ///
@@ -23,12 +26,15 @@ pub struct AuditEvent {
     pub owner: Option<OwnerId>,
     /// What was done, and to which key.
     pub action: Action,
+    /// What that key was called when it was done, which is after it was changed. `None` where it was
+    /// done to no key, and in events from before this was kept.
+    pub label: Option<KeyLabel>,
     /// Who asked for it.
     pub caller: Caller,
 }
 
 impl AuditEvent {
-    /// An event that happens now.
+    /// An event that happens now, to no key or to one that only the store knows.
     pub fn new(
         ids: &IdSequence,
         at: Timestamp,
@@ -37,7 +43,20 @@ impl AuditEvent {
         caller: &Caller,
     ) -> Result<Self, EntropyError> {
         let id = EventId(ids.next(at)?);
-        Ok(Self { id, at, owner, action, caller: caller.clone() })
+        Ok(Self { id, at, owner, action, label: None, caller: caller.clone() })
+    }
+
+    /// An event that happens now to `key`, which is given as the event leaves it.
+    pub fn of_key(
+        ids: &IdSequence,
+        at: Timestamp,
+        key: &ApiKey,
+        action: Action,
+        caller: &Caller,
+    ) -> Result<Self, EntropyError> {
+        let ApiKeyParts { owner, .. } = key.parts();
+        let event = Self::new(ids, at, Some(owner.clone()), action, caller)?;
+        Ok(Self { label: Some(key.into()), ..event })
     }
 }
 
@@ -69,7 +88,7 @@ impl fmt::Display for EventId {
 }
 
 /// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// An account was made, by a sign-up or by an operator.
     AccountCreated,
@@ -88,7 +107,12 @@ pub enum Action {
     /// A key was issued.
     KeyCreated(ApiKeyId),
     /// A key was renamed, switched off or on, or given another expiry.
-    KeyChanged(ApiKeyId),
+    KeyChanged {
+        /// Which one.
+        key: ApiKeyId,
+        /// How it differs from what it was; `None` in events from before this was kept.
+        difference: Option<KeyDifference>,
+    },
     /// A key was issued in the place of another.
     KeyRotated {
         /// The one that was replaced.
@@ -119,9 +143,15 @@ impl Action {
         "key.leaked",
     ];
 
-    /// The action with this name, done to `key`, which `successor` replaced; the reverse of
-    /// [`name`](Self::name), [`key`](Self::key) and [`successor`](Self::successor).
-    pub fn restore(name: &str, key: Option<ApiKeyId>, successor: Option<ApiKeyId>) -> Option<Self> {
+    /// The action with this name, done to `key`, which `successor` replaced or which was changed by
+    /// `difference`; the reverse of [`name`](Self::name), [`key`](Self::key),
+    /// [`successor`](Self::successor) and [`difference`](Self::difference).
+    pub fn restore(
+        name: &str,
+        key: Option<ApiKeyId>,
+        successor: Option<ApiKeyId>,
+        difference: Option<KeyDifference>,
+    ) -> Option<Self> {
         Some(match (name, key, successor) {
             ("account.created", None, None) => Self::AccountCreated,
             ("account.disabled", None, None) => Self::AccountDisabled,
@@ -131,7 +161,7 @@ impl Action {
             ("session.refused", None, None) => Self::SessionRefused,
             ("session.ended", None, None) => Self::SessionEnded,
             ("key.created", Some(key), None) => Self::KeyCreated(key),
-            ("key.changed", Some(key), None) => Self::KeyChanged(key),
+            ("key.changed", Some(key), None) => Self::KeyChanged { key, difference },
             ("key.rotated", Some(key), Some(successor)) => Self::KeyRotated { key, successor },
             ("key.revoked", Some(key), None) => Self::KeyRevoked(key),
             ("key.leaked", Some(key), None) => Self::KeyLeaked(key),
@@ -140,7 +170,7 @@ impl Action {
     }
 
     /// Its name.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::AccountCreated => "account.created",
             Self::AccountDisabled => "account.disabled",
@@ -150,7 +180,7 @@ impl Action {
             Self::SessionRefused => "session.refused",
             Self::SessionEnded => "session.ended",
             Self::KeyCreated(_) => "key.created",
-            Self::KeyChanged(_) => "key.changed",
+            Self::KeyChanged { .. } => "key.changed",
             Self::KeyRotated { .. } => "key.rotated",
             Self::KeyRevoked(_) => "key.revoked",
             Self::KeyLeaked(_) => "key.leaked",
@@ -158,21 +188,35 @@ impl Action {
     }
 
     /// The key it was done to.
-    pub const fn key(self) -> Option<ApiKeyId> {
+    pub const fn key(&self) -> Option<ApiKeyId> {
         match self {
             Self::KeyCreated(key)
-            | Self::KeyChanged(key)
+            | Self::KeyChanged { key, .. }
             | Self::KeyRotated { key, .. }
             | Self::KeyRevoked(key)
-            | Self::KeyLeaked(key) => Some(key),
-            _ => None,
+            | Self::KeyLeaked(key) => Some(*key),
+            Self::AccountCreated
+            | Self::AccountDisabled
+            | Self::PasswordChanged
+            | Self::PasswordRefused
+            | Self::SessionStarted
+            | Self::SessionRefused
+            | Self::SessionEnded => None,
         }
     }
 
     /// The key that was issued in its place.
-    pub const fn successor(self) -> Option<ApiKeyId> {
+    pub const fn successor(&self) -> Option<ApiKeyId> {
         match self {
-            Self::KeyRotated { successor, .. } => Some(successor),
+            Self::KeyRotated { successor, .. } => Some(*successor),
+            _ => None,
+        }
+    }
+
+    /// What was changed about the key, each with what was before and after.
+    pub const fn difference(&self) -> Option<&KeyDifference> {
+        match self {
+            Self::KeyChanged { difference, .. } => difference.as_ref(),
             _ => None,
         }
     }
@@ -272,15 +316,16 @@ mod tests {
     fn an_action_is_restored_from_its_name_and_its_keys() {
         let [key, successor] = [1, 2].map(|n| ApiKeyId::new(Uuid::from_u128(n)));
         for name in Action::NAMES {
-            let with = |key, successor| Action::restore(name, key, successor);
+            let with = |key, successor| Action::restore(name, key, successor, None);
             let found = [with(None, None), with(Some(key), None), with(Some(key), Some(successor))];
-            let [action] = found.into_iter().flatten().collect::<Vec<_>>()[..] else {
+            let found: Vec<_> = found.into_iter().flatten().collect();
+            let [action] = &found[..] else {
                 panic!("{name}: {found:?}");
             };
             assert_eq!(action.name(), name);
-            assert_eq!(with(action.key(), action.successor()), Some(action));
+            assert_eq!(with(action.key(), action.successor()).as_ref(), Some(action));
         }
-        assert_eq!(Action::restore("key.lost", Some(key), None), None);
+        assert_eq!(Action::restore("key.lost", Some(key), None, None), None);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
-    Action, ApiKeyId, ApiKeyService, Caller, KeyName, OwnerId, Timestamp, TransitionError,
-    has_expired,
+    Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, KeyDifference, KeyName, OwnerId,
+    Timestamp, TransitionError, has_expired,
 };
 
 /// How often a key is read again because somebody else changed it meanwhile.
@@ -118,10 +118,11 @@ impl ApiKeyService {
             let found = self.keys.find(owner, id).await?.ok_or(ChangeError::NotFound)?;
             let now = self.clock.now();
             let key = found.key.change(change, now)?;
-            if key.parts().version == found.key.parts().version {
+            let Some(difference) = KeyDifference::between(&found.key, &key) else {
                 return Ok((found, None));
-            }
-            let event = self.event(now, owner, Action::KeyChanged(id), caller)?;
+            };
+            let action = Action::KeyChanged { key: id, difference: Some(difference) };
+            let event = AuditEvent::of_key(&self.ids, now, &key, action, caller)?;
             let limit = self.policy.max_keys_per_owner;
             let stored = if key.overlaps(now) && !found.key.overlaps(now) {
                 self.keys.revive(&key, limit, &event).await

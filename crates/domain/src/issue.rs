@@ -2,8 +2,8 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
-    Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, Caller, Environment, KeyName, KeyState,
-    OwnerId, Secret, Timestamp, has_expired,
+    Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller, Environment, KeyName,
+    KeyState, OwnerId, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued.
@@ -65,7 +65,7 @@ impl ApiKeyService {
         for _attempt in 0..3 {
             let issued = self.draw(owner.clone(), new.clone(), now)?;
             let action = Action::KeyCreated(issued.key.parts().id);
-            let event = self.event(now, &owner, action, caller)?;
+            let event = AuditEvent::of_key(&self.ids, now, &issued.key, action, caller)?;
             match self.keys.insert(&issued.key, limit, &event).await {
                 Ok(()) => return Ok(issued),
                 // One chance in 2^190; whoever hits it gets another secret.

@@ -27,6 +27,7 @@ mod rotate;
 mod secret;
 mod service;
 mod timestamp;
+mod told;
 
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
 pub use audit::{Action, Actor, AuditEvent, Caller, EventId, UserAgent};
@@ -44,3 +45,4 @@ pub use presented::presented;
 pub use secret::{MalformedSecret, Secret};
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, RevokeError};
 pub use timestamp::Timestamp;
+pub use told::{KeyDifference, KeyLabel};

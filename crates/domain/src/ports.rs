@@ -52,9 +52,9 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         successor: ApiKeyId,
     ) -> Result<Option<ApiKey>, StoreError>;
 
-    /// Revokes the key `id` of `owner` at the instant of the event. `None`: it did not, because there is no such key, it
-    /// belongs to someone else, or it is revoked already. Of any number of calls for one key, one
-    /// answers a number.
+    /// Revokes the key `id` of `owner` at the instant of the event, and keeps in the event what the
+    /// key is called then. `None`: it did not, because there is no such key, it belongs to someone
+    /// else, or it is revoked already. Of any number of calls for one key, one answers a number.
     async fn revoke(
         &self,
         owner: &OwnerId,
@@ -146,10 +146,12 @@ pub trait AuditTrail: Send + Sync + fmt::Debug {
     /// Adds an event that tells of no change.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
-    /// Up to `limit` events of `owner` with ids before `before`, the greatest id first.
+    /// Up to `limit` events of `owner` with ids before `before`, the greatest id first. With a
+    /// `key`, those that were done to it, and the rotation that it was issued by.
     async fn events_of(
         &self,
         owner: &OwnerId,
+        key: Option<ApiKeyId>,
         before: Option<EventId>,
         limit: u32,
     ) -> Result<Vec<AuditEvent>, StoreError>;

@@ -4,7 +4,7 @@ use crate::change::ATTEMPTS;
 use crate::ports::{OverlapError, Replacement};
 use crate::{
     Action, ApiKey, ApiKeyId, ApiKeyService, AuditEvent, Caller, ChangeError, ChangeNumber,
-    IssuedKey, NewKey, OwnerId, Timestamp,
+    IssuedKey, KeyDifference, NewKey, OwnerId, Timestamp,
 };
 
 impl ApiKeyService {
@@ -44,12 +44,14 @@ impl ApiKeyService {
             let replaced = found.key.replace(successor, overlap, now)?;
             let action = Action::KeyRotated { key: id, successor };
             let limit = self.policy.max_keys_per_owner;
+            let ended = self.ended_predecessor(owner, id, now, caller).await?;
+            let event = AuditEvent::of_key(&self.ids, now, &replaced, action, caller)?;
             let replacement = Replacement {
                 limit: replaced.overlaps(now).then_some(limit),
                 key: replaced,
                 successor: issued.key.clone(),
-                ended: self.ended_predecessor(owner, id, now, caller).await?,
-                event: self.event(now, owner, action, caller)?,
+                ended,
+                event,
             };
             match self.keys.replace(&replacement).await {
                 Ok(number) => return Ok((issued, Some(number))),
@@ -70,9 +72,11 @@ impl ApiKeyService {
         caller: &Caller,
     ) -> Result<Option<(ApiKey, AuditEvent)>, ChangeError> {
         let predecessor = self.keys.predecessor(owner, id).await?;
-        let Some(ended) = predecessor.and_then(|key| key.end(now)) else { return Ok(None) };
-        let action = Action::KeyChanged(ended.parts().id);
-        let event = self.event(now, owner, action, caller)?;
+        let Some(predecessor) = predecessor else { return Ok(None) };
+        let Some(ended) = predecessor.end(now) else { return Ok(None) };
+        let difference = KeyDifference::between(&predecessor, &ended);
+        let action = Action::KeyChanged { key: ended.parts().id, difference };
+        let event = AuditEvent::of_key(&self.ids, now, &ended, action, caller)?;
         Ok(Some((ended, event)))
     }
 }

@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use crate::{
     Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, OwnerId,
-    PepperId, Secret, Timestamp,
+    PepperId, Secret,
 };
 
 /// Keys read at a time where many are revoked.
@@ -113,19 +113,19 @@ impl ApiKeyService {
         action: Action,
         caller: &Caller,
     ) -> Result<(bool, Option<ChangeNumber>), RevokeError> {
-        let event = self.event(self.clock.now(), owner, action, caller)?;
+        let event = self.ending(owner, action, caller)?;
         let made = self.keys.revoke(owner, id, &event).await?;
         Ok((made.is_some(), self.change_to_pass(owner, id, made).await?))
     }
 
-    pub(crate) fn event(
+    /// The event of a key that ends: the statement that ends it knows what it is called.
+    fn ending(
         &self,
-        at: Timestamp,
         owner: &OwnerId,
         action: Action,
         caller: &Caller,
     ) -> Result<AuditEvent, EntropyError> {
-        AuditEvent::new(&self.ids, at, Some(owner.clone()), action, caller)
+        AuditEvent::new(&self.ids, self.clock.now(), Some(owner.clone()), action, caller)
     }
 
     /// Revokes every key that depends on `pepper` as [`revoke`](Self::revoke) does, and tells how
@@ -142,7 +142,7 @@ impl ApiKeyService {
                 break;
             }
             for (owner, id) in left {
-                let event = self.event(self.clock.now(), &owner, Action::KeyRevoked(id), caller)?;
+                let event = self.ending(&owner, Action::KeyRevoked(id), caller)?;
                 let made = self.keys.revoke(&owner, id, &event).await?;
                 revoked += u64::from(made.is_some());
             }

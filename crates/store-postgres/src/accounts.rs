@@ -20,17 +20,17 @@ const INSERT: &str = concat!(
     add_event!(),
     ") \
     insert into accounts (id, email, password_hash, created_at, disabled_at, version) \
-    values ($11, $12, $13, $14, $15, $16)"
+    values ($14, $15, $16, $17, $18, $19)"
 );
 
 /// A session that was left behind already is not taken along.
 const CHANGE_PASSWORD: &str = concat!(
     "with changed as ( \
-        update accounts set password_hash = $13, version = $12 \
-        where id = $11 and version = $12 - 1 returning id \
+        update accounts set password_hash = $16, version = $15 \
+        where id = $14 and version = $15 - 1 returning id \
     ), kept as ( \
-        update sessions set account_version = $12 from changed \
-        where digest = $14 and account_id = changed.id and account_version = $12 - 1 \
+        update sessions set account_version = $15 from changed \
+        where digest = $17 and account_id = changed.id and account_version = $15 - 1 \
     ), event as (",
     add_event!(),
     "from changed) \
@@ -41,11 +41,11 @@ const CHANGE_PASSWORD: &str = concat!(
 /// their own, and a client that stops between two of them would hold what others need.
 const DISABLE: &str = concat!(
     "with found as ( \
-        select disabled_at from accounts where id = $11 and version = $12 - 1 for update \
+        select disabled_at from accounts where id = $14 and version = $15 - 1 for update \
     ), event as (",
     add_event!(),
     "from found where disabled_at is null returning id) \
-    select disable_account($11, $12, $13) from found left join event on true"
+    select disable_account($14, $15, $16) from found left join event on true"
 );
 
 #[async_trait]

@@ -22,50 +22,50 @@ use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{failed, insert_key};
-use crate::row::{KeyInUseRow, KeyRow, key_in_use};
+use crate::row::{EventRow, KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
 
 /// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
 const INSERT: &str = concat!(
     "with place as ( \
-        insert into key_owners as mine (owner, held) select $12, 1 where $24 > 0 \
+        insert into key_owners as mine (owner, held) select $15, 1 where $27 > 0 \
         on conflict (owner) do update set held = mine.held + 1 \
-        where mine.held < $24 and mine.closed_at is null \
+        where mine.held < $27 and mine.closed_at is null \
         returning owner \
     ), event as (",
     add_event!(),
     "from place) \
     insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
         expires_at, disabled_at, revoked_at, replaced_by, version) \
-    select $11, owner, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23 from place"
+    select $14, owner, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26 from place"
 );
 
 /// The key is locked before the event is added, and so before the trigger takes the clock.
 const UPDATE: &str = concat!(
     "with found as ( \
-        select from api_keys where id = $11 and version = $12 - 1 and revoked_at is null for update \
+        select from api_keys where id = $14 and version = $15 - 1 and revoked_at is null for update \
     ), event as (",
     add_event!(),
     "from found returning id) \
-    update api_keys as key set version = $12, name = $13, expires_at = $14, disabled_at = $15, \
-        revoked_at = $16, replaced_by = $17 \
-    from event where key.id = $11 returning latest_change"
+    update api_keys as key set version = $15, name = $16, expires_at = $17, disabled_at = $18, \
+        revoked_at = $19, replaced_by = $20 \
+    from event where key.id = $14 returning latest_change"
 );
 
 /// As [`UPDATE`], where no more replaced keys work than may: the owner's row is locked for that, and
 /// as everywhere after the key.
 const REVIVE: &str = concat!(
     "with found as ( \
-        select owner from api_keys where id = $11 and version = $12 - 1 and revoked_at is null \
+        select owner from api_keys where id = $14 and version = $15 - 1 and revoked_at is null \
         for update \
     ), room as ( \
         select from found where overlapping_keys(owner, $2, null) < $18 \
     ), event as (",
     add_event!(),
     "from room returning id), revived as ( \
-        update api_keys as key set version = $12, name = $13, expires_at = $14, \
-            disabled_at = $15, revoked_at = $16, replaced_by = $17 \
-        from event where key.id = $11 returning latest_change \
+        update api_keys as key set version = $15, name = $16, expires_at = $17, \
+            disabled_at = $18, revoked_at = $19, replaced_by = $20 \
+        from event where key.id = $14 returning latest_change \
     ) \
     select (select latest_change from revived), \
         exists(select from found) and not exists(select from room)"
@@ -78,49 +78,51 @@ const REVIVE: &str = concat!(
 const REPLACE: &str = concat!(
     "with found as ( \
         select id, owner from api_keys \
-        where id in ($11, $31) and revoked_at is null \
-            and version = case id when $11 then $12 else $32 end - 1 \
+        where id in ($14, $34) and revoked_at is null \
+            and version = case id when $14 then $15 else $35 end - 1 \
         order by id for update \
     ), whole as ( \
-        select max(owner) as owner from found having count(*) = case when $31 is null then 1 else 2 end \
+        select max(owner) as owner from found having count(*) = case when $34 is null then 1 else 2 end \
     ), room as ( \
-        select owner from whole where $35 is null or overlapping_keys(owner, $2, $31) < $35 \
+        select owner from whole where $38 is null or overlapping_keys(owner, $2, $34) < $38 \
     ), place as ( \
         insert into key_owners as mine (owner, held) select owner, 1 from room \
         on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
         returning owner \
     ), end_event as ( \
         insert into audit_events (id, at, owner, action, key_id, actor, address, user_agent, \
-            request_id) \
-        select $34, $2, $3, 'key.changed', $31, $7, $8, $9, $10 from place where $31 is not null \
+            request_id, key_name, key_prefix, changes) \
+        select $37, $2, $3, 'key.changed', $34, $7, $8, $9, $10, $39, $40, $41 \
+        from place where $34 is not null \
     ), event as (",
     add_event!(),
     "from place returning id), ended as ( \
-        update api_keys as key set version = $32, expires_at = $33 \
-        from event where key.id = $31 returning latest_change \
+        update api_keys as key set version = $35, expires_at = $36 \
+        from event where key.id = $34 returning latest_change \
     ), replaced as ( \
-        update api_keys as key set version = $12, name = $13, expires_at = $14, \
-            disabled_at = $15, revoked_at = $16, replaced_by = $17 \
-        from event where key.id = $11 returning latest_change \
+        update api_keys as key set version = $15, name = $16, expires_at = $17, \
+            disabled_at = $18, revoked_at = $19, replaced_by = $20 \
+        from event where key.id = $14 returning latest_change \
     ), added as ( \
         insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
             expires_at, disabled_at, revoked_at, replaced_by, version) \
-        select $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30 from replaced \
+        select $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33 from replaced \
     ) \
     select (select greatest(replaced.latest_change, max(ended.latest_change)) \
             from replaced left join ended on true group by replaced.latest_change), \
         exists(select from whole) and not exists(select from room)"
 );
 
-/// As [`UPDATE`].
+/// As [`UPDATE`]. What the key is called is known here alone.
 const REVOKE: &str = concat!(
     "with found as ( \
-        select from api_keys where id = $11 and owner = $12 and revoked_at is null for update \
+        select name, prefix from api_keys where id = $14 and owner = $15 and revoked_at is null \
+        for update \
     ), event as (",
-    add_event!(),
+    add_event!("coalesce($11, found.name), coalesce($12, found.prefix)"),
     "from found returning at) \
     update api_keys as key set revoked_at = event.at, version = key.version + 1 \
-    from event where key.id = $11 returning latest_change"
+    from event where key.id = $14 returning latest_change"
 );
 
 type Statement = BoxedSqlQuery<'static, Pg, SqlQuery>;
@@ -243,13 +245,18 @@ impl ApiKeyRepository for PostgresStore {
 
     async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError> {
         let Replacement { key, successor, ended, limit, event } = replacement;
-        let ended = ended.as_ref().map(|(key, event)| (KeyRow::from(key), event.id.as_uuid()));
+        let ended = ended.as_ref().map(|(key, event)| (KeyRow::from(key), EventRow::from(event)));
         let replace = with_new(with_next(with_event(REPLACE, event), key), successor)
             .bind::<Nullable<SqlUuid>, _>(ended.as_ref().map(|(key, _)| key.id))
             .bind::<Nullable<Integer>, _>(ended.as_ref().map(|(key, _)| key.version))
             .bind::<Nullable<Timestamptz>, _>(ended.as_ref().and_then(|(key, _)| key.expires_at))
-            .bind::<Nullable<SqlUuid>, _>(ended.as_ref().map(|(_, event)| *event))
-            .bind::<Nullable<BigInt>, _>(limit.map(i64::from));
+            .bind::<Nullable<SqlUuid>, _>(ended.as_ref().map(|(_, event)| event.id))
+            .bind::<Nullable<BigInt>, _>(limit.map(i64::from))
+            .bind::<Nullable<Text>, _>(ended.as_ref().and_then(|(_, event)| event.key_name.clone()))
+            .bind::<Nullable<Text>, _>(
+                ended.as_ref().and_then(|(_, event)| event.key_prefix.clone()),
+            )
+            .bind::<Nullable<Text>, _>(ended.and_then(|(_, event)| event.changes));
         self.overlap(replace).await
     }
 

@@ -1,11 +1,14 @@
 use async_trait::async_trait;
+use diesel::dsl::{AsSelect, auto_type};
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl as _};
 use diesel::sql_query;
 use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{AuditTrail, StoreError};
-use latchkey_domain::{AuditEvent, EventId, OwnerId};
+use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -16,20 +19,25 @@ use crate::schema::audit_events;
 
 /// Adds the event that a statement begins its arguments with; what follows says when: `from` a part
 /// of the statement that has a row where the change can be made. The change itself comes after it,
-/// so that the change clock is taken last.
+/// so that the change clock is taken last. What the event calls its key may be taken from there too.
 macro_rules! add_event {
     () => {
-        "insert into audit_events (id, at, owner, action, key_id, replaced_by, actor, address, \
-         user_agent, request_id) select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 "
+        add_event!("$11, $12")
+    };
+    ($name_and_prefix:literal) => {
+        concat!(
+            "insert into audit_events (id, at, owner, action, key_id, replaced_by, actor, address, \
+             user_agent, request_id, key_name, key_prefix, changes) \
+             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, ",
+            $name_and_prefix,
+            ", $13 "
+        )
     };
 }
 pub(crate) use add_event;
 
-/// A statement whose first ten arguments are an event.
-pub(crate) fn with_event(
-    sql: &str,
-    event: &AuditEvent,
-) -> BoxedSqlQuery<'static, diesel::pg::Pg, SqlQuery> {
+/// A statement whose first thirteen arguments are an event.
+pub(crate) fn with_event(sql: &str, event: &AuditEvent) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
     let row = EventRow::from(event);
     sql_query(sql)
         .into_boxed()
@@ -43,6 +51,18 @@ pub(crate) fn with_event(
         .bind::<Nullable<Text>, _>(row.address)
         .bind::<Nullable<Text>, _>(row.user_agent)
         .bind::<Nullable<Text>, _>(row.request_id)
+        .bind::<Nullable<Text>, _>(row.key_name)
+        .bind::<Nullable<Text>, _>(row.key_prefix)
+        .bind::<Nullable<Text>, _>(row.changes)
+}
+
+#[auto_type]
+fn events_of<'a>(owner: &'a str, before: Uuid) -> _ {
+    let row: AsSelect<EventRow, Pg> = EventRow::as_select();
+    audit_events::table
+        .filter(audit_events::owner.eq(owner))
+        .filter(audit_events::id.lt(before))
+        .select(row)
 }
 
 #[async_trait]
@@ -56,20 +76,29 @@ impl AuditTrail for PostgresStore {
     async fn events_of(
         &self,
         owner: &OwnerId,
+        key: Option<ApiKeyId>,
         before: Option<EventId>,
         limit: u32,
     ) -> Result<Vec<AuditEvent>, StoreError> {
-        let before = before.map_or(Uuid::max(), EventId::as_uuid);
-        let events: Vec<EventRow> = audit_events::table
-            .filter(audit_events::owner.eq(owner.as_str()))
-            .filter(audit_events::id.lt(before))
-            .order(audit_events::id.desc())
-            .limit(limit.into())
-            .select(EventRow::as_select())
-            .load(&mut &*self.readers.get().await?)
-            .await
-            .map_err(failed)?;
-        events.into_iter().map(TryInto::try_into).collect()
+        let (before, limit) = (before.map_or(Uuid::max(), EventId::as_uuid), i64::from(limit));
+        let reader = self.readers.get().await?;
+        let mut connection = &*reader;
+        let events: QueryResult<Vec<EventRow>> = match key.map(ApiKeyId::as_uuid) {
+            None => {
+                let newest_first = events_of(owner.as_str(), before).order(audit_events::id.desc());
+                newest_first.limit(limit).load(&mut connection).await
+            }
+            // Each part has an index to walk; both joined by `or` have none in the order of ids.
+            Some(key) => {
+                let done = events_of(owner.as_str(), before).filter(audit_events::key_id.eq(key));
+                let issued =
+                    events_of(owner.as_str(), before).filter(audit_events::replaced_by.eq(key));
+                let id = OrderColumn::from(1);
+                let newest_first = done.union_all(issued).positional_order_by(id.desc());
+                newest_first.limit(limit).load(&mut connection).await
+            }
+        };
+        events.map_err(failed)?.into_iter().map(TryInto::try_into).collect()
     }
 
     async fn all_events(

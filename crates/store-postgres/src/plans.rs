@@ -32,13 +32,17 @@ insert into accounts (id, email, password_hash, created_at, version) \
 select gen_random_uuid(), n::text, '', now(), 1 from generate_series(1, 20000) as n; \
 insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
 select sha256(email::bytea), 1, id, 1, now(), now() from accounts; \
-insert into audit_events (id, at, owner, action, actor) \
-select gen_random_uuid(), now(), 'owner' || n % 200, 'session.started', '' \
+insert into audit_events (id, at, owner, action, key_id, actor) \
+select gen_random_uuid(), now(), 'owner' || n % 200, 'key.changed', gen_random_uuid(), '' \
 from generate_series(1, 20000) as n; \
+insert into audit_events (id, at, owner, action, key_id, replaced_by, actor) \
+select gen_random_uuid(), now(), owner, 'key.rotated', key_id, gen_random_uuid(), '' \
+from audit_events where random() < 0.1; \
 analyze";
 
 /// An event.
-const EVENT: &str = "gen_random_uuid(), now(), null, '', null, null, '', null, null, null";
+const EVENT: &str =
+    "gen_random_uuid(), now(), null, '', null, null, '', null, null, null, null, null, null";
 /// The next version of a key.
 const NEXT: &str = "gen_random_uuid(), 2, '', null, null, null, null";
 /// A new key.
@@ -106,7 +110,8 @@ async fn ask_everything(store: &PostgresStore) {
     assert_eq!(store.in_use().await.unwrap().len(), 2);
     assert_eq!(store.under_pepper(a_digest().pepper, 50).await.unwrap().len(), 50);
     LastUseRepository::record(store, &[(an_id(), moment(0))]).await.unwrap();
-    assert_eq!(store.events_of(&owner("owner7"), None, 50).await.unwrap().len(), 50);
+    assert_eq!(store.events_of(&owner("owner7"), None, None, 50).await.unwrap().len(), 50);
+    assert_eq!(store.events_of(&owner("owner7"), Some(an_id()), None, 50).await.unwrap(), []);
     assert_eq!(store.all_events(None, 50).await.unwrap().len(), 50);
 }
 
@@ -154,7 +159,10 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let revoke = format!("({EVENT}, gen_random_uuid(), 'owner7')");
     let update = format!("({EVENT}, {NEXT})");
     let revive = format!("({EVENT}, {NEXT}, 10)");
-    let replace = format!("({EVENT}, {NEXT}, {NEW}, null, null, null, null, null)");
+    let replace =
+        format!("({EVENT}, {NEXT}, {NEW}, null, null, null, null, null, null, null, null)");
+    let id = "gen_random_uuid()";
+    let of_key = &format!("('', {id}, {id}, '', {id}, {id}, 50)");
     for (part, arguments, index) in [
         ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
         ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
@@ -166,12 +174,14 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
         ("set revoked_at = event.at", &revoke, "api_keys_pkey"),
         (
-            "with found as ( select from api_keys where id = $11 and version",
+            "with found as ( select from api_keys where id = $14 and version",
             &update,
             "api_keys_pkey",
         ),
         ("with found as ( select owner", &revive, "api_keys_pkey"),
         ("with found as ( select id, owner", &replace, "api_keys_pkey"),
+        ("\"replaced_by\" = $6", of_key, "audit_events_of_key"),
+        ("\"replaced_by\" = $6", of_key, "audit_events_of_successor"),
         (
             "order by \"audit_events\".\"id\" desc",
             "('', gen_random_uuid(), 50)",

@@ -1,5 +1,7 @@
 //! The rows as they are stored, and their conversions from and to the domain.
 
+mod audit;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use latchkey_accounts::{
@@ -7,14 +9,16 @@ use latchkey_accounts::{
 };
 use latchkey_domain::ports::{KeyInUse, StoreError};
 use latchkey_domain::{
-    Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Digest, Environment, EventId,
-    KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId, PepperId, Timestamp, UserAgent,
+    ApiKey, ApiKeyId, ApiKeyParts, Digest, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest,
+    OwnerId, PepperId, Timestamp,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::fault::{Corrupt, failed};
-use crate::schema::{accounts, api_keys, audit_events, sessions};
+use crate::schema::{accounts, api_keys, sessions};
+
+pub(crate) use audit::EventRow;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(Pg))]
@@ -185,64 +189,6 @@ impl TryFrom<SessionRow> for Session {
             account_version: row.account_version,
             created_at: row.created_at.into(),
             last_seen_at: row.last_seen_at.into(),
-        })
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = audit_events, check_for_backend(Pg))]
-pub(crate) struct EventRow {
-    pub(crate) id: Uuid,
-    pub(crate) at: OffsetDateTime,
-    pub(crate) owner: Option<String>,
-    pub(crate) action: String,
-    pub(crate) key_id: Option<Uuid>,
-    pub(crate) replaced_by: Option<Uuid>,
-    pub(crate) actor: String,
-    pub(crate) address: Option<String>,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) request_id: Option<String>,
-}
-
-impl From<&AuditEvent> for EventRow {
-    fn from(event: &AuditEvent) -> Self {
-        let AuditEvent { id, at, owner, action, caller } = event;
-        let Caller { actor, address, user_agent, request_id } = caller;
-        Self {
-            id: id.as_uuid(),
-            at: (*at).into(),
-            owner: owner.as_ref().map(|owner| owner.as_str().to_owned()),
-            action: action.name().to_owned(),
-            key_id: action.key().map(ApiKeyId::as_uuid),
-            replaced_by: action.successor().map(ApiKeyId::as_uuid),
-            actor: actor.as_str().to_owned(),
-            address: address.map(|address| address.to_string()),
-            user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
-            request_id: request_id.clone(),
-        }
-    }
-}
-
-impl TryFrom<EventRow> for AuditEvent {
-    type Error = StoreError;
-
-    fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let corrupt = |column| failed(Corrupt { table: "audit_events", column });
-        let (key, successor) = (row.key_id.map(ApiKeyId::new), row.replaced_by.map(ApiKeyId::new));
-        let owner = row.owner.map(OwnerId::parse).transpose();
-        let address = row.address.map(|text| text.parse()).transpose();
-        Ok(Self {
-            id: EventId::new(row.id),
-            at: row.at.into(),
-            owner: owner.map_err(|_refused| corrupt("owner"))?,
-            action: Action::restore(&row.action, key, successor)
-                .ok_or_else(|| corrupt("action"))?,
-            caller: Caller {
-                actor: Actor::restore(row.actor),
-                address: address.map_err(|_refused| corrupt("address"))?,
-                user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
-                request_id: row.request_id,
-            },
         })
     }
 }

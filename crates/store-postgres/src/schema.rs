@@ -54,6 +54,9 @@ table! {
         address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         request_id -> Nullable<Text>,
+        key_name -> Nullable<Text>,
+        key_prefix -> Nullable<Text>,
+        changes -> Nullable<Text>,
     }
 }
 

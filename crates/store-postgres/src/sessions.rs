@@ -20,11 +20,11 @@ const INSERT: &str = concat!(
     add_event!(),
     ") \
     insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
-    values ($11, $12, $13, $14, $15, $16)"
+    values ($14, $15, $16, $17, $18, $19)"
 );
 
 const REMOVE: &str = concat!(
-    "with gone as (delete from sessions where digest = $11 returning digest) ",
+    "with gone as (delete from sessions where digest = $14 returning digest) ",
     add_event!(),
     "from gone"
 );

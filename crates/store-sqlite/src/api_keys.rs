@@ -118,20 +118,17 @@ impl ApiKeyRepository for SqliteStore {
         let (at, event) = (event.at, EventRow::from(event));
         let changes = Arc::clone(&self.0.changes);
         let revoke = move |db: &mut SqliteConnection| {
-            let live = api_keys::table
-                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
-                .filter(api_keys::owner.eq(owner))
-                .filter(api_keys::revoked_at.is_null());
-            let revoked = diesel::update(live)
+            let live = query::live_keys_of(&owner).filter(api_keys::id.eq(id_bytes(id.as_uuid())));
+            // The writer is alone: the key it reads is the one that it revokes.
+            let label = live.clone().select((api_keys::name, api_keys::prefix));
+            let Some(label) = label.get_result(db).optional()? else { return Ok(None) };
+            diesel::update(live)
                 .set((
                     api_keys::revoked_at.eq(Some(at.unix_millis())),
                     api_keys::version.eq(api_keys::version + 1),
                 ))
                 .execute(db)?;
-            if revoked == 0 {
-                return Ok(None);
-            }
-            audit::add(db, event)?;
+            audit::add(db, event.of_key_called(label))?;
             Ok(Some(id))
         };
         let tell = move |revoked: Option<ApiKeyId>| revoked.map(|id| changes.tell([id]));

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use latchkey_domain::ports::{AuditTrail, StoreError};
-use latchkey_domain::{AuditEvent, EventId, OwnerId};
+use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
 
 use crate::SqliteStore;
 use crate::fault::Outcome;
@@ -24,11 +24,18 @@ impl AuditTrail for SqliteStore {
     async fn events_of(
         &self,
         owner: &OwnerId,
+        key: Option<ApiKeyId>,
         before: Option<EventId>,
         limit: u32,
     ) -> Result<Vec<AuditEvent>, StoreError> {
         let owner = owner.as_str().to_owned();
-        self.read(move |db| all(query::events_of(&owner, before, limit).load(db)?)).await
+        self.read(move |db| {
+            all(match key {
+                None => query::events_of(&owner, before, limit).load(db)?,
+                Some(key) => query::events_of_key(&owner, key, before, limit).load(db)?,
+            })
+        })
+        .await
     }
 
     async fn all_events(

@@ -85,6 +85,16 @@ fn a_trail_walks_the_index_of_its_owner_and_all_events_the_table() {
         ["SEARCH audit_events USING INDEX audit_events_of_owner (owner=? AND id<?)"],
     );
     assert_eq!(
+        plan(&query::events_of_key("owner", ApiKeyId::NONE, None, 10)),
+        [
+            "MERGE (UNION ALL)",
+            "LEFT",
+            "SEARCH audit_events USING INDEX audit_events_of_key (key_id=? AND id<?)",
+            "RIGHT",
+            "SEARCH audit_events USING INDEX audit_events_of_successor (replaced_by=? AND id<?)",
+        ],
+    );
+    assert_eq!(
         plan(&query::all_events(None, 10)),
         ["SEARCH audit_events USING PRIMARY KEY (id>?)"],
     );

@@ -4,6 +4,7 @@ use diesel::dsl::{AsSelect, auto_type};
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::LoadQuery;
+use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl as _};
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS, Timestamp};
 use uuid::Uuid;
@@ -128,16 +129,35 @@ pub(crate) fn live_keys_of<'a>(owner: &'a str) -> _ {
     api_keys::table.filter(api_keys::owner.eq(owner)).filter(api_keys::revoked_at.is_null())
 }
 
-#[auto_type(no_type_alias)]
-pub(crate) fn events_of<'a>(owner: &'a str, before: Option<EventId>, limit: u32) -> _ {
+pub(crate) fn events_of(
+    owner: &str,
+    before: Option<EventId>,
+    limit: u32,
+) -> impl LoadQuery<'_, SqliteConnection, EventRow> + QueryFragment<Sqlite> {
+    events_before(owner, before).order(audit_events::id.desc()).limit(limit.into())
+}
+
+/// Of each part an index has the order; of both joined by `or` none has.
+pub(crate) fn events_of_key(
+    owner: &str,
+    key: ApiKeyId,
+    before: Option<EventId>,
+    limit: u32,
+) -> impl LoadQuery<'_, SqliteConnection, EventRow> + QueryFragment<Sqlite> {
+    let key = id_bytes(key.as_uuid());
+    let done = events_before(owner, before).filter(audit_events::key_id.eq(key.clone()));
+    let issued = events_before(owner, before).filter(audit_events::replaced_by.eq(key));
+    let id = OrderColumn::from(1);
+    done.union_all(issued).positional_order_by(id.desc()).limit(limit.into())
+}
+
+#[auto_type]
+fn events_before<'a>(owner: &'a str, before: Option<EventId>) -> _ {
     let before: Vec<u8> = id_bytes(before.map_or(Uuid::max(), EventId::as_uuid));
-    let limit: i64 = i64::from(limit);
     let row: AsSelect<EventRow, Sqlite> = EventRow::as_select();
     audit_events::table
         .filter(audit_events::owner.eq(owner))
         .filter(audit_events::id.lt(before))
-        .order(audit_events::id.desc())
-        .limit(limit)
         .select(row)
 }
 

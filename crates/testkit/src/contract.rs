@@ -221,9 +221,12 @@ promises! { $
     audit {
         an_event_reads_back_equal
         an_event_is_in_the_trail_of_its_owner_alone
+        the_trail_of_a_key_is_what_was_done_to_it_and_what_issued_it
         a_trail_has_the_greatest_id_first_and_goes_on_before_an_event
         all_events_come_in_id_order_and_go_on_after_one
         whatever_changes_a_key_leaves_one_event
+        a_revoke_is_told_by_what_the_key_is_called_then
+        among_concurrent_renames_a_revoke_is_told_by_the_name_that_it_found
         whatever_changes_an_account_leaves_one_event
         the_beginning_and_the_end_of_a_session_leave_one_event
         what_is_refused_leaves_no_event

@@ -93,7 +93,8 @@ pub fn an_event_at(at: Timestamp) -> AuditEvent {
         id: EventId::new(a_uuid()),
         at,
         owner: Some(owner("owner")),
-        action: Action::KeyChanged(an_id()),
+        action: Action::KeyChanged { key: an_id(), difference: None },
+        label: None,
         caller: a_caller(),
     }
 }

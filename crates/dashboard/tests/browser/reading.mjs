@@ -337,6 +337,39 @@ item(30, 'the details of a key hold its id to copy, its times, who made it from 
   await dialog(page).waitFor({ state: 'detached' })
 })
 
+item(30, 'the details of a key are whole however much else was done', async ({ page, person }) => {
+  const old = await person.hasKey('Production')
+  const other = await person.hasKey('other')
+  const { id } = await person.json('POST', `/api/v1/api-keys/${old.id}/rotate`, {})
+  await person.json('PATCH', `/api/v1/api-keys/${id}`, { name: 'Renamed' })
+  for (let turn = 0; turn < 201; turn += 1) await person.json('PATCH', `/api/v1/api-keys/${other.id}`, { enabled: turn % 2 === 1 })
+  await openKeys(page)
+  await chooseAction(page, 'Renamed', 'Details')
+  const told = dialog(page).locator('tbody').getByRole('row')
+  await eventually(async () => assert.equal(await told.count(), 2))
+  assert.match(await told.nth(0).textContent(), /Renamed “Production” to “Renamed”/)
+  assert.match(await told.nth(1).textContent(), /Issued in the place of “Production”/)
+  assert.match(await dialog(page).textContent(), /Created byYou from 127\.0\.0\.1/)
+
+  await page.goto(`/account/activity?key=${id}`)
+  const words = await page.locator('tbody').getByRole('rowheader').allTextContents()
+  assert.deepEqual(words.map(it => it.trim()), ['Renamed “Production” to “Renamed”', 'Issued in the place of “Production”'])
+  const lines = await exported(page)
+  assert.equal(lines.length, 3, 'its own events alone')
+  assert.match(lines[1], /"key\.changed".*"Renamed","sk_.*","name: Production → Renamed"/)
+})
+
+item(31, 'the activity log says what was changed, and to when', async ({ page, person }) => {
+  const { id, keyPrefix } = await person.hasKey('A')
+  await person.json('PATCH', `/api/v1/api-keys/${id}`, { name: 'B', expiresAt: '2999-12-05T12:00:00Z' })
+  await person.json('DELETE', `/api/v1/api-keys/${id}`)
+  await page.goto('/account/activity')
+  const words = page.locator('tbody').getByRole('rowheader')
+  assert.equal((await words.nth(0).textContent()).trim(), 'Revoked “B”')
+  await eventually(async () => assert.match(await words.nth(1).textContent(), /Renamed “A” to “B”\s*Expiry of “B” set to .*Dec 5, 2999/))
+  assert.match(await page.locator('tbody').getByRole('row').first().textContent(), new RegExp(keyPrefix))
+})
+
 item(31, 'the activity log tells who did what, when and from where', async ({ page, person }) => {
   const created = await person.hasKey('Production')
   await person.json('PATCH', `/api/v1/api-keys/${created.id}`, { enabled: false })
@@ -346,7 +379,7 @@ item(31, 'the activity log tells who did what, when and from where', async ({ pa
   await page.goto('/account/activity')
   const actions = await page.locator('tbody').getByRole('rowheader').allTextContents()
   assert.deepEqual(actions.map(it => it.trim()),
-    ['Key revoked', 'Key rotated', 'Key changed', 'Key changed', 'Key created', 'Account created'])
+    ['Revoked “Production”', 'Rotated “Production”', 'Enabled “Production”', 'Disabled “Production”', 'Created “Production”', 'Account created'])
   const first = page.locator('tbody').getByRole('row').first()
   assert.match(await first.textContent(), /You.*127\.0\.0\.1/s)
   assert.equal(await first.locator('time').count(), 1)
@@ -365,19 +398,24 @@ item(31, 'the activity log goes back page by page', async ({ page, person }) => 
 item(31, 'the activity log is exported as CSV, with nothing a spreadsheet would run', async ({ page, person, server }) => {
   await fetch(`${server.url}/api/v1/api-keys`, {
     method: 'POST',
-    headers: { cookie: `session=${person.session}`, 'content-type': 'application/json', 'user-agent': '=HYPERLINK("http://evil","a")' },
+    headers: { cookie: `session=${person.session}`, 'content-type': 'application/json', 'user-agent': `x;=HYPERLINK("http://evil","a");@b` },
     body: '{"name":"Production"}',
   })
   await page.goto('/account/activity')
+  const lines = await exported(page)
+  assert.equal(lines.length, 3)
+  assert.match(lines[0].toLowerCase(), /action/)
+  assert.match(lines[1], /key\.created.*HYPERLINK/)
+  for (const cell of lines.flatMap(line => line.split(/[,;]/))) assert.doesNotMatch(cell, /^"?[=+@-]/)
+})
+
+/** The lines of the file that the button saves. */
+async function exported(page) {
   const downloading = page.waitForEvent('download')
   await button(page, 'Export CSV').click()
   const download = await downloading
   assert.match(download.suggestedFilename(), /\.csv$/)
   const chunks = []
   for await (const chunk of await download.createReadStream()) chunks.push(chunk)
-  const lines = Buffer.concat(chunks).toString('utf8').replace(/^\ufeff/, '').trim().split(/\r?\n/)
-  assert.equal(lines.length, 3)
-  assert.match(lines[0].toLowerCase(), /action/)
-  assert.match(lines[1], /key\.created.*HYPERLINK/)
-  for (const cell of lines.flatMap(line => line.split(','))) assert.doesNotMatch(cell, /^"?[=+@-]/)
-})
+  return Buffer.concat(chunks).toString('utf8').replace(/^\ufeff/, '').trim().split(/\r?\n/)
+}

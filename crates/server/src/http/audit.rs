@@ -2,7 +2,10 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use latchkey_domain::{Action, AuditEvent, EventId, OwnerId, UserAgent};
+use latchkey_domain::{
+    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, OwnerId,
+    UserAgent,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -18,7 +21,7 @@ const MOST: u32 = 200;
 
 /// Which part of the trail is meant.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TrailPage {
     /// The most events to answer.
@@ -28,6 +31,10 @@ pub(crate) struct TrailPage {
     /// The id of an event: only those before it.
     #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     before: Option<String>,
+    /// The id of a key: only what was done to it, and the `key.rotated` that issued it in the place
+    /// of another. A key of which nothing was ever done has no events.
+    #[param(format = "uuid", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
+    key_id: Option<String>,
 }
 
 const fn fifty() -> u32 {
@@ -59,6 +66,33 @@ pub(crate) struct EventBody<'a> {
     /// The request's `x-request-id`.
     #[schema(required, example = "019d2070-9a3f-7a02-9d6b-3e5f7a9c1b2d")]
     request_id: Option<&'a str>,
+    /// What the key was called then; `key.changed` has the new name. Null where it was done to no key,
+    /// and in events from before this was kept.
+    #[schema(required, example = "Production")]
+    key_name: Option<&'a str>,
+    /// The key's prefix; null where `keyName` is.
+    #[schema(required, example = "sk_live_abc1")]
+    key_prefix: Option<&'a str>,
+    /// What was changed about the key. Null but for `key.changed`, and in events from before this was
+    /// kept.
+    #[schema(required)]
+    changes: Option<ChangesBody<'a>>,
+}
+
+/// What was changed about a key: of each member that differs, what was before and what was after.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangesBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!(["Production", "Old production"]))]
+    name: Option<[&'a str; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([true, false]))]
+    enabled: Option<[bool; 2]>,
+    /// Null stands for no expiry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([null, "2027-03-24T15:30:00.000Z"]))]
+    expires_at: Option<[Option<WireTime>; 2]>,
 }
 
 /// An event with its owner, as it is exported.
@@ -110,27 +144,39 @@ pub(crate) async fn list(
     app: Data<App>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
-    let (limit, before) = page_in(&req)?;
+    let Asked { limit, before, key } = asked_in(&req)?;
     let owner = user.account.parts().id.owner();
-    let events = app.trail.events_of(&owner, before, limit).await?;
+    let events = app.trail.events_of(&owner, key, before, limit).await?;
     let items: Vec<_> = events.iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(items))
 }
 
-fn page_in(req: &HttpRequest) -> Result<(u32, Option<EventId>), ApiError> {
+/// A [`TrailPage`] as values.
+struct Asked {
+    limit: u32,
+    before: Option<EventId>,
+    key: Option<ApiKeyId>,
+}
+
+fn asked_in(req: &HttpRequest) -> Result<Asked, ApiError> {
     let limited = "limit must be a number from 1 to 200";
-    let page: TrailPage = query_in(req, limited)?;
-    if !(1..=MOST).contains(&page.limit) {
+    let TrailPage { limit, before, key_id } = query_in(req, limited)?;
+    if !(1..=MOST).contains(&limit) {
         return Err(ApiError::bad_request(limited));
     }
-    let before = page.before.as_deref().map(EventId::parse).transpose();
-    let before = before.map_err(|_no_id| ApiError::bad_request("before must be an event's id"))?;
-    Ok((page.limit, before))
+    let before = before.as_deref().map(EventId::parse).transpose();
+    let key = key_id.as_deref().map(ApiKeyId::parse).transpose();
+    Ok(Asked {
+        limit,
+        before: before.map_err(|_no_id| ApiError::bad_request("before must be an event's id"))?,
+        key: key.map_err(|_no_id| ApiError::bad_request("keyId must be a key's id"))?,
+    })
 }
 
 impl<'a> From<&'a AuditEvent> for EventBody<'a> {
     fn from(event: &'a AuditEvent) -> Self {
-        let AuditEvent { id, at, owner: _, action, caller } = event;
+        let AuditEvent { id, at, owner: _, action, label, caller } = event;
+        let (name, prefix) = label.as_ref().map(|KeyLabel { name, prefix }| (name, prefix)).unzip();
         Self {
             id: id.to_string(),
             at: WireTime(*at),
@@ -140,6 +186,20 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
             address: caller.address.map(|address| address.to_string()),
             user_agent: caller.user_agent.as_ref().map(UserAgent::as_str),
             request_id: caller.request_id.as_deref(),
+            key_name: name.map(KeyName::as_str),
+            key_prefix: prefix.map(KeyPrefix::as_str),
+            changes: action.difference().map(ChangesBody::from),
+        }
+    }
+}
+
+impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
+    fn from(difference: &'a KeyDifference) -> Self {
+        let KeyDifference { name, enabled, expires_at } = difference;
+        Self {
+            name: name.as_ref().map(|both| both.each_ref().map(KeyName::as_str)),
+            enabled: *enabled,
+            expires_at: expires_at.map(|both| both.map(|at| at.map(WireTime))),
         }
     }
 }

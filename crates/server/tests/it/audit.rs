@@ -12,13 +12,28 @@ use crate::server::{Server, Setup};
 
 pub(crate) const EVENTS: &str = "/api/v1/audit-events";
 
-const MEMBERS: [&str; 8] =
-    ["action", "actor", "address", "at", "id", "keyId", "requestId", "userAgent"];
+const MEMBERS: [&str; 11] = [
+    "action",
+    "actor",
+    "address",
+    "at",
+    "changes",
+    "id",
+    "keyId",
+    "keyName",
+    "keyPrefix",
+    "requestId",
+    "userAgent",
+];
 const OTHER_PASSWORD: &str = "another long password";
 
 on_both_databases![
     everything_that_is_done_is_one_event,
     what_is_refused_or_changes_nothing_is_no_event,
+    an_event_tells_which_key_and_what_was_changed,
+    an_event_keeps_what_a_key_was_called,
+    a_change_that_changes_nothing_is_not_told,
+    the_trail_of_a_key_goes_back_to_where_it_comes_from,
     an_event_tells_who_asked,
     a_refused_sign_in_is_in_the_trail_of_the_account_that_it_named,
     one_of_many_revokes_at_once_is_an_event,
@@ -114,6 +129,133 @@ fn what_is_refused_or_changes_nothing_is_no_event(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 
     assert_eq!(ada.events(), before);
+}
+
+/// Of each event that names a key: the action, what the key was called, and what was changed.
+fn told(events: &[Value]) -> Vec<Value> {
+    let of_keys = events.iter().filter(|event| !event["keyId"].is_null());
+    of_keys.map(|it| json!([it["action"], it["keyName"], it["keyPrefix"], it["changes"]])).collect()
+}
+
+fn an_event_tells_which_key_and_what_was_changed(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("A");
+    let prefix = &key.key[..12];
+    let [first, second] = ["2999-01-01T00:00:00.000Z", "3000-01-01T00:00:00.000Z"];
+    for (change, changes) in [
+        (json!({ "name": "B" }), json!({ "name": ["A", "B"] })),
+        (json!({ "enabled": false }), json!({ "enabled": [true, false] })),
+        (json!({ "enabled": true }), json!({ "enabled": [false, true] })),
+        (json!({ "expiresAt": first }), json!({ "expiresAt": [null, first] })),
+        (json!({ "expiresAt": second }), json!({ "expiresAt": [first, second] })),
+        (json!({ "expiresAt": null }), json!({ "expiresAt": [second, null] })),
+        (
+            json!({ "name": "B", "enabled": false, "expiresAt": first }),
+            json!({ "enabled": [true, false], "expiresAt": [null, first] }),
+        ),
+        (
+            json!({ "name": "'\"; é", "enabled": true, "expiresAt": null }),
+            json!({ "name": ["B", "'\"; é"], "enabled": [false, true], "expiresAt": [first, null] }),
+        ),
+    ] {
+        let item = ada.change(&key.id, &change).expect_status(200).json();
+        let events = ada.events();
+        let event = events.last().expect("there are some");
+        assert_eq!(event["changes"], changes, "{change}");
+        assert_eq!((&event["keyName"], &event["keyPrefix"]), (&item["name"], &json!(prefix)));
+    }
+    for event in ada.events().iter().filter(|event| event["action"] != "key.changed") {
+        assert_eq!(event["changes"], Value::Null, "{event}");
+        let of_key = event["action"] != "account.created";
+        assert_eq!(
+            (event["keyName"].is_string(), event["keyPrefix"].is_string()),
+            (of_key, of_key)
+        );
+    }
+    let exported = exported(&server.setup);
+    for (told, exported) in ada.events().iter().zip(&exported) {
+        for member in MEMBERS {
+            assert_eq!(told[member], exported[member]);
+        }
+    }
+}
+
+fn an_event_keeps_what_a_key_was_called(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let [leaked, revoked, ordered] = ["leaked", "revoked", "ordered"].map(|it| ada.create_key(it));
+    let rename =
+        |key: &Issued, name| ada.change(&key.id, &json!({ "name": name })).expect_status(200);
+    rename(&revoked, "renamed");
+    let new = Issued::from(&ada.rotate(&revoked.id, 60).expect_status(201));
+    rename(&new, "its successor");
+    ada.revoke(&revoked.id).expect_status(200);
+    let report = post(crate::leaks::LEAKS).json(json!({ "key": leaked.key }).to_string());
+    server.send(&report).expect_status(200);
+    server.setup.run(&["keys", "revoke", &ordered.id], "").expect_code(0);
+
+    let prefix = |key: &Issued| key.key[..12].to_owned();
+    let want = [
+        json!(["key.created", "leaked", prefix(&leaked), null]),
+        json!(["key.created", "revoked", prefix(&revoked), null]),
+        json!(["key.created", "ordered", prefix(&ordered), null]),
+        json!(["key.changed", "renamed", prefix(&revoked), { "name": ["revoked", "renamed"] }]),
+        json!(["key.rotated", "renamed", prefix(&revoked), null]),
+        json!(["key.changed", "its successor", prefix(&new), { "name": ["renamed", "its successor"] }]),
+        json!(["key.revoked", "renamed", prefix(&revoked), null]),
+        json!(["key.leaked", "leaked", prefix(&leaked), null]),
+        json!(["key.revoked", "ordered", prefix(&ordered), null]),
+    ];
+    assert_eq!(told(&ada.events()), want);
+    assert_eq!(told(&exported(&server.setup)), want);
+}
+
+fn a_change_that_changes_nothing_is_not_told(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("A");
+    let before = ada.events();
+    for nothing in [
+        json!({ "name": "A" }),
+        json!({ "enabled": true }),
+        json!({ "expiresAt": null }),
+        json!({ "name": "A", "enabled": true, "expiresAt": null }),
+    ] {
+        ada.change(&key.id, &nothing).expect_status(200);
+    }
+    assert_eq!(ada.events(), before);
+}
+
+fn the_trail_of_a_key_goes_back_to_where_it_comes_from(setup: Setup) {
+    let server = setup.start();
+    let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
+    let (old, other) = (ada.create_key("A"), ada.create_key("other"));
+    let new = Issued::from(&ada.rotate(&old.id, 60).expect_status(201));
+    ada.change(&new.id, &json!({ "enabled": false })).expect_status(200);
+    ada.revoke(&old.id).expect_status(200);
+    // More than any page of the whole trail holds.
+    for n in 0..210 {
+        ada.change(&other.id, &json!({ "name": format!("other {n}") })).expect_status(200);
+    }
+    let actions = |query: &str| -> Vec<String> {
+        let events = ada.get(&format!("{EVENTS}?{query}")).expect_status(200).json();
+        let events = events.as_array().expect("an array");
+        events.iter().map(|event| text(event, "action")).collect()
+    };
+    let of = |key: &Issued, more: &str| actions(&format!("keyId={}{more}", key.id));
+    assert_eq!(of(&old, ""), ["key.revoked", "key.rotated", "key.created"]);
+    assert_eq!(of(&new, ""), ["key.changed", "key.rotated"]);
+    assert_eq!(of(&new, "&limit=1"), ["key.changed"]);
+    let events = ada.get(&format!("{EVENTS}?keyId={}", new.id)).json();
+    let before = |at: usize| format!("&before={}", text(&events[at], "id"));
+    assert_eq!(of(&new, &before(0)), ["key.rotated"]);
+    assert_eq!(of(&new, &before(1)), [""; 0]);
+    assert_eq!(events[1]["keyId"], old.id.as_str());
+    assert_eq!(of(&other, "&limit=200").len(), 200);
+    assert_eq!(actions("keyId=01919b4e-7b3c-7def-8123-456789abcdef"), [""; 0]);
+    let theirs = bob.get(&format!("{EVENTS}?keyId={}", new.id)).expect_status(200).json();
+    assert_eq!(theirs, json!([]));
 }
 
 fn an_event_tells_who_asked(setup: Setup) {
@@ -234,6 +376,13 @@ fn a_bad_page_is_refused(setup: Setup) {
         "before=01919b4e-7b3c-7def-8123-456789abcdef%20",
         "before=%ff",
         "limit=5&before=';select",
+        "keyId=",
+        "keyId=x",
+        "keyId=01919B4E-7B3C-7DEF-8123-456789ABCDEF",
+        "keyId=01919b4e-7b3c-7def-8123-456789abcdef&keyId=01919b4e-7b3c-7def-8123-456789abcdef",
+        "keyid=01919b4e-7b3c-7def-8123-456789abcdef",
+        "owner=other",
+        "x",
     ] {
         ada.get(&format!("{EVENTS}?{query}")).expect_error(400);
         server.send(&get(&format!("{EVENTS}?{query}"))).expect_error(401);

@@ -3,8 +3,10 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{
-    Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, OwnerId, Timestamp, UserAgent,
+    Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
+    KeyPrefix, OwnerId, Timestamp, UserAgent,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{id_bytes, id_from};
@@ -26,13 +28,27 @@ pub(crate) struct EventRow {
     address: Option<String>,
     user_agent: Option<String>,
     request_id: Option<String>,
+    key_name: Option<String>,
+    key_prefix: Option<String>,
+    changes: Option<String>,
+}
+
+impl EventRow {
+    /// The same event of a key that is called so in the row that it changes.
+    pub(crate) fn of_key_called(self, (name, prefix): (String, String)) -> Self {
+        Self { key_name: Some(name), key_prefix: Some(prefix), ..self }
+    }
 }
 
 impl From<&AuditEvent> for EventRow {
     fn from(event: &AuditEvent) -> Self {
-        let AuditEvent { id, at, owner, action, caller } = event;
+        let AuditEvent { id, at, owner, action, label, caller } = event;
         let Caller { actor, address, user_agent, request_id } = caller;
         let key = |id: ApiKeyId| id_bytes(id.as_uuid());
+        let (key_name, key_prefix) = label
+            .as_ref()
+            .map(|KeyLabel { name, prefix }| (name.as_str().to_owned(), prefix.as_str().to_owned()))
+            .unzip();
         Self {
             id: id_bytes(id.as_uuid()),
             at: at.unix_millis(),
@@ -44,6 +60,9 @@ impl From<&AuditEvent> for EventRow {
             address: address.map(|address| address.to_string()),
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
+            key_name,
+            key_prefix,
+            changes: action.difference().map(Changes::written),
         }
     }
 }
@@ -61,17 +80,65 @@ impl TryFrom<EventRow> for AuditEvent {
         };
         let (key_id, successor) =
             (key("key_id", row.key_id)?, key("replaced_by", row.replaced_by)?);
+        let changes = row.changes.map(|json| place.read("changes", Changes::read(&json)));
+        let action = Action::restore(&row.action, key_id, successor, changes.transpose()?);
+        let name = place.read("key_name", row.key_name.map(KeyName::restore).transpose())?;
+        let prefix = place.read("key_prefix", row.key_prefix.map(KeyPrefix::parse).transpose())?;
         let address = row.address.map(|text| text.parse::<IpAddr>()).transpose();
         Ok(Self {
             id: EventId::new(id),
             at: place.read("at", Timestamp::from_unix_millis(row.at))?,
             owner: place.read("owner", row.owner.map(OwnerId::parse).transpose())?,
-            action: place.read("action", Action::restore(&row.action, key_id, successor))?,
+            action: place.read("action", action)?,
+            label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
                 actor: Actor::restore(row.actor),
                 address: place.read("address", address)?,
                 user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
                 request_id: row.request_id,
+            },
+        })
+    }
+}
+
+/// A [`KeyDifference`] as it is stored. What a newer version added is not read.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Changes {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<[String; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enabled: Option<[bool; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<[Option<i64>; 2]>,
+}
+
+impl Changes {
+    fn written(difference: &KeyDifference) -> String {
+        let KeyDifference { name, enabled, expires_at } = difference;
+        let changes = Self {
+            name: name.as_ref().map(|both| both.each_ref().map(|it| it.as_str().to_owned())),
+            enabled: *enabled,
+            expires_at: expires_at.map(|both| both.map(|at| at.map(Timestamp::unix_millis))),
+        };
+        serde_json::to_string(&changes).expect("texts, booleans and numbers are JSON")
+    }
+
+    fn read(json: &str) -> Option<KeyDifference> {
+        let Self { name, enabled, expires_at } = serde_json::from_str(json).ok()?;
+        let name = name.map(|both| both.map(|name| KeyName::restore(name).ok()));
+        let instant = |millis: Option<i64>| millis.map(Timestamp::from_unix_millis);
+        let expires_at = expires_at.map(|both| both.map(instant));
+        Some(KeyDifference {
+            name: match name {
+                Some([before, after]) => Some([before?, after?]),
+                None => None,
+            },
+            enabled,
+            expires_at: match expires_at {
+                Some([Some(None), _] | [_, Some(None)]) => return None,
+                Some(both) => Some(both.map(Option::flatten)),
+                None => None,
             },
         })
     }

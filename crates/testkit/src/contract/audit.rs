@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use latchkey_accounts::PasswordHash;
 use latchkey_domain::{
-    Action, Actor, ApiKey, ApiKeyId, AuditEvent, Caller, OwnerId, Timestamp, UserAgent,
+    Action, Actor, ApiKey, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
+    OwnerId, Timestamp, UserAgent,
 };
 
 use super::Ports;
 use super::steps::{
     AMPLE, added, all_at_once, assert_same_account, assert_same_key, begun, by_digest, by_email,
-    goes_on, registered, revoke, session,
+    goes_on, registered, revoke, session, stored,
 };
 use crate::fixtures::{
     a_caller, a_key, a_replacement, a_session, an_account, an_event, an_event_at, an_id, changed,
@@ -35,7 +36,7 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         Action::SessionRefused,
         Action::SessionEnded,
         Action::KeyCreated(key),
-        Action::KeyChanged(key),
+        Action::KeyChanged { key, difference: None },
         Action::KeyRotated { key, successor },
         Action::KeyRevoked(key),
         Action::KeyLeaked(key),
@@ -46,6 +47,24 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
     let mut want = Vec::new();
     for (action, caller) in actions.into_iter().zip(actors.cycle()) {
         want.push(recorded(ports, AuditEvent { action, caller, ..an_event() }).await);
+    }
+    let called = ["a", "'\"\\,{} é \u{1F600}"].map(|name| KeyName::parse(name).expect("a name"));
+    let none = KeyDifference { name: None, enabled: None, expires_at: None };
+    for difference in [
+        none.clone(),
+        KeyDifference { name: Some(called.clone()), ..none.clone() },
+        KeyDifference { enabled: Some([false, true]), ..none.clone() },
+        KeyDifference { expires_at: Some([Some(Timestamp::MAX), None]), ..none },
+        KeyDifference {
+            name: Some(called.clone()),
+            enabled: Some([true, false]),
+            expires_at: Some([None, Some(moment(1))]),
+        },
+    ] {
+        let [_, name] = called.clone();
+        let label = KeyLabel { name, ..KeyLabel::from(&a_key().build()) };
+        let action = Action::KeyChanged { key, difference: Some(difference) };
+        want.push(recorded(ports, AuditEvent { action, label: Some(label), ..an_event() }).await);
     }
     for at in [Timestamp::MIN, Timestamp::MAX] {
         want.push(recorded(ports, AuditEvent { owner: None, ..an_event_at(at) }).await);
@@ -64,6 +83,33 @@ pub async fn an_event_is_in_the_trail_of_its_owner_alone(ports: &Ports) {
     assert_eq!(all(ports).await, [mine, theirs, nobodys]);
 }
 
+pub async fn the_trail_of_a_key_is_what_was_done_to_it_and_what_issued_it(ports: &Ports) {
+    let [first, second, third] = [an_id(), an_id(), an_id()];
+    let mut events = Vec::new();
+    for action in [
+        Action::KeyCreated(first),
+        Action::SessionStarted,
+        Action::KeyRotated { key: first, successor: second },
+        Action::KeyChanged { key: second, difference: None },
+        Action::KeyRevoked(first),
+        Action::KeyRotated { key: second, successor: third },
+        Action::KeyLeaked(second),
+    ] {
+        events.push(recorded(ports, AuditEvent { action, ..an_event() }).await);
+        let theirs = Action::KeyRotated { key: second, successor: first };
+        let theirs = AuditEvent { action: theirs, owner: Some(owner("other")), ..an_event() };
+        recorded(ports, theirs).await;
+    }
+    let of = |indices: &[usize]| indices.iter().map(|&at| events[at].clone()).collect::<Vec<_>>();
+    assert_eq!(trail_of(ports, first, None, MANY).await, of(&[4, 2, 0]));
+    assert_eq!(trail_of(ports, second, None, MANY).await, of(&[6, 5, 3, 2]));
+    assert_eq!(trail_of(ports, second, None, 2).await, of(&[6, 5]));
+    assert_eq!(trail_of(ports, second, Some(events[5].id), 1).await, of(&[3]));
+    assert_eq!(trail_of(ports, second, Some(events[3].id), 2).await, of(&[2]));
+    assert_eq!(trail_of(ports, third, None, MANY).await, of(&[5]));
+    assert_eq!(trail_of(ports, an_id(), None, MANY).await, []);
+}
+
 pub async fn a_trail_has_the_greatest_id_first_and_goes_on_before_an_event(ports: &Ports) {
     let mut want = Vec::new();
     for n in 0..7 {
@@ -74,7 +120,7 @@ pub async fn a_trail_has_the_greatest_id_first_and_goes_on_before_an_event(ports
     want.reverse();
     let (mut got, mut before) = (Vec::new(), None);
     loop {
-        let page = ports.trail.events_of(&owner("owner"), before, 3).await;
+        let page = ports.trail.events_of(&owner("owner"), None, before, 3).await;
         let page = page.expect("the store answers");
         let Some(last) = page.last() else { break };
         before = Some(last.id);
@@ -99,30 +145,72 @@ pub async fn all_events_come_in_id_order_and_go_on_after_one(ports: &Ports) {
 
 pub async fn whatever_changes_a_key_leaves_one_event(ports: &Ports) {
     let mut want = Vec::new();
-    let mut event = |action| {
-        let event = AuditEvent { action, ..an_event() };
+    let mut event = |key: &ApiKey, action| {
+        let event = AuditEvent { action, label: Some(key.into()), ..an_event() };
         want.push(event.clone());
         event
     };
+    let changed = |before: &ApiKey, after| Action::KeyChanged {
+        key: id(before),
+        difference: KeyDifference::between(before, after),
+    };
     let key = a_key().build();
     let of = &key.parts().owner;
-    let it = ports.keys.insert(&key, AMPLE, &event(Action::KeyCreated(id(&key)))).await;
+    let it = ports.keys.insert(&key, AMPLE, &event(&key, Action::KeyCreated(id(&key)))).await;
     it.expect("a new key is added");
     let off = key.disable(moment(1)).expect("not revoked");
-    let it = ports.keys.update(&off, &event(Action::KeyChanged(id(&key)))).await;
+    let it = ports.keys.update(&off, &event(&off, changed(&key, &off))).await;
     it.expect("the next version is stored");
     let on = off.enable().expect("not revoked");
-    let it = ports.keys.update(&on, &event(Action::KeyChanged(id(&key)))).await;
+    let it = ports.keys.update(&on, &event(&on, changed(&off, &on))).await;
     it.expect("the next version is stored");
     let (old, new) = succeeded(&on);
     let rotated = Action::KeyRotated { key: id(&old), successor: id(&new) };
-    let it = ports.keys.replace(&a_replacement(&old, &new, &event(rotated))).await;
+    let it = ports.keys.replace(&a_replacement(&old, &new, &event(&old, rotated))).await;
     it.expect("the next version is stored");
-    let it = ports.keys.revoke(of, id(&old), &event(Action::KeyRevoked(id(&old)))).await;
+    let revoked = event(&old, Action::KeyRevoked(id(&old)));
+    let it = ports.keys.revoke(of, id(&old), &unnamed(revoked)).await;
     assert!(it.expect("the store answers").is_some());
-    let it = ports.keys.revoke(of, id(&new), &event(Action::KeyLeaked(id(&new)))).await;
+    let leaked = event(&new, Action::KeyLeaked(id(&new)));
+    let it = ports.keys.revoke(of, id(&new), &unnamed(leaked)).await;
     assert!(it.expect("the store answers").is_some());
     assert_eq!(all(ports).await, want);
+}
+
+pub async fn a_revoke_is_told_by_what_the_key_is_called_then(ports: &Ports) {
+    let key = added(ports, a_key().named("first").with_prefix("sk_test_0abc")).await;
+    let renamed = stored(ports, named(&key, "second")).await;
+    let ended = AuditEvent { action: Action::KeyRevoked(id(&key)), ..an_event() };
+    let it = ports.keys.revoke(&key.parts().owner, id(&key), &ended).await;
+    assert!(it.expect("the store answers").is_some());
+    let want = AuditEvent { label: Some(KeyLabel::from(&renamed)), ..ended };
+    assert_eq!(trail_of(ports, id(&key), None, 1).await, [want]);
+}
+
+pub async fn among_concurrent_renames_a_revoke_is_told_by_the_name_that_it_found(ports: &Ports) {
+    for round in 0..10 {
+        let key = added(ports, a_key().named("0")).await;
+        let (keys, mut present) = (Arc::clone(&ports.keys), key.clone());
+        let renaming = async move {
+            for n in 1..20 {
+                let next = named(&present, &n.to_string());
+                if keys.update(&next, &an_event()).await.is_err() {
+                    break;
+                }
+                present = next;
+            }
+            present
+        };
+        let (keys, whose) = (Arc::clone(&ports.keys), key.parts().owner.clone());
+        let ended = AuditEvent { action: Action::KeyRevoked(id(&key)), ..an_event() };
+        let revoking = async move { keys.revoke(&whose, ended.action.key()?, &ended).await.ok()? };
+        let (renamed, revoked) = tokio::join!(tokio::spawn(renaming), tokio::spawn(revoking));
+        let renamed = renamed.expect("no job panics");
+        assert!(revoked.expect("no job panics").is_some(), "round {round}");
+        let told = trail_of(ports, id(&key), None, MANY).await;
+        let told: Vec<_> = told.into_iter().map(|event| event.label).collect();
+        assert_eq!(told, [Some(KeyLabel::from(&renamed))], "round {round}");
+    }
 }
 
 pub async fn whatever_changes_an_account_leaves_one_event(ports: &Ports) {
@@ -208,11 +296,12 @@ pub async fn of_concurrent_changes_only_those_that_were_made_leave_an_event(port
         let renamed = changed(&key, |_| ());
         let jobs = (0..12).map(|n| {
             let (keys, key, renamed) = (Arc::clone(&ports.keys), key.clone(), renamed.clone());
-            let event = an_event_at(moment(n));
+            let mut event = an_event_at(moment(n));
             async move {
                 let made = match n % 3 {
                     0 => {
                         let it = keys.revoke(&key.parts().owner, key.parts().id, &event).await;
+                        event.label = Some(KeyLabel::from(&key));
                         it.expect("the store answers").is_some()
                     }
                     1 => keys.update(&renamed, &event).await.is_ok(),
@@ -277,7 +366,27 @@ async fn all(ports: &Ports) -> Vec<AuditEvent> {
 }
 
 async fn trail(ports: &Ports, owner: &OwnerId) -> Vec<AuditEvent> {
-    ports.trail.events_of(owner, None, MANY).await.expect("the store answers")
+    ports.trail.events_of(owner, None, None, MANY).await.expect("the store answers")
+}
+
+/// What the trail of the owner of fixtures says of one key.
+async fn trail_of(
+    ports: &Ports,
+    key: ApiKeyId,
+    before: Option<EventId>,
+    limit: u32,
+) -> Vec<AuditEvent> {
+    let events = ports.trail.events_of(&owner("owner"), Some(key), before, limit).await;
+    events.expect("the store answers")
+}
+
+/// As an event is before the store adds what the key is called.
+fn unnamed(event: AuditEvent) -> AuditEvent {
+    AuditEvent { label: None, ..event }
+}
+
+fn named(key: &ApiKey, name: &str) -> ApiKey {
+    key.rename(KeyName::parse(name).expect("a name")).expect("not revoked")
 }
 
 fn id(key: &ApiKey) -> ApiKeyId {

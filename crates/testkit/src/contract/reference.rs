@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use latchkey_domain::ports::{ApiKeyRepository, Barrier, Clock as _, KeyHasher as _, KeyInUse};
+use latchkey_domain::ports::{
+    ApiKeyRepository, AuditTrail, Barrier, Clock as _, KeyHasher as _, KeyInUse,
+};
 use latchkey_domain::{
     ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, ChangeError, ChangeNumber, Environment,
     IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, OwnerId, Refusal,
@@ -31,11 +33,7 @@ const REPLACED: usize = 6;
 /// number is its seed: the same one takes the same steps.
 pub async fn random_operations_agree_with_a_plain_model(ports: &Ports) {
     let entropy = Arc::new(CountingEntropy::default());
-    all_at_once((0..WALKS).map(|number| {
-        let walk = Walk::new(number, Arc::clone(&ports.keys), Arc::clone(&entropy));
-        walk.go()
-    }))
-    .await;
+    all_at_once((0..WALKS).map(|number| Walk::new(number, ports, Arc::clone(&entropy)).go())).await;
 }
 
 /// One walk: its owners, what it believes of them, and the service that has to agree.
@@ -45,6 +43,7 @@ struct Walk {
     owners: Vec<OwnerId>,
     model: Model,
     keys: Arc<dyn ApiKeyRepository>,
+    trail: Arc<dyn AuditTrail>,
     service: ApiKeyService,
     clock: Arc<FakeClock>,
     passes: Arc<Passes>,
@@ -62,7 +61,8 @@ impl Barrier for Passes {
 }
 
 impl Walk {
-    fn new(number: u64, keys: Arc<dyn ApiKeyRepository>, entropy: Arc<CountingEntropy>) -> Self {
+    fn new(number: u64, ports: &Ports, entropy: Arc<CountingEntropy>) -> Self {
+        let (keys, trail) = (Arc::clone(&ports.keys), Arc::clone(&ports.trail));
         let (clock, passes) = (Arc::new(FakeClock::default()), Arc::new(Passes::default()));
         let ports = ApiKeyPorts {
             keys: Arc::clone(&keys),
@@ -76,7 +76,7 @@ impl Walk {
         let service = ApiKeyService::new(ports, policy);
         let owners = (0..OWNERS).map(|nth| owner(&format!("walk-{number}-{nth}"))).collect();
         let model = Model::default();
-        Self { number, rolled: 0, owners, model, keys, service, clock, passes }
+        Self { number, rolled: 0, owners, model, keys, trail, service, clock, passes }
     }
 
     async fn go(mut self) {
@@ -89,13 +89,15 @@ impl Walk {
                 20..45 => self.change(&of, &place).await,
                 45..60 => self.rotate(&of, &place).await,
                 60..65 => self.revoke(&of, &place).await,
-                65..75 => self.get(&of, &place).await,
+                65..74 => self.get(&of, &place).await,
+                74 => self.trail(&of, &place).await,
                 75..80 => self.list(&of, &place).await,
                 _ => self.verify(&place).await,
             }
         }
         for of in self.owners.clone() {
             self.list(&of, "at the end").await;
+            self.trail(&of, "at the end").await;
         }
     }
 
@@ -183,7 +185,7 @@ impl Walk {
                     ..self.begun(of, &issued)
                 };
                 assert!(known.is(&issued.key), "{place}: {known:?} is not {issued:?}");
-                self.model.keys.push(known);
+                self.model.add(known);
             }
             Err(error) => assert_eq!(want, Err(issue_refused(error)), "{place}"),
         }
@@ -273,6 +275,15 @@ impl Walk {
         let want = self.model.list(of);
         let same = want.iter().zip(&got).all(|(known, got)| known.is(&got.key));
         assert!(same && want.len() == got.len(), "{place}: {want:?} is not {got:?}");
+    }
+
+    /// The trail of the owner, and that of one of the keys.
+    async fn trail(&mut self, of: &OwnerId, place: &str) {
+        for key in [None, Some(self.an_id(of))] {
+            let got = self.trail.events_of(of, key, None, u32::MAX).await;
+            let got = got.expect("the store answers");
+            assert!(self.model.told(of, key, &got), "{place}: of {of:?} and {key:?}: {got:#?}");
+        }
     }
 
     async fn verify(&mut self, place: &str) {

@@ -1,18 +1,17 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_dashboard::ActivityPage;
-use latchkey_domain::ports::StoreError;
-use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
+use latchkey_domain::{ApiKeyId, EventId};
 use url::form_urlencoded;
 
 use super::{Visitor, asked_to_sign_in, page, signed_in};
 use crate::app::App;
 use crate::http::error::ApiError;
 
-const PAGE: usize = 50;
-/// To find the events of one key others are read too, but no more than in so many reads.
-const READS: u32 = 5;
-const EVENTS_A_READ: u32 = 200;
+/// How many events are shown at a time.
+const SHOWN: usize = 50;
+/// One more tells whether there are older ones.
+const READ: u32 = 51;
 
 pub(crate) async fn activity(
     req: HttpRequest,
@@ -20,16 +19,18 @@ pub(crate) async fn activity(
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
-    let asked = Asked::parse(req.query_string())?;
+    let Asked { key, before } = Asked::parse(req.query_string())?;
     let owner = user.account.parts().id.owner();
-    let (events, older) = look_back(&app, &owner, &asked).await?;
+    let mut events = app.trail.events_of(&owner, key, before, READ).await?;
+    let there_are_more = events.len() > SHOWN;
+    events.truncate(SHOWN);
+    let older = events.last().map(|event| event.id).filter(|_| there_are_more);
     Ok(page(&ActivityPage {
         account: &user.account,
         now: app.clock.now(),
         events: &events,
-        keys: &app.keys.list(&owner).await?,
-        key: asked.key,
-        is_newest: asked.before.is_none(),
+        key,
+        is_newest: before.is_none(),
         older,
     }))
 }
@@ -56,36 +57,4 @@ impl Asked {
         }
         Ok(asked)
     }
-
-    fn is_met_by(&self, event: &AuditEvent) -> bool {
-        let AuditEvent { action, .. } = event;
-        self.key.is_none() || self.key == action.key() || self.key == action.successor()
-    }
-}
-
-/// A page of the events of `owner`, newest first, and before which event to look for more, if there
-/// may be more.
-async fn look_back(
-    app: &App,
-    owner: &OwnerId,
-    asked: &Asked,
-) -> Result<(Vec<AuditEvent>, Option<EventId>), StoreError> {
-    let (mut found, mut last) = (Vec::new(), asked.before);
-    for _ in 0..READS {
-        let events = app.trail.events_of(owner, last, EVENTS_A_READ).await?;
-        let read = u32::try_from(events.len()).unwrap_or(EVENTS_A_READ);
-        for event in events {
-            if found.len() == PAGE {
-                return Ok((found, last));
-            }
-            last = Some(event.id);
-            if asked.is_met_by(&event) {
-                found.push(event);
-            }
-        }
-        if read < EVENTS_A_READ {
-            return Ok((found, None));
-        }
-    }
-    Ok((found, last))
 }

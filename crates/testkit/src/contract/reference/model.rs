@@ -1,13 +1,25 @@
 //! The rules of keys, told once more and in another way than the domain tells them.
 
 use latchkey_domain::{
-    ApiKey, ApiKeyId, Environment, KeyChange, OwnerId, Refusal, Secret, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Environment, KeyChange, KeyDifference, OwnerId, Refusal, Secret,
+    Timestamp,
 };
 
 /// All keys there ever were, in the order in which they were made.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) keys: Vec<Known>,
+    told: Vec<Told>,
+}
+
+/// What the audit trail says of one thing that was done.
+#[derive(Debug, Clone)]
+struct Told {
+    action: &'static str,
+    successor: Option<ApiKeyId>,
+    /// The key as it was, and as it was left.
+    before: Known,
+    after: Known,
 }
 
 /// Everything that anybody can see of a key.
@@ -72,7 +84,65 @@ impl Known {
     }
 }
 
+impl Told {
+    /// Whether this is what the event says.
+    fn is(&self, event: &AuditEvent) -> bool {
+        let Self { action, successor, before, after } = self;
+        let AuditEvent { owner, action: done, label, .. } = event;
+        let label = label.as_ref().map(|label| (label.name.as_str(), &label.prefix));
+        let changes = (*action == "key.changed").then(|| {
+            (
+                different(&before.name, &after.name),
+                different(&before.enabled, &after.enabled),
+                different(&before.expires_at, &after.expires_at),
+            )
+        });
+        let difference = done.difference().map(|KeyDifference { name, enabled, expires_at }| {
+            (
+                name.as_ref().map(|both| both.each_ref().map(|name| name.as_str().to_owned())),
+                *enabled,
+                expires_at.map(|both| both.map(|end| end.map(Timestamp::unix_millis))),
+            )
+        });
+        owner.as_ref() == Some(&after.owner)
+            && *action == done.name()
+            && Some(after.id) == done.key()
+            && *successor == done.successor()
+            && label == Some((&after.name, &after.secret.prefix()))
+            && changes == difference
+    }
+}
+
+fn different<T: Clone + PartialEq>(before: &T, after: &T) -> Option<[T; 2]> {
+    (before != after).then(|| [before.clone(), after.clone()])
+}
+
 impl Model {
+    /// Whether these are the events of `of`, newest first; with a `key`, those that name it.
+    pub(super) fn told(&self, of: &OwnerId, key: Option<ApiKeyId>, events: &[AuditEvent]) -> bool {
+        let names =
+            |told: &Told| key.is_none_or(|key| told.after.id == key || told.successor == Some(key));
+        let mut told = self.told.iter().rev().filter(|it| it.after.owner == *of && names(it));
+        events.iter().all(|event| told.next().is_some_and(|told| told.is(event)))
+            && told.next().is_none()
+    }
+
+    /// Adds a key that has just been made.
+    pub(super) fn add(&mut self, made: Known) {
+        self.tell("key.created", None, made.clone(), made.clone());
+        self.keys.push(made);
+    }
+
+    fn tell(
+        &mut self,
+        action: &'static str,
+        successor: Option<ApiKeyId>,
+        before: Known,
+        after: Known,
+    ) {
+        self.told.push(Told { action, successor, before, after });
+    }
+
     /// The owner's key, revoked or not.
     pub(super) fn key(&self, of: &OwnerId, id: ApiKeyId) -> Option<&Known> {
         self.keys.iter().find(|key| key.id == id && key.owner == *of)
@@ -145,6 +215,11 @@ impl Model {
         if let Some(name) = name {
             name.as_str().clone_into(&mut key.name);
         }
+        let after = key.clone();
+        let shown = |key: &Known| (key.name.clone(), key.enabled, key.expires_at);
+        if shown(&before) != shown(&after) {
+            self.tell("key.changed", None, before, after);
+        }
         Ok(())
     }
 
@@ -170,7 +245,12 @@ impl Model {
         let now = begun.created_at;
         let mut keys = self.keys.iter_mut();
         if let Some(predecessor) = keys.find(|key| key.replaced_by == Some(id) && !key.revoked) {
+            let before = predecessor.clone();
             predecessor.expires_at = predecessor.expires_at.map(|end| end.min(now));
+            let after = predecessor.clone();
+            if before.expires_at != after.expires_at {
+                self.tell("key.changed", None, before, after);
+            }
         }
         let old = self.keys.iter_mut().find(|key| key.id == id).expect("it may be rotated");
         let successor = Known {
@@ -179,16 +259,23 @@ impl Model {
             expires_at: old.expires_at.map(|end| now + end - old.created_at),
             ..begun
         };
+        let before = old.clone();
         let end = now + 1_000 * i64::try_from(overlap_seconds).expect("small");
         old.expires_at = Some(old.expires_at.unwrap_or(end).min(end));
         old.replaced_by = Some(successor.id);
         old.revoked = overlap_seconds == 0;
+        let after = old.clone();
+        self.tell("key.rotated", Some(successor.id), before, after);
         self.keys.push(successor);
         self.keys.last().expect("it was just put there")
     }
 
     pub(super) fn revoke(&mut self, of: &OwnerId, id: ApiKeyId) -> Result<(), Refused> {
-        self.found(of, id)?.revoked = true;
+        let key = self.found(of, id)?;
+        let before = key.clone();
+        key.revoked = true;
+        let after = key.clone();
+        self.tell("key.revoked", None, before, after);
         Ok(())
     }
 

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { changesCell, told } from '../../assets/told.js'
+
+const event = (action, more = {}) => ({ action, keyId: 'a', keyName: 'B', keyPrefix: 'sk_live_abc1', changes: null, ...more })
+const read = (event, id = 'a') =>
+  told(event, id).map(parts => parts.map(part => typeof part === 'string' ? part : part.at ?? `“${part.name}”`).join(''))
+
+test('an event says what was done to which key', () => {
+  assert.deepEqual(read(event('key.created')), ['Created “B”'])
+  assert.deepEqual(read(event('key.rotated')), ['Rotated “B”'])
+  assert.deepEqual(read(event('key.revoked')), ['Revoked “B”'])
+  assert.deepEqual(read(event('key.leaked')), ['Key leaked, revoked “B”'])
+  assert.deepEqual(read(event('key.rotated'), 'its successor'), ['Issued in the place of “B”'])
+})
+
+test('a change says what was before and after', () => {
+  const changed = changes => read(event('key.changed', { changes }))
+  const [may, june] = ['2027-05-01T00:00:00.000Z', '2027-06-01T00:00:00.000Z']
+  assert.deepEqual(changed({ name: ['A', 'B'] }), ['Renamed “A” to “B”'])
+  assert.deepEqual(changed({ enabled: [true, false] }), ['Disabled “B”'])
+  assert.deepEqual(changed({ enabled: [false, true] }), ['Enabled “B”'])
+  assert.deepEqual(changed({ expiresAt: [null, may] }), [`Expiry of “B” set to ${may}`])
+  assert.deepEqual(changed({ expiresAt: [may, june] }), [`Expiry of “B” moved to ${june}`])
+  assert.deepEqual(changed({ expiresAt: [june, null] }), ['Expiry of “B” removed'])
+  assert.deepEqual(changed({ name: ['A', 'B'], enabled: [true, false] }), ['Renamed “A” to “B”', 'Disabled “B”'])
+  assert.deepEqual(changed({ newer: [1, 2] }), ['Changed “B”'])
+})
+
+test('events from before names were kept are told without them', () => {
+  assert.deepEqual(read(event('key.changed', { keyName: null })), ['Changed'])
+  assert.deepEqual(read(event('key.rotated', { keyName: null }), 'its successor'), ['Issued as a replacement'])
+})
+
+test('the changes are one cell', () => {
+  assert.equal(changesCell(null), '')
+  assert.equal(changesCell({ name: ['A', 'B'], expiresAt: [null, '2027'] }), 'name: A → B; expiresAt: Never → 2027')
+})

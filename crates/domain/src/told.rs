@@ -1,0 +1,131 @@
+use crate::{ApiKey, ApiKeyParts, KeyName, KeyPrefix, KeyState, Timestamp};
+
+/// What an event says of a key besides its id, so that the trail can be read when the key has
+/// another name or is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyLabel {
+    /// What its owner called it.
+    pub name: KeyName,
+    /// The public beginning of its secret.
+    pub prefix: KeyPrefix,
+}
+
+impl From<&ApiKey> for KeyLabel {
+    fn from(key: &ApiKey) -> Self {
+        let ApiKeyParts { name, prefix, .. } = key.parts();
+        Self { name: name.clone(), prefix: prefix.clone() }
+    }
+}
+
+/// What its owner changed about a key: of each member that is different, what was before and what
+/// was after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDifference {
+    /// What it is called.
+    pub name: Option<[KeyName; 2]>,
+    /// Whether it is switched on.
+    pub enabled: Option<[bool; 2]>,
+    /// The first instant at which it no longer works, or none.
+    pub expires_at: Option<[Option<Timestamp>; 2]>,
+}
+
+impl KeyDifference {
+    /// What differs between two versions of one key; `None` if its owner would see no difference.
+    pub fn between(before: &ApiKey, after: &ApiKey) -> Option<Self> {
+        // Without `..`: a part that owners get to change has to be told of.
+        let ApiKeyParts {
+            name,
+            expires_at,
+            state,
+            // Never change.
+            id: _,
+            owner: _,
+            prefix: _,
+            environment: _,
+            created_at: _,
+            // Change by themselves, or with an event of their own.
+            digest: _,
+            replaced_by: _,
+            version: _,
+        } = before.parts();
+        let after = after.parts();
+        let [was_on, is_on] = [*state, after.state].map(|state| state == KeyState::Active);
+        let difference = Self {
+            name: pair(name, &after.name),
+            enabled: pair(&was_on, &is_on),
+            expires_at: pair(expires_at, &after.expires_at),
+        };
+        let Self { name, enabled, expires_at } = &difference;
+        let is_any = name.is_some() || enabled.is_some() || expires_at.is_some();
+        is_any.then_some(difference)
+    }
+}
+
+fn pair<T: Clone + PartialEq>(before: &T, after: &T) -> Option<[T; 2]> {
+    (before != after).then(|| [before.clone(), after.clone()])
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, OwnerId, PepperId, TransitionError,
+    };
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_unix_millis(millis).expect("in range")
+    }
+
+    fn name(text: &str) -> KeyName {
+        KeyName::parse(text).expect("a name")
+    }
+
+    fn key() -> ApiKey {
+        let pepper = PepperId::new(1).expect("not zero");
+        ApiKey::restore(ApiKeyParts {
+            id: ApiKeyId::new(Uuid::from_u128(1)),
+            owner: OwnerId::parse("owner").expect("an owner"),
+            name: name("A"),
+            prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
+            environment: Environment::Live,
+            digest: KeyedDigest { pepper, digest: Digest::new([7; 32]) },
+            created_at: at(0),
+            expires_at: Some(at(50)),
+            state: KeyState::Active,
+            replaced_by: None,
+            version: 1,
+        })
+    }
+
+    #[test]
+    fn a_difference_has_what_really_changed_and_nothing_else() -> Result<(), TransitionError> {
+        let none = KeyDifference { name: None, enabled: None, expires_at: None };
+        let before = key();
+        let after = |change: KeyChange| before.change(&change, at(1));
+        let same = KeyChange {
+            name: Some(name("A")),
+            enabled: Some(true),
+            expires_at: Some(Some(at(50))),
+        };
+        assert_eq!(KeyDifference::between(&before, &after(same)?), None);
+
+        let renamed = after(KeyChange { name: Some(name("B")), ..KeyChange::default() })?;
+        let want = KeyDifference { name: Some([name("A"), name("B")]), ..none.clone() };
+        assert_eq!(KeyDifference::between(&before, &renamed), Some(want));
+        assert_eq!(KeyLabel::from(&renamed).name, name("B"));
+
+        let off = after(KeyChange { enabled: Some(false), ..KeyChange::default() })?;
+        let want = KeyDifference { enabled: Some([true, false]), ..none.clone() };
+        assert_eq!(KeyDifference::between(&before, &off), Some(want));
+        assert_eq!(KeyDifference::between(&off, &off.disable(at(2))?), None);
+        let want = KeyDifference { enabled: Some([false, true]), ..none.clone() };
+        assert_eq!(KeyDifference::between(&off, &off.enable()?), Some(want));
+
+        let lasting = after(KeyChange { expires_at: Some(None), ..KeyChange::default() })?;
+        let want = KeyDifference { expires_at: Some([Some(at(50)), None]), ..none };
+        assert_eq!(KeyDifference::between(&before, &lasting), Some(want));
+        Ok(())
+    }
+}
