@@ -25,7 +25,7 @@ use crate::embedded;
 use crate::hints::Hints;
 use crate::http::error::ApiError;
 use crate::limits::Limits;
-use crate::metrics::Verifications;
+use crate::metrics::Counts;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::request_ids::RequestIds;
@@ -44,7 +44,7 @@ pub(crate) struct App {
     feed: Arc<dyn ChangeFeed>,
     hasher: Arc<HmacHasher>,
     pub(crate) verifier: Verifier,
-    pub(crate) verifications: Verifications,
+    pub(crate) counts: Counts,
     pub(crate) last_uses: Arc<LastUses>,
     pub(crate) limits: Limits,
     /// Somebody who is no trusted proxy sent `X-Forwarded-For`, which is said once.
@@ -177,7 +177,7 @@ impl App {
             feed,
             hasher,
             verifier,
-            verifications: Verifications::default(),
+            counts: Counts::default(),
             last_uses,
             stranger_forwarded: Once::new(),
             limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),

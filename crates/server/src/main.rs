@@ -4,6 +4,7 @@
 mod app;
 mod attempts;
 mod cli;
+mod connections;
 mod data_dir;
 mod embedded;
 mod hints;

@@ -1,6 +1,7 @@
 //! What `/metrics` shows, in Prometheus's text format 0.0.4. No key, owner or address is a label.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -8,12 +9,20 @@ use latchkey_domain::Refusal;
 use latchkey_verifier::VerifyError;
 
 use crate::app::App;
+use crate::connections::{Closed, Tally};
 use crate::telemetry;
 
 /// More threads than this share.
 const SHARDS: usize = 16;
 /// The latency histogram ends its buckets at 1 us, 2 us, 4 us, … about 8 s; the last takes the rest.
 const BUCKETS: usize = 25;
+
+/// What is counted as it happens. The rest of the page is asked for when it is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) verifications: Verifications,
+    pub(crate) connections: Arc<Tally>,
+}
 
 /// What became of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +134,8 @@ pub(crate) fn text(app: &App) -> String {
 }
 
 fn write(out: &mut String, app: &App) -> fmt::Result {
-    let asked = write_verifications(out, &app.verifications)?;
-    write_latency(out, &app.verifications)?;
+    let asked = write_verifications(out, &app.counts.verifications)?;
+    write_latency(out, &app.counts.verifications)?;
 
     let status = app.verifier.status();
     let name = "latchkey_verify_cache_entries";
@@ -142,6 +151,7 @@ fn write(out: &mut String, app: &App) -> fmt::Result {
     metric(out, name, "gauge", help, left)?;
 
     write_barrier(out, app)?;
+    write_connections(out, &app.counts.connections)?;
     let name = "latchkey_last_use_unwritten";
     let help = "Keys whose last use is waiting to be written.";
     metric(out, name, "gauge", help, status.unwritten_uses)?;
@@ -208,6 +218,17 @@ fn write_barrier(out: &mut String, app: &App) -> fmt::Result {
     head(out, name, "summary", "Time that changes waited for that.")?;
     let sum = Duration::from_micros(micros).as_secs_f64();
     writeln!(out, "{name}_sum {sum}\n{name}_count {}", all + time)
+}
+
+fn write_connections(out: &mut String, connections: &Tally) -> fmt::Result {
+    let name = "latchkey_connections_open";
+    metric(out, name, "gauge", "Connections that are open.", connections.open())?;
+    let name = "latchkey_connections_closed_total";
+    head(out, name, "counter", "Connections that were closed, by the reason.")?;
+    for (label, why) in Closed::ALL {
+        writeln!(out, "{name}{{reason=\"{label}\"}} {}", connections.closed(why))?;
+    }
+    Ok(())
 }
 
 fn metric(

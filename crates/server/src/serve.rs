@@ -1,15 +1,16 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, StartError};
+use crate::connections::{Descriptors, Listener, Room, Serving};
 use crate::http;
 use crate::operator::control::{self, Control};
 use crate::settings::{Settings, SignUp};
@@ -18,32 +19,31 @@ use crate::settings::{Settings, SignUp};
 /// process ends within 30 seconds.
 const GRACE: u64 = 20;
 const SETTLE: Duration = Duration::from_secs(8);
-const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// Longer than a gateway keeps idle connections (nginx: 60 s), so that the gateway closes first and
 /// no request of its meets a closing connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Of `/metrics` alone. Somebody who asks it keeps one or two open.
+const METRICS_CONNECTIONS: usize = 32;
+const METRICS_KEEP_ALIVE: Duration = Duration::from_secs(5);
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
+    let workers = available_parallelism().map_or(2, NonZero::get);
+    let connections = Descriptors::raise().for_connections(workers);
     let app = Arc::new(App::open(settings).await?);
     app.confirm_peppers().await?;
     let control = control(&app).await?;
 
     let data = Data::from(Arc::clone(&app));
-    let server = HttpServer::new(move || http::service(data.clone()))
-        .client_request_timeout(HEAD_DEADLINE)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(GRACE)
-        .disable_signals()
-        .bind(listen)
-        .map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
+    let listener =
+        Listener::bind(listen).map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
     let metrics = metrics_server(&app)?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
-    announce(address, &app)?;
+    announce(listener.address(), &app)?;
 
-    let server = server.run();
+    let serving = serving(&app, workers, connections, KEEP_ALIVE);
+    let server = listener.serve(serving, move || http::service(data.clone()))?;
     let metrics = metrics.map(tokio::spawn);
     let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     // Changes that are under way wait for this instance too, so that it goes on to the very end.
@@ -73,18 +73,25 @@ fn metrics_server(
 ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, StartError> {
     let Some(listen) = app.settings.metrics_listen else { return Ok(None) };
     let data = Data::from(Arc::clone(app));
-    let server = HttpServer::new(move || http::metrics_service(data.clone()))
-        .workers(1)
-        .client_request_timeout(HEAD_DEADLINE)
-        .disable_signals()
-        .bind(listen)
-        .map_err(|error| format!("LATCHKEY_METRICS_LISTEN: {listen}: {error}"))?
-        .run();
+    let listener = Listener::bind(listen)
+        .map_err(|error| format!("LATCHKEY_METRICS_LISTEN: {listen}: {error}"))?;
+    tracing::info!(address = %listener.address(), "listening for /metrics alone");
+    let serving = serving(app, 1, METRICS_CONNECTIONS, METRICS_KEEP_ALIVE);
+    let server = listener.serve(serving, move || http::metrics_service(data.clone()))?;
     Ok(Some(async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "/metrics is not served any more");
         }
     }))
+}
+
+fn serving(app: &App, workers: usize, most: usize, keep_alive: Duration) -> Serving {
+    let room = Room {
+        most,
+        per_address: app.settings.connections_per_address,
+        trusted_proxies: app.settings.trusted_proxies.clone(),
+    };
+    Serving { workers, keep_alive, grace: GRACE, room, tally: Arc::clone(&app.counts.connections) }
 }
 
 async fn keep_verifying(app: Arc<App>) {

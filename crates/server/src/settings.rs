@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) sign_in_attempts_per_minute: u32,
     /// Whether verification is answered from memory.
     pub(crate) verify_cache: bool,
+    /// The most connections from one address.
+    pub(crate) connections_per_address: usize,
     /// A listener for `/metrics` alone.
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// A tracing filter that was checked.
@@ -126,6 +128,7 @@ impl fmt::Display for Settings {
         let attempts = self.sign_in_attempts_per_minute;
         writeln!(f, "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE={attempts}")?;
         writeln!(f, "LATCHKEY_VERIFY_CACHE={}", choice(self.verify_cache, "on", "off"))?;
+        writeln!(f, "LATCHKEY_CONNECTIONS_PER_ADDRESS={}", self.connections_per_address)?;
         let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
         writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
         write!(f, "LATCHKEY_LOG={}", self.log)

@@ -1,6 +1,7 @@
 mod problem;
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 pub(super) use self::problem::of_member;
 use super::error::{ApiError, ErrorCode};
+use crate::connections::{Connection, ReadingBody};
 
 /// The most bytes a request body may have.
 pub(crate) const MAX_BODY: usize = 16 * 1024;
@@ -47,7 +49,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let body = read(req.headers(), &mut payload).await?;
+            let body = read(&req, &mut payload).await?;
             require_json(req.headers())?;
             parse(&body).map(Self)
         })
@@ -61,7 +63,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJsonBody<T
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let body = read(req.headers(), &mut payload).await?;
+            let body = read(&req, &mut payload).await?;
             if body.is_empty() {
                 return Ok(Self(T::default()));
             }
@@ -96,6 +98,7 @@ where
 /// connection stays usable. Where it doesn't end in time, the framework closes the connection.
 pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
     if has_body(req.headers()) {
+        let _until_read = reading_body(req);
         let reading = async { while let Some(Ok(_chunk)) = payload.next().await {} };
         drop(timeout(DRAIN_DEADLINE, reading).await);
     }
@@ -106,8 +109,14 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-async fn read(headers: &HeaderMap, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let declared = headers.get(header::CONTENT_LENGTH);
+/// Lets more of the connection be read, until it is dropped.
+fn reading_body(req: &HttpRequest) -> Option<ReadingBody> {
+    req.conn_data::<Arc<Connection>>().map(Connection::reading_body)
+}
+
+async fn read(req: &HttpRequest, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let _until_read = reading_body(req);
+    let declared = req.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let expected = match declared.map(usize::try_from) {
         Some(Ok(length)) if length <= MAX_BODY => length,

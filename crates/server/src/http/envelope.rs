@@ -24,6 +24,7 @@ use super::this_machine::forwarding;
 use super::verify;
 use super::wire_time::WireTime;
 use crate::app::App;
+use crate::connections::Connection;
 
 const MAX_URI: usize = 8 * 1024;
 const MAX_HEADER: usize = 8 * 1024;
@@ -107,8 +108,10 @@ where
         if common.kind == Kind::Management {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
+        let handling = req.conn_data::<Arc<Connection>>().map(Connection::handling);
         let answering = timeout(common.kind.time_limit(), self.next.call(req));
         Either::Right(Box::pin(async move {
+            let _until_answered = handling;
             match answering.await {
                 Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began)),
                 // The request went with the call; an error is all that is left to answer with.

@@ -99,7 +99,7 @@ fn answer(
         Some(Ok(principal)) => (Outcome::Accepted, Ok(good(&principal))),
         Some(Err(error)) => (Outcome::from(&error), Err(error.into())),
     };
-    app.verifications.count(outcome, began.elapsed());
+    app.counts.verifications.count(outcome, began.elapsed());
     answer
 }
 

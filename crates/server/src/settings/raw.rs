@@ -55,6 +55,9 @@ pub(crate) struct RawSettings {
     /// Whether verification is answered from memory: on or off [default: on]
     #[arg(long, global = true, env = "LATCHKEY_VERIFY_CACHE", hide_env_values = true)]
     pub(crate) verify_cache: Option<String>,
+    /// The most connections from one client address; trusted proxies have no limit [default: 1000]
+    #[arg(long, global = true, env = "LATCHKEY_CONNECTIONS_PER_ADDRESS", hide_env_values = true)]
+    pub(crate) connections_per_address: Option<String>,
     /// Address of a listener for /metrics alone
     #[arg(long, global = true, env = "LATCHKEY_METRICS_LISTEN", hide_env_values = true)]
     pub(crate) metrics_listen: Option<String>,

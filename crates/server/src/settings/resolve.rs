@@ -62,6 +62,8 @@ impl RawSettings {
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
         let cache = self.verify_cache.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
         let verify_cache = p.keep("LATCHKEY_VERIFY_CACHE", cache);
+        let connections = count(self.connections_per_address.as_deref(), 1_000);
+        let connections_per_address = p.keep("LATCHKEY_CONNECTIONS_PER_ADDRESS", connections);
         let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", self.metrics_listener(listen));
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         Some(Settings {
@@ -79,6 +81,7 @@ impl RawSettings {
             session_lifetime: session_lifetime?,
             sign_in_attempts_per_minute: attempts?,
             verify_cache: verify_cache?,
+            connections_per_address: usize::try_from(connections_per_address?).ok()?,
             metrics_listen: metrics_listen?,
             log: log?,
         })

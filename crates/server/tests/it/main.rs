@@ -75,6 +75,7 @@ mod api_keys;
 mod audit;
 mod bad_input;
 mod changes;
+mod connections;
 mod cross_site;
 mod database;
 mod durability;

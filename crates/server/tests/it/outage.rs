@@ -165,10 +165,10 @@ fn without_postgres_a_known_key_is_good_for_one_lease_and_then_nobody_can_say() 
 }
 
 /// A Postgres that stands still until this is dropped.
-struct Frozen(Vec<i32>);
+pub(crate) struct Frozen(Vec<i32>);
 
 impl Frozen {
-    fn of(database: &Database) -> Self {
+    pub(crate) fn of(database: &Database) -> Self {
         let url = database.url().expect("a server");
         let frozen = Self(processes_serving_latchkey(&url));
         frozen.signal("-STOP");

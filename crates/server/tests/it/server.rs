@@ -15,6 +15,8 @@ const START_UP: Duration = Duration::from_secs(20);
 const SHUT_DOWN: Duration = Duration::from_secs(30);
 const COMMAND: Duration = Duration::from_secs(30);
 
+const BINARY: &str = env!("CARGO_BIN_EXE_latchkey");
+
 /// A pepper ring of one; its 32 bytes are all `k`.
 pub(crate) const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 
@@ -75,7 +77,11 @@ impl Setup {
 
     /// The binary with these settings and no other environment but the path.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        self.program(BINARY, arguments)
+    }
+
+    fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(self.directory.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
@@ -97,7 +103,19 @@ impl Setup {
     }
 
     pub(crate) fn start_as(self, arguments: &[&str]) -> Server {
-        let mut process = Process::spawn(&mut self.command(arguments), "");
+        let command = self.command(arguments);
+        self.start_by(command)
+    }
+
+    /// Under a limit that the shell sets, such as `ulimit -n 256`.
+    pub(crate) fn start_under(self, limit: &str) -> Server {
+        let line = format!("{limit} && exec \"$0\" serve");
+        let command = self.program("sh", &["-c", &line, BINARY]);
+        self.start_by(command)
+    }
+
+    fn start_by(self, mut command: Command) -> Server {
+        let mut process = Process::spawn(&mut command, "");
         let address = wait_for_address(&mut process);
         Server { process, address, setup: self }
     }
@@ -131,6 +149,10 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn send(&self, request: &Request) -> Response {
         request.send(self.address)
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// All it has printed so far.

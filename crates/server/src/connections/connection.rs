@@ -1,0 +1,192 @@
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::AbortHandle;
+
+use super::tally::Closed;
+
+/// Then a peer that takes nothing of what waits for it is closed.
+const UNREAD_LIMIT: Duration = Duration::from_secs(10);
+/// Then a peer that began a request and did not end it is closed. The framework's own limit holds
+/// for the first request of a connection alone.
+const UNFINISHED_LIMIT: Duration = Duration::from_secs(15);
+
+/// Whose connections count together: an address, of IPv6 its /64, which is what one customer gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Client(IpAddr);
+
+/// What is known of a connection to its own task, which notes all of it, and to those who close it.
+///
+/// Nothing is read or written in any order: a moment that is seen late does no harm.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) id: u64,
+    pub(super) client: Client,
+    trusted: bool,
+    epoch: Instant,
+    active: Moment,
+    unfinished: Moment,
+    unread: Moment,
+    handling: AtomicBool,
+    reading_body: AtomicBool,
+    closed: OnceLock<Closed>,
+    close: AbortHandle,
+}
+
+/// While it lives, a request of the connection is being handled, and no other is read.
+#[derive(Debug)]
+pub(crate) struct Handling(Arc<Connection>);
+
+/// While it lives, the request that is being handled waits for its body.
+#[derive(Debug)]
+pub(crate) struct ReadingBody(Arc<Connection>);
+
+/// A time in milliseconds, or none, which is 0.
+#[derive(Debug, Default)]
+struct Moment(AtomicU64);
+
+impl Client {
+    pub(super) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()),
+            v4 @ IpAddr::V4(_) => Self(v4),
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(
+        id: u64,
+        client: Client,
+        trusted: bool,
+        epoch: Instant,
+        close: AbortHandle,
+    ) -> Self {
+        let this = Self {
+            id,
+            client,
+            trusted,
+            epoch,
+            active: Moment::default(),
+            unfinished: Moment::default(),
+            unread: Moment::default(),
+            handling: AtomicBool::new(false),
+            reading_body: AtomicBool::new(false),
+            closed: OnceLock::new(),
+            close,
+        };
+        this.active.set(this.now());
+        this
+    }
+
+    /// A request is handled from now on. The framework parses all it is given, and what it can't
+    /// begin yet it keeps: so it is given nothing until the answer is there.
+    pub(crate) fn handling(self: &Arc<Self>) -> Handling {
+        self.handling.store(true, Ordering::Relaxed);
+        Handling(Arc::clone(self))
+    }
+
+    /// The request that is handled needs its body.
+    pub(crate) fn reading_body(self: &Arc<Self>) -> ReadingBody {
+        self.reading_body.store(true, Ordering::Relaxed);
+        ReadingBody(Arc::clone(self))
+    }
+
+    pub(super) fn wants_input(&self) -> bool {
+        !self.handling.load(Ordering::Relaxed) || self.reading_body.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn received(&self) {
+        let now = self.now();
+        self.active.set(now);
+        self.unfinished.set_if_none(now);
+    }
+
+    /// All or some of an answer left.
+    pub(super) fn sent(&self) {
+        self.unfinished.clear();
+        if self.unread.clear() {
+            self.active.set(self.now());
+        }
+    }
+
+    /// An answer waits for the peer to read.
+    pub(super) fn waits(&self) {
+        self.unfinished.clear();
+        self.unread.set_if_none(self.now());
+    }
+
+    /// Why to close it, if it only costs.
+    pub(super) fn stalled(&self) -> Option<Closed> {
+        let now = self.now();
+        if self.unread.is_over(UNREAD_LIMIT, now) {
+            return Some(Closed::Unread);
+        }
+        let handling = self.handling.load(Ordering::Relaxed);
+        (!handling && self.unfinished.is_over(UNFINISHED_LIMIT, now)).then_some(Closed::Unfinished)
+    }
+
+    /// The least gives way first: no proxy of ours, nothing under way, idle longest.
+    pub(super) fn worth(&self) -> impl Ord + use<> {
+        (self.trusted, self.handling.load(Ordering::Relaxed), self.active.get(), self.id)
+    }
+
+    /// Ends its task, which closes the socket.
+    pub(super) fn close(&self, why: Closed) {
+        self.closed.get_or_init(|| why);
+        self.close.abort();
+    }
+
+    pub(super) fn why_closed(&self) -> Closed {
+        self.closed.get().copied().unwrap_or(Closed::Ended)
+    }
+
+    /// Never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        self.0.handling.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for ReadingBody {
+    fn drop(&mut self) {
+        self.0.reading_body.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Moment {
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, now: u64) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    fn set_if_none(&self, now: u64) {
+        if self.get() == 0 {
+            self.set(now);
+        }
+    }
+
+    /// Whether there was one.
+    fn clear(&self) -> bool {
+        let was = self.get() != 0;
+        if was {
+            self.set(0);
+        }
+        was
+    }
+
+    fn is_over(&self, limit: Duration, now: u64) -> bool {
+        let since = self.get();
+        since != 0 && u128::from(now.saturating_sub(since)) >= limit.as_millis()
+    }
+}
