@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_loopback_name_leads_to_this_machine() {
-        for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "keys.localhost"]
+        for host in
+            ["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "keys.localhost"]
         {
             assert!(asks_for_loopback(&headers(&[("host", host)])), "{host}");
         }

@@ -150,7 +150,7 @@ fn next(key: &ApiKey, predecessor: Option<&ApiKey>) -> Replacement {
     let event = |action| AuditEvent { action, ..an_event() };
     let ended = predecessor.map(|key| {
         let ended = key.end(moment(0)).expect("it still works");
-        (ended, event(Action::KeyChanged(key.parts().id)))
+        (ended, event(Action::KeyChanged { key: key.parts().id, difference: None }))
     });
     let action = Action::KeyRotated { key: key.parts().id, successor: successor.parts().id };
     Replacement { key: replaced, successor, ended, limit: Some(LIMIT), event: event(action) }
