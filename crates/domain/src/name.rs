@@ -59,9 +59,13 @@ impl KeyName {
         Ok(Self(text))
     }
 
-    /// A name as it was stored, perhaps under an earlier rule; only its length is checked.
+    /// A name as it was stored, perhaps under an earlier rule: of 1 to 100 characters, none of them a
+    /// control character, which no rule ever let in.
     pub fn restore(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
+        if text.chars().any(char::is_control) {
+            return Err(NameError::Forbidden);
+        }
         match text.chars().take(Self::MAX_CHARS + 1).count() {
             0 => Err(NameError::NothingVisible),
             count if count > Self::MAX_CHARS => Err(NameError::TooLong),
