@@ -59,7 +59,7 @@ const REVIVE: &str = concat!(
         select owner from api_keys where id = $14 and version = $15 - 1 and revoked_at is null \
         for update \
     ), room as ( \
-        select from found where overlapping_keys(owner, $2, null) < $18 \
+        select from found where overlapping_keys(owner, $2, null) < $21 \
     ), event as (",
     add_event!(),
     "from room returning id), revived as ( \

@@ -35,11 +35,30 @@ async fn schema(client: &Client) -> Vec<String> {
 }
 
 fn migrations() -> Vec<PathBuf> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres");
-    let mut folders: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    migrations_for("postgres")
+}
+
+fn migrations_for(database: &str) -> Vec<PathBuf> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations"));
+    let entries = fs::read_dir(folder.join(database)).unwrap();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     folders
+}
+
+#[test]
+fn each_migration_has_a_stamp_of_its_own_and_a_twin_for_the_other_store() {
+    let names = |database| {
+        let folders = migrations_for(database).into_iter();
+        folders.map(|it| it.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    let names: [Vec<String>; 2] = ["postgres", "sqlite"].map(names);
+    assert_eq!(names[0], names[1]);
+    // Diesel knows a migration by its stamp: of two with one stamp only one would run.
+    let stamp = |name: &String| name.split_once('_').unwrap().0.to_owned();
+    let mut stamps: Vec<_> = names[0].iter().map(stamp).collect();
+    stamps.dedup();
+    assert_eq!(stamps.len(), names[0].len(), "{names:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

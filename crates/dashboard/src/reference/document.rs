@@ -148,6 +148,8 @@ pub(super) struct Schema {
     /// Not shown: a description says the same in words.
     #[serde(rename = "pattern")]
     pub(super) _pattern: Option<String>,
+    pub(super) min_items: Option<u64>,
+    pub(super) max_items: Option<u64>,
     pub(super) items: Option<Box<Self>>,
     pub(super) properties: IndexMap<String, Self>,
     pub(super) required: Vec<String>,

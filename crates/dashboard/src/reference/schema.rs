@@ -63,6 +63,8 @@ impl Schema {
         self.maximum = self.maximum.take().or(part.maximum);
         self.min_length = self.min_length.or(part.min_length);
         self.max_length = self.max_length.or(part.max_length);
+        self.min_items = self.min_items.or(part.min_items);
+        self.max_items = self.max_items.or(part.max_items);
         self.items = self.items.take().or(part.items);
         self.additional_properties = self.additional_properties.or(part.additional_properties);
         self.min_properties = self.min_properties.or(part.min_properties);
@@ -126,12 +128,14 @@ impl Schema {
     fn limits(&self) -> Vec<String> {
         let length = range(self.min_length, self.max_length);
         let value = range(self.minimum.as_ref(), self.maximum.as_ref());
-        length.map(|it| it + " characters").into_iter().chain(value).collect()
+        let items = range(self.min_items, self.max_items).map(|it| it + " items");
+        length.map(|it| it + " characters").into_iter().chain(value).chain(items).collect()
     }
 }
 
-fn range<T: Display>(least: Option<T>, most: Option<T>) -> Option<String> {
+fn range<T: Display + PartialEq>(least: Option<T>, most: Option<T>) -> Option<String> {
     match (least, most) {
+        (Some(least), Some(most)) if least == most => Some(least.to_string()),
         (Some(least), Some(most)) => Some(format!("{least} to {most}")),
         (Some(least), None) => Some(format!("at least {least}")),
         (None, Some(most)) => Some(format!("at most {most}")),

@@ -62,6 +62,10 @@ fn limits_and_defaults_are_said_in_words() {
     assert_eq!((number.limits, number.default), (vec!["0 to 9".to_owned()], Some("5".to_owned())));
     let text = member(r#"{ "type": "string", "maxLength": 100 }"#);
     assert_eq!(text.limits, ["at most 100 characters"]);
+    let pair = member(
+        r#"{ "type": "array", "items": { "type": "string" }, "minItems": 2, "maxItems": 2 }"#,
+    );
+    assert_eq!(pair.limits, ["2 items"]);
 }
 
 #[test]
