@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(KeyDifference::between(&before, &after(same)?), None);
 
         let renamed = after(KeyChange { name: Some(name("B")), ..KeyChange::default() })?;
-        let want = KeyDifference { name: Some([name("A"), name("B")]), ..none.clone() };
+        let want = KeyDifference { name: Some([name("A"), name("B")]), ..none };
         assert_eq!(KeyDifference::between(&before, &renamed), Some(want));
         assert_eq!(KeyLabel::from(&renamed).name, name("B"));
 

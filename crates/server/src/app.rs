@@ -127,6 +127,7 @@ impl Store {
 impl App {
     /// Opens the store and joins everything. Nothing that makes or checks a digest may be done
     /// before the peppers are [confirmed](Self::confirm_peppers).
+    #[expect(clippy::too_many_lines, reason = "here everything is joined, a line for each port")]
     pub(crate) async fn open(settings: Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);

@@ -95,35 +95,48 @@ impl Attempts {
     /// Lets an attempt of `name` through, or says how long to wait.
     pub(crate) fn begin(&self, name: impl Hash) -> Result<Attempt, NotNow> {
         let name = self.hasher.hash_one(name);
-        let mut generations = self.generations();
-        let now = self.clock.now();
-        generations.swap_when_due(now);
-        let began = match generations.running(name, now) {
-            Some(window) if window.count >= self.limit => {
-                return Err(NotNow::TooMany(left_of(window.began, now)));
-            }
-            Some(window) => {
-                window.count += 1;
-                window.began
-            }
-            None => {
-                let Generations { young, swapped, .. } = &mut *generations;
-                if young.len() >= self.most_names && !young.contains_key(&name) {
-                    return Err(NotNow::NoRoom(left_of(*swapped, now)));
-                }
-                young.insert(name, Window { began: now, count: 1 });
-                now
-            }
-        };
+        let began = self.generations().begin(name, self)?;
         Ok(Attempt(Some((name, began))))
     }
 
     /// The attempt does not count after all.
     pub(crate) fn forgive(&self, attempt: &Attempt) {
-        let Some((name, began)) = attempt.0 else { return };
-        let mut generations = self.generations();
-        let Generations { young, old, .. } = &mut *generations;
-        for generation in [young, old] {
+        if let Some((name, began)) = attempt.0 {
+            self.generations().forgive(name, began);
+        }
+    }
+
+    fn generations(&self) -> MutexGuard<'_, Generations> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generations {
+    /// Counts an attempt of `name`, and says when its window began.
+    fn begin(&mut self, name: u64, attempts: &Attempts) -> Result<BootTime, NotNow> {
+        let now = attempts.clock.now();
+        self.swap_when_due(now);
+        match self.running(name, now) {
+            Some(window) if window.count >= attempts.limit => {
+                Err(NotNow::TooMany(left_of(window.began, now)))
+            }
+            Some(window) => {
+                window.count += 1;
+                Ok(window.began)
+            }
+            None if self.young.len() >= attempts.most_names && !self.young.contains_key(&name) => {
+                Err(NotNow::NoRoom(left_of(self.swapped, now)))
+            }
+            None => {
+                self.young.insert(name, Window { began: now, count: 1 });
+                Ok(now)
+            }
+        }
+    }
+
+    /// Takes an attempt of `name` back from the window that began then, if that still counts.
+    fn forgive(&mut self, name: u64, began: BootTime) {
+        for generation in [&mut self.young, &mut self.old] {
             let Some(window) = generation.get_mut(&name).filter(|it| it.began == began) else {
                 continue;
             };
@@ -136,12 +149,6 @@ impl Attempts {
         }
     }
 
-    fn generations(&self) -> MutexGuard<'_, Generations> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Generations {
     fn swap_when_due(&mut self, now: BootTime) {
         if now.since(self.swapped) >= WINDOW {
             mem::swap(&mut self.young, &mut self.old);

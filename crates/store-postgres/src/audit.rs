@@ -56,6 +56,7 @@ pub(crate) fn with_event(sql: &str, event: &AuditEvent) -> BoxedSqlQuery<'static
         .bind::<Nullable<Text>, _>(row.changes)
 }
 
+#[expect(clippy::elidable_lifetime_names, reason = "the macro names the type by it")]
 #[auto_type]
 fn events_of<'a>(owner: &'a str, before: Uuid) -> _ {
     let row: AsSelect<EventRow, Pg> = EventRow::as_select();

@@ -151,6 +151,7 @@ pub(crate) fn events_of_key(
     done.union_all(issued).positional_order_by(id.desc()).limit(limit.into())
 }
 
+#[expect(clippy::elidable_lifetime_names, reason = "the macro names the type by it")]
 #[auto_type]
 fn events_before<'a>(owner: &'a str, before: Option<EventId>) -> _ {
     let before: Vec<u8> = id_bytes(before.map_or(Uuid::max(), EventId::as_uuid));

@@ -42,6 +42,7 @@ fn a_good_key_is_admitted_and_the_handler_learns_who_calls() {
 
 #[test]
 fn whatever_is_presented_is_answered_as_latchkey_answers_it() {
+    const GOOD: &str = "";
     let latchkey = Latchkey::start();
     let service = Service::start(&latchkey.url());
     let (good, revoked) = (latchkey.key().text, latchkey.key());
@@ -51,7 +52,6 @@ fn whatever_is_presented_is_answered_as_latchkey_answers_it() {
     let (good, good_bearer) = (("X-API-Key", &*good), ("Authorization", &*good_bearer));
     let lower = good_bearer.1.replacen("Bearer", "bearer", 1);
     let padded = format!("  {}\t", good.1);
-    const GOOD: &str = "";
     let presented: [(&str, &[Header<'_>]); 26] = [
         ("key_required", &[]),
         ("key_required", &[("x-api-key", "")]),

@@ -24,11 +24,9 @@ fn ends_in(text: &str, word: &str, is_end: impl Fn(&str) -> bool) -> bool {
 /// `_5432_TCP`, and with `_ADDR`, `_PORT` or `_PROTO` behind it.
 fn is_port(text: &str) -> bool {
     let parts: Vec<&str> = text.split('_').collect();
-    let (number, protocol) = match parts[..] {
-        ["", number, protocol] | ["", number, protocol, "ADDR" | "PORT" | "PROTO"] => {
-            (number, protocol)
-        }
-        _ => return false,
+    let (["", number, protocol] | ["", number, protocol, "ADDR" | "PORT" | "PROTO"]) = parts[..]
+    else {
+        return false;
     };
     number.parse::<u16>().is_ok() && matches!(protocol, "TCP" | "UDP" | "SCTP")
 }

@@ -40,6 +40,7 @@ fn passwords(current: &str, new: &str) -> String {
 }
 
 /// A request for every way to be refused, with the status and the code it gets.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn refusals(ada: &Person) -> Vec<(u16, &'static str, Request)> {
     let (item, rotate) = (key_path("x"), rotate_path("x"));
     let json = |path, body: &str| ada.sign(post(path).json(body));

@@ -42,7 +42,8 @@ fn on_postgres_no_secret_is_left_anywhere_even_with_every_log_line() {
 #[test]
 fn no_core_file_is_written_whatever_the_limit_was() {
     let server = Setup::on_sqlite().start();
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("limits");
+    let limits =
+        std::fs::read_to_string(format!("/proc/{}/limits", server.process_id())).expect("limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size"));
     let core: Vec<_> = core.expect("it is listed").split_whitespace().collect();
     assert_eq!(core[4..6], ["0", "0"], "{limits}");

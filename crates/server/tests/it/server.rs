@@ -160,11 +160,6 @@ impl Server {
         self.process.text()
     }
 
-    /// The process's id.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     pub(crate) fn signal(&self, name: &str) {
         self.process.signal(name);
     }

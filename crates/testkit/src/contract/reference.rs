@@ -215,7 +215,7 @@ impl Walk {
             enabled: self.pick(&[None, None, Some(true), Some(false)]),
             expires_at: (self.roll(2) == 0).then(|| self.an_expiry(present).map(at)),
         };
-        let want = self.model.change(of, id, &change, self.now(), REPLACED);
+        let want = self.model.change(of, id, &change, self.now());
         let waits = self.model.waits(of, id, want.err());
         let got = self.service.change(of, id, &change, &a_caller()).await;
         self.check_waited(waits, place);
@@ -232,7 +232,7 @@ impl Walk {
     async fn rotate(&mut self, of: &OwnerId, place: &str) {
         let id = self.an_id(of);
         let overlap = self.pick(&[0, 0, 1, 60, 86_400]);
-        let want = self.model.may_rotate(of, id, overlap, self.now(), REPLACED);
+        let want = self.model.may_rotate(of, id, overlap, self.now());
         let waits = self.model.waits(of, id, want.err());
         let got = self.service.rotate(of, id, Duration::from_secs(overlap), &a_caller()).await;
         self.check_waited(waits, place);

@@ -81,7 +81,9 @@ fn a_malformed_head_is_no_error_in_the_log_and_shows_at_debug(setup: Setup) {
         }
         let (ended, left) = server.stop();
         let alarms = |line: &&str| line.contains("\"ERROR\"") || line.contains("\"WARN\"");
-        let found: Vec<_> = ended.text.lines().filter(alarms).collect();
+        let found = ended.text.lines().filter(alarms);
+        // The tests' own database does without.
+        let found: Vec<_> = found.filter(|line| !line.contains("is off in the database")).collect();
         assert_eq!(!found.is_empty(), shown, "LATCHKEY_LOG={filter}: {found:#?}");
         setup = left;
     }

@@ -205,12 +205,12 @@ fn a_missing_grant_is_named() {
     refused(&served, "INSERT on audit_events, SELECT on sessions, DELETE on sessions");
 
     on_events("grant select, insert, update, delete on all tables in schema public to");
-    let server = served.start();
-    readiness(&server, 200);
+    let running = served.start();
+    readiness(&running, 200);
     on_events("revoke update on key_owners from");
-    readiness(&server, 503);
+    readiness(&running, 503);
     on_events("grant update on key_owners to");
-    readiness(&server, 200);
-    drop(server);
+    readiness(&running, 200);
+    drop(running);
     drop(role);
 }

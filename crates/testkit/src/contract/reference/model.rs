@@ -5,6 +5,8 @@ use latchkey_domain::{
     Timestamp,
 };
 
+use super::REPLACED;
+
 /// All keys there ever were, in the order in which they were made.
 #[derive(Debug, Default)]
 pub(super) struct Model {
@@ -188,7 +190,6 @@ impl Model {
         id: ApiKeyId,
         change: &KeyChange,
         now: i64,
-        limit: usize,
     ) -> Result<(), Refused> {
         let others = self.overlapping(of, Some(id), now);
         let KeyChange { name, enabled, expires_at } = change;
@@ -208,7 +209,7 @@ impl Model {
             key.expires_at = end;
         }
         key.enabled = enabled.unwrap_or(key.enabled);
-        if key.overlaps(now) && !before.overlaps(now) && others >= limit {
+        if key.overlaps(now) && !before.overlaps(now) && others >= REPLACED {
             *key = before;
             return Err(Refused::Limit);
         }
@@ -229,7 +230,6 @@ impl Model {
         id: ApiKeyId,
         overlap_seconds: u64,
         now: i64,
-        limit: usize,
     ) -> Result<(), Refused> {
         let key = self.found(of, id)?;
         if !key.enabled || !key.lives(now) || key.replaced_by.is_some() {
@@ -237,7 +237,7 @@ impl Model {
         }
         let predecessor = self.keys.iter().find(|key| key.replaced_by == Some(id));
         let others = self.overlapping(of, predecessor.map(|key| key.id), now);
-        if overlap_seconds > 0 && others >= limit { Err(Refused::Limit) } else { Ok(()) }
+        if overlap_seconds > 0 && others >= REPLACED { Err(Refused::Limit) } else { Ok(()) }
     }
 
     /// Puts a key that has just begun in the place of another.
