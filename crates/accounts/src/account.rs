@@ -100,4 +100,11 @@ impl Account {
         };
         Self(AccountParts { state, version: self.0.version + 1, ..self.0.clone() })
     }
+
+    /// The same account, open again.
+    #[must_use]
+    pub fn enable(&self) -> Self {
+        let state = AccountState::Active;
+        Self(AccountParts { state, version: self.0.version + 1, ..self.0.clone() })
+    }
 }

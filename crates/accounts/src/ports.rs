@@ -41,6 +41,21 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
         account: &Account,
         event: &AuditEvent,
     ) -> Result<ChangeNumber, UpdateError>;
+
+    /// Stores the next version of a disabled account, now active, and lets it have new keys. The keys
+    /// that were revoked and the sessions that ended do not come back.
+    async fn enable(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError>;
+
+    /// Removes an account, if it is disabled and of this version, with its sessions, the networks it
+    /// signed in from, its keys and their last uses, and takes out of its events what is personal:
+    /// addresses, user agents, and what its keys were called and how they were changed. All or nothing.
+    ///
+    /// The events stay, with their ids, instants, actions and actors; its id stays closed, so that no
+    /// key is ever made for it again.
+    async fn delete(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError>;
+
+    /// The accounts whose ids come after one, in the order of ids, at most `limit`.
+    async fn page(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>, StoreError>;
 }
 
 /// Where sessions are kept.

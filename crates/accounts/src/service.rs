@@ -115,6 +115,9 @@ pub enum OperatorError {
     /// No account has the address.
     #[error("no account has this email address")]
     NotFound,
+    /// A disabled account signs in with no password.
+    #[error("the account is disabled and its password stays as it is; enable it first")]
+    Disabled,
     /// Somebody changed the account at the same time.
     #[error("the account was changed at the same time; try again")]
     Stale,
@@ -365,9 +368,13 @@ impl AccountService {
         }
     }
 
-    /// Gives an account another password, for an operator, and ends all its sessions.
+    /// Gives an account another password, for an operator, and ends all its sessions. One that is
+    /// disabled keeps its password.
     pub async fn reset_password(&self, email: &Email, new: Password) -> Result<(), OperatorError> {
         let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        if !account.is_active() {
+            return Err(OperatorError::Disabled);
+        }
         let account = account.with_password(self.passwords.hash(new).await?);
         let now = self.clock.now();
         let event = self.event(now, &account, Action::PasswordChanged, &Caller::OPERATOR)?;
@@ -375,14 +382,46 @@ impl AccountService {
     }
 
     /// Disables an account, for an operator: its sessions end and its keys are revoked, on every
-    /// instance when this answers. Doing it again is harmless.
-    pub async fn disable(&self, email: &Email) -> Result<(), OperatorError> {
+    /// instance when this answers. Doing it again is harmless. Answers the account as it is then.
+    pub async fn disable(&self, email: &Email) -> Result<Account, OperatorError> {
         let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
         let now = self.clock.now();
         let event = self.event(now, &account, Action::AccountDisabled, &Caller::OPERATOR)?;
-        let change = self.accounts.disable(&account.disable(now), &event).await?;
+        let disabled = account.disable(now);
+        let change = self.accounts.disable(&disabled, &event).await?;
         self.barrier.pass(change).await;
-        Ok(())
+        Ok(disabled)
+    }
+
+    /// Lets a disabled account sign in and have keys again, for an operator. Its keys stay revoked.
+    /// Doing it again is harmless.
+    pub async fn enable(&self, email: &Email) -> Result<(), OperatorError> {
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        if account.is_active() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::AccountEnabled, &Caller::OPERATOR)?;
+        Ok(self.accounts.enable(&account.enable(), &event).await?)
+    }
+
+    /// Removes an account, for an operator, with its keys and what is personal in its audit events.
+    /// It is [disabled](Self::disable) first, so that its keys are dead on every instance before they
+    /// are gone. Where this stops in between, the account is disabled, and doing it again goes on.
+    pub async fn delete(&self, email: &Email) -> Result<(), OperatorError> {
+        let account = self.disable(email).await?;
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::AccountDeleted, &Caller::OPERATOR)?;
+        Ok(self.accounts.delete(&account, &event).await?)
+    }
+
+    /// The accounts after one, the eldest first, at most `limit`.
+    pub async fn page(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.accounts.page(after, limit).await
     }
 
     /// Removes the sessions whose time is over, and the networks that are no longer known.

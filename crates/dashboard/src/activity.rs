@@ -51,6 +51,8 @@ impl ActivityPage<'_> {
             Action::KeyLeaked(_) => named(""),
             Action::AccountCreated
             | Action::AccountDisabled
+            | Action::AccountEnabled
+            | Action::AccountDeleted
             | Action::PasswordChanged
             | Action::PasswordRefused
             | Action::SessionStarted
@@ -113,6 +115,8 @@ const fn words(action: &Action) -> &'static str {
     match action {
         Action::AccountCreated => "Account created",
         Action::AccountDisabled => "Account disabled",
+        Action::AccountEnabled => "Account enabled",
+        Action::AccountDeleted => "Account deleted",
         Action::PasswordChanged => "Password changed",
         Action::PasswordRefused => "Wrong current password",
         Action::SessionStarted => "Signed in",
@@ -130,7 +134,7 @@ const fn words(action: &Action) -> &'static str {
 const fn tone(action: &Action) -> Option<&'static str> {
     match action {
         Action::SessionRefused => Some("warn"),
-        Action::KeyLeaked(_) | Action::AccountDisabled => Some("bad"),
+        Action::KeyLeaked(_) | Action::AccountDisabled | Action::AccountDeleted => Some("bad"),
         _ => None,
     }
 }

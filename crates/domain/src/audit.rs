@@ -94,6 +94,10 @@ pub enum Action {
     AccountCreated,
     /// An account was disabled, which ended its sessions and revoked every key it had.
     AccountDisabled,
+    /// An account may sign in again; its keys stay revoked.
+    AccountEnabled,
+    /// An account was removed, with its keys and with what was personal in its earlier events.
+    AccountDeleted,
     /// Another password was set.
     PasswordChanged,
     /// Another password was not set, because the current one was given wrong.
@@ -128,9 +132,11 @@ pub enum Action {
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 14] = [
         "account.created",
         "account.disabled",
+        "account.enabled",
+        "account.deleted",
         "password.changed",
         "password.refused",
         "session.started",
@@ -155,6 +161,8 @@ impl Action {
         Some(match (name, key, successor) {
             ("account.created", None, None) => Self::AccountCreated,
             ("account.disabled", None, None) => Self::AccountDisabled,
+            ("account.enabled", None, None) => Self::AccountEnabled,
+            ("account.deleted", None, None) => Self::AccountDeleted,
             ("password.changed", None, None) => Self::PasswordChanged,
             ("password.refused", None, None) => Self::PasswordRefused,
             ("session.started", None, None) => Self::SessionStarted,
@@ -174,6 +182,8 @@ impl Action {
         match self {
             Self::AccountCreated => "account.created",
             Self::AccountDisabled => "account.disabled",
+            Self::AccountEnabled => "account.enabled",
+            Self::AccountDeleted => "account.deleted",
             Self::PasswordChanged => "password.changed",
             Self::PasswordRefused => "password.refused",
             Self::SessionStarted => "session.started",
@@ -197,6 +207,8 @@ impl Action {
             | Self::KeyLeaked(key) => Some(*key),
             Self::AccountCreated
             | Self::AccountDisabled
+            | Self::AccountEnabled
+            | Self::AccountDeleted
             | Self::PasswordChanged
             | Self::PasswordRefused
             | Self::SessionStarted

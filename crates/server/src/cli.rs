@@ -68,6 +68,12 @@ pub(crate) enum AccountCommand {
     Create { email: String },
     /// End an account's sessions and revoke its keys
     Disable { email: String },
+    /// Let a disabled account sign in again; its keys stay revoked
+    Enable { email: String },
+    /// List the accounts
+    List,
+    /// Disable an account, then remove it, its keys, and what is personal in its audit events
+    Delete { email: String },
     /// Set another password, read from a prompt or from standard input
     ResetPassword { email: String },
 }

@@ -3,9 +3,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
-use latchkey_accounts::{Account, AccountState, Email};
+use latchkey_accounts::{Account, AccountId, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
 use latchkey_domain::{AuditEvent, ChangeNumber, Digest};
+use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::audit::{add_event, with_event};
@@ -46,6 +47,40 @@ const DISABLE: &str = concat!(
     add_event!(),
     "from found where disabled_at is null returning id) \
     select disable_account($14, $15, $16) from found left join event on true"
+);
+
+const ENABLE: &str = concat!(
+    "with enabled as ( \
+        update accounts set disabled_at = null, version = $15 \
+        where id = $14 and version = $15 - 1 and disabled_at is not null returning id \
+    ), opened as ( \
+        update key_owners set closed_at = null from enabled where owner = enabled.id::text \
+    ), event as (",
+    add_event!(),
+    "from enabled) \
+    select from enabled"
+);
+
+/// The keys, whose trigger takes the change clock, go last: they ask for what the other parts did.
+const DELETE: &str = concat!(
+    "with deleted as ( \
+        delete from accounts where id = $14 and version = $15 and disabled_at is not null \
+        returning id::text as owner \
+    ), stripped as ( \
+        update audit_events set address = null, user_agent = null, key_name = null, \
+            key_prefix = null, changes = null \
+        from deleted where audit_events.owner = deleted.owner returning 1 \
+    ), event as (",
+    add_event!(),
+    "from deleted), \
+    unused as ( \
+        delete from last_uses using api_keys, deleted \
+        where api_keys.owner = deleted.owner and last_uses.key_id = api_keys.id returning 1 \
+    ), removed as ( \
+        delete from api_keys using deleted where api_keys.owner = deleted.owner \
+            and (select count(*) from stripped) >= 0 and (select count(*) from unused) >= 0 \
+    ) \
+    select from deleted"
 );
 
 #[async_trait]
@@ -115,5 +150,42 @@ impl AccountRepository for PostgresStore {
         // Whatever the latest change is now, those of the account's keys are not after it.
         let latest = change_clock::table.select(change_clock::seq).first(&mut *connection).await;
         Ok(change_number(latest.map_err(failed)?)?)
+    }
+
+    async fn enable(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        self.change_account(ENABLE, account, event).await
+    }
+
+    async fn delete(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        self.change_account(DELETE, account, event).await
+    }
+
+    async fn page(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let page: Vec<AccountRow> = accounts::table
+            .filter(accounts::id.gt(after.map_or(Uuid::nil(), AccountId::as_uuid)))
+            .order(accounts::id)
+            .limit(limit.into())
+            .select(AccountRow::as_select())
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        Ok(page.into_iter().map(Into::into).collect())
+    }
+}
+
+impl PostgresStore {
+    /// Runs a statement of an event, an account's id and its version.
+    async fn change_account(
+        &self,
+        sql: &str,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<(), UpdateError> {
+        let parts = account.parts();
+        let change = with_event(sql, event)
+            .bind::<SqlUuid, _>(parts.id.as_uuid())
+            .bind::<Integer, _>(parts.version);
+        let rows = cached(change).execute(&mut *self.connection().await?).await.map_err(failed)?;
+        changed(rows)
     }
 }

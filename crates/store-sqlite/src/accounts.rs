@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
-use latchkey_accounts::{Account, AccountState, Email};
+use latchkey_accounts::{Account, AccountId, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
 use latchkey_domain::{ApiKeyId, AuditEvent, ChangeNumber, Digest, OwnerId, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::audit;
 use crate::fault::{Fault, Outcome, is_taken};
 use crate::query;
 use crate::row::{AccountChange, AccountRow, EventRow, id_bytes, id_from};
-use crate::schema::{accounts, api_keys, key_owners, sessions};
+use crate::schema::{accounts, api_keys, audit_events, key_owners, last_uses, sessions};
 
 #[async_trait]
 impl AccountRepository for SqliteStore {
@@ -82,6 +82,52 @@ impl AccountRepository for SqliteStore {
         })
         .await
     }
+
+    async fn enable(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        let (account, event) = (account.clone(), EventRow::from(event));
+        self.write(move |db| {
+            let id = account.parts().id;
+            let disabled = accounts::table.find(id_bytes(id.as_uuid()));
+            let disabled = disabled.filter(accounts::disabled_at.is_not_null());
+            if !diesel::select(exists(disabled)).get_result::<bool>(db)? {
+                return Err(Fault(UpdateError::Stale));
+            }
+            update(db, &account)?;
+            diesel::update(key_owners::table.find(id.owner().as_str()))
+                .set(key_owners::closed_at.eq(None::<i64>))
+                .execute(db)?;
+            Ok(audit::add(db, event)?)
+        })
+        .await
+    }
+
+    async fn delete(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        let (account, event) = (account.clone(), EventRow::from(event));
+        self.write(move |db| {
+            let parts = account.parts();
+            let stored = accounts::table
+                .filter(accounts::id.eq(id_bytes(parts.id.as_uuid())))
+                .filter(accounts::version.eq(i64::from(parts.version)))
+                .filter(accounts::disabled_at.is_not_null());
+            if diesel::delete(stored).execute(db)? == 0 {
+                return Err(Fault(UpdateError::Stale));
+            }
+            forget_owner(db, &parts.id.owner())?;
+            Ok(audit::add(db, event)?)
+        })
+        .await
+    }
+
+    async fn page(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        // Every id comes after no bytes at all.
+        let after = after.map_or_else(Vec::new, |id| id_bytes(id.as_uuid()));
+        self.read(move |db| {
+            let page = accounts::table.filter(accounts::id.gt(after)).order(accounts::id.asc());
+            let page = page.limit(limit.into()).select(AccountRow::as_select()).load(db)?;
+            Ok(page.into_iter().map(Account::try_from).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
 }
 
 /// Stores the next version of an account, if the stored one is the version just before it.
@@ -104,6 +150,23 @@ fn carry_along(db: &mut SqliteConnection, account: &Account, keep: &Digest) -> Q
         .filter(sessions::account_id.eq(id_bytes(account.parts().id.as_uuid())))
         .filter(sessions::account_version.eq(version - 1));
     diesel::update(session).set(sessions::account_version.eq(version)).execute(db)
+}
+
+/// Removes the owner's keys, and what is personal from the owner's events.
+fn forget_owner(db: &mut SqliteConnection, owner: &OwnerId) -> QueryResult<usize> {
+    let keys = || api_keys::table.filter(api_keys::owner.eq(owner.as_str()));
+    let used = last_uses::key_id.eq_any(keys().select(api_keys::id));
+    diesel::delete(last_uses::table.filter(used)).execute(db)?;
+    diesel::delete(keys()).execute(db)?;
+    diesel::update(audit_events::table.filter(audit_events::owner.eq(owner.as_str())))
+        .set((
+            audit_events::address.eq(None::<String>),
+            audit_events::user_agent.eq(None::<String>),
+            audit_events::key_name.eq(None::<String>),
+            audit_events::key_prefix.eq(None::<String>),
+            audit_events::changes.eq(None::<String>),
+        ))
+        .execute(db)
 }
 
 /// Lets the owner have no new keys, and revokes those it has, which it answers.

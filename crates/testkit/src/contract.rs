@@ -25,6 +25,7 @@ mod overlap;
 mod peppers;
 mod redigesting;
 mod reference;
+mod removal;
 mod revocation;
 mod rotation;
 mod sessions;
@@ -217,6 +218,16 @@ promises! { $
         a_stale_disabling_is_refused_and_nothing_changed
         disabling_an_unknown_account_is_stale
         disabling_twice_is_fine_and_keeps_the_first_instant
+    }
+    removal {
+        an_enabled_account_gets_new_keys_and_none_of_the_old_ones
+        enabling_what_is_not_the_disabled_version_is_refused_and_nothing_changed
+        a_deleted_account_is_gone_with_its_sessions_keys_and_last_uses
+        deleting_touches_no_other_account
+        the_trail_of_a_deleted_account_stays_without_what_is_personal
+        deleting_what_is_not_the_disabled_version_is_refused_and_nothing_changed
+        the_address_of_a_deleted_account_is_free_and_its_id_is_closed
+        pages_hold_all_accounts_in_id_order
     }
     audit {
         an_event_reads_back_equal

@@ -148,6 +148,9 @@ fn account_order(command: AccountCommand) -> Result<Order, StartError> {
             Order::CreateAccount { email, password: read_password()? }
         }
         AccountCommand::Disable { email } => Order::DisableAccount { email },
+        AccountCommand::Enable { email } => Order::EnableAccount { email },
+        AccountCommand::List => Order::ListAccounts,
+        AccountCommand::Delete { email } => Order::DeleteAccount { email },
         AccountCommand::ResetPassword { email } => {
             Order::ResetPassword { email, password: read_password()? }
         }

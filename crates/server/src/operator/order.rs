@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
-use latchkey_accounts::{Email, Password};
+use latchkey_accounts::{AccountParts, Email, Password};
 use latchkey_domain::ports::{KeyInUse, PepperUse};
 use latchkey_domain::{ApiKeyId, Caller, EventId, KeyState, OwnerId, PepperId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::http::audit::ExportedEvent;
 use crate::http::wire_time::WireTime;
 
-/// Keys read at a time.
+/// Keys, accounts or events read at a time.
 const PAGE: u32 = 500;
 
 /// Something an operator wants done. It travels through the control socket, and so may hold a
@@ -21,6 +21,9 @@ const PAGE: u32 = 500;
 pub(crate) enum Order {
     CreateAccount { email: String, password: String },
     DisableAccount { email: String },
+    EnableAccount { email: String },
+    ListAccounts,
+    DeleteAccount { email: String },
     ResetPassword { email: String, password: String },
     ListKeys { owner: Option<String> },
     RevokeKey { id: String },
@@ -53,6 +56,17 @@ impl Order {
                 app.accounts.disable(&email).await?;
                 Ok(format!("{email} disabled: its sessions have ended and its keys are revoked"))
             }
+            Self::EnableAccount { email } => {
+                let email = Email::parse(&email)?;
+                app.accounts.enable(&email).await?;
+                Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked"))
+            }
+            Self::ListAccounts => list_accounts(app).await,
+            Self::DeleteAccount { email } => {
+                let email = Email::parse(&email)?;
+                app.accounts.delete(&email).await?;
+                Ok(format!("{email} deleted, with its keys and what was personal in its events"))
+            }
             Self::ResetPassword { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
@@ -64,6 +78,22 @@ impl Order {
             Self::RevokeKeysUnder { pepper } => revoke_keys_under(app, pepper).await,
             Self::PepperStatus => pepper_status(app).await,
             Self::ReadEvents { after } => read_events(app, after).await,
+        }
+    }
+}
+
+async fn list_accounts(app: &App) -> Outcome {
+    let mut table = String::from("ID\tSTATE\tCREATED\tEMAIL");
+    let mut after = None;
+    loop {
+        let page = app.accounts.page(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(table) };
+        after = Some(last.parts().id);
+        for account in &page {
+            let state = if account.is_active() { "active" } else { "disabled" };
+            let AccountParts { id, email, created_at, .. } = account.parts();
+            let created = WireTime(*created_at);
+            write!(table, "\n{id}\t{state}\t{created}\t{email}").expect("a String takes all text");
         }
     }
 }

@@ -9,5 +9,6 @@ mod pepper_rotation;
 mod peppers;
 mod postgres;
 mod probes;
+mod removal;
 mod settings;
 mod volumes;

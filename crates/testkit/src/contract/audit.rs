@@ -31,6 +31,8 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
     let actions = [
         Action::AccountCreated,
         Action::AccountDisabled,
+        Action::AccountEnabled,
+        Action::AccountDeleted,
         Action::PasswordChanged,
         Action::SessionStarted,
         Action::SessionRefused,

@@ -25,7 +25,7 @@ on_both_databases![
     a_password_is_never_an_argument,
 ];
 
-fn account(setup: &Setup, verb: &str, email: &str, password: &str) -> Finished {
+pub(super) fn account(setup: &Setup, verb: &str, email: &str, password: &str) -> Finished {
     // As a person would type it: with a line end.
     setup.run(&["account", verb, email], &format!("{password}\n"))
 }
