@@ -116,22 +116,18 @@ impl Generations {
     fn begin(&mut self, name: u64, attempts: &Attempts) -> Result<BootTime, NotNow> {
         let now = attempts.clock.now();
         self.swap_when_due(now);
-        match self.running(name, now) {
-            Some(window) if window.count >= attempts.limit => {
-                Err(NotNow::TooMany(left_of(window.began, now)))
+        if let Some(window) = self.running(name, now) {
+            if window.count >= attempts.limit {
+                return Err(NotNow::TooMany(left_of(window.began, now)));
             }
-            Some(window) => {
-                window.count += 1;
-                Ok(window.began)
-            }
-            None if self.young.len() >= attempts.most_names && !self.young.contains_key(&name) => {
-                Err(NotNow::NoRoom(left_of(self.swapped, now)))
-            }
-            None => {
-                self.young.insert(name, Window { began: now, count: 1 });
-                Ok(now)
-            }
+            window.count += 1;
+            return Ok(window.began);
         }
+        if self.young.len() >= attempts.most_names && !self.young.contains_key(&name) {
+            return Err(NotNow::NoRoom(left_of(self.swapped, now)));
+        }
+        self.young.insert(name, Window { began: now, count: 1 });
+        Ok(now)
     }
 
     /// Takes an attempt of `name` back from the window that began then, if that still counts.

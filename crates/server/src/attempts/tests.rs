@@ -82,8 +82,8 @@ fn however_many_names_come_only_two_generations_are_kept() {
     for name in 0..10_000 {
         drop(attempts.begin(name));
         clock.advance(Duration::from_millis(500));
-        let generations = attempts.generations();
-        assert!(generations.young.len() <= 100 && generations.old.len() <= 100);
+        let Generations { young, old, .. } = &*attempts.generations();
+        assert!(young.len() <= 100 && old.len() <= 100);
     }
 }
 
@@ -94,11 +94,11 @@ struct Plain(HashMap<u64, (Duration, u32)>);
 impl Plain {
     fn begin(&mut self, name: u64, now: Duration, limit: u32) -> Result<Duration, Duration> {
         let window = self.0.entry(name).or_insert((now, 0));
-        if now - window.0 >= WINDOW || window.1 == 0 {
+        if now.saturating_sub(window.0) >= WINDOW || window.1 == 0 {
             *window = (now, 0);
         }
         if window.1 >= limit {
-            return Err(WINDOW - (now - window.0));
+            return Err((window.0 + WINDOW).saturating_sub(now));
         }
         window.1 += 1;
         Ok(window.0)
