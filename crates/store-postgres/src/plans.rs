@@ -40,6 +40,9 @@ select gen_random_uuid(), now(), owner, 'key.rotated', key_id, gen_random_uuid()
 from audit_events where random() < 0.1; \
 analyze";
 
+/// Arguments of the events of a key.
+const OF_KEY: &str = "('', gen_random_uuid(), gen_random_uuid(), \
+     '', gen_random_uuid(), gen_random_uuid(), 50)";
 /// An event.
 const EVENT: &str =
     "gen_random_uuid(), now(), null, '', null, null, '', null, null, null, null, null, null";
@@ -161,8 +164,6 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let revive = format!("({EVENT}, {NEXT}, 10)");
     let replace =
         format!("({EVENT}, {NEXT}, {NEW}, null, null, null, null, null, null, null, null)");
-    let id = "gen_random_uuid()";
-    let of_key = &format!("('', {id}, {id}, '', {id}, {id}, 50)");
     for (part, arguments, index) in [
         ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
         ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
@@ -181,7 +182,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("with found as ( select owner", &revive, "api_keys_pkey"),
         ("with found as ( select id, owner", &replace, "api_keys_pkey"),
         // Each of its two parts walks one.
-        ("\"replaced_by\" = $6", of_key, "audit_events_of_key, audit_events_of_successor"),
+        ("\"replaced_by\" = $6", OF_KEY, "audit_events_of_key, audit_events_of_successor"),
         (
             "order by \"audit_events\".\"id\" desc",
             "('', gen_random_uuid(), 50)",
@@ -201,9 +202,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
             let Some(statement) = prepared(connection, part).await else { continue };
             runs += statement.runs;
             let plan = plan(connection, &statement.name, arguments).await;
-            for index in index.split(", ") {
-                assert!(plan.contains(index), "{part}\n{plan}");
-            }
+            assert!(index.split(", ").all(|index| plan.contains(index)), "{part}\n{plan}");
             assert!(!plan.contains("Seq Scan"), "{part}\n{plan}");
         }
         assert_eq!(runs, 7, "{part}");
