@@ -9,13 +9,16 @@ use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::contract::Ports;
 use latchkey_testkit::postgres::database;
 
-/// The text of all migrations.
+/// The names of all migrations, and their text.
 fn schema() -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres");
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("up.sql")).collect();
     files.sort();
-    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+    files
+        .iter()
+        .map(|file| format!("{}\n{}", file.display(), fs::read_to_string(file).unwrap()))
+        .collect()
 }
 
 fn store(url: &str) -> PostgresStore {
