@@ -15,10 +15,8 @@ fn schema() -> String {
     let mut files: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("up.sql")).collect();
     files.sort();
-    files
-        .iter()
-        .map(|file| format!("{}\n{}", file.display(), fs::read_to_string(file).unwrap()))
-        .collect()
+    let text = |file: &PathBuf| [file.display().to_string(), fs::read_to_string(file).unwrap()];
+    files.iter().flat_map(text).collect()
 }
 
 fn store(url: &str) -> PostgresStore {
