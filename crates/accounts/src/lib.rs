@@ -6,6 +6,7 @@
 
 mod account;
 mod email;
+mod errors;
 mod network;
 mod password;
 pub mod ports;
@@ -15,11 +16,11 @@ mod token;
 
 pub use account::{Account, AccountId, AccountParts, AccountState};
 pub use email::{Email, EmailError};
+pub use errors::{
+    ChangePasswordError, CreateAccountError, EndSessionError, OperatorError, SignInError,
+};
 pub use network::Network;
 pub use password::{Password, PasswordError, PasswordHash};
-pub use service::{
-    AccountPorts, AccountService, ChangePasswordError, CreateAccountError, EndSessionError,
-    OperatorError, SignInError, SignedIn,
-};
+pub use service::{AccountPorts, AccountService, SignedIn};
 pub use session::{Session, SessionLifetime};
 pub use token::{MalformedToken, SessionToken};

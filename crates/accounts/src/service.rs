@@ -5,15 +5,15 @@ use latchkey_domain::ports::{
     AuditTrail, Barrier, Clock, Entropy, EntropyError, StoreError, UpdateError,
 };
 use latchkey_domain::{Action, AuditEvent, Caller, IdSequence, Timestamp};
-use thiserror::Error;
 
 use crate::ports::{
-    AccountRepository, HashError, InsertAccountError, NetworkRepository, PasswordHasher,
-    SessionRepository, TokenHasher,
+    AccountRepository, InsertAccountError, NetworkRepository, PasswordHasher, SessionRepository,
+    TokenHasher,
 };
 use crate::{
-    Account, AccountId, AccountParts, AccountState, Email, Network, Password, Session,
-    SessionLifetime, SessionToken,
+    Account, AccountId, AccountParts, AccountState, ChangePasswordError, CreateAccountError, Email,
+    EndSessionError, Network, OperatorError, Password, Session, SessionLifetime, SessionToken,
+    SignInError,
 };
 
 /// How long a network is known to the account that signed in from there.
@@ -42,94 +42,6 @@ pub struct SignedIn {
     pub account: Account,
     /// By which session.
     pub session: Session,
-}
-
-/// Why an account was not made.
-#[derive(Debug, Error)]
-pub enum CreateAccountError {
-    /// Another account has the address.
-    #[error("An account with this email address exists already")]
-    AddressTaken,
-    /// The password could not be hashed.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// No randomness to make an id from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why somebody was not signed in.
-#[derive(Debug, Error)]
-pub enum SignInError {
-    /// No such account, a wrong password or a disabled account: which of them is not told.
-    #[error("Invalid email or password")]
-    Rejected,
-    /// The password could not be checked.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// No randomness to make a token from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a session was not ended.
-#[derive(Debug, Error)]
-pub enum EndSessionError {
-    /// No randomness to make an id from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a password was not changed by its owner.
-#[derive(Debug, Error)]
-pub enum ChangePasswordError {
-    /// The current password is another one.
-    #[error("The current password is wrong")]
-    WrongPassword,
-    /// Somebody changed the account at the same time.
-    #[error("The account was changed at the same time; try again")]
-    Stale,
-    /// The password could not be checked or hashed.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// No randomness to make an id from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why an operator's change to an account was not made.
-#[derive(Debug, Error)]
-pub enum OperatorError {
-    /// No account has the address.
-    #[error("no account has this email address")]
-    NotFound,
-    /// A disabled account signs in with no password.
-    #[error("the account is disabled and its password stays as it is; enable it first")]
-    Disabled,
-    /// Somebody changed the account at the same time.
-    #[error("the account was changed at the same time; try again")]
-    Stale,
-    /// The password could not be hashed.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// No randomness to make an id from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// The ports that [`AccountService::new`] joins.
@@ -225,7 +137,7 @@ impl AccountService {
     }
 
     /// Begins a session of the account that `email` and `password` belong to, and ends the
-    /// `previous` ones of whoever signs in. An unknown address takes as long as a wrong password
+    /// `previous` ones of the person who signs in. An unknown address takes as long as a wrong password
     /// (ASVS 5.0, 6.3.8).
     pub async fn sign_in(
         &self,
@@ -342,7 +254,7 @@ impl AccountService {
         Ok(())
     }
 
-    /// Changes the password of whoever is signed in, and ends every other session of theirs. A wrong
+    /// Changes the password of the person who is signed in, and ends every other session of theirs. A wrong
     /// current password is in the trail.
     pub async fn change_password(
         &self,
@@ -430,14 +342,5 @@ impl AccountService {
         let SessionLifetime { idle, absolute } = self.lifetime;
         self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await?;
         self.networks.forget(now.saturating_sub(KNOWN_FOR)).await
-    }
-}
-
-impl From<UpdateError> for OperatorError {
-    fn from(error: UpdateError) -> Self {
-        match error {
-            UpdateError::Stale => Self::Stale,
-            UpdateError::Store(error) => Self::Store(error),
-        }
     }
 }

@@ -23,7 +23,7 @@ export class ApiError extends Error {
 
 /**
  * The body of `response`, where it is Latchkey's answer that what was asked for is done; otherwise throws an
- * `ApiError`. This is the one place that says so. A status alone proves nothing: whoever stands between may
+ * `ApiError`. This is the one place that says so. A status alone proves nothing: anybody between may
  * have made it. Latchkey's answers hold the time, name the account of the session, are JSON, and have the form
  * that the call is documented with: `wanted` has its `status` and `fits`, which looks at the body.
  */

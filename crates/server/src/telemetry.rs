@@ -22,7 +22,7 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Starts the log on standard error: lines for a person at a terminal, JSON for everything else.
 ///
-/// The log is for show. A thread of its own writes it, so that nothing waits for whoever reads it; a
+/// The log is for show. A thread of its own writes it, so that nothing waits for its reader; a
 /// line that can't be written, or for which there is no room, is [counted](lost_lines) and dropped.
 pub(crate) fn start(filter: &str) -> io::Result<()> {
     let (lines, waiting) = sync_channel(WAITING);

@@ -17,7 +17,7 @@ pub(crate) type Need = (&'static str, &'static [&'static str]);
 
 const ALL: &[&str] = &["select", "insert", "update", "delete"];
 
-/// What the server does. Whoever wants a trail that nobody rewrites grants no more on it than this.
+/// What the server does. For a trail that nobody rewrites, grant no more on it than this.
 pub(crate) const SERVING: &[Need] = &[
     ("__diesel_schema_migrations", &["select"]),
     ("accounts", ALL),

@@ -50,7 +50,7 @@ test('a page, another JSON, another status and another key are not what was aske
   }
 })
 
-test('whoever else answers is believed nothing: neither success, nor that the key is gone, nor that the session is over', () => {
+test('an answer of anybody else proves nothing: neither success, nor that the key is gone, nor that the session is over', () => {
   for (const [status, headers, body] of [
     [200, { 'content-type': 'text/html' }, undefined],
     [200, { 'content-type': 'application/json', 'x-request-id': 'theirs' }, { success: true }],

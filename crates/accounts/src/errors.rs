@@ -1,0 +1,101 @@
+use latchkey_domain::ports::{EntropyError, StoreError, UpdateError};
+use thiserror::Error;
+
+use crate::ports::HashError;
+
+/// Why an account was not made.
+#[derive(Debug, Error)]
+pub enum CreateAccountError {
+    /// Another account has the address.
+    #[error("An account with this email address exists already")]
+    AddressTaken,
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why somebody was not signed in.
+#[derive(Debug, Error)]
+pub enum SignInError {
+    /// No such account, a wrong password or a disabled account: which of them is not told.
+    #[error("Invalid email or password")]
+    Rejected,
+    /// The password could not be checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// No randomness to make a token from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a session was not ended.
+#[derive(Debug, Error)]
+pub enum EndSessionError {
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a password was not changed by its owner.
+#[derive(Debug, Error)]
+pub enum ChangePasswordError {
+    /// The current password is another one.
+    #[error("The current password is wrong")]
+    WrongPassword,
+    /// Somebody changed the account at the same time.
+    #[error("The account was changed at the same time; try again")]
+    Stale,
+    /// The password could not be checked or hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an operator's change to an account was not made.
+#[derive(Debug, Error)]
+pub enum OperatorError {
+    /// No account has the address.
+    #[error("no account has this email address")]
+    NotFound,
+    /// A disabled account signs in with no password.
+    #[error("the account is disabled and its password stays as it is; enable it first")]
+    Disabled,
+    /// Somebody changed the account at the same time.
+    #[error("the account was changed at the same time; try again")]
+    Stale,
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<UpdateError> for OperatorError {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Stale => Self::Stale,
+            UpdateError::Store(error) => Self::Store(error),
+        }
+    }
+}
