@@ -15,6 +15,8 @@ const BROWSERS = 2
 
 const tests = []
 const idle = []
+/** All that this run launched: one that a test holds beyond its time would keep the run from ending. */
+const launched = []
 let server
 
 export const launch = options =>
@@ -55,10 +57,10 @@ export function runAll(pattern) {
   describe('the dashboard', { concurrency: BROWSERS }, () => {
     before(async () => {
       server = await startLatchkey()
-      for (let number = 0; number < BROWSERS; number += 1) idle.push(await launch())
+      for (let number = 0; number < BROWSERS; number += 1) idle.push(await another())
     })
     after(async () => {
-      for (const browser of idle) await browser.close()
+      for (const browser of launched) await browser.close()
       await server?.stop()
     })
     for (const { name, run } of tests.filter(({ name }) => pattern.test(name))) {
@@ -67,9 +69,15 @@ export function runAll(pattern) {
   })
 }
 
+async function another() {
+  const browser = await launch()
+  launched.push(browser)
+  return browser
+}
+
 async function inWindow(body, options) {
   // A test that took too long may hold one still: it costs no other its own.
-  const browser = idle.pop() ?? await launch()
+  const browser = idle.pop() ?? await another()
   const cleanUp = [() => idle.push(browser)]
   try {
     const site = options.site && await startSite({ ...options.site })
