@@ -5,6 +5,7 @@
 mod connection;
 mod descriptors;
 mod listener;
+mod refusal;
 mod registry;
 mod stream;
 mod tally;
@@ -12,5 +13,6 @@ mod tally;
 pub(crate) use connection::{Connection, ReadingBody};
 pub(crate) use descriptors::Descriptors;
 pub(crate) use listener::{Listener, Serving};
+pub(crate) use refusal::Refusals;
 pub(crate) use registry::Room;
 pub(crate) use tally::{Closed, Tally};

@@ -24,5 +24,6 @@ mod this_machine;
 mod verify;
 pub(crate) mod wire_time;
 
+pub(crate) use envelope::refuse_unread;
 pub(crate) use openapi::document;
 pub(crate) use routes::{metrics_service, service};

@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, StartError};
-use crate::connections::{Descriptors, Listener, Room, Serving};
+use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::http;
 use crate::operator::control::{self, Control};
 use crate::settings::{Settings, SignUp};
@@ -85,13 +85,16 @@ fn metrics_server(
     }))
 }
 
-fn serving(app: &App, workers: usize, most: usize, keep_alive: Duration) -> Serving {
+fn serving(app: &Arc<App>, workers: usize, most: usize, keep_alive: Duration) -> Serving {
     let room = Room {
         most,
         per_address: app.settings.connections_per_address,
         trusted_proxies: app.settings.trusted_proxies.clone(),
     };
-    Serving { workers, keep_alive, grace: GRACE, room, tally: Arc::clone(&app.counts.connections) }
+    let tally = Arc::clone(&app.counts.connections);
+    let app = Arc::clone(app);
+    let refusals = Refusals::new(move |status| http::refuse_unread(status, &app));
+    Serving { workers, keep_alive, grace: GRACE, room, tally, refusals }
 }
 
 async fn keep_verifying(app: Arc<App>) {

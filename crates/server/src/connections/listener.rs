@@ -15,6 +15,7 @@ use futures_util::future::Abortable;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
+use super::refusal::Refusals;
 use super::registry::{Registry, Room, keep_closing};
 use super::stream::Stream;
 use super::tally::Tally;
@@ -48,6 +49,7 @@ pub(crate) struct Serving {
     pub(crate) grace: u64,
     pub(crate) room: Room,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) refusals: Refusals,
 }
 
 impl Listener {
@@ -80,7 +82,7 @@ impl Listener {
         <S::Service as Service<Request>>::Future: 'static,
         B: MessageBody + 'static,
     {
-        let Serving { workers, keep_alive, grace, room, tally } = serving;
+        let Serving { workers, keep_alive, grace, room, tally, refusals } = serving;
         let builder = Server::build()
             .workers(workers)
             .max_concurrent_connections(room.most / workers + ACCEPTED_AHEAD)
@@ -91,7 +93,7 @@ impl Listener {
         let stop = builder.graceful_shutdown_signal();
         let address = self.address;
         let service = move || {
-            let registry = Arc::clone(&registry);
+            let (registry, refusals) = (Arc::clone(&registry), refusals.clone());
             let app = app().into_factory().map_err(|error| error.error_response());
             let stop = stop.clone();
             let http = HttpService::build()
@@ -107,7 +109,8 @@ impl Listener {
             apply_fn_factory(http, move |socket: TcpStream, http| {
                 let serving = socket.peer_addr().ok().map(|peer| {
                     let (place, end) = registry.admit(peer.ip());
-                    Abortable::new(http.call((Stream::new(socket, place), Some(peer))), end)
+                    let stream = Stream::new(socket, place, refusals.clone());
+                    Abortable::new(http.call((stream, Some(peer))), end)
                 });
                 async move {
                     match serving {

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 
 use super::connection::Connection;
+use super::refusal::{Bare, Refusals};
 use super::registry::Place;
 
 /// How much is read before what it asks for is answered. The framework parses all the requests it
@@ -19,18 +20,45 @@ const SIP: u64 = 2 * 1024;
 pub(super) struct Stream {
     socket: Take<TcpStream>,
     place: Place,
+    refusals: Refusals,
+    /// What is left to write in place of a bare refusal.
+    completed: Vec<u8>,
     output_waits: bool,
     /// Somebody wanted to read and was put off.
     reader_waits: bool,
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream, place: Place) -> Self {
-        Self { socket: socket.take(SIP), place, output_waits: false, reader_waits: false }
+    pub(super) fn new(socket: TcpStream, place: Place, refusals: Refusals) -> Self {
+        let (socket, completed) = (socket.take(SIP), Vec::new());
+        Self { socket, place, refusals, completed, output_waits: false, reader_waits: false }
     }
 
     pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.place.connection
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(self.socket.get_mut()).poll_write(cx, bytes);
+        self.output_waits = written.is_pending();
+        match written {
+            Poll::Pending => self.place.connection.waits(),
+            Poll::Ready(_) => self.place.connection.sent(),
+        }
+        written
+    }
+
+    fn write_completed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.completed.is_empty() {
+            let rest = std::mem::take(&mut self.completed);
+            let written = self.write(cx, &rest);
+            self.completed = rest;
+            match ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => drop(self.completed.drain(..written)),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -66,13 +94,17 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(this.socket.get_mut()).poll_write(cx, bytes);
-        this.output_waits = written.is_pending();
-        match written {
-            Poll::Pending => this.place.connection.waits(),
-            Poll::Ready(_) => this.place.connection.sent(),
+        match Bare::at_the_end_of(bytes) {
+            None => this.write(cx, bytes),
+            Some(bare) if bare.before.is_empty() => {
+                if this.completed.is_empty() {
+                    this.completed = this.refusals.complete(&bare);
+                }
+                ready!(this.write_completed(cx))?;
+                Poll::Ready(Ok(bytes.len()))
+            }
+            Some(bare) => this.write(cx, bare.before),
         }
-        written
     }
 
     /// The framework comes here each time it has written all it had.

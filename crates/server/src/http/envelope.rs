@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
-use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
@@ -271,6 +271,29 @@ fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
         return Some(ApiError::new(ErrorCode::ExpectationFailed, message));
     }
     (!is_literal(req.uri())).then(ApiError::not_found)
+}
+
+/// The answer to a head that the framework could not read, and so no handler saw.
+pub(crate) fn refuse_unread(status: StatusCode, app: &App) -> HttpResponse {
+    let error = match status {
+        StatusCode::REQUEST_TIMEOUT => {
+            ApiError::new(ErrorCode::Timeout, "The request did not arrive in time")
+        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            ApiError::new(ErrorCode::HeadTooLarge, "The headers are too large")
+        }
+        status if status.is_client_error() => {
+            ApiError::bad_request("This is no valid HTTP request")
+        }
+        _ => ApiError::internal("the framework gave up on a request"),
+    };
+    let mut response = error.error_response();
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, app.new_request_id());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    secure(headers, app.settings.is_https());
+    response
 }
 
 /// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is

@@ -1,4 +1,4 @@
-//! Bodies that do not come, rows 20 and 26: 10 s in total, then 408. All of them wait at once.
+//! Heads and bodies that do not come, rows 20 and 26: 408. All of them wait at the same time.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,10 @@ use crate::server::Setup;
 /// Ten seconds, as exactly as a busy machine keeps them.
 const LIMIT: std::ops::Range<Duration> = Duration::from_millis(9_800)..Duration::from_secs(13);
 
-on_both_databases_at_once![rows_20_and_26_a_body_has_ten_seconds_in_all_and_then_gets_408];
+on_both_databases_at_once![
+    rows_20_and_26_a_body_has_ten_seconds_in_all_and_then_gets_408,
+    a_head_that_does_not_end_gets_408,
+];
 
 /// What comes of sending `parts`, with a second between each and the next.
 fn stalled(head: &[u8], mut connection: Connection, parts: &[&[u8]]) -> (Response, Duration) {
@@ -55,4 +58,12 @@ fn rows_20_and_26_a_body_has_ten_seconds_in_all_and_then_gets_408(setup: Setup) 
         }
     });
     assert_eq!(ada.list().len(), 0);
+}
+
+fn a_head_that_does_not_end_gets_408(setup: Setup) {
+    let server = setup.start();
+    let mut connection = Connection::open(server.address);
+    connection.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n");
+    connection.read(false).expect_error(408);
+    assert!(connection.is_closed());
 }

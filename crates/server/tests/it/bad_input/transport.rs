@@ -8,6 +8,7 @@ use crate::server::{Server, Setup};
 
 on_both_databases![
     row_63_ambiguous_framing_is_400_and_the_connection_closed,
+    a_head_that_cannot_be_read_is_refused_in_words_and_with_a_code,
     a_malformed_head_is_no_error_in_the_log_and_shows_at_debug,
     row_64_a_request_without_a_host_or_with_two_is_400,
     row_69_methods_that_a_route_lacks_are_405_with_allow,
@@ -46,7 +47,7 @@ fn row_63_ambiguous_framing_is_400_and_the_connection_closed(setup: Setup) {
         let head =
             ["POST /api/v1/api-keys HTTP/1.1", "Host: HOST", "Content-Type: application/json"];
         let (answer, closed) = raw(&server, &ada, &[&head, framing].concat(), body);
-        assert_eq!(answer.status, 400, "{framing:?}: {answer:#?}");
+        answer.expect_error(400);
         assert!(closed, "{framing:?}");
     }
     let old = [
@@ -56,8 +57,29 @@ fn row_63_ambiguous_framing_is_400_and_the_connection_closed(setup: Setup) {
         "Transfer-Encoding: chunked",
     ];
     let (answer, closed) = raw(&server, &ada, &old, &chunked);
-    assert!(answer.status == 400 && closed, "{answer:#?}");
+    answer.expect_error(400);
+    assert!(closed);
     assert_eq!(ada.list().len(), 0);
+}
+
+fn a_head_that_cannot_be_read_is_refused_in_words_and_with_a_code(setup: Setup) {
+    let server = setup.start();
+    let large = format!("GET /healthz HTTP/1.1\r\nA: {}", "a".repeat(130 << 10));
+    for (head, status) in [
+        ("no HTTP at all\r\n\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 400),
+        (large.as_str(), 431),
+    ] {
+        let mut connection = Connection::open(server.address);
+        connection.write(head.as_bytes());
+        let refused = connection.read(false).expect_error(status);
+        assert!(refused.header("x-request-id").is_some(), "{refused:#?}");
+    }
+    // Behind an answer of a handler, in one packet.
+    let mut connection = Connection::open(server.address);
+    connection.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nno HTTP at all\r\n\r\n");
+    connection.read(false).expect_status(200);
+    connection.read(false).expect_error(400);
 }
 
 fn a_malformed_head_is_no_error_in_the_log_and_shows_at_debug(setup: Setup) {
