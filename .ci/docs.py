@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README_LINES = 120
+SETTINGS = "docs/operations/settings.md"
 
 
 def read(path):
@@ -59,9 +60,9 @@ def wrong_settings():
     real = flags | secrets | {f"{name}_FILE" for name in secrets}
     pattern = r"\b(LATCHKEY_[A-Z_]*[A-Z]|DATABASE_URL(?:_FILE)?)\b"
     listed = set(re.findall(rf"^#{pattern}=", read(".env.example"), re.MULTILINE))
-    rows = re.findall(r"^\| `.*$", read("docs/operations.md").split("## Settings")[1].split("## ")[0], re.MULTILINE)
+    rows = re.findall(r"^\| `.*$", read(SETTINGS), re.MULTILINE)
     described = {name for row in rows for name in re.findall(pattern, row.split("|")[1])}
-    for place, names in ((".env.example", listed), ("docs/operations.md", described)):
+    for place, names in ((".env.example", listed), (SETTINGS, described)):
         for name in sorted(real - names):
             yield f"{place} lacks {name}"
         for name in sorted(names - real):

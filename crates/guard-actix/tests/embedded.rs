@@ -117,7 +117,7 @@ async fn another_ring_and_a_database_without_tables_are_refused() {
 
 /// What the documentation grants to a service that verifies in its own process.
 fn documented_grants(role: &str) -> String {
-    let operations = include_str!("../../../docs/operations.md");
+    let operations = include_str!("../../../docs/operations/postgres.md");
     let blocks = operations.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next());
     let grants: String = blocks.filter(|block| block.contains("latchkey_guard")).collect();
     grants.replace("latchkey_guard", role)

@@ -108,7 +108,7 @@ pub enum UnfitError {
     #[error("the database takes no changes: default_transaction_read_only is on")]
     ReadOnly,
     /// Grants are missing.
-    #[error("the role {role} lacks {missing}; grant what docs/operations.md lists")]
+    #[error("the role {role} lacks {missing}; grant what docs/operations/postgres.md lists")]
     Privileges {
         /// Who asked.
         role: String,

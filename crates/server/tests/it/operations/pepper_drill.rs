@@ -1,4 +1,4 @@
-//! A pepper is replaced under load, step by step as docs/operations.md has it, and no good key is
+//! A pepper is replaced under load, step by step as docs/operations/pepper.md has it, and no good key is
 //! refused.
 
 use std::net::SocketAddr;

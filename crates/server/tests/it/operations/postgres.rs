@@ -9,7 +9,7 @@ use crate::http::{get, post};
 use crate::person::{ADA, ADAS_PASSWORD, BOB, PASSWORD, SIGN_OUT};
 use crate::server::{Server, Setup};
 
-const OPERATIONS: &str = include_str!("../../../../../docs/operations.md");
+const OPERATIONS: &str = include_str!("../../../../../docs/operations/postgres.md");
 
 /// `serve` and `check-config` both refuse the set-up, and say this.
 #[track_caller]
