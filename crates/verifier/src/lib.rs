@@ -19,6 +19,7 @@ mod principal;
 pub mod protocol;
 mod renewals;
 mod system_clock;
+mod tally;
 mod verifier;
 
 pub use barrier::{FeedBarrier, Passed};

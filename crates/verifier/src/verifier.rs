@@ -15,6 +15,7 @@ use crate::keeper::Keeper;
 use crate::last_uses::LastUses;
 use crate::memory::{ByDigest, Known, Memory};
 use crate::renewals::Renewals;
+use crate::tally::Tally;
 use crate::{LeaseClock, Principal};
 
 /// Look-ups that ask the store at one time; more wait.
@@ -36,6 +37,7 @@ pub struct Verifier {
     renewals: Renewals,
     flights: Flights,
     look_ups: Semaphore,
+    recalled: Tally,
     looked_up: AtomicU64,
 }
 
@@ -86,6 +88,8 @@ enum Recalled {
 pub struct Status {
     /// Keys that are remembered.
     pub remembered: usize,
+    /// Verifications of well-formed keys that were answered without asking the store, since the start.
+    pub recalled: u64,
     /// Verifications that have asked the store, since the start.
     pub looked_up: u64,
     /// What is left of the lease; `None` without one.
@@ -119,6 +123,7 @@ impl Verifier {
             renewals: Renewals::default(),
             flights: Flights::default(),
             look_ups: Semaphore::new(LOOK_UPS),
+            recalled: Tally::default(),
             looked_up: AtomicU64::new(0),
         }
     }
@@ -174,6 +179,7 @@ impl Verifier {
         let (end, now) = (self.freshness.lease_end(), self.lease_clock.now());
         Status {
             remembered: self.memory.len(),
+            recalled: self.recalled.total(),
             looked_up: self.looked_up.load(Ordering::Relaxed),
             lease_left: (now < end).then(|| end.since(now)),
             unwritten_uses: self.last_uses.unwritten(),
@@ -195,6 +201,7 @@ impl Verifier {
         let Some((digest, answer)) = found else {
             return Recalled::Nothing { candidates, covered };
         };
+        self.recalled.add();
         if let Ok(principal) = &answer {
             self.renewals.offer(principal.key(), digest, &candidates);
         }
@@ -228,7 +235,10 @@ impl Verifier {
             Seat::Passenger(mut landing) => {
                 let landed = landing.wait_for(Option::is_some).await;
                 match landed.map(|answer| answer.clone()) {
-                    Ok(Some(answer)) => Ok(answer),
+                    Ok(Some(answer)) => {
+                        self.recalled.add();
+                        Ok(answer)
+                    }
                     // The pilot failed or has gone.
                     _ => self.read(candidates, self.freshness.begin_fill()).await,
                 }
