@@ -164,13 +164,13 @@ select \
 
 /// What keeps Latchkey from using the database, if anything does.
 pub(crate) async fn unmet(
-    connection: &mut AsyncPgConnection,
+    mut connection: &AsyncPgConnection,
     needs: &[Need],
 ) -> QueryResult<Option<UnfitError>> {
     let each = || needs.iter().flat_map(|(table, done)| done.iter().map(move |it| (*table, *it)));
     let (tables, privileges): (Vec<&str>, Vec<&str>) = each().unzip();
     let ask = sql_query(ASK).bind::<Array<Text>, _>(tables).bind::<Array<Text>, _>(privileges);
-    let rows: Vec<Found> = cached(ask).load(connection).await?;
+    let rows: Vec<Found> = cached(ask).load(&mut connection).await?;
     Ok(rows.into_iter().find_map(Found::unmet))
 }
 

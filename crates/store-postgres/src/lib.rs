@@ -22,6 +22,7 @@ mod peppers;
 #[cfg(test)]
 mod plans;
 mod readers;
+mod ready;
 mod row;
 mod schema;
 mod sessions;
@@ -30,7 +31,6 @@ mod url;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -43,12 +43,9 @@ pub use crate::url::{PostgresSettings, PostgresUrlError};
 
 use crate::changes::LISTEN;
 use crate::connect::Connector;
-use crate::demands::{Need, SERVING, VERIFYING};
 use crate::fault::failed;
 use crate::link::Link;
 use crate::readers::Readers;
-
-const READY_LIMIT: Duration = Duration::from_secs(1);
 
 /// A Postgres database. Clones share its connections.
 #[derive(Clone)]
@@ -100,29 +97,6 @@ impl PostgresStore {
     /// nothing.
     pub async fn due_migrations(&self) -> Result<usize, MigrateError> {
         migrations::due(&self.connector).await
-    }
-
-    /// Whether the server can do its work: the database answers within a second, has every migration
-    /// that this version needs, and takes changes from this role.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.ready_for(SERVING).await
-    }
-
-    /// The same for a service that verifies and changes nothing, whose role needs fewer privileges.
-    pub async fn ready_to_verify(&self) -> Result<(), StoreError> {
-        self.ready_for(VERIFYING).await
-    }
-
-    async fn ready_for(&self, needs: &[Need]) -> Result<(), StoreError> {
-        let asked = async {
-            let mut connection = self.connection().await?;
-            if let Some(unmet) = demands::unmet(&mut connection, needs).await.map_err(failed)? {
-                return Err(failed(unmet));
-            }
-            let current = migrations::is_current(&mut connection).await.map_err(failed)?;
-            if current { Ok(()) } else { Err(failed("the database has not been migrated")) }
-        };
-        tokio::time::timeout(READY_LIMIT, asked).await.map_err(failed)?
     }
 
     /// How the pool is used now.

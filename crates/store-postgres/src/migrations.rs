@@ -93,13 +93,13 @@ pub(crate) async fn due(connector: &Connector) -> Result<usize, MigrateError> {
 
 async fn usable(connector: &Connector) -> Result<Usable, MigrateError> {
     let mut connection = connector.connect().await.map_err(MigrateError::Unreachable)?;
-    if let Some(unmet) = demands::unmet(&mut connection, SERVING).await? {
+    if let Some(unmet) = demands::unmet(&connection, SERVING).await? {
         return Err(unmet.into());
     }
     for switch in demands::unsafe_switches(&mut connection).await? {
         tracing::warn!("{switch} is off in the database: a crash of its machine can destroy it");
     }
-    let applied = applied_versions(&mut connection).await?;
+    let applied = applied_versions(&connection).await?;
     let known = known_versions();
     if let Some(newest) = applied.difference(&known).last() {
         return Err(MigrateError::Newer { newest: newest.clone() });
@@ -125,7 +125,7 @@ fn run_pending(connection: AsyncPgConnection) -> Result<(), MigrateError> {
 
 /// Whether a migration that this version needs is missing. One that it doesn't know is no harm to
 /// an instance that runs: while a newer version is rolled out, the older one goes on.
-pub(crate) async fn is_current(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
+pub(crate) async fn is_current(connection: &AsyncPgConnection) -> QueryResult<bool> {
     Ok(applied_versions(connection).await?.is_superset(&known_versions()))
 }
 
@@ -136,13 +136,13 @@ struct Answer {
 }
 
 /// In a new database there is no list yet.
-async fn applied_versions(connection: &mut AsyncPgConnection) -> QueryResult<BTreeSet<String>> {
+async fn applied_versions(mut connection: &AsyncPgConnection) -> QueryResult<BTreeSet<String>> {
     let ask = "select to_regclass('__diesel_schema_migrations') is not null as is_there";
-    let answer: Vec<Answer> = cached(sql_query(ask)).load(connection).await?;
+    let answer: Vec<Answer> = cached(sql_query(ask)).load(&mut connection).await?;
     if !answer.iter().any(|answer| answer.is_there) {
         return Ok(BTreeSet::new());
     }
-    let versions: Vec<String> = applied::table.select(applied::version).load(connection).await?;
+    let versions: Vec<String> = applied::table.select(applied::version).load(&mut connection).await?;
     Ok(versions.into_iter().collect())
 }
 

@@ -6,28 +6,10 @@ mod stalled;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::http::get;
 use crate::server::Server;
 
-/// A number in `/metrics`.
-fn metric(server: &Server, name: &str) -> u64 {
-    let text = server.send(&get("/metrics")).expect_status(200).text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
-}
-
 fn closed(server: &Server, reason: &str) -> u64 {
-    metric(server, &format!("latchkey_connections_closed_total{{reason=\"{reason}\"}}"))
-}
-
-/// Waits until `is_so`, no longer than `patience`.
-#[track_caller]
-fn eventually(patience: Duration, what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + patience;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    server.metric(&format!("latchkey_connections_closed_total{{reason=\"{reason}\"}}"))
 }
 
 /// The part of one core that a server's process takes, as measured over `span`.

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::database::{Database, processes_serving_latchkey};
-use crate::http::{Request, delete, get, post};
+use crate::http::{Connection, Request, delete, get, post};
 use crate::person::{
     ADA, ADAS_PASSWORD, BOB, Issued, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP,
     VERIFY, credentials, key_path,
 };
 use crate::secret::UNKNOWN;
-use crate::server::{Server, Setup};
+use crate::server::{Server, Setup, eventually};
 use crate::verify::INVALID;
 
 /// How long an instance answers from memory after a heartbeat.
@@ -162,6 +162,67 @@ fn without_postgres_a_known_key_is_good_for_one_lease_and_then_nobody_can_say() 
     }
     server.verify(&key.key).expect_error(503);
     cluster.start_again();
+}
+
+#[test]
+fn changes_that_wait_for_a_lost_standby_make_no_server_unready_that_verifies() {
+    let database = Database::private_postgres();
+    let setup = Setup::on(database.clone()).with("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "1000");
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let [known, other] = ["a", "b"].map(|name| ada.create_key(name));
+    server.verify(&known.key).expect_status(200);
+
+    // Commits wait for a standby that is not there.
+    database.execute("alter system set synchronous_standby_names = 'lost'");
+    database.execute("select pg_reload_conf()");
+    let mut waiting = Vec::new();
+    eventually(Duration::from_secs(30), "changes fill the pool", || {
+        let who = format!("waits-{}@example.com", waiting.len());
+        let mut connection = Connection::open(server.address);
+        let sign_up = post(SIGN_UP).json(credentials(&who, ADAS_PASSWORD));
+        connection.write(&sign_up.bytes(server.address));
+        waiting.push(connection);
+        server.metric("latchkey_db_pool_connections{state=\"used\"}") == 8
+    });
+    // Heartbeats are changes too: what is answered now is asked of the database.
+    let no_lease = "latchkey_lease_remaining_seconds 0\n";
+    let metrics = || server.send(&get("/metrics")).text();
+    eventually(Duration::from_secs(10), "no lease", || metrics().contains(no_lease));
+    for _ in 0..3 {
+        server.send(&get("/readyz")).expect_status(200);
+        for key in [&known, &other] {
+            server.verify(&key.key).expect_status(200);
+        }
+    }
+
+    database.execute("alter system reset synchronous_standby_names");
+    database.execute("select pg_reload_conf()");
+    eventually(Duration::from_secs(10), "changes are made again", || {
+        ada.create(r#"{"name":"c"}"#).status == 201
+    });
+}
+
+#[test]
+fn the_count_of_answers_from_memory_never_goes_down() {
+    let database = Database::private_postgres();
+    let server = Setup::on(database.clone()).start();
+    let key = server.sign_up(ADA).create_key("a");
+    for _ in 0..5 {
+        server.verify(&key.key).expect_status(200);
+    }
+    let hits = || server.metric("latchkey_verify_cache_hits_total");
+    let misses = || server.metric("latchkey_verify_cache_misses_total");
+    let (hits_before, misses_before) = (hits(), misses());
+    assert_eq!(hits_before + misses_before, 5);
+
+    // A look-up is under way, of which nobody knows yet what will become of it.
+    let frozen = Frozen::of(&database);
+    let mut connection = Connection::open(server.address);
+    connection.write(&get(VERIFY).header("x-api-key", UNKNOWN).bytes(server.address));
+    eventually(Duration::from_secs(5), "it is asked for", || misses() > misses_before);
+    assert_eq!(hits(), hits_before);
+    drop(frozen);
 }
 
 /// A Postgres that stands still until this is dropped.

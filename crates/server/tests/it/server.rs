@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::database::Database;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, get};
 use crate::process::{Finished, Process};
 
 const START_UP: Duration = Duration::from_secs(20);
@@ -151,6 +151,13 @@ impl Server {
         request.send(self.address)
     }
 
+    /// A number in `/metrics`.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.send(&get("/metrics")).expect_status(200).text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
     }
@@ -185,6 +192,16 @@ impl Server {
         let (finished, setup) = self.stop();
         finished.expect_code(0);
         setup.start()
+    }
+}
+
+/// Waits until `is_so`, no longer than `patience`.
+#[track_caller]
+pub(crate) fn eventually(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 
-use super::{closed, eventually, metric, process_file};
+use super::{closed, process_file};
 use crate::http::{Connection, get};
 use crate::person::{ADA, BOB};
-use crate::server::{Server, Setup};
+use crate::server::{Server, Setup, eventually};
 
 /// Longer than the clock needs to tell two uses apart.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -43,7 +43,7 @@ fn a_trusted_proxy_has_no_cap() {
     let mut connections: Vec<_> = (0..20).map(|_| idle(&server)).collect();
     connections.iter_mut().for_each(use_again);
     assert_eq!(closed(&server, "address"), 0);
-    assert!(metric(&server, "latchkey_connections_open") >= 20);
+    assert!(server.metric("latchkey_connections_open") >= 20);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_thousand_idle_connections_do_not_close_the_door(setup: Setup) {
     server.sign_up(BOB);
     ada.revoke(&key.id).expect_status(200);
     server.verify(&key.key).expect_status(401);
-    assert!(metric(&server, "latchkey_connections_open") < 512);
+    assert!(server.metric("latchkey_connections_open") < 512);
     assert!(closed(&server, "pressure") > 0);
     drop(idle);
     let (finished, _) = server.stop();

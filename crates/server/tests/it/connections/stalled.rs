@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::room::{idle, use_again};
-use super::{closed, cpu_share, eventually, memory};
+use super::{closed, cpu_share, memory};
 use crate::database::Database;
 use crate::http::{Connection, get, post};
 use crate::outage::Frozen;
 use crate::person::{ADAS_PASSWORD, KEYS, SIGN_UP, VERIFY, credentials};
 use crate::secret::UNKNOWN;
-use crate::server::{Server, Setup};
+use crate::server::{Server, Setup, eventually};
 
 /// A large answer, of about 65 kB.
 const PAGE: &[u8] = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n";
