@@ -76,6 +76,10 @@ openapi-tools:
 advisories:
     .ci/advisories.sh
 
+# Three instances restarted one by one under load, behind HAProxy and nginx: no request may fail. Needs both.
+rolling:
+    cargo test -p latchkey-server --test it -- --ignored --nocapture rolling::
+
 # Three instances on one Postgres under faults, for about five minutes: no revoked key may be accepted.
 chaos:
     cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture

@@ -227,14 +227,19 @@ impl App {
         }
     }
 
-    /// From now on the server is not ready.
+    /// From now on the server is not ready, and each answer ends its connection.
     pub(crate) fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a stop was asked for.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Whether new requests should come here.
     pub(crate) async fn ready(&self) -> Result<bool, StoreError> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Ok(false);
         }
         self.store.ready().await.map(|()| true)

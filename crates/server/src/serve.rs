@@ -1,22 +1,24 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::process;
 use std::sync::Arc;
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::http;
 use crate::operator::control::{self, Control};
 use crate::settings::{Settings, SignUp};
+use crate::telemetry;
 
-/// How long requests may still run after a stop was asked for; with what comes after it, the
-/// process ends within 30 seconds.
+/// How long requests may still run when the server has stopped listening; with what comes after it,
+/// the process ends within 30 seconds from then.
 const GRACE: u64 = 20;
 const SETTLE: Duration = Duration::from_secs(8);
 /// Longer than a gateway keeps idle connections (nginx: 60 s), so that the gateway closes first and
@@ -45,7 +47,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let serving = serving(&app, workers, connections, KEEP_ALIVE);
     let server = listener.serve(serving, move || http::service(data.clone()))?;
     let metrics = metrics.map(tokio::spawn);
-    let stopping = tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
+    tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     // Changes that are under way wait for this instance too, so that it goes on to the very end.
     // Last uses are written until then too.
     tokio::spawn(keep_verifying(Arc::clone(&app)));
@@ -56,7 +58,6 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         tokio::spawn(keep_watching(Arc::clone(&app))),
     ];
     server.await?;
-    stopping.abort();
     for task in background.into_iter().chain(metrics) {
         task.abort();
     }
@@ -142,21 +143,40 @@ async fn control(app: &App) -> Result<Option<Control>, StartError> {
     }
 }
 
+/// Stops the server at the first signal, and ends the process at the second.
 fn stop_on_signal(
     server: ServerHandle,
     app: Arc<App>,
 ) -> io::Result<impl Future<Output = ()> + Send> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        next(&mut signals).await;
         app.start_draining();
-        tracing::info!("stopping: finishing what runs");
-        server.stop(true).await;
+        tokio::spawn(stop(server, app.settings.drain_delay));
+        next(&mut signals).await;
+        tracing::warn!("stopped by a second signal: what still ran was cut off");
+        telemetry::flush();
+        process::exit(1);
     })
+}
+
+async fn next([terminate, interrupt]: &mut [Signal; 2]) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Goes on answering for `delay`, so that balancers see that the server is not ready any more, and
+/// then stops it.
+async fn stop(server: ServerHandle, delay: Duration) {
+    if !delay.is_zero() {
+        let seconds = delay.as_secs();
+        tracing::info!(seconds, "stopping: not ready any more, answering until balancers know");
+        tokio::time::sleep(delay).await;
+    }
+    tracing::info!("stopping: finishing what runs");
+    server.stop(true).await;
 }
 
 /// Says where the server listens, and what to try. A thread of its own writes the greeting, so that

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use latchkey_accounts::SessionLifetime;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) connections_per_address: usize,
     /// A listener for `/metrics` alone.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// How long it goes on answering after a stop was asked for.
+    pub(crate) drain_delay: Duration,
     /// A tracing filter that was checked.
     pub(crate) log: String,
 }
@@ -101,7 +104,7 @@ impl fmt::Display for Settings {
         let texts = |origins: &[Origin]| joined(origins.iter().map(ToString::to_string).collect());
         let proxies = joined(self.trusted_proxies.iter().map(ToString::to_string).collect());
         let public = self.public_url.as_ref().map_or("the host asked".into(), ToString::to_string);
-        let seconds = |span: std::time::Duration| humantime::format_duration(span);
+        let seconds = |span: Duration| humantime::format_duration(span);
         let peppers = match (&self.peppers, &self.database) {
             (Some(ring), _) => joined(ring.ids().map(|id| format!("{id}:[redacted]")).collect()),
             (None, _) => self.data_dir.join("peppers").display().to_string(),
@@ -131,6 +134,7 @@ impl fmt::Display for Settings {
         writeln!(f, "LATCHKEY_CONNECTIONS_PER_ADDRESS={}", self.connections_per_address)?;
         let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
         writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
+        writeln!(f, "LATCHKEY_DRAIN_DELAY={}", seconds(self.drain_delay))?;
         write!(f, "LATCHKEY_LOG={}", self.log)
     }
 }

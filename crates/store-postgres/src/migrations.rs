@@ -142,7 +142,8 @@ async fn applied_versions(mut connection: &AsyncPgConnection) -> QueryResult<BTr
     if !answer.iter().any(|answer| answer.is_there) {
         return Ok(BTreeSet::new());
     }
-    let versions: Vec<String> = applied::table.select(applied::version).load(&mut connection).await?;
+    let versions: Vec<String> =
+        applied::table.select(applied::version).load(&mut connection).await?;
     Ok(versions.into_iter().collect())
 }
 

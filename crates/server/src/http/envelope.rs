@@ -6,7 +6,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{StatusCode, Uri};
+use actix_web::http::{ConnectionType, StatusCode, Uri};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
@@ -97,7 +97,9 @@ where
                 Ok(response) => req.into_response(response),
                 Err(error) => req.error_response(error),
             };
-            return Either::Left(ready(Ok(common.enclose(response.map_into_right_body(), began))));
+            let mut response = common.enclose(response.map_into_right_body(), began);
+            close_if_draining(response.response_mut(), &self.app);
+            return Either::Left(ready(Ok(response)));
         }
         if common.kind != Kind::Verify
             && self.app.settings.public_url.is_none()
@@ -110,10 +112,15 @@ where
         }
         let handling = req.conn_data::<Arc<Connection>>().map(Connection::handling);
         let answering = timeout(common.kind.time_limit(), self.next.call(req));
+        let app = Data::clone(&self.app);
         Either::Right(Box::pin(async move {
             let _until_answered = handling;
             match answering.await {
-                Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began)),
+                Ok(response) => {
+                    let mut response = common.enclose(response?.map_into_left_body(), began);
+                    close_if_draining(response.response_mut(), &app);
+                    Ok(response)
+                }
                 // The request went with the call; an error is all that is left to answer with.
                 Err(elapsed) => Err(common.too_late(elapsed)),
             }
@@ -238,6 +245,13 @@ impl Kind {
             Some(path) if path.starts_with("v1/verify/") => Self::Verify,
             Some(_) => Self::Management,
         }
+    }
+}
+
+/// A client that opens its next connection elsewhere meets no connection that is about to close.
+fn close_if_draining<B>(response: &mut HttpResponse<B>, app: &App) {
+    if app.is_draining() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }
 

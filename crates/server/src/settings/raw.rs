@@ -61,6 +61,9 @@ pub(crate) struct RawSettings {
     /// Address of a listener for /metrics alone
     #[arg(long, global = true, env = "LATCHKEY_METRICS_LISTEN", hide_env_values = true)]
     pub(crate) metrics_listen: Option<String>,
+    /// How long it goes on answering after a stop was asked for [default: 5s beyond loopback, else 0s]
+    #[arg(long, global = true, env = "LATCHKEY_DRAIN_DELAY", hide_env_values = true)]
+    pub(crate) drain_delay: Option<String>,
     /// A tracing filter such as info or latchkey=debug [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", hide_env_values = true)]
     pub(crate) log: Option<String>,

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::injected::is_injected;
 use super::values::{
-    Bad, address, collide, cookie, count, either, filter, list, network, span, utf8,
+    Bad, address, collide, cookie, count, delay, either, filter, list, network, span, utf8,
 };
 use super::{Database, Problems, RawSettings, Settings, SignUp, sqlite_url};
 use crate::origin::Origin;
@@ -65,6 +65,7 @@ impl RawSettings {
         let connections = count(self.connections_per_address.as_deref(), 1_000);
         let connections_per_address = p.keep("LATCHKEY_CONNECTIONS_PER_ADDRESS", connections);
         let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", self.metrics_listener(listen));
+        let drain_delay = p.keep("LATCHKEY_DRAIN_DELAY", delay(self.drain_delay.as_deref(), local));
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         Some(Settings {
             listen: listen?,
@@ -83,6 +84,7 @@ impl RawSettings {
             verify_cache: verify_cache?,
             connections_per_address: usize::try_from(connections_per_address?).ok()?,
             metrics_listen: metrics_listen?,
+            drain_delay: drain_delay?,
             log: log?,
         })
     }
@@ -241,6 +243,24 @@ mod tests {
         let proxied =
             RawSettings { public_url: Some("https://keys.example.com".into()), ..raw(&[]) };
         assert_eq!(proxied.resolve().expect("complete").sign_up, SignUp::Closed);
+    }
+
+    #[test]
+    fn a_stop_waits_for_balancers_only_where_others_reach_the_service() {
+        let delay = |settings: RawSettings| settings.resolve().map(|it| it.drain_delay.as_secs());
+        let beyond = || RawSettings {
+            listen: Some("0.0.0.0:80".into()),
+            public_url: Some("https://keys.example.com".into()),
+            ..raw(&[])
+        };
+        assert_eq!(delay(raw(&[])), Ok(0));
+        assert_eq!(delay(beyond()), Ok(5));
+        assert_eq!(delay(RawSettings { drain_delay: Some("0s".into()), ..beyond() }), Ok(0));
+        for bad in ["5", "soon", "11m"] {
+            let refused = RawSettings { drain_delay: Some(bad.into()), ..raw(&[]) }.resolve();
+            let problems = refused.expect_err(bad).to_string();
+            assert!(problems.starts_with("LATCHKEY_DRAIN_DELAY: "), "{problems}");
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
 const MAX_LIFETIME: Duration = Duration::from_hours(24 * 400);
+/// A balancer that asks once a second and wants three answers has left after three seconds.
+const DEFAULT_DELAY: Duration = Duration::from_secs(5);
+const MAX_DELAY: Duration = Duration::from_mins(10);
 
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -91,6 +94,15 @@ pub(super) fn span(text: &str) -> Result<Duration, Bad> {
     let span = humantime::parse_duration(text).ok();
     let wrong = Bad("must be a time from 1s to 400d, such as 12h");
     span.filter(|span| (Duration::from_secs(1)..=MAX_LIFETIME).contains(span)).ok_or(wrong)
+}
+
+/// Where nothing was said, only a service that others reach waits for its balancers.
+pub(super) fn delay(text: Option<&str>, is_local: bool) -> Result<Duration, Bad> {
+    let default = if is_local { Duration::ZERO } else { DEFAULT_DELAY };
+    let delay = text.map_or(Some(default), |text| humantime::parse_duration(text).ok());
+    delay
+        .filter(|delay| *delay <= MAX_DELAY)
+        .ok_or(Bad("must be a time from 0s to 10m, such as 5s"))
 }
 
 /// A lone word is a level. The filter's own grammar takes any other word for the name of a module,

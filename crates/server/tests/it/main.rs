@@ -92,6 +92,7 @@ mod person;
 mod process;
 mod reach;
 mod reference;
+mod rolling;
 mod rotation;
 mod secret;
 mod secrets;

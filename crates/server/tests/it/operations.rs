@@ -1,6 +1,7 @@
 //! Running it: contract, sections 5 to 7.
 
 mod commands;
+mod drain;
 mod files;
 mod lifecycle;
 mod one_file;
