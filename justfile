@@ -84,6 +84,11 @@ rolling:
 chaos:
     cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture
 
+# The release before on the schema of this one, and back again, without a backup; builds it, which takes minutes.
+# Of another commit: `just upgrade-and-back v1.2.3`.
+upgrade-and-back commit="":
+    .ci/upgrade_and_back.sh '{{ commit }}'
+
 # What a verification costs in process, and the maps that were compared for its memory.
 bench:
     cargo bench -p latchkey-bench

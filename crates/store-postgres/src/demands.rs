@@ -30,6 +30,7 @@ pub(crate) const SERVING: &[Need] = &[
     ("known_networks", ALL),
     ("last_uses", ALL),
     ("peppers", &["select", "insert", "update"]),
+    ("schema_compat", &["select"]),
     ("sessions", ALL),
 ];
 

@@ -1,7 +1,9 @@
 //! The schema, and whether it is the one that this version of Latchkey knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
@@ -16,7 +18,8 @@ use thiserror::Error;
 use crate::cached_sql::cached;
 use crate::connect::Connector;
 use crate::demands::{self, SERVING, UnfitError};
-use crate::schema::__diesel_schema_migrations as applied;
+use crate::fault::chain;
+use crate::schema::{__diesel_schema_migrations as applied, schema_compat};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -25,6 +28,11 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postg
 /// change of a table may wait long: everybody else who needs the table waits behind it.
 const LOCK: &str = "set statement_timeout = 0; set lock_timeout = '60s'; \
     select pg_advisory_lock(8390046189471526515); set lock_timeout = '5s'";
+/// As in [`LOCK`].
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
+/// A migration that did not get its lock is tried again, after a pause for those who waited behind it.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Why a database can't be used as it is.
 #[derive(Debug, Error)]
@@ -35,14 +43,18 @@ pub enum MigrateError {
     /// The database or the role lacks what Latchkey takes for granted.
     #[error(transparent)]
     Unfit(#[from] UnfitError),
-    /// A newer Latchkey has been here; nothing was changed.
+    /// A newer Latchkey has been here, and what it made can't be used by this one; nothing was
+    /// changed.
     #[error(
-        "the database was migrated by a newer version of Latchkey (it has migration {newest}); \
-         run that version or a newer one"
+        "a newer version of Latchkey has migrated the database (to {newest}), and versions that \
+         don't know the migration {needed} can't use it; run the version that migrated it, or a \
+         newer one"
     )]
     Newer {
         /// The newest migration there.
         newest: String,
+        /// The one that a version must know.
+        needed: String,
     },
     /// The schema is not current, and the role may not change it.
     #[error(
@@ -101,9 +113,7 @@ async fn usable(connector: &Connector) -> Result<Usable, MigrateError> {
     }
     let applied = applied_versions(&connection).await?;
     let known = known_versions();
-    if let Some(newest) = applied.difference(&known).last() {
-        return Err(MigrateError::Newer { newest: newest.clone() });
-    }
+    refuse_unreadable(&mut connection, &applied, &known).await?;
     let due = known.difference(&applied).count();
     if due > 0 {
         let OwnerRow { role, is_owner } = owner(&mut connection).await?;
@@ -114,8 +124,49 @@ async fn usable(connector: &Connector) -> Result<Usable, MigrateError> {
     Ok(Usable { connection, due })
 }
 
+/// Migrations that this version doesn't know are no hindrance as long as each of them says that this
+/// version can use what it made. They are where one of ours is missing: nobody has tried both.
+async fn refuse_unreadable(
+    connection: &mut AsyncPgConnection,
+    applied: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+) -> Result<(), MigrateError> {
+    let Some(newest) = applied.difference(known).last() else { return Ok(()) };
+    let rows: Vec<(String, String)> = if applied.is_superset(known) {
+        schema_compat::table.load(connection).await?
+    } else {
+        Vec::new()
+    };
+    let oldest_readers: BTreeMap<String, String> = rows.into_iter().collect();
+    let unknown = applied.difference(known);
+    match unknown.map(|it| oldest_readers.get(it).unwrap_or(it)).max() {
+        Some(needed) if Some(needed) > known.last() => {
+            Err(MigrateError::Newer { newest: newest.clone(), needed: needed.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn run_pending(connection: AsyncPgConnection) -> Result<(), MigrateError> {
     let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
+    for _try in 1..TRIES {
+        let began = Instant::now();
+        match try_pending(&mut connection) {
+            // Only the wait for a lock has a limit.
+            Err(error) if began.elapsed() >= LOCK_LIMIT => {
+                let why = "a migration is tried again: somebody holds a lock that it needs";
+                tracing::warn!(error = chain(&error), "{why}");
+                thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
+    try_pending(&mut connection)
+}
+
+fn try_pending(
+    connection: &mut AsyncConnectionWrapper<AsyncPgConnection>,
+) -> Result<(), MigrateError> {
     let done = connection.run_pending_migrations(MIGRATIONS).map_err(MigrateError::Failed)?;
     for version in done {
         tracing::info!(%version, "migrated the database");

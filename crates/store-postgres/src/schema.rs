@@ -108,6 +108,13 @@ table! {
 }
 
 table! {
+    schema_compat (version) {
+        version -> Text,
+        oldest_reader -> Text,
+    }
+}
+
+table! {
     __diesel_schema_migrations (version) {
         version -> Text,
         run_on -> Timestamp,

@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use latchkey_store_postgres::{MigrateError, PostgresSettings, PostgresStore};
 use latchkey_testkit::postgres::empty_database;
@@ -110,23 +111,110 @@ async fn migrations_also_run_on_a_runtime_with_one_thread() {
     store.ready().await.unwrap();
 }
 
+/// As a later release leaves it, for versions that know the migration `oldest_reader`.
+async fn migrated_later(client: &Client, oldest_reader: &str) {
+    let later = format!(
+        "insert into __diesel_schema_migrations (version) values ('29990101000000'); \
+         insert into schema_compat (version, oldest_reader) \
+         values ('29990101000000', '{oldest_reader}')"
+    );
+    client.batch_execute(&later).await.unwrap();
+}
+
+async fn refused_as_newer(store: &PostgresStore, needed: &str) {
+    for refused in [store.migrate().await.unwrap_err(), store.due_migrations().await.unwrap_err()] {
+        assert!(matches!(refused, MigrateError::Newer { .. }), "{refused:?}");
+        assert!(refused.to_string().contains(&format!("don't know the migration {needed}")));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_a_newer_version_made_is_refused_and_left_alone() {
+async fn each_migration_says_which_versions_can_use_its_schema() {
+    let database = empty_database().await;
+    store(database.url()).migrate().await.unwrap();
+    let silent = "select version from __diesel_schema_migrations \
+        where version >= '20261129000001' and not exists (\
+            select from schema_compat it where it.version = __diesel_schema_migrations.version \
+            and oldest_reader <= it.version)";
+    let silent = client(database.url()).await.query(silent, &[]).await.unwrap();
+    let silent: Vec<String> = silent.iter().map(|row| row.get(0)).collect();
+    assert!(silent.is_empty(), "no row in schema_compat: {silent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_that_says_that_this_version_can_use_it_is_used() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    migrated_later(&client(database.url()).await, "20261129000001").await;
+    assert_eq!(store.due_migrations().await.unwrap(), 0);
+    store.migrate().await.unwrap();
+    store.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_that_says_that_this_version_cannot_use_it_is_refused() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    migrated_later(&client(database.url()).await, "29981231000000").await;
+    refused_as_newer(&store, "29981231000000").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_that_says_nothing_is_refused() {
     let database = empty_database().await;
     let store = store(database.url());
     store.migrate().await.unwrap();
     let client = client(database.url()).await;
-    let newer = "insert into __diesel_schema_migrations (version) values ('29990101000000')";
-    client.batch_execute(newer).await.unwrap();
-    // One of ours is missing as well: it must not be applied beside the unknown one.
+    migrated_later(&client, "20261129000001").await;
+    client.batch_execute("delete from schema_compat where version > '2999'").await.unwrap();
+    refused_as_newer(&store, "29990101000000").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_that_lacks_a_migration_of_ours_is_refused_and_left_alone() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    let client = client(database.url()).await;
+    migrated_later(&client, "20261129000001").await;
     let older = "delete from __diesel_schema_migrations where version < '2999'";
     client.batch_execute(older).await.unwrap();
     let before = schema(&client).await;
 
-    let refused = store.migrate().await.unwrap_err();
-    assert!(matches!(refused, MigrateError::Newer { .. }), "{refused:?}");
-    assert!(refused.to_string().contains("29990101000000"), "{refused}");
+    refused_as_newer(&store, "29990101000000").await;
     assert_eq!(schema(&client).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_waits_for_no_lock_for_long_and_is_tried_again() {
+    let database = empty_database().await;
+    let store = store(database.url());
+    store.migrate().await.unwrap();
+    let client = client(database.url()).await;
+    let indexed = "2026-11-28-000004";
+    for folder in migrations().iter().rev() {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        if name.get(..indexed.len()).unwrap() >= indexed {
+            let down = fs::read_to_string(folder.join("down.sql")).unwrap();
+            client.batch_execute(&down).await.unwrap();
+        }
+    }
+    let undone = "delete from __diesel_schema_migrations where version >= '20261128000004'";
+    client.batch_execute(undone).await.unwrap();
+
+    // Somebody changes keys, and takes longer than anybody else may be kept waiting.
+    client.batch_execute("begin; lock table api_keys in row exclusive mode").await.unwrap();
+    let migrating = tokio::spawn({
+        let store = store.clone();
+        async move { store.migrate().await }
+    });
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(!migrating.is_finished());
+    client.batch_execute("commit").await.unwrap();
+    migrating.await.unwrap().unwrap();
+    store.ready().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

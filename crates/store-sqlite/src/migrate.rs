@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
 
 use diesel::migration::{MigrationSource, Result as MigrationResult};
@@ -9,19 +9,25 @@ use latchkey_domain::ports::StoreError;
 use thiserror::Error;
 
 use crate::SqliteStore;
-use crate::fault::Fault;
-use crate::schema::{schema_migrations, sqlite_schema};
+use crate::fault::{Fault, Outcome};
+use crate::schema::{schema_compat, schema_migrations, sqlite_schema};
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
 /// Why the schema was not brought up to date. Nothing was changed then.
 #[derive(Debug, Error)]
 pub enum MigrateError {
-    /// A later release made the schema; this one does not know how to keep it.
-    #[error("the database has a newer schema than this release knows (migration {version})")]
+    /// A newer Latchkey has been here, and what it made can't be used by this one.
+    #[error(
+        "a newer version of Latchkey has migrated the database (to {newest}), and versions that \
+         don't know the migration {needed} can't use it; run the version that migrated it, or a \
+         newer one"
+    )]
     Newer {
-        /// The first unknown migration.
-        version: String,
+        /// The newest migration there.
+        newest: String,
+        /// The one that a version must know.
+        needed: String,
     },
     /// A migration failed.
     #[error("a migration failed")]
@@ -42,10 +48,8 @@ impl SqliteStore {
     /// Whether [`migrate`](Self::migrate) would take the schema that is there. Nothing is changed.
     pub async fn check_schema(&self) -> Result<(), MigrateError> {
         let applied = self.applied().await?;
-        match unknown(&applied).map_err(MigrateError::Failed)? {
-            Some(version) => Err(MigrateError::Newer { version }),
-            None => Ok(()),
-        }
+        let refused = self.read(move |db| Ok(refuse_unreadable(db, &applied))).await?;
+        refused.map_err(|Fault(error)| error)
     }
 
     pub(crate) async fn applied(&self) -> Result<BTreeSet<String>, StoreError> {
@@ -58,9 +62,7 @@ impl SqliteStore {
         self.write(|db| {
             let applied = db.applied_migrations().map_err(failed)?;
             let applied = applied.iter().map(ToString::to_string).collect();
-            if let Some(version) = unknown(&applied).map_err(failed)? {
-                return Err(Fault(MigrateError::Newer { version }));
-            }
+            refuse_unreadable(db, &applied)?;
             db.run_pending_migrations(MIGRATIONS).map_err(failed)?;
             Ok(())
         })
@@ -73,8 +75,26 @@ pub(crate) fn known() -> MigrationResult<BTreeSet<String>> {
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-fn unknown(applied: &BTreeSet<String>) -> MigrationResult<Option<String>> {
-    Ok(applied.difference(&known()?).next().cloned())
+/// Migrations that this version doesn't know are no hindrance as long as each of them says that this
+/// version can use what it made. They are where one of ours is missing: nobody has tried both.
+fn refuse_unreadable(
+    db: &mut SqliteConnection,
+    applied: &BTreeSet<String>,
+) -> Outcome<(), MigrateError> {
+    let known = known().map_err(failed)?;
+    let Some(newest) = applied.difference(&known).last() else { return Ok(()) };
+    let oldest_readers: BTreeMap<String, String> = if applied.is_superset(&known) {
+        schema_compat::table.load::<(String, String)>(db)?.into_iter().collect()
+    } else {
+        BTreeMap::new()
+    };
+    let unknown = applied.difference(&known);
+    match unknown.map(|it| oldest_readers.get(it).unwrap_or(it)).max() {
+        Some(needed) if Some(needed) > known.last() => {
+            Err(Fault(MigrateError::Newer { newest: newest.clone(), needed: needed.clone() }))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn failed(error: Box<dyn StdError + Send + Sync>) -> Fault<MigrateError> {

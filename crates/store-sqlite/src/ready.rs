@@ -19,8 +19,8 @@ const WRITE: &str = "pragma user_version = 0";
 pub(crate) struct Proof(Mutex<Option<Instant>>);
 
 impl SqliteStore {
-    /// Whether the store can do its work: the database is where it was opened, answers, has the
-    /// schema of this release, and takes changes. The last is proved by a write, at most one a
+    /// Whether the store can do its work: the database is where it was opened, answers, has every
+    /// migration that this version needs, and takes changes. The last is proved by a write, at most one a
     /// second, and after a change that failed by as many as it would have needed: nothing else
     /// tells a full disk, a quota or a file system that became read-only.
     pub async fn ready(&self) -> Result<(), StoreError> {
@@ -42,10 +42,10 @@ impl SqliteStore {
 
     async fn has_current_schema(&self) -> Result<(), StoreError> {
         let applied = self.applied().await?;
-        if applied == known().map_err(StoreError::new)? {
+        if applied.is_superset(&known().map_err(StoreError::new)?) {
             Ok(())
         } else {
-            Err(StoreError::new("the schema is not the one of this release"))
+            Err(StoreError::new("the database has not been migrated"))
         }
     }
 }

@@ -89,6 +89,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    schema_compat (version) {
+        version -> Text,
+        oldest_reader -> Text,
+    }
+}
+
+diesel::table! {
     #[sql_name = "__diesel_schema_migrations"]
     schema_migrations (version) {
         version -> Text,

@@ -12,4 +12,5 @@ mod postgres;
 mod probes;
 mod removal;
 mod settings;
+mod upgrades;
 mod volumes;

@@ -1,10 +1,13 @@
 //! A server under test: its settings, its database, and the running binary.
 
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::database::Database;
@@ -26,6 +29,7 @@ pub(crate) struct Setup {
     pub(crate) database: Database,
     settings: Vec<(String, String)>,
     directory: TempDir,
+    binary: PathBuf,
 }
 
 impl Setup {
@@ -40,7 +44,7 @@ impl Setup {
     pub(crate) fn on(database: Database) -> Self {
         let directory = tempfile::Builder::new().prefix("latchkey-test-").tempdir();
         let directory = directory.expect("a temporary directory can be made");
-        let mut this = Self { database, settings: Vec::new(), directory }
+        let mut this = Self { database, settings: Vec::new(), directory, binary: BINARY.into() }
             .with("LATCHKEY_LISTEN", "127.0.0.1:0");
         let data = this.data_directory().display().to_string();
         this = this.with("LATCHKEY_DATA_DIR", &data);
@@ -54,6 +58,12 @@ impl Setup {
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(n, _)| n != name);
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same for the binary of another release.
+    pub(crate) fn with_binary(mut self, binary: impl Into<PathBuf>) -> Self {
+        self.binary = binary.into();
         self
     }
 
@@ -77,15 +87,25 @@ impl Setup {
 
     /// The binary with these settings and no other environment but the path.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.program(BINARY, arguments)
+        self.program(&self.binary, arguments)
     }
 
-    fn program(&self, program: &str, arguments: &[&str]) -> Command {
+    fn program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.directory.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// What somebody types into psql or, while no server runs, into sqlite3.
+    pub(crate) fn execute(&self, sql: &str) {
+        if !self.is_sqlite() {
+            return self.database.execute(sql);
+        }
+        let file = self.data_directory().join("latchkey.db");
+        let mut db = SqliteConnection::establish(file.to_str().expect("UTF-8")).expect("opens");
+        db.batch_execute(sql).expect("the statement is good");
     }
 
     /// Runs a command to its end.
