@@ -117,6 +117,14 @@ impl ApiKeyRepository for AnyKey {
         Err(not_asked())
     }
 
+    async fn page_of_all(
+        &self,
+        _after: Option<ApiKeyId>,
+        _limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        Err(not_asked())
+    }
+
     async fn under_pepper(
         &self,
         _pepper: PepperId,

@@ -5,6 +5,7 @@
 #![warn(clippy::future_not_send)]
 
 mod account;
+mod contents;
 mod email;
 mod errors;
 mod network;
@@ -15,6 +16,7 @@ mod session;
 mod token;
 
 pub use account::{Account, AccountId, AccountParts, AccountState};
+pub use contents::{Contents, Part, Record, TakeOverError};
 pub use email::{Email, EmailError};
 pub use errors::{
     ChangePasswordError, CreateAccountError, EndSessionError, OperatorError, SignInError,

@@ -107,6 +107,13 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Up to `limit` keys of any owner that are not revoked, with ids after `after`, in id order.
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError>;
 
+    /// The same with those that are revoked.
+    async fn page_of_all(
+        &self,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError>;
+
     /// Up to `limit` keys of any owner that are not revoked and depend on `pepper`.
     async fn under_pepper(
         &self,

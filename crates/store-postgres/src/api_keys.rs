@@ -411,6 +411,22 @@ impl ApiKeyRepository for PostgresStore {
         keys.into_iter().map(key_in_use).collect()
     }
 
+    async fn page_of_all(
+        &self,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let after = after.unwrap_or(ApiKeyId::NONE).as_uuid();
+        let keys: Vec<KeyInUseRow> = in_use()
+            .filter(api_keys::id.gt(after))
+            .order(api_keys::id)
+            .limit(limit.into())
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        keys.into_iter().map(key_in_use).collect()
+    }
+
     async fn under_pepper(
         &self,
         pepper: PepperId,

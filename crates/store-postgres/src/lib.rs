@@ -26,6 +26,7 @@ mod ready;
 mod row;
 mod schema;
 mod sessions;
+mod take_over;
 mod tls;
 mod url;
 

@@ -20,7 +20,7 @@ use crate::schema::{accounts, api_keys, sessions};
 
 pub(crate) use audit::EventRow;
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys, check_for_backend(Pg))]
 pub(crate) struct KeyRow {
     pub(crate) id: Uuid,

@@ -145,6 +145,20 @@ impl PostgresSettings {
         Ok(Self { config, roots, pool_size: Self::DEFAULT_POOL_SIZE })
     }
 
+    /// Whether the URL has a password in it.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// The same with this password; an empty one is none.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        if !password.is_empty() {
+            self.config.password(password);
+        }
+        self
+    }
+
     /// The same with another number of connections.
     #[must_use]
     pub fn with_pool_size(self, pool_size: usize) -> Self {

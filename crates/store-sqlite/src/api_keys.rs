@@ -229,6 +229,14 @@ impl ApiKeyRepository for SqliteStore {
         self.read(move |db| all(query::page(after, limit).load(db)?)).await
     }
 
+    async fn page_of_all(
+        &self,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        self.read(move |db| all(query::page_of_all(after, limit).load(db)?)).await
+    }
+
     async fn under_pepper(
         &self,
         pepper: PepperId,

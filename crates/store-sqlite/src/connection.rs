@@ -60,6 +60,11 @@ pub(crate) fn connect_reader(database: &Path) -> Result<SqliteConnection, Connec
     Ok(db)
 }
 
+/// One that copies: it writes to the copy alone.
+pub(crate) fn connect_copier(database: &Path) -> Result<SqliteConnection, ConnectError> {
+    connect(database)
+}
+
 fn connect(database: &Path) -> Result<SqliteConnection, ConnectError> {
     let path = database.to_str().ok_or(ConnectError::NotUtf8)?;
     let mut db = SqliteConnection::establish(path)?;

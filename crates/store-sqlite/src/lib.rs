@@ -8,8 +8,10 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod backup;
 mod changes;
 mod connection;
+mod contents;
 mod fault;
 mod hold;
 mod last_uses;
@@ -38,6 +40,7 @@ use latchkey_domain::ports::StoreError;
 use latchkey_domain::{ApiKeyId, ChangeNumber};
 use thiserror::Error;
 
+pub use crate::backup::BackupError;
 pub use crate::migrate::MigrateError;
 
 use crate::changes::Changes;
@@ -52,6 +55,7 @@ pub struct SqliteStore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    path: PathBuf,
     // In this order: the hold is let go when no connection is left.
     pool: Pool,
     changes: Arc<Changes>,
@@ -122,7 +126,7 @@ impl SqliteStore {
             .map_err(|source| OpenError::Database { path: path.clone(), source: source.into() })?;
         hold.watch_log(&path)?;
         let (changes, proof) = (Arc::default(), Proof::default());
-        Ok(Self(Arc::new(Inner { pool, changes, proof, hold })))
+        Ok(Self(Arc::new(Inner { path, pool, changes, proof, hold })))
     }
 
     /// Whether the database is still the file that was opened, where it was opened. Where it is not,

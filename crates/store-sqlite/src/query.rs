@@ -95,6 +95,13 @@ pub(crate) fn page(after: Option<ApiKeyId>, limit: u32) -> _ {
 }
 
 #[auto_type(no_type_alias)]
+pub(crate) fn page_of_all(after: Option<ApiKeyId>, limit: u32) -> _ {
+    let after: Vec<u8> = after.map_or_else(Vec::new, |id| id_bytes(id.as_uuid()));
+    let limit: i64 = i64::from(limit);
+    with_last_use().filter(api_keys::id.gt(after)).order(api_keys::id.asc()).limit(limit)
+}
+
+#[auto_type(no_type_alias)]
 pub(crate) fn next_pepper(after: i64) -> _ {
     api_keys::table
         .filter(api_keys::revoked_at.is_null())

@@ -20,7 +20,7 @@ pub(crate) fn id_from(bytes: &[u8]) -> Option<Uuid> {
     Uuid::from_slice(bytes).ok()
 }
 
-fn digest_from(bytes: &[u8]) -> Option<Digest> {
+pub(crate) fn digest_from(bytes: &[u8]) -> Option<Digest> {
     bytes.try_into().ok().map(Digest::new)
 }
 

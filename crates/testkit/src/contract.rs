@@ -142,6 +142,7 @@ promises! { $
         revoked_keys_are_listed_the_last_revoked_first
         revoked_keys_of_an_owner_are_bounded_in_time_and_number
         pages_hold_all_keys_in_id_order_over_owners
+        a_page_of_all_holds_revoked_keys_too
         a_page_begins_after_an_id_that_need_not_exist
         a_page_of_an_empty_store_is_empty
     }

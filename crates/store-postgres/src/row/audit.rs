@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::fault::{Corrupt, failed};
 use crate::schema::audit_events;
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events, check_for_backend(Pg))]
 pub(crate) struct EventRow {
     pub(crate) id: Uuid,

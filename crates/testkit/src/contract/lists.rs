@@ -107,6 +107,21 @@ pub async fn pages_hold_all_keys_in_id_order_over_owners(ports: &Ports) {
     assert_eq!(ids(&page(ports, None, u32::MAX).await).len(), 5);
 }
 
+pub async fn a_page_of_all_holds_revoked_keys_too(ports: &Ports) {
+    let id = |top| ApiKeyId::new(Uuid::from_bytes([top; 16]));
+    let mut keys = Vec::new();
+    for (top, of) in [(0x80, "b"), (0x02, "a"), (0x7f, "c")] {
+        keys.push(added(ports, a_key().with_id(id(top)).owned_by(of)).await);
+    }
+    revoke(ports, &keys[1], moment(1)).await;
+    let all =
+        async |after, limit| ports.keys.page_of_all(after, limit).await.expect("the store answers");
+    assert_eq!(ids(&all(None, 2).await), [id(0x02), id(0x7f)]);
+    assert_eq!(ids(&all(Some(id(0x7f)), 2).await), [id(0x80)]);
+    assert!(all(Some(id(0x80)), 2).await.is_empty());
+    assert_revoked(&all(None, 1).await[0].key, &keys[1], moment(1));
+}
+
 pub async fn a_page_begins_after_an_id_that_need_not_exist(ports: &Ports) {
     let id = |top| ApiKeyId::new(Uuid::from_bytes([top; 16]));
     for top in [0x10, 0x20] {

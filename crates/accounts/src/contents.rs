@@ -1,0 +1,113 @@
+//! Everything that a store keeps, to be carried into another one.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use latchkey_domain::ports::StoreError;
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, OwnerId, Timestamp};
+use thiserror::Error;
+
+use crate::{Account, AccountId, Network, Session};
+
+/// A kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Digests of a fixed text under each pepper.
+    Peppers,
+    /// Accounts.
+    Accounts,
+    /// Networks from which accounts signed in.
+    Networks,
+    /// Sessions.
+    Sessions,
+    /// How many keys each owner holds.
+    Owners,
+    /// Keys, revoked ones too.
+    Keys,
+    /// Last uses of keys.
+    LastUses,
+    /// The audit trail.
+    Events,
+}
+
+/// One of the things that a store keeps.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is named for what it is")]
+pub enum Record {
+    Pepper(KeyedDigest),
+    Account(Account),
+    Network { account: AccountId, network: Network, signed_in_at: Timestamp },
+    Session(Session),
+    Owner { owner: OwnerId, held: u32, closed_at: Option<Timestamp> },
+    Key(ApiKey),
+    LastUse { key: ApiKeyId, at: Timestamp },
+    Event(AuditEvent),
+}
+
+/// A store that can be read whole. Nobody may change it meanwhile.
+#[async_trait]
+pub trait Contents: Send + Sync + fmt::Debug {
+    /// Up to `limit` records of a part, those after `after`, in an order of the store's own.
+    async fn page(
+        &self,
+        part: Part,
+        after: Option<&Record>,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// How many records a part has.
+    async fn count(&self, part: Part) -> Result<u64, StoreError>;
+}
+
+/// Why nothing was taken over. The store is as it was.
+#[derive(Debug, Error)]
+pub enum TakeOverError {
+    /// The store is in use.
+    #[error("there are {part} already; name an empty database that no server has used")]
+    NotEmpty {
+        /// What it holds.
+        part: Part,
+    },
+    /// The one store does not hold what the other gave.
+    #[error("of {sent} {part} only {stored} arrived")]
+    Miscounted {
+        /// Which records.
+        part: Part,
+        /// How many the source has.
+        sent: u64,
+        /// How many are stored.
+        stored: u64,
+    },
+    /// One of the stores failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Part {
+    /// All of them, in an order in which they can be stored: what others refer to comes first.
+    pub const ALL: [Self; 8] = [
+        Self::Peppers,
+        Self::Accounts,
+        Self::Networks,
+        Self::Sessions,
+        Self::Owners,
+        Self::Keys,
+        Self::LastUses,
+        Self::Events,
+    ];
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Peppers => "peppers",
+            Self::Accounts => "accounts",
+            Self::Networks => "known networks",
+            Self::Sessions => "sessions",
+            Self::Owners => "owners",
+            Self::Keys => "keys",
+            Self::LastUses => "last uses",
+            Self::Events => "audit events",
+        })
+    }
+}

@@ -1,0 +1,218 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use latchkey_accounts::{Account, AccountId, Contents, Network, Part, Record, Session};
+use latchkey_domain::ports::StoreError;
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, OwnerId, Timestamp};
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::fault::{Outcome, Place};
+use crate::row::{
+    AccountRow, EventRow, KeyRow, SessionRow, digest_from, id_bytes, id_from, instant_from,
+    pepper_from,
+};
+use crate::schema::{
+    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, peppers, sessions,
+};
+
+/// Before any id.
+const FIRST: Vec<u8> = Vec::new();
+
+#[async_trait]
+impl Contents for SqliteStore {
+    async fn page(
+        &self,
+        part: Part,
+        after: Option<&Record>,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let (after, limit) = (after.cloned(), i64::from(limit));
+        self.read(move |db| match part {
+            Part::Peppers => peppers(db, after.as_ref(), limit),
+            Part::Accounts => accounts(db, after.as_ref(), limit),
+            Part::Networks => networks(db, after.as_ref(), limit),
+            Part::Sessions => sessions(db, after.as_ref(), limit),
+            Part::Owners => owners(db, after.as_ref(), limit),
+            Part::Keys => keys(db, after.as_ref(), limit),
+            Part::LastUses => last_uses(db, after.as_ref(), limit),
+            Part::Events => events(db, after.as_ref(), limit),
+        })
+        .await
+    }
+
+    async fn count(&self, part: Part) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .read(move |db| {
+                Ok(match part {
+                    Part::Peppers => peppers::table.count().get_result(db),
+                    Part::Accounts => accounts::table.count().get_result(db),
+                    Part::Networks => known_networks::table.count().get_result(db),
+                    Part::Sessions => sessions::table.count().get_result(db),
+                    Part::Owners => key_owners::table.count().get_result(db),
+                    Part::Keys => api_keys::table.count().get_result(db),
+                    Part::LastUses => last_uses::table.count().get_result(db),
+                    Part::Events => audit_events::table.count().get_result(db),
+                }?)
+            })
+            .await?;
+        u64::try_from(count).map_err(StoreError::new)
+    }
+}
+
+type Page = Outcome<Vec<Record>>;
+
+fn peppers(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Pepper(check)) => i64::from(check.pepper.get()),
+        _ => 0,
+    };
+    let rows = peppers::table.filter(peppers::id.gt(after)).order(peppers::id).limit(limit);
+    let place = Place { table: "peppers", row: Uuid::nil() };
+    let rows = rows.load::<(i64, Vec<u8>)>(db)?.into_iter().map(|(id, digest)| {
+        let pepper = place.read("id", pepper_from(id))?;
+        let digest = place.read("check_digest", digest_from(&digest))?;
+        Ok(Record::Pepper(KeyedDigest { pepper, digest }))
+    });
+    rows.collect()
+}
+
+fn accounts(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Account(account)) => id_bytes(account.parts().id.as_uuid()),
+        _ => FIRST,
+    };
+    let rows = accounts::table.filter(accounts::id.gt(after)).order(accounts::id).limit(limit);
+    let rows = rows.select(AccountRow::as_select()).load(db)?;
+    rows.into_iter().map(|row| Ok(Record::Account(Account::try_from(row)?))).collect()
+}
+
+fn networks(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let (account, network) = match after {
+        Some(Record::Network { account, network, .. }) => {
+            (id_bytes(account.as_uuid()), network.to_string())
+        }
+        _ => (FIRST, String::new()),
+    };
+    let of_account = known_networks::account_id.eq(account.clone());
+    let after = of_account.and(known_networks::network.gt(network));
+    let rows = known_networks::table
+        .filter(known_networks::account_id.gt(account).or(after))
+        .order((known_networks::account_id, known_networks::network))
+        .limit(limit)
+        .load::<(Vec<u8>, String, i64)>(db)?;
+    let rows = rows.into_iter().map(|(account, network, signed_in_at)| {
+        let nowhere = Place { table: "known_networks", row: Uuid::nil() };
+        let id = nowhere.read("account_id", id_from(&account))?;
+        let place = Place { row: id, ..nowhere };
+        Ok(Record::Network {
+            account: AccountId::new(id),
+            network: Network::of(place.read("network", network.parse())?),
+            signed_in_at: place.read("signed_in_at", Timestamp::from_unix_millis(signed_in_at))?,
+        })
+    });
+    rows.collect()
+}
+
+fn sessions(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Session(session)) => session.digest.digest.as_bytes().to_vec(),
+        _ => FIRST,
+    };
+    let rows = sessions::table.filter(sessions::digest.gt(after)).order(sessions::digest);
+    let rows = rows.limit(limit).select(SessionRow::as_select()).load(db)?;
+    rows.into_iter().map(|row| Ok(Record::Session(Session::try_from(row)?))).collect()
+}
+
+fn owners(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Owner { owner, .. }) => owner.as_str().to_owned(),
+        _ => String::new(),
+    };
+    let rows = key_owners::table.filter(key_owners::owner.gt(after)).order(key_owners::owner);
+    let rows = rows.limit(limit).load::<(String, i64, Option<i64>)>(db)?;
+    let place = Place { table: "key_owners", row: Uuid::nil() };
+    let rows = rows.into_iter().map(|(owner, held, closed_at)| {
+        Ok(Record::Owner {
+            owner: place.read("owner", OwnerId::parse(owner))?,
+            held: place.read("held", u32::try_from(held))?,
+            closed_at: place.read("closed_at", instant_from(closed_at))?,
+        })
+    });
+    rows.collect()
+}
+
+fn keys(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Key(key)) => id_bytes(key.parts().id.as_uuid()),
+        _ => FIRST,
+    };
+    let rows = api_keys::table.filter(api_keys::id.gt(after)).order(api_keys::id).limit(limit);
+    let rows = rows.select(KeyRow::as_select()).load(db)?;
+    rows.into_iter().map(|row| Ok(Record::Key(ApiKey::try_from(row)?))).collect()
+}
+
+fn last_uses(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::LastUse { key, .. }) => id_bytes(key.as_uuid()),
+        _ => FIRST,
+    };
+    let rows = last_uses::table.filter(last_uses::key_id.gt(after)).order(last_uses::key_id);
+    let rows = rows.limit(limit).load::<(Vec<u8>, i64)>(db)?;
+    let rows = rows.into_iter().map(|(key, used_at)| {
+        let nowhere = Place { table: "last_uses", row: Uuid::nil() };
+        let id = nowhere.read("key_id", id_from(&key))?;
+        let place = Place { row: id, ..nowhere };
+        let at = place.read("used_at", Timestamp::from_unix_millis(used_at))?;
+        Ok(Record::LastUse { key: ApiKeyId::new(id), at })
+    });
+    rows.collect()
+}
+
+fn events(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Event(event)) => id_bytes(event.id.as_uuid()),
+        _ => FIRST,
+    };
+    let rows = audit_events::table.filter(audit_events::id.gt(after)).order(audit_events::id);
+    let rows = rows.limit(limit).select(EventRow::as_select()).load(db)?;
+    rows.into_iter().map(|row| Ok(Record::Event(AuditEvent::try_from(row)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::sql_query;
+    use diesel::sql_types::Text;
+
+    use super::*;
+
+    #[derive(QueryableByName)]
+    struct Table {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+
+    /// A new table is a part of the contents too, or says here why it is none.
+    #[tokio::test]
+    async fn every_table_but_those_about_the_schema_is_a_part() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
+        store.migrate().await.expect("migrates");
+        let tables = "select name from sqlite_schema where type = 'table' \
+            and name not like '%schema%' order by name";
+        let tables: Vec<Table> =
+            store.read(move |db| Ok(sql_query(tables).load(db)?)).await.expect("the store answers");
+        let names: Vec<_> = tables.into_iter().map(|table| table.name).collect();
+        let parts = [
+            "accounts",
+            "api_keys",
+            "audit_events",
+            "key_owners",
+            "known_networks",
+            "last_uses",
+            "peppers",
+            "sessions",
+        ];
+        assert_eq!(names, parts);
+        assert_eq!(Part::ALL.len(), parts.len());
+    }
+}
