@@ -245,6 +245,16 @@ impl App {
         self.store.ready().await.map(|()| true)
     }
 
+    /// Copies an embedded database into a new file.
+    pub(crate) async fn back_up(&self, file: &Path) -> Result<(), StartError> {
+        match &self.store {
+            Store::Sqlite(store) => Ok(store.back_up(file).await?),
+            Store::Postgres(_) => {
+                Err("copies the embedded database alone; for Postgres, use pg_dump".into())
+            }
+        }
+    }
+
     /// Looks after the files of an embedded database, for ever.
     pub(crate) async fn watch_database(&self) {
         if let Store::Sqlite(store) = &self.store {

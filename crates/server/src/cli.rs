@@ -46,6 +46,16 @@ pub(crate) enum Command {
     /// Read the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Copy the embedded database into a new file, also while a server runs on it
+    Backup { file: PathBuf },
+    /// Move everything from the embedded database, on which no server may run, into an empty Postgres
+    Move {
+        /// Where to: a postgres:// URL without password, which is read from a prompt or from standard input
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
+    /// Print all accounts and keys, without secrets and digests, a JSON object a line
+    Export,
     /// Make peppers and see which are in use
     #[command(subcommand)]
     Pepper(PepperCommand),

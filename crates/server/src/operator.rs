@@ -3,6 +3,8 @@
 
 pub(crate) mod commands;
 pub(crate) mod control;
+mod export;
+mod moving;
 mod order;
 mod scan;
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use latchkey_accounts::{Contents, Part};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 
 use crate::app::StartError;
@@ -22,6 +23,32 @@ pub(crate) async fn check(url: &str) -> Result<String, StartError> {
         1 => "The database can be used; 1 migration is due, which the start makes.".to_owned(),
         _ => format!("The database can be used; {due} migrations are due, which the start makes."),
     })
+}
+
+/// Whether everything can be moved to `url`, as far as the text of it tells. A password in it would
+/// be an argument, which everybody on the machine can read.
+pub(crate) fn check_target(url: &str) -> Result<(), StartError> {
+    let settings = PostgresSettings::parse(url).map_err(|error| format!("--to: {error}"))?;
+    if settings.has_password() {
+        let why = "takes no password, since everybody on this machine can read arguments; leave it \
+                   out and type it, or give it on standard input";
+        return Err(format!("--to: {why}").into());
+    }
+    Ok(())
+}
+
+/// Brings the schema at `url` up to date, and puts everything that `source` holds there.
+pub(crate) async fn take_over(
+    url: &str,
+    password: &str,
+    source: &dyn Contents,
+) -> Result<Vec<(Part, u64)>, StartError> {
+    let of_target = |error: &(dyn Error + 'static)| format!("--to: {}", error_chain(error));
+    let settings = PostgresSettings::parse(url).map_err(|error| of_target(&error))?;
+    let settings = settings.with_password(password);
+    let store = PostgresStore::connect(&settings).map_err(|error| of_target(&error))?;
+    store.migrate().await.map_err(|error| of_target(&error))?;
+    Ok(store.take_over(source).await.map_err(|error| of_target(&error))?)
 }
 
 fn connect(url: &str) -> Result<PostgresStore, StartError> {

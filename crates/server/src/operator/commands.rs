@@ -1,6 +1,6 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use latchkey_domain::PepperId;
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::scan::{self, Scanned};
-use super::{Order, control};
+use super::{Order, control, moving};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::embedded;
@@ -48,7 +48,15 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Keys(KeysCommand::Revoke { which }) => {
             give(logging(raw)?, revoke_order(which)).await?;
         }
-        Command::Audit(AuditCommand::Export) => export(logging(raw)?).await?,
+        Command::Backup { file } => give(logging(raw)?, backup_order(&file)?).await?,
+        Command::Audit(AuditCommand::Export) => {
+            print_all(logging(raw)?, &[|after| Order::ReadEvents { after }]).await?;
+        }
+        Command::Export => {
+            let accounts = |after| Order::ExportAccounts { after };
+            print_all(logging(raw)?, &[accounts, |after| Order::ExportKeys { after }]).await?;
+        }
+        Command::Move { to } => say(&moving::run(logging(raw)?, &to).await?)?,
         Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
     }
     Ok(())
@@ -79,23 +87,35 @@ async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
     say(&outcome?).map_err(|error| format!("done, but the answer was not written: {error}").into())
 }
 
-/// Prints the whole audit trail, however long it is, a page at a time.
-async fn export(settings: Settings) -> Result<(), StartError> {
+/// Prints everything that some orders answer, one after the other, however much that is.
+async fn print_all(
+    settings: Settings,
+    pages: &[fn(Option<String>) -> Order],
+) -> Result<(), StartError> {
     let executor = Executor::of(settings).await?;
-    let mut after = None;
-    let outcome = loop {
-        let page = executor.carry_out(Order::ReadEvents { after }).await;
-        let page = match page {
-            Ok(page) if page.is_empty() => break Ok(()),
-            page => page,
-        };
-        match page.and_then(|page| say(&page).and_then(|()| last_event(&page))) {
-            Ok(last) => after = Some(last),
-            Err(error) => break Err(error),
+    let mut outcome = Ok(());
+    for page in pages {
+        if outcome.is_ok() {
+            outcome = print_pages(&executor, page).await;
         }
-    };
+    }
     executor.settle().await;
     outcome
+}
+
+async fn print_pages(
+    executor: &Executor,
+    page_after: impl Fn(Option<String>) -> Order,
+) -> Result<(), StartError> {
+    let mut after = None;
+    loop {
+        let page = executor.carry_out(page_after(after)).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        say(&page)?;
+        after = Some(last_id(&page)?);
+    }
 }
 
 /// Who carries orders out: the running server where that owns the database, else this process.
@@ -132,8 +152,8 @@ impl Executor {
     }
 }
 
-/// The id of the last event of a page.
-fn last_event(page: &str) -> Result<String, StartError> {
+/// The id in the last line of a page.
+fn last_id(page: &str) -> Result<String, StartError> {
     #[derive(Deserialize)]
     struct Named {
         id: String,
@@ -145,14 +165,14 @@ fn last_event(page: &str) -> Result<String, StartError> {
 fn account_order(command: AccountCommand) -> Result<Order, StartError> {
     Ok(match command {
         AccountCommand::Create { email } => {
-            Order::CreateAccount { email, password: read_password()? }
+            Order::CreateAccount { email, password: read_secret("New password: ")? }
         }
         AccountCommand::Disable { email } => Order::DisableAccount { email },
         AccountCommand::Enable { email } => Order::EnableAccount { email },
         AccountCommand::List => Order::ListAccounts,
         AccountCommand::Delete { email } => Order::DeleteAccount { email },
         AccountCommand::ResetPassword { email } => {
-            Order::ResetPassword { email, password: read_password()? }
+            Order::ResetPassword { email, password: read_secret("New password: ")? }
         }
     })
 }
@@ -164,15 +184,21 @@ fn revoke_order(which: Revoked) -> Order {
     }
 }
 
+/// A running server has a working directory of its own.
+fn backup_order(file: &Path) -> Result<Order, StartError> {
+    let named = |error| format!("{}: {error}", file.display());
+    Ok(Order::BackUp { file: std::path::absolute(file).map_err(named)? })
+}
+
 /// The first line of standard input, or, at a terminal, what is typed without being shown.
-fn read_password() -> io::Result<String> {
+pub(super) fn read_secret(prompt: &str) -> io::Result<String> {
     if io::stdin().is_terminal() {
-        return rpassword::prompt_password("New password: ");
+        return rpassword::prompt_password(prompt);
     }
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let password = line.strip_suffix('\n').unwrap_or(&line);
-    Ok(password.strip_suffix('\r').unwrap_or(password).to_owned())
+    let secret = line.strip_suffix('\n').unwrap_or(&line);
+    Ok(secret.strip_suffix('\r').unwrap_or(secret).to_owned())
 }
 
 /// Fails where there are any, or may be, as a check in a pipeline should.

@@ -1,12 +1,15 @@
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 
-use latchkey_accounts::{AccountParts, Email, Password};
+use latchkey_accounts::{AccountId, AccountParts, Email, Password};
 use latchkey_domain::ports::{KeyInUse, PepperUse};
 use latchkey_domain::{ApiKeyId, Caller, EventId, KeyState, OwnerId, PepperId, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::export;
 use crate::app::App;
 use crate::http::audit::ExportedEvent;
 use crate::http::wire_time::WireTime;
@@ -30,6 +33,9 @@ pub(crate) enum Order {
     RevokeKeysUnder { pepper: NonZeroU16 },
     PepperStatus,
     ReadEvents { after: Option<String> },
+    BackUp { file: PathBuf },
+    ExportAccounts { after: Option<String> },
+    ExportKeys { after: Option<String> },
 }
 
 type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
@@ -37,9 +43,18 @@ type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 impl Order {
     /// Whether it must not be carried out with peppers that don't fit what is stored. What shows and
     /// revokes the keys of a pepper works without that pepper: it is the way out when it is lost.
-    /// The trail tells what was done, whatever became of the peppers.
+    /// The trail tells what was done, whatever became of the peppers, and what is copied is as good
+    /// as it was.
     pub(crate) const fn needs_fitting_peppers(&self) -> bool {
-        !matches!(self, Self::PepperStatus | Self::RevokeKeysUnder { .. } | Self::ReadEvents { .. })
+        !matches!(
+            self,
+            Self::PepperStatus
+                | Self::RevokeKeysUnder { .. }
+                | Self::ReadEvents { .. }
+                | Self::BackUp { .. }
+                | Self::ExportAccounts { .. }
+                | Self::ExportKeys { .. }
+        )
     }
 
     /// Does it, and gives what to print.
@@ -78,6 +93,13 @@ impl Order {
             Self::RevokeKeysUnder { pepper } => revoke_keys_under(app, pepper).await,
             Self::PepperStatus => pepper_status(app).await,
             Self::ReadEvents { after } => read_events(app, after).await,
+            Self::ExportAccounts { after } => export_accounts(app, after).await,
+            Self::ExportKeys { after } => export_keys(app, after).await,
+            Self::BackUp { file } => {
+                app.back_up(&file).await?;
+                let file = file.display();
+                Ok(format!("{file} is complete; keep it apart from the peppers, which it needs"))
+            }
         }
     }
 }
@@ -159,6 +181,20 @@ async fn read_events(app: &App, after: Option<String>) -> Outcome {
     let page = app.trail.all_events(after, PAGE).await?;
     let lines = page.iter().map(|event| serde_json::to_string(&ExportedEvent::from(event)));
     Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
+
+/// The next accounts after one, a JSON object a line.
+async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
+    let after = after.as_deref().map(Uuid::parse_str).transpose()?.map(AccountId::new);
+    let page = app.accounts.page(after, PAGE).await?;
+    Ok(page.iter().map(export::account).collect::<Result<Vec<_>, _>>()?.join("\n"))
+}
+
+/// The next keys after one, revoked ones too, a JSON object a line.
+async fn export_keys(app: &App, after: Option<String>) -> Outcome {
+    let after = after.as_deref().map(ApiKeyId::parse).transpose()?;
+    let page = app.keys.page_of_all(after, PAGE).await?;
+    Ok(page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
 
 async fn pepper_status(app: &App) -> Outcome {

@@ -1,9 +1,11 @@
 //! Running it: contract, sections 5 to 7.
 
+mod backup;
 mod commands;
 mod drain;
 mod files;
 mod lifecycle;
+mod moving;
 mod one_file;
 mod pepper_drill;
 mod pepper_rotation;
