@@ -1,5 +1,6 @@
-//! Instances are restarted one by one under load, behind HAProxy and nginx as
-//! `docs/operations/upgrades.md` sets them up.
+//! Instances are restarted one by one under load, behind the balancers of
+//! `docs/operations/upgrades.md` as they are set up there.
+#![expect(clippy::print_stderr, reason = "the figures are for whoever runs it")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
