@@ -153,6 +153,40 @@ impl Cluster {
         write!(file, "\nunix_socket_directories = '{socket}'\n{settings}")
     }
 
+    /// Makes the data directory as a standby of another server, with these settings.
+    pub(super) fn copy_of(&self, primary: &str, settings: &str) -> io::Result<()> {
+        let data = self.data();
+        succeed(
+            command(self.bin.join("pg_basebackup"), self.user)
+                .args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname"])
+                .arg(primary)
+                .arg("--pgdata")
+                .arg(&data),
+        )?;
+        let mut file = OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
+        let socket = self.folder.display().to_string().replace('\'', "''");
+        write!(file, "\nunix_socket_directories = '{socket}'\n{settings}")
+    }
+
+    /// Makes a standby a primary, and waits until it is.
+    pub(super) fn promote(&self) -> io::Result<()> {
+        succeed(
+            command(self.bin.join("pg_ctl"), self.user)
+                .args(["promote", "-w", "-t", START_SECONDS, "-D"])
+                .arg(self.data()),
+        )
+    }
+
+    /// Sends a signal by name to each process of the server: the one that started it, and those that
+    /// it has started.
+    pub(super) fn signal(&self, name: &str) -> io::Result<()> {
+        let written = fs::read_to_string(self.data().join("postmaster.pid"))?;
+        let first = written.lines().next().unwrap_or_default();
+        let all = [vec![first.to_owned()], children_of(first)?].concat().join(" ");
+        let line = format!("kill -{name} {all}");
+        succeed(command("sh", self.user).args(["-c", &line]))
+    }
+
     /// Starts the server and waits until it takes connections.
     pub(super) fn start(&self) -> io::Result<()> {
         let log = self.folder.join("log");
@@ -185,6 +219,22 @@ impl Cluster {
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
+}
+
+/// The processes that a process has started, as Linux lists them.
+fn children_of(parent: &str) -> io::Result<Vec<String>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let pid = entry?.file_name().to_string_lossy().into_owned();
+        // It may be no process, or have ended since.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        // Behind the name, which may hold anything, come the state and the parent.
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        if fields.split_whitespace().nth(1) == Some(parent) {
+            children.push(pid);
+        }
+    }
+    Ok(children)
 }
 
 /// Tells which programs a cluster runs on, and with which settings.

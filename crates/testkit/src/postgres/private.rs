@@ -1,5 +1,5 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::{fs, io};
 
@@ -12,6 +12,8 @@ use super::server::WAYS_OUT;
 #[derive(Debug)]
 pub struct PrivateCluster {
     cluster: Cluster,
+    port: u16,
+    password: String,
     url: String,
 }
 
@@ -46,14 +48,52 @@ impl PrivateCluster {
         self.cluster.start().expect("a stopped server starts");
     }
 
-    fn try_start(bin: &Path) -> io::Result<Self> {
-        let home = Home::open()?;
-        let lock = home.lock()?;
-        home.sweep(bin)?;
-        let cluster = home.make(bin, 0)?;
-        drop(lock);
+    /// Makes a standby of this server and starts it. It calls itself `name`, and copies changes as
+    /// they are made; reads are allowed on it.
+    pub fn standby(&self, name: &str) -> Self {
+        let bin = binaries::find().expect("found before").expect("found before");
+        let mut attempts = (0..3).map(|_attempt| self.try_standby(&bin, name));
+        attempts
+            .find_map(Result::ok)
+            .unwrap_or_else(|| self.try_standby(&bin, name).expect("a standby starts"))
+    }
 
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    /// Makes a standby the primary of a time of its own, and waits until it is.
+    pub fn promote(&self) {
+        self.cluster.promote().expect("a standby can be promoted");
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Lets no process of the server run. Its connections stay, and say nothing.
+    pub fn pause(&self) {
+        self.cluster.signal("STOP").expect("a server that runs");
+    }
+
+    /// Lets them run again.
+    pub fn go_on(&self) {
+        self.cluster.signal("CONT").expect("a server that is paused");
+    }
+
+    fn try_standby(&self, bin: &Path, name: &str) -> io::Result<Self> {
+        let (cluster, port) = new_cluster(bin)?;
+        let primary = format!("{} application_name={name}", self.connection_string());
+        cluster.copy_of(&primary, &format!("port = {port}\n"))?;
+        cluster.start()?;
+        let url = url(&self.password, port);
+        Ok(Self { cluster, port, password: self.password.clone(), url })
+    }
+
+    /// For programs of Postgres.
+    fn connection_string(&self) -> String {
+        format!("host=127.0.0.1 port={} user=postgres password={}", self.port, self.password)
+    }
+
+    fn try_start(bin: &Path) -> io::Result<Self> {
+        let (cluster, port) = new_cluster(bin)?;
         // Any user of the machine can reach the port.
         let password = format!("{:016x}", RandomState::new().hash_one(port));
         let password_file = cluster.folder.join("password");
@@ -63,13 +103,30 @@ impl PrivateCluster {
             &format!("listen_addresses = '127.0.0.1'\nport = {port}\nmax_connections = 100\n"),
         )?;
         cluster.start()?;
-        let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
-        Ok(Self { cluster, url })
+        let url = url(&password, port);
+        Ok(Self { cluster, port, password, url })
     }
+}
+
+/// An empty folder, and a port for the server in it.
+fn new_cluster(bin: &Path) -> io::Result<(Cluster, u16)> {
+    let home = Home::open()?;
+    let lock = home.lock()?;
+    home.sweep(bin)?;
+    let cluster = home.make(bin, 0)?;
+    drop(lock);
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    Ok((cluster, port))
+}
+
+fn url(password: &str, port: u16) -> String {
+    format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres")
 }
 
 impl Drop for PrivateCluster {
     fn drop(&mut self) {
+        // A paused server can't stop.
+        let _going = self.cluster.signal("CONT");
         // It may be stopped already; the guard removes the folder.
         let _stopped = self.cluster.stop();
     }
