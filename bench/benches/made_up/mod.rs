@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, StoreError, UpdateError,
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Position, Replacement, StoreError,
+    UpdateError,
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
@@ -15,7 +16,11 @@ pub(crate) struct AnyKey;
 
 #[async_trait]
 impl ApiKeyRepository for AnyKey {
-    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        _since: Option<Position>,
+    ) -> Result<Option<ApiKey>, StoreError> {
         let key = a_key().owned_by("01919b4e-7b3c-7def-8123-456789abcdef").named("Production");
         Ok(digests.as_slice().first().map(|digest| key.with_digest(*digest).build()))
     }

@@ -86,8 +86,14 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// The key `id` of `owner`, unless it is revoked.
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
 
-    /// The key, revoked or not, that has one of these digests.
-    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError>;
+    /// The key, revoked or not, that has one of these digests, as it was at `since` or later. Where
+    /// a store is several servers, one that has not come so far, or has another history, is not
+    /// believed; an error where no other one answers.
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        since: Option<Position>,
+    ) -> Result<Option<ApiKey>, StoreError>;
 
     /// The owner of the key `id`, revoked or not.
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError>;
@@ -224,6 +230,15 @@ pub struct Position {
     /// Drawn anew for each change: where a database was restored or has failed over, another
     /// history may have given out the same number.
     pub nonce: Uuid,
+}
+
+impl Position {
+    /// Whether a server that is at this point has made every change up to `since`. The nonce tells
+    /// apart two servers that gave out the same number; of a greater number that another history
+    /// gave out it can say nothing.
+    pub fn includes(self, since: Self) -> bool {
+        self.change > since.change || self == since
+    }
 }
 
 /// What a new instance begins with.

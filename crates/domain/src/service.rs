@@ -94,7 +94,7 @@ impl ApiKeyService {
         let mut last = None;
         for secret in secrets {
             let candidates = self.hasher.candidates(secret);
-            let found = self.keys.find_by_digest(&candidates).await?;
+            let found = self.keys.find_by_digest(&candidates, None).await?;
             if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
                 let ApiKeyParts { owner, id, .. } = key.parts();
                 let (_, change) = self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;

@@ -8,7 +8,8 @@ use diesel::sql_types::{
 };
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, StoreError, UpdateError,
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Position, Replacement, StoreError,
+    UpdateError,
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
@@ -22,6 +23,7 @@ use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{failed, insert_key};
+use crate::readers::Reader;
 use crate::row::{EventRow, KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
 
@@ -184,6 +186,36 @@ impl PostgresStore {
     }
 }
 
+/// What a look-up sees: the row, and how many changes had been made then.
+#[derive(Queryable)]
+struct Seen {
+    change: i64,
+    nonce: Uuid,
+    key: Option<KeyRow>,
+}
+
+/// The clock is read with the row, in one snapshot: it tells of which server this is.
+async fn look_up(reader: &Reader, digests: &Candidates) -> QueryResult<Seen> {
+    let mut connection = reader.connection();
+    let seen = (change_clock::seq, change_clock::nonce, Option::<KeyRow>::as_select());
+    // One pepper is the rule. A plain `=` gets a plan that Postgres keeps; for an array it makes a
+    // new plan each time.
+    match digests.as_slice() {
+        [only] => {
+            let is_it = api_keys::digest.eq(only.digest.as_bytes().as_slice());
+            let keys = change_clock::table.left_join(api_keys::table.on(is_it));
+            keys.select(seen).first(&mut connection).await
+        }
+        several => {
+            let digests: Vec<&[u8]> =
+                several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
+            let is_one = api_keys::digest.eq_any(digests);
+            let keys = change_clock::table.left_join(api_keys::table.on(is_one));
+            keys.select(seen).first(&mut connection).await
+        }
+    }
+}
+
 /// Keys with their last uses: a look-up for each key, where a join would be free to read all last
 /// uses there are.
 #[auto_type]
@@ -265,15 +297,15 @@ impl ApiKeyRepository for PostgresStore {
         owner: &OwnerId,
         successor: ApiKeyId,
     ) -> Result<Option<ApiKey>, StoreError> {
-        let found: Option<KeyRow> = api_keys::table
+        let reader = self.readers.get().await?;
+        let mut connection = reader.connection();
+        let found = api_keys::table
             .filter(api_keys::replaced_by.eq(successor.as_uuid()))
             .filter(api_keys::owner.eq(owner.as_str()))
             .filter(api_keys::revoked_at.is_null())
             .select(KeyRow::as_select())
-            .first(&mut &*self.readers.get().await?)
-            .await
-            .optional()
-            .map_err(failed)?;
+            .first(&mut connection);
+        let found: Option<KeyRow> = reader.answer(found).await?.optional().map_err(failed)?;
         found.map(TryInto::try_into).transpose()
     }
 
@@ -331,34 +363,40 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
-        let found: Option<KeyInUseRow> = unrevoked()
+        let reader = self.readers.get().await?;
+        let mut connection = reader.connection();
+        let found = unrevoked()
             .filter(api_keys::id.eq(id.as_uuid()))
             .filter(api_keys::owner.eq(owner.as_str()))
-            .first(&mut &*self.readers.get().await?)
-            .await
-            .optional()
-            .map_err(failed)?;
+            .first(&mut connection);
+        let found: Option<KeyInUseRow> = reader.answer(found).await?.optional().map_err(failed)?;
         found.map(key_in_use).transpose()
     }
 
-    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
-        let reader = self.readers.get().await?;
-        let mut connection = &*reader;
-        let keys = api_keys::table.select(KeyRow::as_select());
-        // One pepper is the rule. A plain `=` gets a plan that Postgres keeps; for an array it
-        // makes a new plan each time.
-        let found: QueryResult<KeyRow> = match digests.as_slice() {
-            [only] => {
-                let digest = only.digest.as_bytes().as_slice();
-                keys.filter(api_keys::digest.eq(digest)).first(&mut connection).await
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        since: Option<Position>,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let mut refused = None;
+        for _attempt in 0..2 {
+            let reader = self.readers.get().await?;
+            match reader.look_up(look_up(&reader, digests)).await {
+                Ok(Ok(seen)) => {
+                    let found = seen.key.map(TryInto::try_into).transpose()?;
+                    let at = Position { change: change_number(seen.change)?, nonce: seen.nonce };
+                    if since.is_none_or(|since| at.includes(since)) {
+                        return Ok(found);
+                    }
+                    reader.end();
+                    refused = Some(failed("the database that answered lags, or has other changes"));
+                }
+                Ok(Err(error)) if !reader.is_closed() => return Err(failed(error)),
+                Ok(Err(error)) => refused = Some(failed(error)),
+                Err(error) => refused = Some(error),
             }
-            several => {
-                let digests: Vec<&[u8]> =
-                    several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
-                keys.filter(api_keys::digest.eq_any(digests)).first(&mut connection).await
-            }
-        };
-        found.optional().map_err(failed)?.map(TryInto::try_into).transpose()
+        }
+        Err(refused.unwrap_or_else(|| failed("no connection was tried")))
     }
 
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
@@ -373,12 +411,13 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
-        let keys: Vec<KeyInUseRow> = unrevoked()
+        let reader = self.readers.get().await?;
+        let mut connection = reader.connection();
+        let keys = unrevoked()
             .filter(api_keys::owner.eq(owner.as_str()))
             .order((api_keys::created_at.desc(), api_keys::id.desc()))
-            .load(&mut &*self.readers.get().await?)
-            .await
-            .map_err(failed)?;
+            .load(&mut connection);
+        let keys: Vec<KeyInUseRow> = reader.answer(keys).await?.map_err(failed)?;
         keys.into_iter().map(key_in_use).collect()
     }
 
@@ -388,14 +427,15 @@ impl ApiKeyRepository for PostgresStore {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<KeyInUse>, StoreError> {
-        let keys: Vec<KeyInUseRow> = in_use()
+        let reader = self.readers.get().await?;
+        let mut connection = reader.connection();
+        let keys = in_use()
             .filter(api_keys::owner.eq(owner.as_str()))
             .filter(api_keys::revoked_at.ge(OffsetDateTime::from(since)))
             .order((api_keys::revoked_at.desc(), api_keys::id.desc()))
             .limit(limit.into())
-            .load(&mut &*self.readers.get().await?)
-            .await
-            .map_err(failed)?;
+            .load(&mut connection);
+        let keys: Vec<KeyInUseRow> = reader.answer(keys).await?.map_err(failed)?;
         keys.into_iter().map(key_in_use).collect()
     }
 

@@ -83,11 +83,11 @@ impl AuditTrail for PostgresStore {
     ) -> Result<Vec<AuditEvent>, StoreError> {
         let (before, limit) = (before.map_or(Uuid::max(), EventId::as_uuid), i64::from(limit));
         let reader = self.readers.get().await?;
-        let mut connection = &*reader;
+        let mut connection = reader.connection();
         let events: QueryResult<Vec<EventRow>> = match key.map(ApiKeyId::as_uuid) {
             None => {
                 let newest_first = events_of(owner.as_str(), before).order(audit_events::id.desc());
-                newest_first.limit(limit).load(&mut connection).await
+                reader.answer(newest_first.limit(limit).load(&mut connection)).await?
             }
             // Each part has an index to walk; both joined by `or` have none in the order of ids.
             Some(key) => {
@@ -96,7 +96,7 @@ impl AuditTrail for PostgresStore {
                     events_of(owner.as_str(), before).filter(audit_events::replaced_by.eq(key));
                 let id = OrderColumn::from(1);
                 let newest_first = done.union_all(issued).positional_order_by(id.desc());
-                newest_first.limit(limit).load(&mut connection).await
+                reader.answer(newest_first.limit(limit).load(&mut connection)).await?
             }
         };
         events.map_err(failed)?.into_iter().map(TryInto::try_into).collect()

@@ -1,6 +1,8 @@
 //! New connections, and the pool that keeps them.
 
-use std::future::poll_fn;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,11 +16,13 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::attempts::{Attempts, Purpose};
+use crate::epoch::{Epoch, Epochs};
 use crate::fault::chain;
 use crate::tls::{self, ConnectError};
 use crate::url::PostgresSettings;
@@ -29,11 +33,30 @@ const CREATE_LIMIT: Duration = Duration::from_secs(4);
 /// Then a connection is replaced, so that a moved or regrown database is found again.
 const MAX_AGE: Duration = Duration::from_mins(30);
 
-/// Makes connections.
+/// Makes connections. Clones belong together: their connections lead to one server.
 #[derive(Clone)]
-pub(crate) struct Connector {
+pub(crate) struct Connector(Arc<Inner>);
+
+struct Inner {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    epochs: Epochs,
+    attempts: Attempts,
+}
+
+/// A connection, and what is known of it to those who share it.
+pub(crate) struct Line {
+    pub(crate) connection: AsyncPgConnection,
+    pub(crate) state: Arc<LineState>,
+}
+
+/// Whether a connection goes on.
+#[derive(Debug, Default)]
+pub(crate) struct LineState {
+    closed: AtomicBool,
+    to_end: Notify,
+    /// A notification of the database has come, or the connection has ended.
+    noticed: Arc<Notify>,
 }
 
 impl Connector {
@@ -44,83 +67,128 @@ impl Connector {
             SslMode::Disable => None,
             _ => Some(tls::connector(&settings.roots)?),
         };
-        Ok(Self { config, tls })
+        let (epochs, attempts) = (Epochs::default(), Attempts::default());
+        Ok(Self(Arc::new(Inner { config, tls, epochs, attempts })))
     }
 
-    /// A new connection that says by `closed` when it has ended.
-    pub(crate) async fn connect_watched(
+    /// A new connection to the primary. While the database is away, one of all who want one tries.
+    pub(crate) async fn connect(&self, purpose: Purpose) -> ConnectionResult<Line> {
+        self.connect_noticing(purpose, Arc::default()).await
+    }
+
+    /// The same, which tells by `noticed` of each notification, and of its end.
+    pub(crate) async fn connect_noticing(
         &self,
-        closed: Arc<AtomicBool>,
-    ) -> ConnectionResult<AsyncPgConnection> {
-        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(chain(&error));
-        let client = match self.tls.clone() {
+        purpose: Purpose,
+        noticed: Arc<Notify>,
+    ) -> ConnectionResult<Line> {
+        let attempt = self.0.attempts.begin(purpose).await.map_err(refused)?;
+        let state = Arc::new(LineState { noticed, ..LineState::default() });
+        let line = self.open(purpose, state).await;
+        attempt.end(&line);
+        line
+    }
+
+    /// How often connecting succeeded and failed.
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    async fn open(&self, purpose: Purpose, state: Arc<LineState>) -> ConnectionResult<Line> {
+        let (learnt, epoch) = oneshot::channel();
+        let client = match self.0.tls.clone() {
             None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
-                tokio::spawn(watch(connection, closed));
-                client
+                let connected = self.0.config.connect(NoTls).await;
+                self.drive(connected, Arc::clone(&state), epoch)?
             }
             Some(tls) => {
-                let (client, connection) = self.config.connect(tls).await.map_err(refused)?;
-                tokio::spawn(watch(connection, closed));
-                client
+                let connected = self.0.config.connect(tls).await;
+                self.drive(connected, Arc::clone(&state), epoch)?
             }
         };
-        AsyncPgConnection::try_from(client).await
+        let mut connection = AsyncPgConnection::try_from(client).await?;
+        let asked = Epoch::of(&mut connection).await.map_err(refused)?;
+        if let Some(epoch) = asked.map_err(refused)? {
+            self.0.epochs.admit(epoch, purpose).map_err(refused)?;
+            // The connection has ended already where nobody listens.
+            let _ended = learnt.send(epoch);
+        }
+        Ok(Line { connection, state })
     }
 
-    /// A new connection that tells by `notices` of each notification, and of its end.
-    pub(crate) async fn connect_listening(
+    /// Lets the driver work, until the connection ends or is of an epoch that is over.
+    fn drive<S, T>(
         &self,
-        notices: Arc<Notify>,
-    ) -> ConnectionResult<AsyncPgConnection> {
-        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(chain(&error));
-        let client = match self.tls.clone() {
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
-                tokio::spawn(listen(connection, notices));
-                client
+        connected: Result<(Client, Connection<S, T>), tokio_postgres::Error>,
+        state: Arc<LineState>,
+        epoch: oneshot::Receiver<Epoch>,
+    ) -> ConnectionResult<Client>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (client, connection) =
+            connected.map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let over = async {
+                match epoch.await {
+                    Ok(epoch) => inner.epochs.ended(epoch).await,
+                    Err(_unknown) => pending().await,
+                }
+            };
+            tokio::select! {
+                () = listen(connection, &state.noticed) => {}
+                () = state.to_end.notified() => {}
+                () = pin!(over) => {
+                    tracing::warn!("left a server of the database: another one is the primary");
+                }
             }
-            Some(tls) => {
-                let (client, connection) = self.config.connect(tls).await.map_err(refused)?;
-                tokio::spawn(listen(connection, notices));
-                client
-            }
-        };
-        AsyncPgConnection::try_from(client).await
-    }
-
-    /// A new connection for one user at a time, which notices by itself when it has ended.
-    pub(crate) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        self.connect_watched(Arc::default()).await
+            state.closed.store(true, Ordering::Relaxed);
+            state.noticed.notify_one();
+        });
+        Ok(client)
     }
 }
 
-async fn listen<S, T>(mut connection: Connection<S, T>, notices: Arc<Notify>)
+impl LineState {
+    /// Whether it has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Ends it: what is asked over it fails.
+    pub(crate) fn end(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.to_end.notify_one();
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+fn refused(error: impl std::error::Error) -> ConnectionError {
+    ConnectionError::BadConnection(chain(&error))
+}
+
+async fn listen<S, T>(mut connection: Connection<S, T>, noticed: &Notify)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
         match message {
-            Ok(AsyncMessage::Notification(_)) => notices.notify_one(),
+            Ok(AsyncMessage::Notification(_)) => noticed.notify_one(),
             Ok(_) => {}
             Err(error) => {
                 tracing::debug!(error = chain(&error), "a connection to the database has ended");
-                break;
+                return;
             }
         }
     }
-    notices.notify_one();
-}
-
-async fn watch(
-    connection: impl Future<Output = Result<(), tokio_postgres::Error>>,
-    closed: Arc<AtomicBool>,
-) {
-    if let Err(error) = connection.await {
-        tracing::debug!(error = chain(&error), "a connection to the database has ended");
-    }
-    closed.store(true, Ordering::Relaxed);
 }
 
 /// A pool that opens connections when they are needed. Handing one out asks the server nothing:
@@ -130,7 +198,7 @@ pub(crate) fn pool(connector: Connector, size: usize) -> Pool<AsyncPgConnection>
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |_url| {
         let connector = connector.clone();
-        Box::pin(async move { connector.connect().await })
+        Box::pin(async move { Ok(connector.connect(Purpose::Calls).await?.connection) })
     });
     let too_old = Hook::sync_fn(|_connection, metrics| {
         if metrics.created.elapsed() < MAX_AGE {

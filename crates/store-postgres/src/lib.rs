@@ -8,11 +8,13 @@
 
 mod accounts;
 mod api_keys;
+mod attempts;
 mod audit;
 mod cached_sql;
 mod changes;
 mod connect;
 mod demands;
+mod epoch;
 mod fault;
 mod last_uses;
 mod link;
@@ -37,6 +39,7 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use latchkey_domain::ports::StoreError;
 
+pub use crate::attempts::Purpose;
 pub use crate::demands::UnfitError;
 pub use crate::migrations::MigrateError;
 pub use crate::tls::ConnectError;
@@ -81,8 +84,8 @@ impl PostgresStore {
         let connector = Connector::new(settings)?;
         let pool = connect::pool(connector.clone(), settings.pool_size);
         let readers = Arc::new(Readers::new(connector.clone()));
-        let heartbeats = Arc::new(Link::new(connector.clone(), Some(LISTEN)));
-        let barrier = Arc::new(Link::new(connector.clone(), None));
+        let heartbeats = Arc::new(Link::new(connector.clone(), Purpose::Heartbeats, Some(LISTEN)));
+        let barrier = Arc::new(Link::new(connector.clone(), Purpose::Barrier, None));
         let place = settings.to_string();
         Ok(Self { pool, readers, heartbeats, barrier, connector, place })
     }
@@ -105,6 +108,11 @@ impl PostgresStore {
         let status = self.pool.status();
         let used = status.size.saturating_sub(status.available);
         PoolUse { used, idle: status.available, waiting: status.waiting }
+    }
+
+    /// How many connections were made for a purpose, and how often that failed, since the start.
+    pub fn connects(&self, purpose: Purpose) -> (u64, u64) {
+        self.connector.attempts().counted(purpose)
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {

@@ -8,7 +8,8 @@ use latchkey_domain::ports::StoreError;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
-use crate::connect::Connector;
+use crate::attempts::Purpose;
+use crate::connect::{Connector, Line};
 use crate::fault::failed;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
@@ -19,18 +20,24 @@ const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// to be quick neither waits for the pool nor for a connection that hangs.
 pub(crate) struct Link {
     connector: Connector,
+    purpose: Purpose,
     /// The first statement on a new connection.
     greeting: Option<&'static str>,
-    current: Mutex<Option<AsyncPgConnection>>,
-    notices: Arc<Notify>,
+    current: Mutex<Option<Line>>,
+    noticed: Arc<Notify>,
 }
 
 /// What is asked of a connection.
 type Answer<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
 
 impl Link {
-    pub(crate) fn new(connector: Connector, greeting: Option<&'static str>) -> Self {
-        Self { connector, greeting, current: Mutex::default(), notices: Arc::default() }
+    pub(crate) fn new(
+        connector: Connector,
+        purpose: Purpose,
+        greeting: Option<&'static str>,
+    ) -> Self {
+        let (current, noticed) = (Mutex::default(), Arc::default());
+        Self { connector, purpose, greeting, current, noticed }
     }
 
     /// Asks, one at a time. Where that takes more than a second, or the caller goes away, the
@@ -40,28 +47,29 @@ impl Link {
         question: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> Answer<'c, T> + Send,
     ) -> Result<T, StoreError> {
         let mut current = self.current.lock().await;
-        let mut connection = match current.take() {
-            Some(connection) => connection,
+        let mut line = match current.take().filter(|line| !line.state.is_closed()) {
+            Some(line) => line,
             None => timeout(CONNECT_LIMIT, self.connect()).await.map_err(failed)??,
         };
-        let answer = timeout(ASK_LIMIT, question(&mut connection)).await.map_err(failed)?;
+        let answer = timeout(ASK_LIMIT, question(&mut line.connection)).await.map_err(failed)?;
         let answer = answer.map_err(failed)?;
-        *current = Some(connection);
+        *current = Some(line);
         drop(current);
         Ok(answer)
     }
 
     /// Waits for a notification of the database.
     pub(crate) async fn noticed(&self) {
-        self.notices.notified().await;
+        self.noticed.notified().await;
     }
 
-    async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
-        let notices = Arc::clone(&self.notices);
-        let mut connection = self.connector.connect_listening(notices).await.map_err(failed)?;
+    async fn connect(&self) -> Result<Line, StoreError> {
+        let noticed = Arc::clone(&self.noticed);
+        let line = self.connector.connect_noticing(self.purpose, noticed).await;
+        let mut line = line.map_err(failed)?;
         if let Some(greeting) = self.greeting {
-            connection.batch_execute(greeting).await.map_err(failed)?;
+            line.connection.batch_execute(greeting).await.map_err(failed)?;
         }
-        Ok(connection)
+        Ok(line)
     }
 }

@@ -15,6 +15,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
 
+use crate::attempts::Purpose;
 use crate::cached_sql::cached;
 use crate::connect::Connector;
 use crate::demands::{self, SERVING, UnfitError};
@@ -104,7 +105,8 @@ pub(crate) async fn due(connector: &Connector) -> Result<usize, MigrateError> {
 }
 
 async fn usable(connector: &Connector) -> Result<Usable, MigrateError> {
-    let mut connection = connector.connect().await.map_err(MigrateError::Unreachable)?;
+    let line = connector.connect(Purpose::Calls).await.map_err(MigrateError::Unreachable)?;
+    let mut connection = line.connection;
     if let Some(unmet) = demands::unmet(&connection, SERVING).await? {
         return Err(unmet.into());
     }

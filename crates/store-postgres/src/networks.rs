@@ -48,7 +48,9 @@ impl NetworkRepository for PostgresStore {
             .filter(known_networks::network.eq(network.to_string()))
             .filter(known_networks::signed_in_at.ge(OffsetDateTime::from(since)));
         let known = diesel::select(exists(known));
-        known.first(&mut &*self.readers.get().await?).await.map_err(failed)
+        let reader = self.readers.get().await?;
+        let mut connection = reader.connection();
+        reader.look_up(known.first(&mut connection)).await?.map_err(failed)
     }
 
     async fn forget(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -101,9 +101,9 @@ async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -
 /// Sends each frequent statement once.
 async fn ask_everything(store: &PostgresStore) {
     let one = Candidates::new(a_digest(), []);
-    assert!(store.find_by_digest(&one).await.unwrap().is_none());
+    assert!(store.find_by_digest(&one, None).await.unwrap().is_none());
     let two = Candidates::new(a_digest(), [a_digest()]);
-    assert!(store.find_by_digest(&two).await.unwrap().is_none());
+    assert!(store.find_by_digest(&two, None).await.unwrap().is_none());
     assert!(SessionRepository::find(store, &one).await.unwrap().is_none());
     assert!(SessionRepository::find(store, &two).await.unwrap().is_none());
     assert_eq!(store.list(&owner("owner7")).await.unwrap().len(), 100);
@@ -158,7 +158,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     }
     let writer = store.connection().await.unwrap();
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());
-    let connections: [&AsyncPgConnection; 3] = [&writer, &reader, &other];
+    let connections: [&AsyncPgConnection; 3] = [&writer, reader.connection(), other.connection()];
     let revoke = format!("({EVENT}, gen_random_uuid(), 'owner7')");
     let update = format!("({EVENT}, {NEXT})");
     let revive = format!("({EVENT}, {NEXT}, 10)");
@@ -203,7 +203,9 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
             runs += statement.runs;
             let plan = plan(connection, &statement.name, arguments).await;
             assert!(index.split(", ").all(|index| plan.contains(index)), "{part}\n{plan}");
-            assert!(!plan.contains("Seq Scan"), "{part}\n{plan}");
+            // The clock is one row.
+            let reads_all = plan.replace("Seq Scan on change_clock", "").contains("Seq Scan");
+            assert!(!reads_all, "{part}\n{plan}");
         }
         assert_eq!(runs, 7, "{part}");
     }

@@ -1,15 +1,17 @@
 //! Connections for reads, shared by the tasks of a thread.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 use latchkey_domain::ports::StoreError;
 use tokio::time::timeout;
 
-use crate::connect::Connector;
+use crate::attempts::Purpose;
+use crate::connect::{Connector, Line};
 use crate::fault::failed;
 
 /// More threads than this share.
@@ -18,6 +20,13 @@ const THREADS: usize = 16;
 const EACH: usize = 2;
 /// How long a read waits for a connection that is being made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+/// Longer than the server allows a statement: a server that is only slow says so by itself.
+const ANSWER_LIMIT: Duration = Duration::from_secs(6);
+/// A look-up is of one row by its index: a server that takes longer hangs.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
+/// Then a connection is replaced, those of a process not all in the same moment.
+const MAX_AGE: Duration = Duration::from_mins(10);
+const SPREAD: Duration = Duration::from_secs(10);
 
 /// Reads are autocommitted, single and short, and so may follow each other on one connection
 /// without waiting for answers (pipelining). Each thread has connections of its own, whose answers
@@ -35,11 +44,11 @@ struct Slot {
     connecting: tokio::sync::Mutex<()>,
 }
 
-/// A connection, and whether it has ended.
+/// A connection that others read from too.
 #[derive(Clone)]
-struct Reader {
-    connection: Arc<AsyncPgConnection>,
-    closed: Arc<AtomicBool>,
+pub(crate) struct Reader {
+    line: Arc<Line>,
+    old_at: Instant,
 }
 
 impl Readers {
@@ -49,36 +58,81 @@ impl Readers {
     }
 
     /// A connection that was open a moment ago.
-    pub(crate) async fn get(&self) -> Result<Arc<AsyncPgConnection>, StoreError> {
-        let slot = self.slots.get(next_slot()).expect("there is a slot for each number");
-        if let Some(connection) = slot.open() {
-            return Ok(connection);
+    pub(crate) async fn get(&self) -> Result<Reader, StoreError> {
+        let number = next_slot();
+        let slot = self.slots.get(number).expect("there is a slot for each number");
+        if let Some(reader) = slot.open() {
+            return Ok(reader);
         }
-        timeout(CONNECT_LIMIT, self.connect(slot)).await.map_err(failed)?
+        timeout(CONNECT_LIMIT, self.connect(slot, number)).await.map_err(failed)?
     }
 
-    async fn connect(&self, slot: &Slot) -> Result<Arc<AsyncPgConnection>, StoreError> {
+    async fn connect(&self, slot: &Slot, number: usize) -> Result<Reader, StoreError> {
         let _connecting = slot.connecting.lock().await;
-        if let Some(connection) = slot.open() {
-            return Ok(connection);
+        if let Some(reader) = slot.open() {
+            return Ok(reader);
         }
-        let closed = Arc::new(AtomicBool::new(false));
-        let connection = self.connector.connect_watched(Arc::clone(&closed)).await;
-        let connection = Arc::new(connection.map_err(failed)?);
-        let reader = Reader { connection: Arc::clone(&connection), closed };
-        *slot.lock() = Some(reader);
-        Ok(connection)
+        let line = self.connector.connect(Purpose::Reads).await.map_err(failed)?;
+        let spread = SPREAD * u32::try_from(number).unwrap_or_default();
+        let reader = Reader { line: Arc::new(line), old_at: Instant::now() + MAX_AGE + spread };
+        *slot.lock() = Some(reader.clone());
+        Ok(reader)
     }
 }
 
 impl Slot {
-    fn open(&self) -> Option<Arc<AsyncPgConnection>> {
+    fn open(&self) -> Option<Reader> {
         let reader = self.lock().clone()?;
-        (!reader.closed.load(Ordering::Relaxed)).then_some(reader.connection)
+        (!reader.is_closed() && Instant::now() < reader.old_at).then_some(reader)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Reader>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Reader>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    /// To be asked by whoever shares it.
+    pub(crate) fn connection(&self) -> &AsyncPgConnection {
+        &self.line.connection
+    }
+
+    /// The answer to a question that was put to this connection, or that the server hangs: then the
+    /// connection ends, for all who wait on it.
+    pub(crate) async fn answer<T>(
+        &self,
+        question: impl Future<Output = QueryResult<T>>,
+    ) -> Result<QueryResult<T>, StoreError> {
+        self.answer_within(ANSWER_LIMIT, question).await
+    }
+
+    /// The same of a question that is answered soon.
+    pub(crate) async fn look_up<T>(
+        &self,
+        question: impl Future<Output = QueryResult<T>>,
+    ) -> Result<QueryResult<T>, StoreError> {
+        self.answer_within(LOOK_UP_LIMIT, question).await
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.line.state.is_closed()
+    }
+
+    /// Ends it: the server that it leads to is not the one to ask.
+    pub(crate) fn end(&self) {
+        self.line.state.end();
+    }
+
+    async fn answer_within<T>(
+        &self,
+        limit: Duration,
+        question: impl Future<Output = QueryResult<T>>,
+    ) -> Result<QueryResult<T>, StoreError> {
+        timeout(limit, question).await.map_err(|_elapsed| {
+            self.end();
+            failed("the database does not answer; the connection was given up")
+        })
     }
 }
 

@@ -59,7 +59,7 @@ impl SessionRepository for PostgresStore {
 
     async fn find(&self, digests: &Candidates) -> Result<Option<(Session, Account)>, StoreError> {
         let reader = self.readers.get().await?;
-        let mut connection = &*reader;
+        let mut connection = reader.connection();
         let sessions = sessions::table
             .inner_join(accounts::table)
             .select((SessionRow::as_select(), AccountRow::as_select()));
@@ -67,12 +67,15 @@ impl SessionRepository for PostgresStore {
         let found: QueryResult<(SessionRow, AccountRow)> = match digests.as_slice() {
             [only] => {
                 let digest = only.digest.as_bytes().as_slice();
-                sessions.filter(sessions::digest.eq(digest)).first(&mut connection).await
+                let found = sessions.filter(sessions::digest.eq(digest)).first(&mut connection);
+                reader.look_up(found).await?
             }
             several => {
                 let digests: Vec<&[u8]> =
                     several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
-                sessions.filter(sessions::digest.eq_any(digests)).first(&mut connection).await
+                let found =
+                    sessions.filter(sessions::digest.eq_any(digests)).first(&mut connection);
+                reader.look_up(found).await?
             }
         };
         let found = found.optional().map_err(failed)?;

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, StoreError, UpdateError,
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Position, Replacement, StoreError,
+    UpdateError,
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
@@ -188,7 +189,13 @@ impl ApiKeyRepository for SqliteStore {
         .await
     }
 
-    async fn find_by_digest(&self, digests: &Candidates) -> Result<Option<ApiKey>, StoreError> {
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        since: Option<Position>,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        // Before the row is read, so that the row is no older.
+        self.0.changes.require(since)?;
         let digests = *digests;
         self.read(move |db| {
             let found: Option<KeyRow> = match digests.as_slice() {

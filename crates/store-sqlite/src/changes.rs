@@ -46,6 +46,16 @@ impl Changes {
         self.log().position().change
     }
 
+    /// Fails where the store is not at `since` or later.
+    pub(crate) fn require(&self, since: Option<Position>) -> Result<(), StoreError> {
+        match since {
+            Some(since) if !self.log().position().includes(since) => {
+                Err(StoreError::new("these changes were made in another history"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -161,6 +161,7 @@ promises! { $
         whoever_finds_a_change_made_can_wait_for_it
         the_latest_change_is_that_of_the_owners_key
         the_last_change_is_not_before_any_that_was_made
+        a_look_up_shows_what_the_store_has_come_to_or_fails
     }
     instances {
         a_new_instance_begins_at_the_latest_change

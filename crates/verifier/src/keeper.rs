@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use latchkey_domain::ChangeNumber;
-use latchkey_domain::ports::{ChangeFeed, InstanceId, StoreError};
-use tokio::sync::{Mutex, Notify, watch};
+use latchkey_domain::ports::{ChangeFeed, InstanceId, Position, StoreError};
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::LeaseClock;
@@ -22,11 +22,13 @@ pub(crate) struct Keeper {
     feed: Arc<dyn ChangeFeed>,
     clock: Arc<dyn LeaseClock>,
     freshness: Arc<Freshness>,
+    /// What a look-up has to show.
+    required: Mutex<Option<Position>>,
     standing: watch::Sender<Standing>,
     nudge: Notify,
     stop: Notify,
     /// Held while it keeps the lease.
-    keeping: Mutex<()>,
+    keeping: tokio::sync::Mutex<()>,
 }
 
 /// Where this instance stands among the others.
@@ -47,15 +49,21 @@ impl Keeper {
             feed,
             clock,
             freshness,
+            required: Mutex::default(),
             standing: watch::Sender::default(),
             nudge: Notify::new(),
             stop: Notify::new(),
-            keeping: Mutex::default(),
+            keeping: tokio::sync::Mutex::default(),
         }
     }
 
     pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    /// What a look-up that begins now has to show. To be read after the fill has begun.
+    pub(crate) fn required(&self) -> Option<Position> {
+        *self.required.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for news now rather than at the next heartbeat.
@@ -129,7 +137,7 @@ impl Keeper {
         let effects = match request {
             Request::Register => {
                 let registration = self.feed.register().await?;
-                membership.registered(sent, registration)
+                membership.registered(registration)
             }
             Request::Heartbeat(registration) => {
                 let news =
@@ -137,7 +145,7 @@ impl Keeper {
                 membership.answered(sent, news)
             }
         };
-        let news = effects.len() > 1;
+        let news = effects.iter().any(|it| matches!(it, Effect::Void(_) | Effect::VoidAll));
         for effect in effects {
             self.apply(effect);
         }
@@ -159,6 +167,9 @@ impl Keeper {
             Effect::VoidAll => self.freshness.void_all(),
             Effect::Void(key) => self.freshness.void(key),
             Effect::Extend(end) => self.freshness.extend(end),
+            Effect::Require(position) => {
+                *self.required.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+            }
         }
     }
 

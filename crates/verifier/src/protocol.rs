@@ -10,10 +10,16 @@
 //! has applied it or `WAIT` is over. A verification that was sent after that and passes the check of
 //! the lease runs under one that followed the change. An instance that is not on the list got its
 //! lease later, and remembered nothing then.
+//!
+//! Why it is safe where several servers answer, one of which lags or was the primary before. A
+//! verification that passes the check of the lease, and was sent after the answer to a change, is on
+//! an instance that has applied that change. What it does not remember it believes only from a server
+//! that shows every change that was applied here before it was asked: [`Effect::Require`]. A server
+//! with changes of its own may show more; that no such one is asked is the part of the store.
 
 use std::time::Duration;
 
-use latchkey_domain::ports::{InstanceId, InstanceStatus, News, Registration};
+use latchkey_domain::ports::{InstanceId, InstanceStatus, News, Position, Registration};
 use latchkey_domain::{ApiKeyId, ChangeNumber};
 
 use crate::BootTime;
@@ -54,6 +60,8 @@ pub enum Effect {
     Void(ApiKeyId),
     /// Believe what is remembered until then.
     Extend(BootTime),
+    /// From now on, ask only for what the store had come to then, or later.
+    Require(Position),
 }
 
 impl Membership {
@@ -75,10 +83,12 @@ impl Membership {
         self.inside.map(|it| it.position.change)
     }
 
-    /// A registration that was sent at `sent` has been answered.
-    pub fn registered(&mut self, sent: BootTime, registration: Registration) -> Vec<Effect> {
+    /// A registration has been answered. It brings no lease: a change that was made meanwhile may
+    /// have been answered before anybody could see this instance on the list. The next heartbeat
+    /// tells of that change, and of later ones their makers wait for this instance.
+    pub fn registered(&mut self, registration: Registration) -> Vec<Effect> {
         self.inside = Some(registration);
-        vec![Effect::EndLease, Effect::VoidAll, Effect::Extend(sent.after(LEASE))]
+        vec![Effect::EndLease, Effect::Require(registration.position), Effect::VoidAll]
     }
 
     /// A heartbeat that was sent at `sent` has been answered.
@@ -88,7 +98,9 @@ impl Membership {
             return vec![Effect::EndLease, Effect::VoidAll];
         };
         inside.position = news.position;
-        let mut effects: Vec<Effect> = news.changed.into_iter().map(Effect::Void).collect();
+        // First, so that a look-up that begins after a memory is void asks for the change as well.
+        let mut effects = vec![Effect::Require(news.position)];
+        effects.extend(news.changed.into_iter().map(Effect::Void));
         effects.push(Effect::Extend(sent.after(LEASE)));
         effects
     }

@@ -30,8 +30,8 @@ pub struct Verifier {
     lease_clock: Arc<dyn LeaseClock>,
     last_uses: Arc<LastUses>,
     freshness: Arc<Freshness>,
-    /// `None`: every verification asks the store.
-    keeper: Option<Arc<Keeper>>,
+    keeper: Arc<Keeper>,
+    answering: Answering,
     barrier: FeedBarrier,
     memory: Memory,
     renewals: Renewals,
@@ -58,7 +58,8 @@ pub struct VerifierPorts {
 pub enum Answering {
     /// From memory, under a lease; from the store where there is none.
     FromMemory,
-    /// Always from the store.
+    /// Always from the store. The heartbeats go on: by them a look-up is known to come from the
+    /// server that changes are made on.
     FromStore,
 }
 
@@ -105,11 +106,10 @@ impl Verifier {
     pub fn new(ports: VerifierPorts, answering: Answering) -> Self {
         let VerifierPorts { keys, feed, hasher, clock, lease_clock, last_uses } = ports;
         let freshness = Arc::new(Freshness::new());
-        let keeper = (answering == Answering::FromMemory).then(|| {
-            let (feed, clock) = (Arc::clone(&feed), Arc::clone(&lease_clock));
-            Arc::new(Keeper::new(feed, clock, Arc::clone(&freshness)))
-        });
-        let barrier = FeedBarrier::new(feed, Arc::clone(&lease_clock), keeper.clone());
+        let (ours, clock_of_leases) = (Arc::clone(&feed), Arc::clone(&lease_clock));
+        let keeper = Arc::new(Keeper::new(ours, clock_of_leases, Arc::clone(&freshness)));
+        let of_ours = Some(Arc::clone(&keeper));
+        let barrier = FeedBarrier::new(feed, Arc::clone(&lease_clock), of_ours);
         Self {
             keys,
             hasher,
@@ -118,6 +118,7 @@ impl Verifier {
             last_uses,
             freshness,
             keeper,
+            answering,
             barrier,
             memory: Memory::new(),
             renewals: Renewals::default(),
@@ -158,20 +159,13 @@ impl Verifier {
     /// Keeps the lease, until [`leave`](Self::leave); and makes the digests of used keys anew that
     /// an older pepper made, for ever.
     pub async fn keep(&self) {
-        let lease = async {
-            if let Some(keeper) = &self.keeper {
-                keeper.keep().await;
-            }
-        };
-        tokio::join!(lease, self.renewals.keep_storing(&*self.keys, &self.memory));
+        tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.keys, &self.memory));
     }
 
     /// Answers nothing from memory any more, and lets no change wait for this instance. Changes of
     /// this process that wait for it must have been answered.
     pub async fn leave(&self) {
-        if let Some(keeper) = &self.keeper {
-            keeper.leave().await;
-        }
+        self.keeper.leave().await;
     }
 
     /// How it is doing.
@@ -181,7 +175,7 @@ impl Verifier {
             remembered: self.memory.len(),
             recalled: self.recalled.total(),
             looked_up: self.looked_up.load(Ordering::Relaxed),
-            lease_left: (now < end).then(|| end.since(now)),
+            lease_left: (self.remembers() && now < end).then(|| end.since(now)),
             unwritten_uses: self.last_uses.unwritten(),
             last_use_lag: self.last_uses.lag(),
         }
@@ -196,8 +190,11 @@ impl Verifier {
         // The clock before the memory: see `Freshness::covers`.
         let covered = self.freshness.covers(self.lease_clock.now());
         let now = || self.lease_clock.now();
-        let found =
-            if covered { self.memory.recall(&candidates, &self.freshness, now) } else { None };
+        let found = if covered && self.remembers() {
+            self.memory.recall(&candidates, &self.freshness, now)
+        } else {
+            None
+        };
         let Some((digest, answer)) = found else {
             return Recalled::Nothing { candidates, covered };
         };
@@ -206,6 +203,10 @@ impl Verifier {
             self.renewals.offer(principal.key(), digest, &candidates);
         }
         Recalled::Answer(answer)
+    }
+
+    fn remembers(&self) -> bool {
+        self.answering == Answering::FromMemory
     }
 
     /// Expiry goes by the wall clock, at the very last.
@@ -223,7 +224,8 @@ impl Verifier {
     /// Asks the store; a crowd asks once. Without a lease nobody can know whether the question of
     /// another is late enough to be shared.
     async fn look_up(&self, candidates: &Candidates, covered: bool) -> Result<Answer, StoreError> {
-        let Some(first) = candidates.as_slice().first().filter(|_| covered) else {
+        let shared = covered && self.remembers();
+        let Some(first) = candidates.as_slice().first().filter(|_| shared) else {
             return self.read(candidates, self.freshness.begin_fill()).await;
         };
         match self.flights.board(ByDigest(first.digest), &self.freshness) {
@@ -249,10 +251,13 @@ impl Verifier {
     async fn read(&self, candidates: &Candidates, fill: Fill) -> Result<Answer, StoreError> {
         let permit = self.look_ups.acquire().await.map_err(StoreError::new)?;
         self.looked_up.fetch_add(1, Ordering::Relaxed);
-        let found = self.keys.find_by_digest(candidates).await?;
+        let required = self.keeper.required();
+        let found = self.keys.find_by_digest(candidates, required).await?;
         drop(permit);
         let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) else {
-            self.memory.remember_unknown(candidates, fill, self.lease_clock.now());
+            if self.remembers() {
+                self.memory.remember_unknown(candidates, fill, self.lease_clock.now());
+            }
             return Ok(Err(Refusal::Unknown));
         };
         let digest = &key.parts().digest;
@@ -261,7 +266,9 @@ impl Verifier {
             let last = self.memory.last(digest).and_then(|known| known.answer.ok());
             last.filter(|principal| principal.is(&key)).unwrap_or_else(|| Principal::of(&key))
         });
-        if let Some(stamp) = self.freshness.stamp(fill, key.parts().id) {
+        if self.remembers()
+            && let Some(stamp) = self.freshness.stamp(fill, key.parts().id)
+        {
             self.memory.remember(digest, Known { stamp, answer: answer.clone() });
         }
         if answer.is_ok() {

@@ -44,15 +44,18 @@ impl Database {
 impl Database {
     /// What somebody types into psql.
     pub(crate) fn execute(&self, sql: &str) {
-        let url = self.url().expect("a server");
-        runtime().block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls)
-                .await
-                .expect("the test server takes connections");
-            tokio::spawn(connection);
-            client.batch_execute(sql).await.expect("the statement is good");
-        });
+        execute(&self.url().expect("a server"), sql);
     }
+}
+
+/// The same at an address.
+pub(crate) fn execute(url: &str, sql: &str) {
+    runtime().block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, NoTls).await.expect("the test server takes connections");
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.expect("the statement is good");
+    });
 }
 
 /// A role that owns nothing. It is removed on drop.

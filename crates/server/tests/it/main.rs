@@ -81,6 +81,7 @@ mod database;
 mod durability;
 mod embedding;
 mod every_answer;
+mod failover;
 mod http;
 mod killed_trail;
 mod leaks;

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use latchkey_domain::ports::UpdateError;
-use latchkey_domain::{ApiKey, ApiKeyId, ChangeNumber, KeyName};
+use latchkey_domain::ports::{Position, UpdateError};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, KeyName};
+use uuid::Uuid;
 
 use super::Ports;
 use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
@@ -220,4 +221,25 @@ async fn latest_change(ports: &Ports, key: &ApiKey) -> Option<ChangeNumber> {
 
 fn set(ids: Vec<ApiKeyId>) -> BTreeSet<ApiKeyId> {
     ids.into_iter().collect()
+}
+
+pub async fn a_look_up_shows_what_the_store_has_come_to_or_fails(ports: &Ports) {
+    let key = added(ports, a_key()).await;
+    let instance = Instance::joined(ports).await;
+    let before = instance.applied;
+    revoke(ports, &key, moment(1)).await;
+    let now = instance.news().await.expect("it is on the list").position;
+    assert!(now.includes(before) && !before.includes(now));
+
+    let digests = Candidates::new(key.parts().digest, []);
+    for shown in [None, Some(before), Some(now)] {
+        let found = ports.keys.find_by_digest(&digests, shown).await.expect("the store is there");
+        assert!(found.is_some_and(|key| key.parts().state.check().is_err()), "{shown:?}");
+    }
+    let ahead = Position { change: ChangeNumber::new(now.change.get() + 1), ..now };
+    let another = Position { nonce: Uuid::max(), ..now };
+    for elsewhere in [ahead, another] {
+        let found = ports.keys.find_by_digest(&digests, Some(elsewhere)).await;
+        assert!(found.is_err(), "{elsewhere:?}: {found:?}");
+    }
 }

@@ -186,11 +186,13 @@ pub async fn a_key_is_found_by_any_of_its_candidates(ports: &Ports) {
         [[mine, first, second], [first, mine, second], [first, second, mine]]
     {
         let candidates = latchkey_domain::Candidates::new(signing, rest);
-        let got = ports.keys.find_by_digest(&candidates).await.expect("the store answers");
+        let got = ports.keys.find_by_digest(&candidates, None).await.expect("the store answers");
         assert_same_key(&got.expect("it is there"), &key);
     }
     let strangers = latchkey_domain::Candidates::new(first, [second, a_digest()]);
-    assert!(ports.keys.find_by_digest(&strangers).await.expect("the store answers").is_none());
+    assert!(
+        ports.keys.find_by_digest(&strangers, None).await.expect("the store answers").is_none()
+    );
 }
 
 pub async fn the_owner_of_a_key_is_known_also_after_it_is_revoked(ports: &Ports) {

@@ -289,7 +289,7 @@ impl Walk {
     async fn verify(&mut self, place: &str) {
         let Some(known) = self.a_key() else { return };
         let candidates = PlainHasher.candidates(&known.secret);
-        let found = self.keys.find_by_digest(&candidates).await.expect("the store answers");
+        let found = self.keys.find_by_digest(&candidates, None).await.expect("the store answers");
         let got = found.map_or(Err(Refusal::Unknown), |key| key.check(self.clock.now()));
         assert_eq!(got, known.verify(self.now()), "{place}: {known:?}");
     }

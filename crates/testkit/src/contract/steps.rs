@@ -37,7 +37,7 @@ pub(super) async fn revoke(ports: &Ports, key: &ApiKey, at: Timestamp) {
 /// What the store has under the key's digest, revoked or not.
 pub(super) async fn by_digest(ports: &Ports, key: &ApiKey) -> Option<ApiKey> {
     let candidates = Candidates::new(key.parts().digest, []);
-    ports.keys.find_by_digest(&candidates).await.expect("the store answers")
+    ports.keys.find_by_digest(&candidates, None).await.expect("the store answers")
 }
 
 /// What the store finds under the key's id and owner.

@@ -134,14 +134,18 @@ fn position(change: u64) -> Position {
 fn told() -> Vec<Effect> {
     let mut membership = Membership::default();
     let registration = Registration { instance: InstanceId(Uuid::nil()), position: position(0) };
-    membership.registered(BootTime::ZERO, registration);
+    membership.registered(registration);
     membership.answered(NOW, Some(News { changed: vec![KEY], position: position(1) }))
 }
 
-/// What it does after it has registered anew, after the change.
+/// What it does after it has registered again, after the change, and sent a heartbeat.
 fn registered_anew() -> Vec<Effect> {
     let registration = Registration { instance: InstanceId(Uuid::nil()), position: position(1) };
-    Membership::default().registered(NOW, registration)
+    let mut membership = Membership::default();
+    let mut effects = membership.registered(registration);
+    let nothing_new = News { changed: Vec::new(), position: position(1) };
+    effects.extend(membership.answered(NOW, Some(nothing_new)));
+    effects
 }
 
 /// The lease is extended before the change is applied.

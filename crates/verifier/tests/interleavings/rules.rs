@@ -82,6 +82,8 @@ impl<W: Word + 'static> Rules for Freshness<W> {
             Effect::VoidAll => self.void_all(),
             Effect::Void(key) => self.void(key),
             Effect::Extend(end) => self.extend(end),
+            // Here no server lags.
+            Effect::Require(_) => {}
         }
     }
 }
@@ -138,6 +140,7 @@ impl Rules for Copied {
         match effect {
             Effect::EndLease => self.lease_end.store(0),
             Effect::Extend(end) => self.lease_end.store(end.nanos()),
+            Effect::Require(_) => {}
             Effect::VoidAll | Effect::Void(_) if self.flaw == Some(Flaw::LateCount) => {
                 self.generation.increment();
                 self.changes.increment();

@@ -28,8 +28,12 @@ pub(crate) enum Flaw {
     NumbersOutOfOrder,
     /// The clock of an instance stands still while time goes on: a paused virtual machine.
     ClockStandsStill,
-    /// Fills read a replica that lags.
-    LaggingReplica,
+    /// A look-up is believed though its server has not made what was applied here.
+    NoFence,
+    /// The fence moves after the memory is void, not before.
+    FenceAfterVoid,
+    /// A look-up reads a server that has made other changes.
+    AnotherHistory,
     /// A change voids what is remembered under the digest that the row has now.
     VoidByDigest,
     /// A verification joins a look-up that began before a change was applied.
@@ -41,7 +45,7 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::LateFillIsStored,
         Self::MemoryBeforeClock,
         Self::LeaseFromReceipt,
@@ -55,7 +59,9 @@ impl Flaw {
         Self::AckBeforeApply,
         Self::NumbersOutOfOrder,
         Self::ClockStandsStill,
-        Self::LaggingReplica,
+        Self::NoFence,
+        Self::FenceAfterVoid,
+        Self::AnotherHistory,
         Self::VoidByDigest,
         Self::AnyFlight,
         Self::ListFromBefore,

@@ -1,14 +1,14 @@
 use std::collections::VecDeque;
 
 use latchkey_domain::ChangeNumber;
-use latchkey_domain::ports::{News, Registration};
+use latchkey_domain::ports::{News, Position, Registration};
 use latchkey_verifier::BootTime;
 use latchkey_verifier::freshness::{Fill, Freshness, Stamp};
 use latchkey_verifier::protocol::{Effect, Membership, Request};
 
 use crate::flaw::Flaw;
 use crate::number::Number;
-use crate::store::{KEY, Row, Store};
+use crate::store::{KEY, Row, Server, Store};
 
 /// An instance that verifies from memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub(crate) struct Instance {
     pub(crate) freshness: Freshness<Number>,
     pub(crate) membership: Membership,
     pub(crate) call: Option<Call>,
+    /// What a look-up has to show.
+    pub(crate) required: Option<Position>,
     /// What follows from the last answer and is not done yet.
     pub(crate) effects: VecDeque<Effect>,
     /// What is remembered of [`KEY`].
@@ -58,6 +60,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct LookUp {
     fill: Fill,
+    required: Option<Position>,
     pub(crate) read: Option<Row>,
 }
 
@@ -67,6 +70,7 @@ impl Instance {
             freshness: Freshness::with_buckets(2),
             membership: Membership::default(),
             call: None,
+            required: None,
             effects: VecDeque::new(),
             memory: None,
             look_up: None,
@@ -137,13 +141,18 @@ impl Instance {
         let Call { sent, stage: Stage::Committed(answer) } = self.call.take()? else { return None };
         let sent = if flaw == Some(Flaw::LeaseFromReceipt) { now } else { sent };
         self.effects = match answer {
-            Answer::Registered(registration) => self.membership.registered(sent, registration),
+            Answer::Registered(registration) => self.membership.registered(registration),
             Answer::Heartbeat(news) => self.membership.answered(sent, news),
         }
         .into();
         match self.effects.back() {
             Some(Effect::Extend(_)) if flaw == Some(Flaw::ExtendBeforeVoid) => {
                 self.effects.rotate_right(1);
+            }
+            Some(Effect::Extend(_)) if flaw == Some(Flaw::FenceAfterVoid) => {
+                let fence = self.effects.iter().position(|it| matches!(it, Effect::Require(_)))?;
+                let fence = self.effects.remove(fence)?;
+                self.effects.insert(self.effects.len() - 1, fence);
             }
             Some(Effect::Extend(_)) if flaw == Some(Flaw::EndlessLease) => {
                 self.effects.pop_back();
@@ -160,6 +169,7 @@ impl Instance {
         match self.effects.pop_front()? {
             Effect::EndLease => self.freshness.end_lease(),
             Effect::Extend(end) => self.freshness.extend(end),
+            Effect::Require(position) => self.required = Some(position),
             Effect::VoidAll => {
                 self.freshness.void_all();
                 match flaw {
@@ -182,13 +192,15 @@ impl Instance {
     }
 
     pub(crate) fn begin_look_up(&mut self) -> Option<()> {
-        let begun = LookUp { fill: self.freshness.begin_fill(), read: None };
+        let begun =
+            LookUp { fill: self.freshness.begin_fill(), required: self.required, read: None };
         self.look_up.is_none().then(|| self.look_up = Some(begun))
     }
 
-    pub(crate) fn read(&mut self, row: Row) -> Option<()> {
+    /// A server answers, which is believed if it shows what it has to.
+    pub(crate) fn read(&mut self, server: Server, flaw: Option<Flaw>) -> Option<()> {
         let look_up = self.look_up.as_mut().filter(|it| it.read.is_none())?;
-        look_up.read = Some(row);
+        look_up.read = Some(server.believed(look_up.required, flaw)?);
         Some(())
     }
 

@@ -8,7 +8,7 @@ use stateright::{Model, Property};
 
 use crate::flaw::Flaw;
 use crate::instance::Stage;
-use crate::store::{KEY, OTHER, Row};
+use crate::store::{KEY, OTHER};
 use crate::verification::{Source, Verification};
 use crate::world::{How, World};
 
@@ -63,6 +63,8 @@ pub(crate) enum Action {
     Verify(usize),
     Continue,
     Board,
+    /// The verification asks a server itself.
+    Ask(u8),
 }
 
 impl Protocol {
@@ -143,11 +145,7 @@ impl Protocol {
         match instance.look_up {
             None => actions.push(Action::BeginLookUp(at)),
             Some(look_up) if look_up.read.is_some() => actions.push(Action::Land(at)),
-            Some(_) => {
-                let version = world.store.row().version;
-                let oldest = if self.has(Flaw::LaggingReplica) { 0 } else { version };
-                actions.extend((oldest..=version).map(|version| Action::Read(at, version)));
-            }
+            Some(_) => actions.extend(world.store.places().map(|place| Action::Read(at, place))),
         }
     }
 
@@ -169,7 +167,10 @@ impl Protocol {
                 actions.extend((0..self.instances).map(Action::Verify));
             }
             None => {}
-            Some(_) => actions.extend([Action::Continue, Action::Board]),
+            Some(_) => {
+                actions.extend([Action::Continue, Action::Board]);
+                actions.extend(world.store.places().map(Action::Ask));
+            }
         }
     }
 
@@ -216,6 +217,10 @@ impl Protocol {
             Action::Board => {
                 world.verification = Some(world.verification?.board(world, self.flaw)?);
             }
+            Action::Ask(place) => {
+                let server = world.store.server(place, self.flaw)?;
+                world.verification = Some(world.verification?.ask(world, server, self.flaw)?);
+            }
             _ => return self.step_instance(world, action),
         }
         Some(())
@@ -241,7 +246,9 @@ impl Protocol {
             }
             Action::Apply(at) => instances[at].apply(store.row(), self.flaw),
             Action::BeginLookUp(at) => instances[at].begin_look_up(),
-            Action::Read(at, version) => instances[at].read(Row { version, ..store.row() }),
+            Action::Read(at, place) => {
+                instances[at].read(store.server(place, self.flaw)?, self.flaw)
+            }
             Action::Land(at) => instances[at].land(self.flaw),
             _ => None,
         }
@@ -312,6 +319,9 @@ impl Model for Protocol {
             }),
             Property::sometimes("a look-up is joined after the answer", |_, world: &World| {
                 world.was_told_by(Source::LookUp)
+            }),
+            Property::sometimes("a server is asked after the answer", |_, world: &World| {
+                world.was_told_by(Source::Server)
             }),
         ]
     }

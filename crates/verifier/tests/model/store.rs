@@ -2,6 +2,8 @@ use latchkey_domain::ports::{InstanceId, InstanceStatus, News, Position, Registr
 use latchkey_domain::{ApiKeyId, ChangeNumber};
 use uuid::Uuid;
 
+use crate::flaw::Flaw;
+
 /// The key that verifications present.
 pub(crate) const KEY: ApiKeyId = ApiKeyId::new(Uuid::from_u128(0));
 /// Another one, in another bucket.
@@ -36,7 +38,40 @@ pub(crate) struct Row {
     pub(crate) redigested: bool,
 }
 
+/// A server that has made so many of the changes; one that lags, or was the primary before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server {
+    position: Position,
+    row: Row,
+}
+
+impl Server {
+    /// What a look-up takes from it that requires a position.
+    pub(crate) fn believed(self, required: Option<Position>, flaw: Option<Flaw>) -> Option<Row> {
+        let shows = required.is_none_or(|required| self.position.includes(required));
+        (shows || flaw == Some(Flaw::NoFence)).then_some(self.row)
+    }
+}
+
 impl Store {
+    /// The places in the log that a server can have come to.
+    pub(crate) fn places(&self) -> impl Iterator<Item = u8> + use<> {
+        let latest = self.position().change.get();
+        (0..=latest).map(|place| place.try_into().expect("a handful"))
+    }
+
+    /// A server that is at that place; with [`Flaw::AnotherHistory`] one that made other changes then.
+    pub(crate) fn server(&self, place: u8, flaw: Option<Flaw>) -> Option<Server> {
+        let place = usize::from(place);
+        let made = self.log.iter().take(place).filter(|it| it.key == KEY && it.committed).count();
+        let version = u8::try_from(made).expect("a handful");
+        let mut position = self.position_at(place)?;
+        if flaw == Some(Flaw::AnotherHistory) {
+            position = Position { change: number(self.log.len() + 1), nonce: Uuid::max() };
+        }
+        Some(Server { position, row: Row { version, redigested: self.redigested } })
+    }
+
     pub(crate) fn row(&self) -> Row {
         Row { version: self.made(KEY, true), redigested: self.redigested }
     }

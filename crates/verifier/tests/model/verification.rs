@@ -2,13 +2,12 @@ use latchkey_verifier::BootTime;
 
 use crate::flaw::Flaw;
 use crate::protocol::Protocol;
-use crate::store::Row;
+use crate::store::{Row, Server};
 use crate::world::World;
 
 /// A verification that is sent after the answer to a change.
 ///
-/// There is one in a run: others would only begin look-ups, and these begin by themselves. One that
-/// asks the store by itself sees the answered change, and is not followed further.
+/// There is one in a run: others would only begin look-ups, and these begin by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Verification {
     at: usize,
@@ -33,6 +32,7 @@ enum Step {
 pub(crate) enum Source {
     Memory,
     LookUp,
+    Server,
 }
 
 impl Verification {
@@ -69,6 +69,13 @@ impl Verification {
     pub(crate) fn board(self, world: &World, flaw: Option<Flaw>) -> Option<Self> {
         let row = world.instances[self.at].board(flaw).filter(|_| self.step == Step::Covered)?;
         Some(Self { step: Step::Told(row, Source::LookUp), ..self })
+    }
+
+    /// Asks a server by itself, under the lease.
+    pub(crate) fn ask(self, world: &World, server: Server, flaw: Option<Flaw>) -> Option<Self> {
+        let required = world.instances[self.at].required;
+        let row = server.believed(required, flaw).filter(|_| self.step == Step::Covered)?;
+        Some(Self { step: Step::Told(row, Source::Server), ..self })
     }
 
     pub(crate) fn instance(self) -> usize {

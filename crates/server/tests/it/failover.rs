@@ -1,0 +1,225 @@
+//! The database moves: a standby takes over from a primary that sleeps, hangs or restarts.
+
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use latchkey_testkit::postgres::PrivateCluster;
+
+use crate::database::{Database, execute};
+use crate::http::{delete, get};
+use crate::person::{ADA, Issued, Person, key_path};
+use crate::secret::UNKNOWN;
+use crate::server::{Server, Setup};
+
+/// Longer than anything needs that is to happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A primary, its synchronous standby, and an address that leads to one of them.
+struct Pair {
+    primary: Arc<PrivateCluster>,
+    standby: PrivateCluster,
+    address: Address,
+}
+
+impl Pair {
+    fn synchronous() -> Self {
+        let primary = Arc::new(PrivateCluster::start());
+        let standby = primary.standby("standby");
+        let database = Database::Private(Arc::clone(&primary));
+        database.execute("alter system set synchronous_standby_names = 'standby'");
+        database.execute("select pg_reload_conf()");
+        let in_step = "do $$ begin while not exists(\
+            select from pg_stat_replication where sync_state = 'sync') \
+            loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$";
+        database.execute(in_step);
+        let address = Address::of(primary.address());
+        Self { primary, standby, address }
+    }
+
+    /// An instance that reaches whatever the address leads to.
+    fn instance(&self, cache: &str) -> Server {
+        let url = self.primary.url();
+        let moving = url.replace(
+            &format!(":{}/", self.primary.address().port()),
+            &format!(":{}/", self.address.port),
+        );
+        Setup::on(Database::Private(Arc::clone(&self.primary)))
+            .with("DATABASE_URL", &moving)
+            .with("LATCHKEY_VERIFY_CACHE", cache)
+            .start()
+    }
+
+    /// The standby takes over. Connections that lead to the old primary stay.
+    fn fail_over(&self) {
+        self.standby.promote();
+        self.address.lead_to(self.standby.address());
+    }
+}
+
+/// An address whose new connections can be led elsewhere, as a balancer or a name does.
+struct Address {
+    port: u16,
+    leads_to: Arc<Mutex<SocketAddr>>,
+}
+
+impl Address {
+    fn of(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let leads_to = Arc::new(Mutex::new(server));
+        let server = Arc::clone(&leads_to);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let server = *server.lock().unwrap_or_else(PoisonError::into_inner);
+                // Where nobody listens, the client's connection is closed.
+                if let Ok(server) = TcpStream::connect(server) {
+                    carry(&client, &server);
+                }
+            }
+        });
+        Self { port, leads_to }
+    }
+
+    fn lead_to(&self, server: SocketAddr) {
+        *self.leads_to.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    }
+}
+
+/// Carries both ways until an end closes.
+fn carry(client: &TcpStream, server: &TcpStream) {
+    for (from, to) in [(client, server), (server, client)] {
+        let pair = from.try_clone().and_then(|from| Ok((from, to.try_clone()?)));
+        let (mut from, mut to) = pair.expect("a descriptor is free");
+        thread::spawn(move || {
+            let _ended = io::copy(&mut from, &mut to);
+            let _closed = to.shutdown(Shutdown::Write);
+        });
+    }
+}
+
+fn keys(ada: &Person, servers: &[Server], count: usize) -> Vec<Issued> {
+    let keys: Vec<Issued> = (0..count).map(|_| ada.create_key("a")).collect();
+    for key in &keys {
+        for server in servers {
+            server.verify(&key.key).expect_status(200);
+        }
+    }
+    keys
+}
+
+/// Those of `keys` whose revoke was answered with 200, asked of each server in turn.
+fn revoked<'k>(ada: &Person, servers: &[Server], keys: &'k [Issued]) -> Vec<&'k Issued> {
+    let mut revoked = Vec::new();
+    for (key, server) in keys.iter().zip(servers.iter().cycle()) {
+        let deadline = Instant::now() + PATIENCE;
+        let request = ada.sign(delete(&key_path(&key.id)));
+        loop {
+            match request.try_send(server.address).map(|answer| answer.status) {
+                Ok(200) => break revoked.push(key),
+                // It was revoked by a call that was not answered with that.
+                Ok(404) => break,
+                _ => assert!(Instant::now() < deadline, "no revoke gets through"),
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    revoked
+}
+
+/// Nobody accepts any of `keys` for a while, and then all refuse them.
+fn are_dead(servers: &[Server], keys: &[&Issued]) {
+    let watch = |until: &dyn Fn(u16) -> bool, limit: Duration| {
+        let end = Instant::now() + limit;
+        let mut left = true;
+        while left && Instant::now() < end {
+            left = false;
+            for server in servers {
+                for key in keys {
+                    let status = server.verify(&key.key).status;
+                    assert_ne!(status, 200, "a revoked key is accepted\n{}", server.log());
+                    left |= !until(status);
+                }
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        left
+    };
+    watch(&|_| false, Duration::from_secs(4));
+    assert!(!watch(&|status| status == 401, PATIENCE), "they are not refused");
+}
+
+#[test]
+fn a_primary_that_was_left_behind_is_believed_by_no_instance() {
+    let pair = Pair::synchronous();
+    let servers = ["on", "on", "off"].map(|cache| pair.instance(cache));
+    let ada = servers[0].sign_up(ADA);
+    let keys = keys(&ada, &servers, 6);
+
+    pair.primary.pause();
+    thread::sleep(Duration::from_secs(1));
+    pair.fail_over();
+    thread::sleep(Duration::from_secs(1));
+    pair.primary.go_on();
+
+    let revoked = revoked(&ada, &servers, &keys);
+    assert!(revoked.len() >= 3, "{}", revoked.len());
+    are_dead(&servers, &revoked);
+}
+
+#[test]
+fn a_primary_that_hangs_is_left_for_the_one_that_takes_over() {
+    let pair = Pair::synchronous();
+    let servers = ["on", "off"].map(|cache| pair.instance(cache));
+    let ada = servers[0].sign_up(ADA);
+    // All connections that read lead to the primary.
+    keys(&ada, &servers, 8);
+    let unseen = ada.create_key("a");
+
+    pair.primary.pause();
+    pair.fail_over();
+    for server in &servers {
+        let deadline = Instant::now() + PATIENCE;
+        while server.verify(&unseen.key).status != 200 {
+            assert!(Instant::now() < deadline, "nobody leaves the old one\n{}", server.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    let keys = [unseen];
+    let dead = revoked(&ada, &servers, &keys);
+    are_dead(&servers, &dead);
+    for server in &servers {
+        server.send(&get("/readyz")).expect_status(200);
+    }
+}
+
+#[test]
+fn a_standby_that_the_url_names_too_is_asked_by_no_instance() {
+    let primary = Arc::new(PrivateCluster::start());
+    let standby = primary.standby("standby");
+    let database = Database::Private(Arc::clone(&primary));
+    let (first, second) = (primary.address().port(), standby.address().port());
+    let both = format!(":{first},127.0.0.1:{second}/");
+    let url = primary.url().replace(&format!(":{first}/"), &both);
+    let servers = ["on", "on", "off"].map(|cache| {
+        Setup::on(database.clone())
+            .with("DATABASE_URL", &url)
+            .with("LATCHKEY_VERIFY_CACHE", cache)
+            .start()
+    });
+    let ada = servers[0].sign_up(ADA);
+    let keys = keys(&ada, &servers, 6);
+
+    execute(standby.url(), "select pg_wal_replay_pause()");
+    primary.stop_immediately();
+    for server in &servers {
+        // Whatever it is answered, it looks for a server that works.
+        let _answered = server.verify(UNKNOWN);
+    }
+    primary.start_again();
+
+    let revoked = revoked(&ada, &servers, &keys);
+    are_dead(&servers, &revoked);
+}
