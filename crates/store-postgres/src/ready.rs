@@ -30,13 +30,13 @@ impl PostgresStore {
     async fn ready_for(&self, needs: &[Need]) -> Result<(), StoreError> {
         let asked = async {
             let reader = self.readers.get().await?;
-            if let Some(unmet) = demands::unmet(&reader, needs).await.map_err(failed)? {
+            if let Some(unmet) = demands::unmet(reader.connection(), needs).await.map_err(failed)? {
                 return Err(failed(unmet));
             }
-            if !migrations::is_current(&reader).await.map_err(failed)? {
+            if !migrations::is_current(reader.connection()).await.map_err(failed)? {
                 return Err(failed("the database has not been migrated"));
             }
-            look_up_nothing(&reader).await.map_err(failed)
+            look_up_nothing(reader.connection()).await.map_err(failed)
         };
         tokio::time::timeout(LIMIT, asked).await.map_err(failed)?
     }
