@@ -94,6 +94,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            eprintln!("process {} printed:\n{}", self.id(), self.text());
+        }
     }
 }
 
