@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::attempts::Purpose;
 use crate::fault::failed;
 use crate::row::{AccountRow, EventRow, KeyRow, SessionRow};
 use crate::schema::{
@@ -30,7 +31,7 @@ impl PostgresStore {
         &self,
         source: &dyn Contents,
     ) -> Result<Vec<(Part, u64)>, TakeOverError> {
-        let mut db = self.connector.connect().await.map_err(failed)?;
+        let mut db = self.connector.connect(Purpose::Calls).await.map_err(failed)?.connection;
         let moved = db.transaction(async |db| take_over(db, source).await).await;
         moved.map_err(|Undone(error)| error)
     }
