@@ -53,6 +53,15 @@ gateways:
     cargo build
     .ci/gateways.py target/debug/latchkey
 
+# The files of deploy/ and the workflows, by the programs that they are for; needs Debian's systemd and prometheus, and PyPI.
+deploy:
+    cargo build
+    .ci/deploy.sh target/debug/latchkey
+
+# The Debian package, made, installed, used and purged; needs root, and cargo-deb (cargo install --locked cargo-deb).
+package profile="release":
+    .ci/package.sh {{ profile }}
+
 # Every command of the README.
 readme:
     cargo build
