@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderMap;
 use async_trait::async_trait;
-use latchkey_domain::Secret;
+use latchkey_domain::{Secret, error_chain};
 use thiserror::Error;
 
 use crate::presented::presented;
@@ -65,7 +65,7 @@ impl Guard {
         match self.0.verify(&secret).await {
             Ok(principal) => principal.ok_or(GuardError::KeyRefused),
             Err(unavailable) => {
-                let cause: &(dyn StdError + 'static) = &unavailable;
+                let cause = error_chain(&unavailable);
                 tracing::error!(cause, "refused a request with 503");
                 Err(unavailable.into())
             }

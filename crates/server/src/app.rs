@@ -9,7 +9,7 @@ use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository,
     StoreError,
 };
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresStore};
@@ -26,6 +26,7 @@ use crate::hints::Hints;
 use crate::http::error::ApiError;
 use crate::limits::Limits;
 use crate::metrics::Counts;
+use crate::outages::Outages;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::request_ids::RequestIds;
@@ -45,6 +46,8 @@ pub(crate) struct App {
     hasher: Arc<HmacHasher>,
     pub(crate) verifier: Verifier,
     pub(crate) counts: Counts,
+    pub(crate) outages: Outages,
+    pub(crate) started: Timestamp,
     pub(crate) last_uses: Arc<LastUses>,
     pub(crate) limits: Limits,
     /// Somebody who is no trusted proxy sent `X-Forwarded-For`, which is said once.
@@ -179,6 +182,8 @@ impl App {
             hasher,
             verifier,
             counts: Counts::default(),
+            outages: Outages::default(),
+            started: clock.now(),
             last_uses,
             stranger_forwarded: Once::new(),
             limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
@@ -225,6 +230,11 @@ impl App {
             Store::Postgres(store) => Some(store.pool_use()),
             Store::Sqlite(_) => None,
         }
+    }
+
+    /// How many instances are on the list that changes wait for.
+    pub(crate) async fn instances(&self) -> Result<usize, StoreError> {
+        Ok(self.feed.instances().await?.len())
     }
 
     /// From now on the server is not ready, and each answer ends its connection.

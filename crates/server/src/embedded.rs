@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use latchkey_domain::error_chain;
 use latchkey_domain::ports::{PepperRepository as _, StoreError};
 use latchkey_hasher_hmac::{ConfirmError, PepperRing};
 use latchkey_store_sqlite::{MigrateError, OpenError, SqliteStore};
@@ -11,7 +12,6 @@ use crate::data_dir::{self, DataDirError};
 use crate::operator::control;
 use crate::peppers::{self, PepperError};
 use crate::settings::Settings;
-use crate::telemetry::error_chain;
 
 /// How often the server looks whether the database is still the file that it opened.
 const WATCH_EVERY: Duration = Duration::from_secs(1);

@@ -21,6 +21,7 @@ mod query;
 mod routes;
 mod session;
 mod this_machine;
+mod trace_context;
 mod verify;
 pub(crate) mod wire_time;
 

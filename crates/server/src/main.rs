@@ -13,6 +13,7 @@ mod limits;
 mod metrics;
 mod operator;
 mod origin;
+mod outages;
 mod peppers;
 mod postgres;
 mod request_ids;
@@ -23,6 +24,8 @@ mod telemetry;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use latchkey_domain::error_chain;
 
 use crate::cli::{Cli, Command};
 use crate::operator::commands::{self, Failure};
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Other(error)) => {
-            complain(&telemetry::error_chain(&*error));
+            complain(&error_chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -1,13 +1,20 @@
 //! What `/metrics` shows, in Prometheus's text format 0.0.4. No key, owner or address is a label.
 
+mod process;
+mod requests;
+
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::Refusal;
-use latchkey_verifier::VerifyError;
+use latchkey_verifier::{Durations, Heartbeats, Misses, Status, VerifyError};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
+use self::process::Process;
+use self::requests::Requests;
 use crate::app::App;
 use crate::connections::{Closed, Tally};
 use crate::telemetry;
@@ -17,10 +24,14 @@ const SHARDS: usize = 16;
 /// The latency histogram ends its buckets at 1 us, 2 us, 4 us, … about 8 s; the last takes the rest.
 const BUCKETS: usize = 25;
 
+/// How long the page waits for the database.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// What is counted as it happens. The rest of the page is asked for when it is shown.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) verifications: Verifications,
+    pub(crate) requests: Requests,
     pub(crate) connections: Arc<Tally>,
 }
 
@@ -126,14 +137,39 @@ fn bucket(nanos: u64) -> usize {
     usize::try_from(power).unwrap_or(BUCKETS).min(BUCKETS - 1)
 }
 
+/// What has to be asked for.
+struct Asked {
+    is_ready: bool,
+    /// `None` where the database does not say.
+    instances: Option<usize>,
+    process: Option<Process>,
+}
+
+impl Asked {
+    async fn of(app: &App) -> Self {
+        let (ready, instances, process) = tokio::join!(
+            timeout(PATIENCE, app.ready()),
+            timeout(PATIENCE, app.instances()),
+            spawn_blocking(Process::read),
+        );
+        Self {
+            is_ready: matches!(ready, Ok(Ok(true))),
+            instances: instances.ok().and_then(Result::ok),
+            process: process.ok().flatten(),
+        }
+    }
+}
+
 /// The page.
-pub(crate) fn text(app: &App) -> String {
-    let mut text = String::with_capacity(8 * 1024);
-    write(&mut text, app).expect("a String takes all text");
+pub(crate) async fn text(app: &App) -> String {
+    let asked = Asked::of(app).await;
+    let mut text = String::with_capacity(32 * 1024);
+    write(&mut text, app, &asked).expect("a String takes all text");
     text
 }
 
-fn write(out: &mut String, app: &App) -> fmt::Result {
+fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
+    write_server(out, app, asked)?;
     write_verifications(out, &app.counts.verifications)?;
     write_latency(out, &app.counts.verifications)?;
 
@@ -144,12 +180,10 @@ fn write(out: &mut String, app: &App) -> fmt::Result {
     metric(out, name, "counter", "Verifications that asked the database.", status.looked_up)?;
     let name = "latchkey_verify_cache_hits_total";
     metric(out, name, "counter", "Verifications that did not.", status.recalled)?;
-    let name = "latchkey_lease_remaining_seconds";
-    let left = status.lease_left.unwrap_or_default().as_secs_f64();
-    let help = "How long verifications may be answered from memory without a heartbeat.";
-    metric(out, name, "gauge", help, left)?;
-
+    write_misses(out, app.verifier.missed())?;
+    write_protocol(out, &status, app.verifier.heartbeats())?;
     write_barrier(out, app)?;
+    app.counts.requests.write(out)?;
     write_connections(out, &app.counts.connections)?;
     let name = "latchkey_last_use_unwritten";
     let help = "Keys whose last use is waiting to be written.";
@@ -203,15 +237,71 @@ fn write_latency(out: &mut String, counts: &Verifications) -> fmt::Result {
 fn write_barrier(out: &mut String, app: &App) -> fmt::Result {
     let barrier = app.verifier.barrier();
     let passed = barrier.passed();
-    let [all, time, micros] = [&passed.by_all, &passed.by_time, &passed.waited_micros]
-        .map(|number| number.load(Ordering::Relaxed));
+    let [all, time] =
+        [&passed.by_all, &passed.by_time].map(|number| number.load(Ordering::Relaxed));
     let name = "latchkey_barrier_passed_total";
     head(out, name, "counter", "Changes that held everywhere before they were answered.")?;
     writeln!(out, "{name}{{by=\"applied\"}} {all}\n{name}{{by=\"lease\"}} {time}")?;
     let name = "latchkey_barrier_duration_seconds";
-    head(out, name, "summary", "Time that changes waited for that.")?;
-    let sum = Duration::from_micros(micros).as_secs_f64();
-    writeln!(out, "{name}_sum {sum}\n{name}_count {}", all + time)
+    head(out, name, "histogram", "Time that changes waited for that.")?;
+    histogram(out, name, "", &passed.waited)
+}
+
+fn write_server(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
+    let name = "latchkey_build_info";
+    head(out, name, "gauge", "What is running; always 1.")?;
+    writeln!(out, "{name}{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))?;
+    let name = "latchkey_ready";
+    let help = "Whether /readyz is answered with 200.";
+    metric(out, name, "gauge", help, u8::from(asked.is_ready))?;
+    if let Some(process) = &asked.process {
+        process.write(out)?;
+    }
+    process::write_fixed(out, app.started)?;
+    if let Some(instances) = asked.instances {
+        let name = "latchkey_instances";
+        metric(out, name, "gauge", "Instances that changes wait for.", instances)?;
+    }
+    Ok(())
+}
+
+fn write_misses(out: &mut String, misses: &Misses) -> fmt::Result {
+    let name = "latchkey_verify_cache_miss_reasons_total";
+    let help = "Verifications that memory could not answer, also those that share a question.";
+    head(out, name, "counter", help)?;
+    for (reason, count) in [
+        ("no_lease", &misses.no_lease),
+        ("changed", &misses.changed),
+        ("not_seen", &misses.not_seen),
+    ] {
+        writeln!(out, "{name}{{reason=\"{reason}\"}} {}", count.load(Ordering::Relaxed))?;
+    }
+    Ok(())
+}
+
+fn write_protocol(out: &mut String, status: &Status, heartbeats: &Heartbeats) -> fmt::Result {
+    let name = "latchkey_verify_cache_enabled";
+    let help = "Whether verifications are answered from memory where there is a lease.";
+    metric(out, name, "gauge", help, u8::from(status.remembers))?;
+    let name = "latchkey_lease_remaining_seconds";
+    let left = status.lease_left.unwrap_or_default().as_secs_f64();
+    let help = "How long verifications may be answered from memory without a heartbeat.";
+    metric(out, name, "gauge", help, left)?;
+    if let Some(applied) = status.applied {
+        let name = "latchkey_change_number";
+        metric(out, name, "gauge", "The last change that is applied here.", applied)?;
+    }
+    let name = "latchkey_heartbeats_total";
+    head(out, name, "counter", "Heartbeats, by whether the database answered.")?;
+    writeln!(out, "{name}{{result=\"ok\"}} {}", heartbeats.answered.count())?;
+    let failed = heartbeats.failed.load(Ordering::Relaxed);
+    writeln!(out, "{name}{{result=\"failed\"}} {failed}")?;
+    let name = "latchkey_heartbeat_duration_seconds";
+    head(out, name, "histogram", "Time until the database answered a heartbeat.")?;
+    histogram(out, name, "", &heartbeats.answered)?;
+    let name = "latchkey_registrations_total";
+    let help = "How often this instance has joined the list that changes wait for.";
+    metric(out, name, "counter", help, heartbeats.joined.load(Ordering::Relaxed))
 }
 
 fn write_connections(out: &mut String, connections: &Tally) -> fmt::Result {
@@ -223,6 +313,20 @@ fn write_connections(out: &mut String, connections: &Tally) -> fmt::Result {
         writeln!(out, "{name}{{reason=\"{label}\"}} {}", connections.closed(why))?;
     }
     Ok(())
+}
+
+/// `labels` without braces, and empty where there are none.
+fn histogram(out: &mut String, name: &str, labels: &str, took: &Durations) -> fmt::Result {
+    let comma = if labels.is_empty() { "" } else { "," };
+    for (end, count) in took.up_to() {
+        let end = end.as_secs_f64();
+        writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{end}\"}} {count}")?;
+    }
+    let count = took.count();
+    writeln!(out, "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {count}")?;
+    let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    writeln!(out, "{name}_sum{labels} {}", took.sum().as_secs_f64())?;
+    writeln!(out, "{name}_count{labels} {count}")
 }
 
 fn metric(

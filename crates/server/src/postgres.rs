@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use latchkey_accounts::{Contents, Part};
+use latchkey_domain::error_chain;
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 
 use crate::app::StartError;
-use crate::telemetry::error_chain;
 
 /// Opens the database and brings its schema up to date.
 pub(crate) async fn open(url: &str) -> Result<PostgresStore, StartError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
+use latchkey_domain::error_chain;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError};
@@ -56,11 +57,13 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
+        tokio::spawn(keep_telling(Arc::clone(&app))),
     ];
     server.await?;
     for task in background.into_iter().chain(metrics) {
         task.abort();
     }
+    app.outages.tell();
     if tokio::time::timeout(SETTLE, app.settle()).await.is_err() {
         tracing::warn!("stopped before everything noted was written");
     }
@@ -111,7 +114,8 @@ async fn keep_purging(app: Arc<App>) {
     loop {
         hours.tick().await;
         if let Err(error) = app.accounts.purge().await {
-            tracing::warn!(%error, "sessions that are over were not removed");
+            let error = error_chain(&error);
+            tracing::warn!(error, "sessions that are over were not removed");
         }
     }
 }
@@ -120,6 +124,10 @@ async fn keep_obeying(control: Option<Control>, app: Arc<App>) {
     if let Some(control) = control {
         control.serve(app).await;
     }
+}
+
+async fn keep_telling(app: Arc<App>) {
+    app.outages.keep_telling().await;
 }
 
 async fn keep_watching(app: Arc<App>) {

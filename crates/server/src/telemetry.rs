@@ -1,5 +1,4 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::error::Error;
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::OnceLock;
@@ -66,17 +65,6 @@ fn without_strangers(filter: &str) -> EnvFilter {
     ["actix_http::h1::dispatcher=off", "actix_http::h1::decoder=off"]
         .into_iter()
         .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a directive")))
-}
-
-/// What went wrong, and why, and why that: one line.
-pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut chain = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        chain = format!("{chain}: {error}");
-        source = error.source();
-    }
-    chain
 }
 
 /// What is sent to the thread that writes.

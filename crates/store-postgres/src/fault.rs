@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use latchkey_accounts::ports::InsertAccountError;
+pub(crate) use latchkey_domain::error_chain as chain;
 use latchkey_domain::ports::{InsertError, StoreError, UpdateError};
 use thiserror::Error;
 
@@ -49,15 +50,4 @@ fn violated(error: &DieselError) -> Option<&str> {
         }
         _ => None,
     }
-}
-
-/// An error with all its causes on one line: the driver's own texts stop short of the cause.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

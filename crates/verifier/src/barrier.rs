@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::cause;
 use crate::keeper::{Keeper, Standing};
 use crate::protocol::{Silence, Wait};
-use crate::{BootTime, LeaseClock};
+use crate::{BootTime, Durations, LeaseClock};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
@@ -83,8 +83,8 @@ pub struct Passed {
     pub by_all: AtomicU64,
     /// Until the lease of whoever had not was over.
     pub by_time: AtomicU64,
-    /// Microseconds, of all of them together.
-    pub waited_micros: AtomicU64,
+    /// How long, of both.
+    pub waited: Durations,
 }
 
 #[async_trait]
@@ -105,8 +105,7 @@ impl Passed {
     fn count(&self, wait: Wait, began: BootTime, now: BootTime) {
         let how = if wait.is_over(now) { &self.by_time } else { &self.by_all };
         how.fetch_add(1, Ordering::Relaxed);
-        let micros = u64::try_from(now.since(began).as_micros()).unwrap_or(u64::MAX);
-        self.waited_micros.fetch_add(micros, Ordering::Relaxed);
+        self.waited.note(now.since(began));
     }
 }
 

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use latchkey_domain::ports::{ChangeFeed, InstanceId, Position, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use crate::LeaseClock;
 use crate::cause;
 use crate::freshness::Freshness;
 use crate::protocol::{Effect, HEARTBEAT, Membership, Request};
+use crate::{Durations, LeaseClock};
 
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(100);
@@ -25,10 +26,22 @@ pub(crate) struct Keeper {
     /// What a look-up has to show.
     required: Mutex<Option<Position>>,
     standing: watch::Sender<Standing>,
+    heartbeats: Heartbeats,
     nudge: Notify,
     stop: Notify,
     /// Held while it keeps the lease.
     keeping: tokio::sync::Mutex<()>,
+}
+
+/// How the requests that keep the lease went.
+#[derive(Debug, Default)]
+pub struct Heartbeats {
+    /// How long those took that were answered.
+    pub answered: Durations,
+    /// How many failed.
+    pub failed: AtomicU64,
+    /// How often this instance joined the list of instances, of those that were answered.
+    pub joined: AtomicU64,
 }
 
 /// Where this instance stands among the others.
@@ -51,6 +64,7 @@ impl Keeper {
             freshness,
             required: Mutex::default(),
             standing: watch::Sender::default(),
+            heartbeats: Heartbeats::default(),
             nudge: Notify::new(),
             stop: Notify::new(),
             keeping: tokio::sync::Mutex::default(),
@@ -59,6 +73,10 @@ impl Keeper {
 
     pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    pub(crate) const fn heartbeats(&self) -> &Heartbeats {
+        &self.heartbeats
     }
 
     /// What a look-up that begins now has to show. To be read after the fill has begun.
@@ -131,18 +149,12 @@ impl Keeper {
 
     /// One request and what follows from its answer; says whether there was news.
     async fn step(&self, membership: &mut Membership) -> Result<bool, StoreError> {
-        // The lease runs from before the request is sent.
-        let sent = self.clock.now();
         let request = membership.next();
-        let effects = match request {
-            Request::Register => {
-                let registration = self.feed.register().await?;
-                membership.registered(registration)
-            }
-            Request::Heartbeat(registration) => {
-                let news =
-                    self.feed.heartbeat(registration.instance, registration.position).await?;
-                membership.answered(sent, news)
+        let effects = match self.ask(membership, request).await {
+            Ok(effects) => effects,
+            Err(error) => {
+                self.heartbeats.failed.fetch_add(1, Ordering::Relaxed);
+                return Err(error);
             }
         };
         let news = effects.iter().any(|it| matches!(it, Effect::Void(_) | Effect::VoidAll));
@@ -159,6 +171,29 @@ impl Keeper {
             self.feed.leave(lost.instance).await?;
         }
         Ok(news)
+    }
+
+    async fn ask(
+        &self,
+        membership: &mut Membership,
+        request: Request,
+    ) -> Result<Vec<Effect>, StoreError> {
+        // The lease runs from before the request is sent.
+        let sent = self.clock.now();
+        let effects = match request {
+            Request::Register => {
+                let registration = self.feed.register().await?;
+                self.heartbeats.joined.fetch_add(1, Ordering::Relaxed);
+                membership.registered(registration)
+            }
+            Request::Heartbeat(registration) => {
+                let news =
+                    self.feed.heartbeat(registration.instance, registration.position).await?;
+                membership.answered(sent, news)
+            }
+        };
+        self.heartbeats.answered.note(self.clock.now().since(sent));
+        Ok(effects)
     }
 
     fn apply(&self, effect: Effect) {

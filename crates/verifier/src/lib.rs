@@ -9,6 +9,7 @@
 
 mod barrier;
 mod boot_clock;
+mod durations;
 mod flights;
 pub mod freshness;
 mod keeper;
@@ -22,15 +23,14 @@ mod system_clock;
 mod tally;
 mod verifier;
 
+use latchkey_domain::error_chain as cause;
+
 pub use barrier::{FeedBarrier, Passed};
 pub use boot_clock::{BootClock, BootTime, LeaseClock};
+pub use durations::Durations;
+pub use keeper::Heartbeats;
 pub use last_uses::LastUses;
 pub use others::others_run;
 pub use principal::Principal;
 pub use system_clock::SystemClock;
-pub use verifier::{Answering, Status, Verifier, VerifierPorts, VerifyError};
-
-/// An error for the log, which follows its causes.
-fn cause(error: &latchkey_domain::ports::StoreError) -> &(dyn std::error::Error + 'static) {
-    error
-}
+pub use verifier::{Answering, Misses, Status, Verifier, VerifierPorts, VerifyError};

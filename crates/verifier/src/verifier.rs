@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
-use latchkey_domain::{Candidates, Refusal, Secret, has_expired};
+use latchkey_domain::{Candidates, ChangeNumber, KeyedDigest, Refusal, Secret, has_expired};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::barrier::FeedBarrier;
 use crate::flights::{Answer, Flights, Seat};
 use crate::freshness::{Fill, Freshness};
-use crate::keeper::Keeper;
+use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
 use crate::memory::{ByDigest, Known, Memory};
 use crate::renewals::Renewals;
@@ -39,6 +39,18 @@ pub struct Verifier {
     look_ups: Semaphore,
     recalled: Tally,
     looked_up: AtomicU64,
+    missed: Misses,
+}
+
+/// Verifications that memory could not answer, by why.
+#[derive(Debug, Default)]
+pub struct Misses {
+    /// There was no lease, or no memory at all.
+    pub no_lease: AtomicU64,
+    /// The key, or one in its bucket, had been changed.
+    pub changed: AtomicU64,
+    /// The key was not remembered.
+    pub not_seen: AtomicU64,
 }
 
 /// What a verifier needs.
@@ -93,8 +105,12 @@ pub struct Status {
     pub recalled: u64,
     /// Verifications that have asked the store, since the start.
     pub looked_up: u64,
+    /// Whether it answers from memory at all.
+    pub remembers: bool,
     /// What is left of the lease; `None` without one.
     pub lease_left: Option<Duration>,
+    /// The last change that this instance has applied; `None` where it is not on the list of instances.
+    pub applied: Option<ChangeNumber>,
     /// Keys whose last use is waiting to be written.
     pub unwritten_uses: usize,
     /// The time since every last use that was due had been written.
@@ -126,6 +142,7 @@ impl Verifier {
             look_ups: Semaphore::new(LOOK_UPS),
             recalled: Tally::default(),
             looked_up: AtomicU64::new(0),
+            missed: Misses::default(),
         }
     }
 
@@ -175,10 +192,22 @@ impl Verifier {
             remembered: self.memory.len(),
             recalled: self.recalled.total(),
             looked_up: self.looked_up.load(Ordering::Relaxed),
+            remembers: self.remembers(),
             lease_left: (self.remembers() && now < end).then(|| end.since(now)),
+            applied: self.keeper.standing().borrow().applied,
             unwritten_uses: self.last_uses.unwritten(),
             last_use_lag: self.last_uses.lag(),
         }
+    }
+
+    /// How the heartbeats went.
+    pub fn heartbeats(&self) -> &Heartbeats {
+        self.keeper.heartbeats()
+    }
+
+    /// Why verifications were not answered from memory.
+    pub const fn missed(&self) -> &Misses {
+        &self.missed
     }
 
     #[inline]
@@ -225,6 +254,7 @@ impl Verifier {
     /// another is late enough to be shared.
     async fn look_up(&self, candidates: &Candidates, covered: bool) -> Result<Answer, StoreError> {
         let shared = covered && self.remembers();
+        self.why_missed(candidates, shared).fetch_add(1, Ordering::Relaxed);
         let Some(first) = candidates.as_slice().first().filter(|_| shared) else {
             return self.read(candidates, self.freshness.begin_fill()).await;
         };
@@ -245,6 +275,15 @@ impl Verifier {
                     _ => self.read(candidates, self.freshness.begin_fill()).await,
                 }
             }
+        }
+    }
+
+    fn why_missed(&self, candidates: &Candidates, covered: bool) -> &AtomicU64 {
+        let is_remembered = |it: &KeyedDigest| self.memory.last(it).is_some();
+        match covered {
+            false => &self.missed.no_lease,
+            true if candidates.as_slice().iter().any(is_remembered) => &self.missed.changed,
+            true => &self.missed.not_seen,
         }
     }
 

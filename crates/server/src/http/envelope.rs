@@ -6,7 +6,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode, Uri};
+use actix_web::http::{ConnectionType, Method, StatusCode, Uri};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
@@ -21,6 +21,7 @@ use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
 use super::error_page::{for_people, prefers_html};
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::this_machine::forwarding;
+use super::trace_context::trace_id;
 use super::verify;
 use super::wire_time::WireTime;
 use crate::app::App;
@@ -30,6 +31,8 @@ const MAX_URI: usize = 8 * 1024;
 const MAX_HEADER: usize = 8 * 1024;
 const MAX_HEADERS: usize = 16 * 1024;
 
+/// Of requests that no route took.
+const UNKNOWN_ROUTE: &str = "unknown";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What time it is, to the millisecond: pages tell times by it, for the clock of their reader may be
 /// wrong. Not `Date`, which proxies such as nginx replace by their own.
@@ -97,9 +100,8 @@ where
                 Ok(response) => req.into_response(response),
                 Err(error) => req.error_response(error),
             };
-            let mut response = common.enclose(response.map_into_right_body(), began);
-            close_if_draining(response.response_mut(), &self.app);
-            return Either::Left(ready(Ok(response)));
+            let response = response.map_into_right_body();
+            return Either::Left(ready(Ok(common.enclose(response, began, &self.app))));
         }
         if common.kind != Kind::Verify
             && self.app.settings.public_url.is_none()
@@ -111,18 +113,15 @@ where
             req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
         let handling = req.conn_data::<Arc<Connection>>().map(Connection::handling);
-        let answering = timeout(common.kind.time_limit(), self.next.call(req));
+        let trace = trace_id(req.headers()).map(str::to_owned);
         let app = Data::clone(&self.app);
+        let answering = timeout(common.kind.time_limit(), self.next.call(req));
         Either::Right(Box::pin(async move {
             let _until_answered = handling;
             match answering.await {
-                Ok(response) => {
-                    let mut response = common.enclose(response?.map_into_left_body(), began);
-                    close_if_draining(response.response_mut(), &app);
-                    Ok(response)
-                }
+                Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began, &app)),
                 // The request went with the call; an error is all that is left to answer with.
-                Err(elapsed) => Err(common.too_late(elapsed)),
+                Err(elapsed) => Err(common.too_late(elapsed, trace.as_deref(), &app)),
             }
         }))
     }
@@ -131,6 +130,7 @@ where
 /// What is added to every answer.
 struct Common {
     kind: Kind,
+    method: Method,
     request_id: HeaderValue,
     /// Whether errors are for a person to read.
     for_people: bool,
@@ -146,6 +146,7 @@ impl Common {
         let is_management = kind == Kind::Management;
         Self {
             kind,
+            method: req.method().clone(),
             request_id: request_id(req.headers(), app),
             for_people: kind == Kind::Other && prefers_html(req),
             cors: if is_management { trusted_origin(req.headers(), app) } else { None },
@@ -158,8 +159,9 @@ impl Common {
         self,
         response: ServiceResponse<EitherBody<B>>,
         began: Instant,
+        app: &App,
     ) -> ServiceResponse<EitherBody<B>> {
-        log(&response, self.kind, &self.request_id, began);
+        self.note(&response, began, app);
         let mut response = if self.for_people {
             let (req, response) = response.into_parts();
             let page = for_people(response, &self.request_id);
@@ -175,7 +177,55 @@ impl Common {
             }
         }
         self.add_to(response.headers_mut());
+        close_if_draining(response.response_mut(), app);
         response
+    }
+
+    /// Counts it, and logs what is to be logged. It is the route and not the path: somebody may have put a
+    /// key there.
+    fn note(&self, response: &ServiceResponse<impl MessageBody>, began: Instant, app: &App) {
+        let status = response.status();
+        if self.kind == Kind::Verify && status.is_success() {
+            return;
+        }
+        let (request, took) = (response.request(), began.elapsed());
+        let route = request.match_pattern();
+        let route = route.as_deref().unwrap_or(UNKNOWN_ROUTE);
+        if self.kind != Kind::Verify {
+            app.counts.requests.count(route, &self.method, status, took);
+        }
+        let method = self.method.as_str();
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        let trace_id = trace_id(request.headers());
+        let elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let is_good_read = self.method.is_safe() && status.is_success();
+        let status = status.as_u16();
+        let code = response.headers().get(X_ERROR_CODE).and_then(|code| code.to_str().ok());
+        let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+        let failed = error.and_then(|error| Some((error.code(), error.cause_chain()?)));
+        if let Some((failed, cause)) = failed {
+            if failed != ErrorCode::Unavailable || app.outages.is_first(self.kind.name(), &cause) {
+                tracing::error!(
+                    request_id,
+                    trace_id,
+                    method,
+                    route,
+                    status,
+                    code,
+                    elapsed_us,
+                    cause,
+                    "request failed"
+                );
+            }
+        } else if self.kind == Kind::Management && !is_good_read {
+            tracing::info!(
+                request_id, trace_id, method, route, status, code, elapsed_us, "request"
+            );
+        } else {
+            tracing::debug!(
+                request_id, trace_id, method, route, status, code, elapsed_us, "request"
+            );
+        }
     }
 
     fn add_to(self, headers: &mut HeaderMap) {
@@ -205,9 +255,16 @@ impl Common {
         }
     }
 
-    fn too_late(self, elapsed: Elapsed) -> Error {
-        let request_id = self.request_id.to_str().unwrap_or_default();
-        tracing::error!(request_id, kind = ?self.kind, "no answer in time");
+    fn too_late(self, elapsed: Elapsed, trace_id: Option<&str>, app: &App) -> Error {
+        let what = "no answer in time";
+        if app.outages.is_first(self.kind.name(), what) {
+            let request_id = self.request_id.to_str().unwrap_or_default();
+            tracing::error!(request_id, trace_id, kind = self.kind.name(), "{what}");
+        }
+        if self.kind != Kind::Verify {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            app.counts.requests.count(UNKNOWN_ROUTE, &self.method, status, self.kind.time_limit());
+        }
         let error = ApiError::unavailable(elapsed);
         let mut response = error.error_response();
         if self.for_people {
@@ -235,6 +292,14 @@ impl Kind {
         match self {
             Self::Verify => Duration::from_secs(5),
             Self::Management | Self::Other => Duration::from_secs(20),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Management => "management",
+            Self::Other => "other",
         }
     }
 
@@ -334,46 +399,5 @@ fn secure(headers: &mut HeaderMap, is_https: bool) {
     if is_https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
-    }
-}
-
-/// The route is logged and not the path: somebody may have put a key there.
-fn log(
-    response: &ServiceResponse<impl MessageBody>,
-    kind: Kind,
-    request_id: &HeaderValue,
-    began: Instant,
-) {
-    let status = response.status();
-    if kind == Kind::Verify && status.is_success() {
-        return;
-    }
-    let request = response.request();
-    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
-    let method = request.method().as_str();
-    let request_id = request_id.to_str().unwrap_or_default();
-    let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let cause = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<ApiError>().and_then(ApiError::cause_chain));
-    let is_good_read = request.method().is_safe() && status.is_success();
-    let status = status.as_u16();
-    let code = response.headers().get(X_ERROR_CODE).and_then(|code| code.to_str().ok());
-    if let Some(cause) = cause {
-        tracing::error!(
-            request_id,
-            method,
-            route,
-            status,
-            code,
-            elapsed_us,
-            cause,
-            "request failed"
-        );
-    } else if kind == Kind::Management && !is_good_read {
-        tracing::info!(request_id, method, route, status, code, elapsed_us, "request");
-    } else {
-        tracing::debug!(request_id, method, route, status, code, elapsed_us, "request");
     }
 }

@@ -11,13 +11,12 @@ use actix_web::{HttpResponse, ResponseError};
 use latchkey_accounts::ports::HashError;
 use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{ChangeError, IssueError, RevokeError};
+use latchkey_domain::{ChangeError, IssueError, RevokeError, error_chain};
 use latchkey_verifier::VerifyError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use self::code::ErrorCode;
-use crate::telemetry::error_chain;
 
 pub(crate) const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 

@@ -57,7 +57,7 @@ pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
 pub(crate) async fn metrics(app: Data<App>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(metrics::text(&app))
+        .body(metrics::text(&app).await)
 }
 
 /// The same, on the main listener, for requests of this machine alone.

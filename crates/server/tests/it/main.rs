@@ -86,6 +86,7 @@ mod http;
 mod killed_trail;
 mod leaks;
 mod log;
+mod metrics;
 mod operations;
 mod outage;
 mod pages;
