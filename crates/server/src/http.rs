@@ -12,6 +12,7 @@ mod dashboard;
 mod envelope;
 pub(crate) mod error;
 mod error_page;
+mod head;
 mod leaks;
 mod limited;
 mod name_schema;

@@ -6,7 +6,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode, Uri};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
@@ -19,6 +19,7 @@ use super::caller::RequestId;
 use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
 use super::error_page::{for_people, prefers_html};
+use super::head::refuse_head;
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::this_machine::forwarding;
 use super::trace_context::trace_id;
@@ -26,10 +27,6 @@ use super::verify;
 use super::wire_time::WireTime;
 use crate::app::App;
 use crate::connections::Connection;
-
-const MAX_URI: usize = 8 * 1024;
-const MAX_HEADER: usize = 8 * 1024;
-const MAX_HEADERS: usize = 16 * 1024;
 
 /// Of requests that no route took.
 const UNKNOWN_ROUTE: &str = "unknown";
@@ -330,28 +327,6 @@ fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
     headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| app.new_request_id())
 }
 
-/// Limits that the framework does not have, or has wider.
-fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
-    if req.uri().path_and_query().is_some_and(|it| it.as_str().len() > MAX_URI) {
-        return Some(ApiError::new(ErrorCode::UriTooLarge, "The address is longer than 8 KiB"));
-    }
-    let (mut all, mut longest) = (0, 0);
-    for (name, value) in req.headers() {
-        all += name.as_str().len() + value.len() + 4;
-        longest = longest.max(value.len());
-    }
-    if all > MAX_HEADERS || longest > MAX_HEADER {
-        let message = "A header is over 8 KiB, or all are over 16 KiB";
-        return Some(ApiError::new(ErrorCode::HeadTooLarge, message));
-    }
-    let expect = req.headers().get(header::EXPECT);
-    if expect.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        let message = "Only Expect: 100-continue is understood";
-        return Some(ApiError::new(ErrorCode::ExpectationFailed, message));
-    }
-    (!is_literal(req.uri())).then(ApiError::not_found)
-}
-
 /// The answer to a head that the framework could not read, and so no handler saw.
 pub(crate) fn refuse_unread(status: StatusCode, app: &App) -> HttpResponse {
     let error = match status {
@@ -373,16 +348,6 @@ pub(crate) fn refuse_unread(status: StatusCode, app: &App) -> HttpResponse {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     secure(headers, app.settings.is_https());
     response
-}
-
-/// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is
-/// not another spelling of `/api/`; only below `verify`, and as an id, may anything stand.
-fn is_literal(uri: &Uri) -> bool {
-    let path = uri.path();
-    let id =
-        path.strip_prefix("/api/v1/api-keys/").map(|it| it.strip_suffix("/rotate").unwrap_or(it));
-    let id = id.is_some_and(|id| !id.contains('/'));
-    !path.contains('%') || id || path.starts_with("/api/v1/verify/")
 }
 
 fn secure(headers: &mut HeaderMap, is_https: bool) {

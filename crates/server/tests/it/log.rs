@@ -28,8 +28,8 @@ fn the_trace_of_a_request_is_in_its_line(setup: Setup) {
     server.send(&traced(format!("00-{trace}-0000000000000000-01"))).expect_error(401);
     let (finished, _) = server.stop();
     let lines: Vec<_> = lines_of(&finished.text, "request");
-    let traces: Vec<_> = lines.iter().map(|line| line.get("trace_id")).collect();
-    assert_eq!(traces, [Some(&json!(trace)), None], "{lines:?}");
+    let told: Vec<_> = lines.iter().map(|line| line.get("trace_id")).collect();
+    assert_eq!(told, [Some(&json!(trace)), None], "{lines:?}");
 }
 
 #[test]
