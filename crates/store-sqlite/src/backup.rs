@@ -40,8 +40,8 @@ pub enum BackupError {
 impl SqliteStore {
     /// Copies the database into the new file `to`, readable for its owner only, while everything
     /// else goes on. The copy holds what was committed when this was called, and no log beside it.
-    /// It is on the disk when this returns, and `to` is not there before: whoever finds it has all of
-    /// it. A process that is killed meanwhile leaves a file behind whose name ends in `.partial`.
+    /// It is on the disk when this returns, and `to` is not there before it is
+    /// complete. A process that is killed meanwhile leaves a file behind whose name ends in `.partial`.
     pub async fn back_up(&self, to: &Path) -> Result<(), BackupError> {
         self.held().await?;
         let (database, to) = (self.0.path.clone(), to.to_owned());

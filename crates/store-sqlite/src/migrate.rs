@@ -52,6 +52,11 @@ impl SqliteStore {
         refused.map_err(|Fault(error)| error)
     }
 
+    /// Whether a newer version may have put something there that this one does not read.
+    pub async fn may_hold_more(&self) -> Result<bool, StoreError> {
+        Ok(!self.applied().await?.is_subset(&known().map_err(StoreError::new)?))
+    }
+
     pub(crate) async fn applied(&self) -> Result<BTreeSet<String>, StoreError> {
         let versions = schema_migrations::table.select(schema_migrations::version);
         self.read(move |db| Ok(versions.load::<String>(db)?.into_iter().collect())).await

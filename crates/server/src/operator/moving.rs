@@ -17,7 +17,7 @@ const PROMPT: &str = "Password of the role in the database (empty for none): ";
 /// moved and what a server needs from now on.
 pub(super) async fn run(settings: Settings, to: &str) -> Result<String, StartError> {
     let Database::Sqlite(path) = &settings.database else {
-        return Err("DATABASE_URL names Postgres; what is moved is an embedded database".into());
+        return Err("DATABASE_URL names Postgres; this command moves an embedded database".into());
     };
     if control::is_served(&settings.data_dir).await {
         let data_dir = settings.data_dir.display();
@@ -30,6 +30,11 @@ pub(super) async fn run(settings: Settings, to: &str) -> Result<String, StartErr
     let password = Zeroizing::new(read_secret(PROMPT)?);
     let source = embedded::open(path, &settings).await?;
     source.migrate().await?;
+    if source.may_hold_more().await? {
+        let why = "was migrated by a newer version of Latchkey, which alone knows all that is in it; \
+                   move with that one";
+        return Err(format!("{} {why}", path.display()).into());
+    }
     let moved = postgres::take_over(to, &password, &source).await;
     source.close().await;
     let mut report = String::from("moved, and counted there:\n");
@@ -52,6 +57,6 @@ fn needs(settings: &Settings, to: &str, old: &Path) -> String {
         "A server now needs\n  \
          DATABASE_URL={to} with the password in it, or in a file that DATABASE_URL_FILE names\n  \
          {ring}\n\
-         Start no server on {old} any more: what is changed there is not moved again."
+         Start no server on {old} any more: its changes would not be moved."
     )
 }

@@ -1,6 +1,6 @@
 //! Instances are restarted one by one under load, behind the balancers of
 //! `docs/operations/upgrades.md` as they are set up there.
-#![expect(clippy::print_stderr, reason = "the figures are for whoever runs it")]
+#![expect(clippy::print_stderr, reason = "the figures are what it is run for")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -44,8 +44,8 @@ fn a_rolling_restart_fails_no_request() {
 #[test]
 #[ignore = "needs HAProxy and nginx: just rolling"]
 fn without_the_delay_a_rolling_restart_fails_requests() {
-    let at_once = |setup: Setup| setup.with("LATCHKEY_DRAIN_DELAY", "0s");
-    let counts = restart_under_load(at_once, 20_000);
+    let without = |setup: Setup| setup.with("LATCHKEY_DRAIN_DELAY", "0s");
+    let counts = restart_under_load(without, 20_000);
     assert!(counts.iter().any(|(_, count)| count.failed.load(Ordering::Relaxed) > 0));
 }
 

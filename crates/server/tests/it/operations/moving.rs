@@ -153,6 +153,14 @@ fn a_database_in_use_a_running_server_and_a_password_in_the_argument_are_refused
     assert!(!text.contains("hunter2"), "{text}");
     refused(&target.setup, &url, 1, "DATABASE_URL names Postgres");
 
+    // What a later release keeps besides would stay behind, in a table of which nobody here knows.
+    source.execute(
+        "insert into __diesel_schema_migrations (version) values ('29990101000000'); \
+         insert into schema_compat (version, oldest_reader) \
+         values ('29990101000000', '20261129000001')",
+    );
+    refused(&source, &url, 1, "by a newer version of Latchkey");
+
     // The one that was not moved goes on.
     source.start().verify(&key.key).expect_status(200);
 }
