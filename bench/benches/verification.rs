@@ -86,7 +86,7 @@ fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
         lease_clock: Arc::new(BootClock),
         last_uses: Arc::new(LastUses::new(store)),
     };
-    Arc::new(Verifier::new(ports, Answering::FromMemory))
+    Arc::new(Verifier::new(ports, Answering::FromMemory, None))
 }
 
 fn remember(verifier: &Verifier, runtime: &tokio::runtime::Runtime, secrets: &[Text]) {

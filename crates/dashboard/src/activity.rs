@@ -57,7 +57,8 @@ impl ActivityPage<'_> {
             | Action::PasswordRefused
             | Action::SessionStarted
             | Action::SessionRefused
-            | Action::SessionEnded => unnamed(),
+            | Action::SessionEnded
+            | Action::HistoryLost => unnamed(),
         }
     }
 
@@ -127,6 +128,7 @@ const fn words(action: &Action) -> &'static str {
         Action::KeyRotated { .. } => "Key rotated",
         Action::KeyRevoked(_) => "Key revoked",
         Action::KeyLeaked(_) => "Key leaked, revoked",
+        Action::HistoryLost => "Changes lost by the database",
     }
 }
 

@@ -128,11 +128,13 @@ pub enum Action {
     KeyRevoked(ApiKeyId),
     /// A key was revoked because somebody reported it as leaked.
     KeyLeaked(ApiKeyId),
+    /// The store lost changes that it had answered, as in a failover.
+    HistoryLost,
 }
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 15] = [
         "account.created",
         "account.disabled",
         "account.enabled",
@@ -147,6 +149,7 @@ impl Action {
         "key.rotated",
         "key.revoked",
         "key.leaked",
+        "history.lost",
     ];
 
     /// The action with this name, done to `key`, which `successor` replaced or which was changed by
@@ -173,6 +176,7 @@ impl Action {
             ("key.rotated", Some(key), Some(successor)) => Self::KeyRotated { key, successor },
             ("key.revoked", Some(key), None) => Self::KeyRevoked(key),
             ("key.leaked", Some(key), None) => Self::KeyLeaked(key),
+            ("history.lost", None, None) => Self::HistoryLost,
             _ => return None,
         })
     }
@@ -194,6 +198,7 @@ impl Action {
             Self::KeyRotated { .. } => "key.rotated",
             Self::KeyRevoked(_) => "key.revoked",
             Self::KeyLeaked(_) => "key.leaked",
+            Self::HistoryLost => "history.lost",
         }
     }
 
@@ -213,7 +218,8 @@ impl Action {
             | Self::PasswordRefused
             | Self::SessionStarted
             | Self::SessionRefused
-            | Self::SessionEnded => None,
+            | Self::SessionEnded
+            | Self::HistoryLost => None,
         }
     }
 
@@ -252,6 +258,10 @@ impl Caller {
     pub const OPERATOR: Self =
         Self { actor: Actor::OPERATOR, address: None, user_agent: None, request_id: None };
 
+    /// An instance that makes up for changes that the store has lost.
+    pub const RECOVERY: Self =
+        Self { actor: Actor::RECOVERY, address: None, user_agent: None, request_id: None };
+
     /// The same caller, who has proved to be `owner` if nothing was known before.
     #[must_use]
     pub fn known_as(&self, owner: &OwnerId) -> Self {
@@ -270,6 +280,8 @@ impl Actor {
     pub const OPERATOR: Self = Self(Cow::Borrowed("operator"));
     /// Whoever held a key and reported it as leaked.
     pub const LEAK_REPORT: Self = Self(Cow::Borrowed("leak-report"));
+    /// An instance that makes up for changes that the store has lost.
+    pub const RECOVERY: Self = Self(Cow::Borrowed("recovery"));
     /// Somebody who has not proved who they are.
     pub const ANONYMOUS: Self = Self(Cow::Borrowed("anonymous"));
 

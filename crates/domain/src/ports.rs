@@ -12,8 +12,8 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, EventId, KeyedDigest, OwnerId,
-    PepperId, Secret, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, EventId, Failover, KeyedDigest,
+    OwnerId, PepperId, Secret, Timestamp,
 };
 
 /// Where keys are kept.
@@ -191,13 +191,15 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
 
     /// Records that `instance` has applied everything up to `applied`, shows that it is alive, and
     /// tells what changed after that: what a change committed before this call was sent touched is
-    /// among it. `None`: the registration is gone, or the store no longer has the history that
-    /// `applied` is a point of; whatever the instance remembers is void.
+    /// among it.
     async fn heartbeat(
         &self,
         instance: InstanceId,
         applied: Position,
-    ) -> Result<Option<News>, StoreError>;
+    ) -> Result<Heartbeat, StoreError>;
+
+    /// What becomes of changes when another server of the store takes over, as far as it can tell.
+    async fn failover(&self) -> Result<Failover, StoreError>;
 
     /// Removes an instance that answers nothing from memory any more.
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreError>;
@@ -250,11 +252,24 @@ pub struct Registration {
     pub position: Position,
 }
 
+/// What a heartbeat is answered. Without news, whatever the instance remembers is void.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Heartbeat {
+    /// The instance is on the list.
+    News(News),
+    /// Its registration is gone, or more has changed than can be told.
+    Unlisted,
+    /// The store no longer has the change that the instance had come to: it is another history.
+    HistoryLost,
+}
+
 /// What changed since an instance last asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct News {
     /// The keys that changed; one may be there several times.
     pub changed: Vec<ApiKeyId>,
+    /// Those of them that are revoked. A store that can't lose its history names none.
+    pub revoked: Vec<ApiKeyId>,
     /// The latest change; whoever has applied these is there.
     pub position: Position,
 }

@@ -119,7 +119,7 @@ impl ApiKeyService {
     }
 
     /// The event of a key that ends: the statement that ends it knows what it is called.
-    fn ending(
+    pub(crate) fn ending(
         &self,
         owner: &OwnerId,
         action: Action,

@@ -72,7 +72,7 @@ impl Embedded {
         } else {
             Answering::FromStore
         };
-        let verifier = Arc::new(Verifier::new(ports, answering));
+        let verifier = Arc::new(Verifier::new(ports, answering, None));
         let (keeping, writing) = (Arc::clone(&verifier), Arc::clone(&last_uses));
         tokio::spawn(async move { keeping.keep().await });
         tokio::spawn(async move { writing.keep_writing().await });

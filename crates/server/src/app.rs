@@ -12,7 +12,7 @@ use latchkey_domain::ports::{
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
-use latchkey_store_postgres::{PoolUse, PostgresStore};
+use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_verifier::{
     Answering, BootClock, FeedBarrier, LastUses, LeaseClock, SystemClock, Verifier, VerifierPorts,
@@ -92,7 +92,11 @@ impl Store {
                 store.migrate().await?;
                 Ok(Self::Sqlite(Arc::new(store)))
             }
-            Database::Postgres(url) => Ok(Self::Postgres(Arc::new(postgres::open(url).await?))),
+            Database::Postgres(url) => {
+                let store = postgres::open(url).await?;
+                postgres::check_failover(&store, settings.failover).await?;
+                Ok(Self::Postgres(Arc::new(store)))
+            }
         }
     }
 
@@ -149,7 +153,7 @@ impl App {
             lease_clock: Arc::clone(&lease_clock),
             last_uses: Arc::clone(&last_uses),
         };
-        let verifier = Verifier::new(ports, answering(&settings));
+        let verifier = Verifier::new(ports, answering(&settings), settings.failover);
         let barrier = Arc::new(verifier.barrier());
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
         let of_keys = ApiKeyPorts {
@@ -235,6 +239,14 @@ impl App {
     /// How many instances are on the list that changes wait for.
     pub(crate) async fn instances(&self) -> Result<usize, StoreError> {
         Ok(self.feed.instances().await?.len())
+    }
+
+    /// How many connections to the database were made for a purpose, and how often that failed.
+    pub(crate) fn connects(&self, purpose: Purpose) -> Option<(u64, u64)> {
+        match &self.store {
+            Store::Postgres(store) => Some(store.connects(purpose)),
+            Store::Sqlite(_) => None,
+        }
     }
 
     /// From now on the server is not ready, and each answer ends its connection.

@@ -16,6 +16,7 @@ mod origin;
 mod outages;
 mod peppers;
 mod postgres;
+mod recovery;
 mod request_ids;
 mod serve;
 mod settings;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::Refusal;
+use latchkey_store_postgres::Purpose;
 use latchkey_verifier::{Durations, Heartbeats, Misses, Status, VerifyError};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -205,6 +206,28 @@ fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
         writeln!(out, "latchkey_db_pool_connections{{state=\"idle\"}} {}", pool.idle)?;
         let name = "latchkey_db_pool_waiting";
         metric(out, name, "gauge", "Calls that wait for a connection.", pool.waiting)?;
+    }
+    write_failover(out, app)
+}
+
+fn write_failover(out: &mut String, app: &App) -> fmt::Result {
+    let name = "latchkey_history_lost_total";
+    let help = "How often the database had lost changes that were answered.";
+    metric(out, name, "counter", help, app.verifier.status().history_lost)?;
+    if let Some(failover) = app.verifier.failover() {
+        let name = "latchkey_database_failover_safe";
+        let help = "Whether a failover of the database loses no answered change.";
+        metric(out, name, "gauge", help, u8::from(failover.keeps_all()))?;
+    }
+    let name = "latchkey_db_connects_total";
+    let made = Purpose::ALL.iter().filter_map(|it| Some((it.as_str(), app.connects(*it)?)));
+    let mut made = made.peekable();
+    if made.peek().is_some() {
+        head(out, name, "counter", "Attempts to connect to the database.")?;
+    }
+    for (purpose, (ok, failed)) in made {
+        writeln!(out, "{name}{{purpose=\"{purpose}\",result=\"ok\"}} {ok}")?;
+        writeln!(out, "{name}{{purpose=\"{purpose}\",result=\"failed\"}} {failed}")?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use latchkey_accounts::{Contents, Part};
-use latchkey_domain::error_chain;
+use latchkey_domain::ports::ChangeFeed as _;
+use latchkey_domain::{Failover, error_chain};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 
 use crate::app::StartError;
@@ -13,6 +14,19 @@ pub(crate) async fn open(url: &str) -> Result<PostgresStore, StartError> {
     let store = connect(url)?;
     store.migrate().await.map_err(|error| of_database(&error))?;
     Ok(store)
+}
+
+/// Refuses a database that does not promise what the site says that it has.
+pub(crate) async fn check_failover(
+    store: &PostgresStore,
+    failover: Option<Failover>,
+) -> Result<(), StartError> {
+    if failover != Some(Failover::Synchronous) || store.failover().await? == Failover::Synchronous {
+        return Ok(());
+    }
+    let why = "the database does not promise it: it needs standbys in synchronous_standby_names, and \
+               synchronous_commit on or remote_apply";
+    Err(format!("LATCHKEY_FAILOVER: synchronous: {why}").into())
 }
 
 /// Tries what [`open`] needs and changes nothing; says what it would do.

@@ -15,6 +15,7 @@ use crate::app::{App, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::http;
 use crate::operator::control::{self, Control};
+use crate::recovery::{keep_recovering, keep_warning};
 use crate::settings::{Settings, SignUp};
 use crate::telemetry;
 
@@ -58,6 +59,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
         tokio::spawn(keep_telling(Arc::clone(&app))),
+        tokio::spawn(keep_recovering(Arc::clone(&app))),
+        tokio::spawn(keep_warning(Arc::clone(&app))),
     ];
     server.await?;
     for task in background.into_iter().chain(metrics) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use latchkey_accounts::SessionLifetime;
-use latchkey_domain::IssuePolicy;
+use latchkey_domain::{Failover, IssuePolicy};
 use latchkey_hasher_hmac::PepperRing;
 use zeroize::Zeroizing;
 
@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// How long it goes on answering after a stop was asked for.
     pub(crate) drain_delay: Duration,
+    /// What a failover of the database keeps, if somebody said so.
+    pub(crate) failover: Option<Failover>,
     /// A tracing filter that was checked.
     pub(crate) log: String,
 }
@@ -135,6 +137,8 @@ impl fmt::Display for Settings {
         let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
         writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
         writeln!(f, "LATCHKEY_DRAIN_DELAY={}", seconds(self.drain_delay))?;
+        let failover = self.failover.map_or("as seen", Failover::as_str);
+        writeln!(f, "LATCHKEY_FAILOVER={failover}")?;
         write!(f, "LATCHKEY_LOG={}", self.log)
     }
 }

@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_domain::ports::{
-    ChangeFeed, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
+    ChangeFeed, Heartbeat, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
 };
-use latchkey_domain::{ApiKeyId, ChangeNumber};
+use latchkey_domain::{ApiKeyId, ChangeNumber, Failover};
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -23,7 +23,8 @@ mine as ( \
 select mine.id, clock.seq, clock.nonce from mine, clock";
 
 /// All of it in one snapshot. A number whose row is gone, or has another nonce, is not of this
-/// history, and acknowledges nothing.
+/// history, and acknowledges nothing. Of a number from before the oldest row nobody can say: those
+/// rows were removed, by [`TRIM`] or with all keys.
 const HEARTBEAT: &str = "\
 with mine as ( \
     update instances \
@@ -31,8 +32,13 @@ with mine as ( \
     where id = $1 and exists(select from key_changes where seq = $2 and nonce = $3) returning id \
 ) \
 select clock.seq, clock.nonce, \
-    array(select key_id from key_changes where seq > $2 order by seq limit 100001) as changed \
-from mine, change_clock as clock";
+    exists(select from mine) as is_listed, \
+    $2 >= coalesce((select min(seq) from key_changes), 0) \
+        and not exists(select from key_changes where seq = $2 and nonce = $3) as is_lost, \
+    array(select key_id from key_changes where seq > $2 order by seq limit 100001) as changed, \
+    array(select key_id from key_changes join api_keys on api_keys.id = key_id \
+        where seq > $2 and revoked_at is not null order by seq limit 100001) as revoked \
+from change_clock as clock";
 
 /// Whoever has missed more changes than this forgets everything: to be told would take longer than a
 /// heartbeat may.
@@ -46,6 +52,12 @@ where instances.id = silent.id and instances.heartbeats = silent.heartbeats";
 const TRIM: &str = "\
 delete from key_changes where at < now() - interval '1 day' and seq < \
     least((select min(acked) from instances), (select seq from change_clock))";
+
+/// A role without privileges sees how many copy the changes, and no more of them.
+const STANDBYS: &str = "\
+select current_setting('synchronous_standby_names') <> '' \
+        and current_setting('synchronous_commit') in ('on', 'remote_apply') as waits, \
+    exists(select from pg_stat_replication) as exist";
 
 /// Nothing is lost with a notification, so that it need not wait for the disk.
 const WAKE: &str =
@@ -68,8 +80,22 @@ struct HeartbeatRow {
     seq: i64,
     #[diesel(sql_type = SqlUuid)]
     nonce: Uuid,
+    #[diesel(sql_type = Bool)]
+    is_listed: bool,
+    #[diesel(sql_type = Bool)]
+    is_lost: bool,
     #[diesel(sql_type = Array<SqlUuid>)]
     changed: Vec<Uuid>,
+    #[diesel(sql_type = Array<SqlUuid>)]
+    revoked: Vec<Uuid>,
+}
+
+#[derive(QueryableByName)]
+struct StandbysRow {
+    #[diesel(sql_type = Bool)]
+    waits: bool,
+    #[diesel(sql_type = Bool)]
+    exist: bool,
 }
 
 /// A number of the database; it counts from zero.
@@ -96,19 +122,36 @@ impl ChangeFeed for PostgresStore {
         &self,
         instance: InstanceId,
         applied: Position,
-    ) -> Result<Option<News>, StoreError> {
+    ) -> Result<Heartbeat, StoreError> {
         let heartbeat = sql_query(HEARTBEAT)
             .bind::<SqlUuid, _>(instance.0)
             .bind::<BigInt, _>(column(applied.change.get()))
             .bind::<SqlUuid, _>(applied.nonce);
         let heartbeat = cached(heartbeat);
-        let rows: Vec<HeartbeatRow> =
+        let mut rows: Vec<HeartbeatRow> =
             self.heartbeats.ask(|link| Box::pin(heartbeat.load(link))).await?;
-        let Some(row) = rows.into_iter().find(|row| row.changed.len() <= MOST) else {
-            return Ok(None);
-        };
+        let row = rows.pop().ok_or_else(|| failed("the change clock has no row"))?;
+        if row.is_lost {
+            return Ok(Heartbeat::HistoryLost);
+        }
+        if !row.is_listed || row.changed.len() > MOST {
+            return Ok(Heartbeat::Unlisted);
+        }
         let position = Position { change: change_number(row.seq)?, nonce: row.nonce };
-        Ok(Some(News { changed: row.changed.into_iter().map(ApiKeyId::new).collect(), position }))
+        let ids = |ids: Vec<Uuid>| ids.into_iter().map(ApiKeyId::new).collect();
+        Ok(Heartbeat::News(News { changed: ids(row.changed), revoked: ids(row.revoked), position }))
+    }
+
+    async fn failover(&self) -> Result<Failover, StoreError> {
+        let standbys = cached(sql_query(STANDBYS));
+        let mut rows: Vec<StandbysRow> =
+            self.heartbeats.ask(|link| Box::pin(standbys.load(link))).await?;
+        let row = rows.pop().ok_or_else(|| failed("the database tells nothing of standbys"))?;
+        Ok(match row {
+            StandbysRow { waits: true, .. } => Failover::Synchronous,
+            StandbysRow { exist: true, .. } => Failover::Lossy,
+            StandbysRow { .. } => Failover::None,
+        })
     }
 
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {

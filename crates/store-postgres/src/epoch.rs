@@ -62,12 +62,12 @@ impl Epoch {
     pub(crate) async fn of(
         connection: &mut AsyncPgConnection,
     ) -> QueryResult<Result<Option<Self>, WrongServer>> {
-        let server = match sql_query(ASK).get_result(connection).await {
+        let mut servers: Vec<Server> = match sql_query(ASK).load(connection).await {
             // Some services that speak Postgres have no log of their own to ask for.
-            Err(Error::DatabaseError(..)) => sql_query(ASK_LESS).get_result(connection).await?,
+            Err(Error::DatabaseError(..)) => sql_query(ASK_LESS).load(connection).await?,
             asked => asked?,
         };
-        let server: Server = server;
+        let server = servers.pop().ok_or(Error::NotFound)?;
         if server.is_standby {
             return Ok(Err(WrongServer::Standby));
         }

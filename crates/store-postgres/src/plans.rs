@@ -8,7 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, LastUseRepository, OverlapError,
+    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, Heartbeat, LastUseRepository, OverlapError,
     PepperRepository as _, Registration, UpdateError,
 };
 use latchkey_testkit::fixtures::{
@@ -227,7 +227,8 @@ async fn a_heartbeat_is_prepared_once_and_reads_only_what_is_new() {
     store.connection().await.unwrap().batch_execute(history).await.unwrap();
     let Registration { instance, position } = store.register().await.unwrap();
     for _call in 0..7 {
-        assert!(store.heartbeat(instance, position).await.unwrap().is_some());
+        let answer = store.heartbeat(instance, position).await.unwrap();
+        assert!(matches!(answer, Heartbeat::News(_)), "{answer:?}");
     }
     let explained = store.heartbeats.ask(|link| {
         Box::pin(async move {
@@ -238,6 +239,6 @@ async fn a_heartbeat_is_prepared_once_and_reads_only_what_is_new() {
     });
     let (runs, plan) = explained.await.unwrap();
     assert_eq!(runs, 7);
-    assert_eq!(plan.matches("key_changes_pkey").count(), 2, "{plan}");
+    assert_eq!(plan.matches("key_changes_pkey").count(), 5, "{plan}");
     assert!(!plan.contains("Seq Scan on key_changes"), "{plan}");
 }

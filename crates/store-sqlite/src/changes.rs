@@ -3,9 +3,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{
-    ChangeFeed, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
+    ChangeFeed, Heartbeat, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
 };
-use latchkey_domain::{ApiKeyId, ChangeNumber};
+use latchkey_domain::{ApiKeyId, ChangeNumber, Failover};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -83,20 +83,20 @@ impl Log {
         Registration { instance, position: self.position() }
     }
 
-    fn heartbeat(&mut self, instance: InstanceId, applied: Position) -> Option<News> {
+    fn heartbeat(&mut self, instance: InstanceId, applied: Position) -> Heartbeat {
         let position = self.position();
         let known = applied.change.get();
-        let progress = self.instances.get_mut(&instance)?;
+        let Some(progress) = self.instances.get_mut(&instance) else { return Heartbeat::Unlisted };
         let is_known = (self.forgotten..=self.last).contains(&known);
         if applied.nonce != position.nonce || !is_known {
-            return None;
+            return Heartbeat::Unlisted;
         }
         progress.applied = progress.applied.max(known);
         progress.heartbeats += 1;
         let news = self.pending.iter().filter(|(number, _)| *number > known);
         let changed = news.map(|(_, key)| *key).collect();
         self.forget_applied();
-        Some(News { changed, position })
+        Heartbeat::News(News { changed, revoked: Vec::new(), position })
     }
 
     fn remove(&mut self, which: impl Fn(InstanceId, Progress) -> bool) {
@@ -134,12 +134,16 @@ impl ChangeFeed for SqliteStore {
         &self,
         instance: InstanceId,
         applied: Position,
-    ) -> Result<Option<News>, StoreError> {
+    ) -> Result<Heartbeat, StoreError> {
         // What is remembered of a file that was taken away counts no longer than the file.
         if self.held().await.is_err() {
-            return Ok(None);
+            return Ok(Heartbeat::Unlisted);
         }
         Ok(self.0.changes.log().heartbeat(instance, applied))
+    }
+
+    async fn failover(&self) -> Result<Failover, StoreError> {
+        Ok(Failover::None)
     }
 
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {

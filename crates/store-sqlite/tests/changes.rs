@@ -6,7 +6,7 @@ use std::task::Poll;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use latchkey_domain::ApiKey;
-use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Registration};
+use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Heartbeat, Registration};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fixtures::{a_key, an_event, an_event_at, moment};
 use tempfile::TempDir;
@@ -33,7 +33,8 @@ async fn a_change_whose_caller_has_gone_is_told() {
     drop(revoke);
     let number = store.latest_change(&key.parts().owner, key.parts().id).await;
 
-    let news = store.heartbeat(instance, position).await.expect("answered").expect("on the list");
+    let answer = store.heartbeat(instance, position).await.expect("answered");
+    let Heartbeat::News(news) = answer else { panic!("it is on the list") };
     assert_eq!(news.changed, [key.parts().id]);
     assert_eq!(number.expect("answered"), Some(news.position.change));
 }

@@ -2,13 +2,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use latchkey_domain::ChangeNumber;
-use latchkey_domain::ports::{ChangeFeed, InstanceId, Position, StoreError};
+use latchkey_domain::ports::{
+    ChangeFeed, Heartbeat, InstanceId, Position, Registration, StoreError,
+};
+use latchkey_domain::{ChangeNumber, Failover};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use crate::cause;
 use crate::freshness::Freshness;
+use crate::losses::Losses;
 use crate::protocol::{Effect, HEARTBEAT, Membership, Request};
 use crate::{Durations, LeaseClock};
 
@@ -27,6 +30,9 @@ pub(crate) struct Keeper {
     required: Mutex<Option<Position>>,
     standing: watch::Sender<Standing>,
     heartbeats: Heartbeats,
+    /// What the store says of its failover; `None` until it was asked.
+    failover: Mutex<Option<Failover>>,
+    losses: Losses,
     nudge: Notify,
     stop: Notify,
     /// Held while it keeps the lease.
@@ -65,6 +71,8 @@ impl Keeper {
             required: Mutex::default(),
             standing: watch::Sender::default(),
             heartbeats: Heartbeats::default(),
+            failover: Mutex::default(),
+            losses: Losses::default(),
             nudge: Notify::new(),
             stop: Notify::new(),
             keeping: tokio::sync::Mutex::default(),
@@ -82,6 +90,15 @@ impl Keeper {
     /// What a look-up that begins now has to show. To be read after the fill has begun.
     pub(crate) fn required(&self) -> Option<Position> {
         *self.required.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the store says of its failover, if it was asked.
+    pub(crate) fn failover(&self) -> Option<Failover> {
+        *self.failover.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Asks for news now rather than at the next heartbeat.
@@ -138,6 +155,7 @@ impl Keeper {
             if self.clock.now().since(trimmed) >= TRIM_EVERY {
                 trimmed = self.clock.now();
                 self.trim().await;
+                self.look_at_failover().await;
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -178,17 +196,30 @@ impl Keeper {
         membership: &mut Membership,
         request: Request,
     ) -> Result<Vec<Effect>, StoreError> {
+        if request == Request::Register {
+            self.look_at_failover().await;
+        }
         // The lease runs from before the request is sent.
         let sent = self.clock.now();
         let effects = match request {
             Request::Register => {
                 let registration = self.feed.register().await?;
                 self.heartbeats.joined.fetch_add(1, Ordering::Relaxed);
+                self.losses.found(registration.position);
                 membership.registered(registration)
             }
             Request::Heartbeat(registration) => {
-                let news =
-                    self.feed.heartbeat(registration.instance, registration.position).await?;
+                let Registration { instance, position } = registration;
+                let news = match self.feed.heartbeat(instance, position).await? {
+                    Heartbeat::News(news) => Some(news),
+                    Heartbeat::Unlisted => None,
+                    Heartbeat::HistoryLost => {
+                        self.losses.lose(position);
+                        None
+                    }
+                };
+                let revoked = news.iter().flat_map(|news| news.revoked.iter().copied());
+                self.losses.note(sent, revoked);
                 membership.answered(sent, news)
             }
         };
@@ -204,6 +235,18 @@ impl Keeper {
             Effect::Extend(end) => self.freshness.extend(end),
             Effect::Require(position) => {
                 *self.required.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+            }
+        }
+    }
+
+    /// Where it can't be asked, the request that follows fails as well.
+    async fn look_at_failover(&self) {
+        match self.feed.failover().await {
+            Ok(seen) => {
+                *self.failover.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+            }
+            Err(error) => {
+                tracing::debug!(error = cause(&error), "can't see what a failover would keep");
             }
         }
     }

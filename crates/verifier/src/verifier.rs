@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
-use latchkey_domain::{Candidates, ChangeNumber, KeyedDigest, Refusal, Secret, has_expired};
+use latchkey_domain::{
+    Candidates, ChangeNumber, Failover, KeyedDigest, Refusal, Secret, has_expired,
+};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
@@ -16,8 +18,10 @@ use crate::last_uses::LastUses;
 use crate::memory::{ByDigest, Known, Memory};
 use crate::renewals::Renewals;
 use crate::tally::Tally;
-use crate::{LeaseClock, Principal};
+use crate::{LeaseClock, LostHistory, Principal};
 
+/// How long a verification waits for a lease that it needs: a few heartbeats.
+const LEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// Look-ups that ask the store at one time; more wait.
 const LOOK_UPS: usize = 256;
 
@@ -32,6 +36,8 @@ pub struct Verifier {
     freshness: Arc<Freshness>,
     keeper: Arc<Keeper>,
     answering: Answering,
+    /// What the site says of its failover; the store is asked where it says nothing.
+    failover: Option<Failover>,
     barrier: FeedBarrier,
     memory: Memory,
     renewals: Renewals,
@@ -115,11 +121,15 @@ pub struct Status {
     pub unwritten_uses: usize,
     /// The time since every last use that was due had been written.
     pub last_use_lag: Duration,
+    /// How often the store was found to have lost a part of its history.
+    pub history_lost: u64,
 }
 
 impl Verifier {
     /// Joins the ports. [`keep`](Self::keep) must run for anything to be answered from memory.
-    pub fn new(ports: VerifierPorts, answering: Answering) -> Self {
+    ///
+    /// `failover` is what is known of the store; where that is `None`, the store is asked.
+    pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
         let VerifierPorts { keys, feed, hasher, clock, lease_clock, last_uses } = ports;
         let freshness = Arc::new(Freshness::new());
         let (ours, clock_of_leases) = (Arc::clone(&feed), Arc::clone(&lease_clock));
@@ -135,6 +145,7 @@ impl Verifier {
             freshness,
             keeper,
             answering,
+            failover,
             barrier,
             memory: Memory::new(),
             renewals: Renewals::default(),
@@ -185,6 +196,17 @@ impl Verifier {
         self.keeper.leave().await;
     }
 
+    /// Waits until the store is found to have lost a part of its history. The keys that were revoked
+    /// in it are refused from then on; to revoke them again is up to the caller.
+    pub async fn lost_history(&self) -> LostHistory {
+        self.keeper.losses().next().await
+    }
+
+    /// What becomes of changes in a failover of the store; `None` until that is known.
+    pub fn failover(&self) -> Option<Failover> {
+        self.failover.or_else(|| self.keeper.failover())
+    }
+
     /// How it is doing.
     pub fn status(&self) -> Status {
         let (end, now) = (self.freshness.lease_end(), self.lease_clock.now());
@@ -197,6 +219,7 @@ impl Verifier {
             applied: self.keeper.standing().borrow().applied,
             unwritten_uses: self.last_uses.unwritten(),
             last_use_lag: self.last_uses.lag(),
+            history_lost: self.keeper.losses().count(),
         }
     }
 
@@ -253,6 +276,12 @@ impl Verifier {
     /// Asks the store; a crowd asks once. Without a lease nobody can know whether the question of
     /// another is late enough to be shared.
     async fn look_up(&self, candidates: &Candidates, covered: bool) -> Result<Answer, StoreError> {
+        // A server that was left behind answers reads as well; heartbeats it can't take.
+        let alone_is_believed = self.failover().is_some_and(|it| !it.leaves_servers_behind());
+        let covered = covered || (!alone_is_believed && self.is_leased_soon().await);
+        if !covered && !alone_is_believed {
+            return Err(StoreError::new("no heartbeat has reached the database lately"));
+        }
         let shared = covered && self.remembers();
         self.why_missed(candidates, shared).fetch_add(1, Ordering::Relaxed);
         let Some(first) = candidates.as_slice().first().filter(|_| shared) else {
@@ -287,6 +316,18 @@ impl Verifier {
         }
     }
 
+    /// Waits a little for a lease; whether there is one.
+    async fn is_leased_soon(&self) -> bool {
+        let mut standing = self.keeper.standing();
+        let leased = async {
+            while !self.freshness.covers(self.lease_clock.now()) {
+                // It lives as long as the verifier.
+                let _changed = standing.changed().await;
+            }
+        };
+        tokio::time::timeout(LEASE_PATIENCE, leased).await.is_ok()
+    }
+
     async fn read(&self, candidates: &Candidates, fill: Fill) -> Result<Answer, StoreError> {
         let permit = self.look_ups.acquire().await.map_err(StoreError::new)?;
         self.looked_up.fetch_add(1, Ordering::Relaxed);
@@ -299,6 +340,9 @@ impl Verifier {
             }
             return Ok(Err(Refusal::Unknown));
         };
+        if self.keeper.losses().refuse(key.parts().id) {
+            return Ok(Err(Refusal::Revoked));
+        }
         let digest = &key.parts().digest;
         let answer = key.parts().state.check().map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as _, Command};
 use latchkey_accounts::SessionLifetime;
-use latchkey_domain::{Brand, IssuePolicy};
+use latchkey_domain::{Brand, Failover, IssuePolicy};
 use latchkey_hasher_hmac::PepperRing;
 use latchkey_store_postgres::PostgresSettings;
 use zeroize::Zeroizing;
@@ -66,6 +66,8 @@ impl RawSettings {
         let connections_per_address = p.keep("LATCHKEY_CONNECTIONS_PER_ADDRESS", connections);
         let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", self.metrics_listener(listen));
         let drain_delay = p.keep("LATCHKEY_DRAIN_DELAY", delay(self.drain_delay.as_deref(), local));
+        let failover = self.failover.as_deref().map(Failover::parse).transpose();
+        let failover = p.keep("LATCHKEY_FAILOVER", failover);
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         Some(Settings {
             listen: listen?,
@@ -85,6 +87,7 @@ impl RawSettings {
             connections_per_address: usize::try_from(connections_per_address?).ok()?,
             metrics_listen: metrics_listen?,
             drain_delay: drain_delay?,
+            failover: failover?,
             log: log?,
         })
     }

@@ -25,18 +25,24 @@ struct Pair {
 }
 
 impl Pair {
-    fn synchronous() -> Self {
+    /// A standby that copies changes after they were answered.
+    fn lagging() -> Self {
         let primary = Arc::new(PrivateCluster::start());
         let standby = primary.standby("standby");
-        let database = Database::Private(Arc::clone(&primary));
+        let address = Address::of(primary.address());
+        Self { primary, standby, address }
+    }
+
+    fn synchronous() -> Self {
+        let pair = Self::lagging();
+        let database = Database::Private(Arc::clone(&pair.primary));
         database.execute("alter system set synchronous_standby_names = 'standby'");
         database.execute("select pg_reload_conf()");
         let in_step = "do $$ begin while not exists(\
             select from pg_stat_replication where sync_state = 'sync') \
             loop perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$";
         database.execute(in_step);
-        let address = Address::of(primary.address());
-        Self { primary, standby, address }
+        pair
     }
 
     /// An instance that reaches whatever the address leads to.
@@ -222,4 +228,50 @@ fn a_standby_that_the_url_names_too_is_asked_by_no_instance() {
 
     let revoked = revoked(&ada, &servers, &keys);
     are_dead(&servers, &revoked);
+}
+
+#[test]
+fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
+    let pair = Pair::lagging();
+    let servers = ["on", "on"].map(|cache| pair.instance(cache));
+    let ada = servers[0].sign_up(ADA);
+    let keys = keys(&ada, &servers, 4);
+    // What comes from now on is not copied. (The primary itself goes on.)
+    execute(pair.standby.url(), "alter system set primary_conninfo = ''");
+    execute(pair.standby.url(), "select pg_reload_conf()");
+    execute(
+        pair.primary.url(),
+        "do $$ begin while exists(select from pg_stat_replication) loop \
+        perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$",
+    );
+    let revoked = revoked(&ada, &servers, &keys);
+    assert_eq!(revoked.len(), keys.len());
+
+    pair.primary.stop_immediately();
+    pair.fail_over();
+    let deadline = Instant::now() + PATIENCE;
+    let told = |server: &Server| server.log().contains("history lost");
+    while !servers.iter().all(told) {
+        assert!(Instant::now() < deadline, "nobody tells of it\n{}", servers[0].log());
+        thread::sleep(Duration::from_millis(20));
+    }
+    are_dead(&servers, &revoked);
+
+    // An instance that knows nothing of it sees what the others made of it.
+    let late = pair.instance("on");
+    are_dead(std::slice::from_ref(&late), &revoked);
+    let events = late.setup.run(&["audit", "export"], "").expect_code(0).stdout;
+    assert!(events.contains(r#""action":"history.lost""#), "{events}");
+    assert!(events.contains(r#""actor":"recovery""#), "{events}");
+    let metrics = servers[0].send(&get("/metrics")).expect_status(200);
+    assert!(String::from_utf8_lossy(&metrics.body).contains("latchkey_history_lost_total 1"));
+}
+
+#[test]
+fn a_site_that_counts_on_synchronous_standbys_is_refused_without_them() {
+    let pair = Pair::lagging();
+    let setup = Setup::on(Database::Private(Arc::clone(&pair.primary)))
+        .with("LATCHKEY_FAILOVER", "synchronous");
+    let refused = setup.run_refused();
+    assert!(refused.text.contains("LATCHKEY_FAILOVER: synchronous"), "{}", refused.text);
 }

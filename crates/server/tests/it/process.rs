@@ -92,6 +92,7 @@ impl Process {
 }
 
 impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "it tells why the test failed")]
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {

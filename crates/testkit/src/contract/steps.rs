@@ -2,7 +2,7 @@
 
 use latchkey_accounts::{Account, AccountParts, Session};
 use latchkey_domain::ports::{
-    ChangeFeed, InstanceId, KeyInUse, News, Position, Registration, UpdateError,
+    ChangeFeed, Heartbeat, InstanceId, KeyInUse, News, Position, Registration, UpdateError,
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, ApiKeyParts, Candidates, KeyState, KeyedDigest, OwnerId, Timestamp,
@@ -110,12 +110,15 @@ impl<'p> Instance<'p> {
 
     /// Sends a heartbeat. What it tells is not applied.
     pub(super) async fn news(&self) -> Option<News> {
-        self.feed.heartbeat(self.id, self.applied).await.expect("the store answers")
+        match self.feed.heartbeat(self.id, self.applied).await.expect("the store answers") {
+            Heartbeat::News(news) => Some(news),
+            Heartbeat::Unlisted | Heartbeat::HistoryLost => None,
+        }
     }
 
     /// Sends a heartbeat and applies what it tells, which the next one shows.
     pub(super) async fn apply_news(&mut self) -> Vec<ApiKeyId> {
-        let News { changed, position } = self.news().await.expect("it is on the list");
+        let News { changed, position, .. } = self.news().await.expect("it is on the list");
         self.applied = position;
         changed
     }

@@ -50,6 +50,7 @@ impl PrivateCluster {
 
     /// Makes a standby of this server and starts it. It calls itself `name`, and copies changes as
     /// they are made; reads are allowed on it.
+    #[must_use]
     pub fn standby(&self, name: &str) -> Self {
         let bin = binaries::find().expect("found before").expect("found before");
         let mut attempts = (0..3).map(|_attempt| self.try_standby(&bin, name));

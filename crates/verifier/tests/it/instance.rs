@@ -82,7 +82,7 @@ impl Instance {
             lease_clock: Arc::<FakeLeaseClock>::clone(&lease_clock),
             last_uses: Arc::clone(&last_uses),
         };
-        let verifier = Arc::new(Verifier::new(ports, answering));
+        let verifier = Arc::new(Verifier::new(ports, answering, None));
         let entropy = Arc::new(CountingEntropy::default());
         let ports = ApiKeyPorts {
             keys,

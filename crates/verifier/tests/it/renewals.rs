@@ -29,7 +29,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
         lease_clock: Arc::<FakeLeaseClock>::clone(&instance.lease_clock),
         last_uses: Arc::clone(&instance.last_uses),
     };
-    let verifier = Arc::new(Verifier::new(ports, Answering::FromMemory));
+    let verifier = Arc::new(Verifier::new(ports, Answering::FromMemory, None));
     let kept = Arc::clone(&verifier);
     tokio::spawn(async move { kept.keep().await });
     while verifier.status().lease_left.is_none() {

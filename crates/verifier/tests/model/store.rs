@@ -155,7 +155,7 @@ impl Store {
         continues.then(|| {
             let position = self.position();
             let news = self.log.iter().skip(index(applied.change)).filter(|it| it.committed);
-            News { changed: news.map(|it| it.key).collect(), position }
+            News { changed: news.map(|it| it.key).collect(), revoked: Vec::new(), position }
         })
     }
 

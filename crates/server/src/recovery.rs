@@ -1,0 +1,58 @@
+//! What the server does about a database that has lost changes, or that would lose some in a failover.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey_domain::{Failover, error_chain};
+use latchkey_verifier::LostHistory;
+use tokio::time::sleep;
+
+use crate::app::App;
+
+/// How soon it is tried again to make up for what was lost.
+const RETRY: Duration = Duration::from_secs(1);
+/// How soon after the start it is seen what a failover would keep, and how often it is said.
+const SOON: Duration = Duration::from_secs(5);
+const SAY_EVERY: Duration = Duration::from_hours(1);
+
+/// Revokes again what the database has forgotten was revoked, each time that happens.
+pub(crate) async fn keep_recovering(app: Arc<App>) {
+    loop {
+        let LostHistory { before, now, revoked } = app.verifier.lost_history().await;
+        tracing::error!(
+            before = before.change.get(),
+            now = now.change.get(),
+            keys = revoked.len(),
+            "history lost: the database no longer has changes that were answered; of the keys that \
+             were revoked in the last day none is accepted, and each is revoked again; other changes \
+             are lost"
+        );
+        loop {
+            match app.api_keys.recover(&*app.trail, &revoked).await {
+                Ok(again) => {
+                    tracing::warn!(keys = again, "revoked again what had been revoked before");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(error = error_chain(&error), "not revoked again yet");
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+/// Says from time to time that a failover would lose changes, where nobody said that they know.
+pub(crate) async fn keep_warning(app: Arc<App>) {
+    loop {
+        sleep(SOON).await;
+        if app.settings.failover.is_none() && app.verifier.failover() == Some(Failover::Lossy) {
+            tracing::warn!(
+                "the database has standbys that copy changes after they were answered: a failover may \
+                 lose a revoke; name the standbys in its synchronous_standby_names, or set \
+                 LATCHKEY_FAILOVER=lossy"
+            );
+            sleep(SAY_EVERY).await;
+        }
+    }
+}
