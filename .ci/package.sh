@@ -21,7 +21,7 @@ clean_up() {
 trap clean_up EXIT
 fail() { echo "package: $1"; exit 1; }
 
-cargo deb --locked --package latchkey-server --profile "$cargo" --output "$work/latchkey.deb"
+cargo deb --locked --fast --package latchkey-server --profile "$cargo" --output "$work/latchkey.deb"
 dpkg --info "$work/latchkey.deb"
 dpkg --contents "$work/latchkey.deb"
 

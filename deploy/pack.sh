@@ -12,7 +12,7 @@ dist=$(realpath "$2")
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 
-command -v cargo-deb >/dev/null || cargo install --locked --version 3.6.1 cargo-deb
+command -v cargo-deb >/dev/null || cargo install --locked --version 3.8.0 cargo-deb
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -43,7 +43,7 @@ fn an_outage_is_a_few_lines_that_count_every_failure_and_tell_the_cause() {
     let failed = AtomicU64::new(0);
     let deadline = Instant::now() + Duration::from_secs(20);
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..24 {
             scope.spawn(|| {
                 while failed.load(Ordering::Relaxed) < 2_000 && Instant::now() < deadline {
                     for call in [get(VERIFY).header("x-api-key", &key.key), ada.sign(get(KEYS))] {
@@ -56,7 +56,7 @@ fn an_outage_is_a_few_lines_that_count_every_failure_and_tell_the_cause() {
     });
     let (finished, _) = server.stop();
     let failed = failed.into_inner();
-    assert!(failed > 200, "only {failed} failed");
+    assert!(failed > 100, "only {failed} failed");
 
     let errors: Vec<_> =
         finished.text.lines().filter(|it| it.contains(r#""level":"ERROR""#)).collect();
