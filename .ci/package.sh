@@ -16,7 +16,7 @@ clean_up() {
     if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
     dpkg --purge latchkey >/dev/null 2>&1 || true
     rm -rf "$work" /var/lib/latchkey
-    deluser --quiet --system latchkey 2>/dev/null || true
+    userdel latchkey 2>/dev/null || true
 }
 trap clean_up EXIT
 fail() { echo "package: $1"; exit 1; }
@@ -33,15 +33,15 @@ test "$(stat --format '%U:%G %a' /var/lib/latchkey)" = "latchkey:latchkey 700" |
 test "$(stat --format '%U:%G %a' /etc/latchkey/latchkey.env)" = "root:latchkey 640" || fail "the settings"
 
 # What the unit says, but for the sandbox, which only a running systemd makes.
-as_its_user() {
-    setpriv --reuid=latchkey --regid=latchkey --clear-groups --no-new-privs --bounding-set=-all \
-        sh -c 'set -a; . /etc/latchkey/latchkey.env; cd /var/lib/latchkey; umask 077; exec "$@"' sh "$@"
-}
+as_its_user=(
+    setpriv --reuid=latchkey --regid=latchkey --clear-groups --no-new-privs --bounding-set=-all
+    sh -c 'set -a; . /etc/latchkey/latchkey.env; cd /var/lib/latchkey; umask 077; exec "$@"' sh
+)
 start() {
-    as_its_user latchkey serve >"$work/log" 2>&1 &
+    "${as_its_user[@]}" latchkey serve >"$work/log" 2>&1 &
     server=$!
     for _ in $(seq 100); do
-        if as_its_user latchkey healthcheck 2>/dev/null; then return; fi
+        if "${as_its_user[@]}" latchkey healthcheck 2>/dev/null; then return; fi
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1
     done
@@ -55,8 +55,8 @@ stop() {
 }
 
 start
-echo 'correct horse battery staple' | as_its_user latchkey account create ada@example.com
-as_its_user latchkey account list | grep -q ada@example.com || fail "the account is not there"
+echo 'correct horse battery staple' | "${as_its_user[@]}" latchkey account create ada@example.com
+"${as_its_user[@]}" latchkey account list | grep -q ada@example.com || fail "the account is not there"
 if curl --silent --fail http://127.0.0.1:8080/api/v1/auth/sign-up -H 'Content-Type: application/json' \
     -d '{"email": "eve@example.com", "password": "correct horse battery staple"}'; then fail "sign-up is open"; fi
 curl --silent --fail http://127.0.0.1:8080/metrics | grep -q '^process_open_fds ' || fail "no metrics of the process"
@@ -67,7 +67,7 @@ echo '# mine' >>/etc/latchkey/latchkey.env
 dpkg --install "$work/latchkey.deb"
 grep -q '^# mine' /etc/latchkey/latchkey.env || fail "the settings were overwritten"
 start
-as_its_user latchkey account list | grep -q ada@example.com || fail "the account is gone"
+"${as_its_user[@]}" latchkey account list | grep -q ada@example.com || fail "the account is gone"
 stop
 
 echo '-- purged'
