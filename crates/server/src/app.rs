@@ -59,10 +59,28 @@ pub(crate) struct App {
     mutations: TaskTracker,
     runtime: Handle,
     draining: AtomicBool,
+    prepared: AtomicBool,
 }
 
 /// Why the server did not start: a sentence for the operator.
 pub(crate) type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the database can't be used.
+#[derive(Debug)]
+pub(crate) enum NotPrepared {
+    /// It does not answer, for now.
+    Away(StartError),
+    /// As it is, it never can be.
+    Refused(StartError),
+}
+
+impl From<NotPrepared> for StartError {
+    fn from(error: NotPrepared) -> Self {
+        match error {
+            NotPrepared::Away(error) | NotPrepared::Refused(error) => error,
+        }
+    }
+}
 
 /// The store that was chosen.
 #[derive(Debug)]
@@ -86,17 +104,28 @@ struct Repositories {
 impl Store {
     /// Opens the store and brings its schema up to date.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let store = Self::connect(settings).await?;
+        store.prepare(settings).await?;
+        Ok(store)
+    }
+
+    /// Opens an embedded database and brings its schema up to date. Another one need not be there
+    /// before it is [prepared](Self::prepare).
+    async fn connect(settings: &Settings) -> Result<Self, StartError> {
         match &settings.database {
             Database::Sqlite(path) => {
                 let store = embedded::open(path, settings).await?;
                 store.migrate().await?;
                 Ok(Self::Sqlite(Arc::new(store)))
             }
-            Database::Postgres(url) => {
-                let store = postgres::open(url).await?;
-                postgres::check_failover(&store, settings.failover).await?;
-                Ok(Self::Postgres(Arc::new(store)))
-            }
+            Database::Postgres(url) => Ok(Self::Postgres(Arc::new(postgres::connect(url)?))),
+        }
+    }
+
+    async fn prepare(&self, settings: &Settings) -> Result<(), NotPrepared> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => postgres::prepare(store, settings.failover).await,
         }
     }
 
@@ -132,13 +161,20 @@ impl Store {
 }
 
 impl App {
-    /// Opens the store and joins everything. Nothing that makes or checks a digest may be done
-    /// before the peppers are [confirmed](Self::confirm_peppers).
-    #[expect(clippy::too_many_lines, reason = "here everything is joined, a line for each port")]
+    /// Joins everything, and prepares the store for a command. Nothing that makes or checks a digest
+    /// may be done before the peppers are [confirmed](Self::confirm_peppers).
     pub(crate) async fn open(settings: Settings) -> Result<Self, StartError> {
+        let app = Self::join(settings).await?;
+        app.store.prepare(&app.settings).await?;
+        Ok(app)
+    }
+
+    /// Joins everything. Nothing may be asked of a database before it is [prepared](Self::prepare).
+    #[expect(clippy::too_many_lines, reason = "here everything is joined, a line for each port")]
+    pub(crate) async fn join(settings: Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let store = Store::open(&settings).await?;
+        let store = Store::connect(&settings).await?;
         let Repositories { keys, feed, last_uses, peppers, accounts, sessions, networks, trail } =
             store.repositories();
 
@@ -198,8 +234,25 @@ impl App {
             mutations: TaskTracker::new(),
             runtime: Handle::current(),
             draining: AtomicBool::new(false),
+            prepared: AtomicBool::new(false),
             settings,
         })
+    }
+
+    /// Brings the schema up to date, and checks all that a server counts on.
+    pub(crate) async fn prepare(&self) -> Result<(), NotPrepared> {
+        self.store.prepare(&self.settings).await?;
+        self.confirm_peppers().await.map_err(|error| match error {
+            PepperError::Store(error) => NotPrepared::Away(error.into()),
+            unfit => NotPrepared::Refused(unfit.into()),
+        })?;
+        self.prepared.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the database has been [prepared](Self::prepare).
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.prepared.load(Ordering::Relaxed)
     }
 
     /// Checks the peppers against what is stored.
@@ -263,6 +316,11 @@ impl App {
     pub(crate) async fn ready(&self) -> Result<bool, StoreError> {
         if self.is_draining() {
             return Ok(false);
+        }
+        if !self.is_prepared() {
+            return Err(StoreError::new(
+                "the database was away at the start, and is not there yet",
+            ));
         }
         self.store.ready().await.map(|()| true)
     }

@@ -7,29 +7,28 @@ use latchkey_domain::ports::ChangeFeed as _;
 use latchkey_domain::{Failover, error_chain};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 
-use crate::app::StartError;
+use crate::app::{NotPrepared, StartError};
 
-/// Opens the database and brings its schema up to date.
-pub(crate) async fn open(url: &str) -> Result<PostgresStore, StartError> {
-    let store = connect(url)?;
-    store.migrate().await.map_err(|error| of_database(&error))?;
-    Ok(store)
-}
-
-/// Refuses a database that does not promise what the site says that it has.
-pub(crate) async fn check_failover(
+/// Brings the schema up to date. Refuses a database that does not promise what the site says that it
+/// has.
+pub(crate) async fn prepare(
     store: &PostgresStore,
     failover: Option<Failover>,
-) -> Result<(), StartError> {
-    if failover != Some(Failover::Synchronous) || store.failover().await? == Failover::Synchronous {
+) -> Result<(), NotPrepared> {
+    store.migrate().await.map_err(|error| match error.is_away() {
+        true => NotPrepared::Away(of_database(&error)),
+        false => NotPrepared::Refused(of_database(&error)),
+    })?;
+    let seen = store.failover().await.map_err(|error| NotPrepared::Away(of_database(&error)))?;
+    if failover != Some(Failover::Synchronous) || seen == Failover::Synchronous {
         return Ok(());
     }
     let why = "the database does not promise it: it needs standbys in synchronous_standby_names, and \
                synchronous_commit on or remote_apply";
-    Err(format!("LATCHKEY_FAILOVER: synchronous: {why}").into())
+    Err(NotPrepared::Refused(format!("LATCHKEY_FAILOVER: synchronous: {why}").into()))
 }
 
-/// Tries what [`open`] needs and changes nothing; says what it would do.
+/// Tries what [`prepare`] needs and changes nothing; says what it would do.
 pub(crate) async fn check(url: &str) -> Result<String, StartError> {
     let due = connect(url)?.due_migrations().await.map_err(|error| of_database(&error))?;
     Ok(match due {
@@ -65,7 +64,8 @@ pub(crate) async fn take_over(
     Ok(store.take_over(source).await.map_err(|error| of_target(&error))?)
 }
 
-fn connect(url: &str) -> Result<PostgresStore, StartError> {
+/// Connects nowhere yet.
+pub(crate) fn connect(url: &str) -> Result<PostgresStore, StartError> {
     let settings = PostgresSettings::parse(url).map_err(|error| of_database(&error))?;
     PostgresStore::connect(&settings).map_err(|error| of_database(&error))
 }

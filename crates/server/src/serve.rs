@@ -10,8 +10,9 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use latchkey_domain::error_chain;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
 
-use crate::app::{App, StartError};
+use crate::app::{App, NotPrepared, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::http;
 use crate::operator::control::{self, Control};
@@ -29,6 +30,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Of `/metrics` alone. Somebody who asks it keeps one or two open.
 const METRICS_CONNECTIONS: usize = 32;
 const METRICS_KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How often a database that was away at the start is tried.
+const PREPARE_EVERY: Duration = Duration::from_millis(500);
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs the server until it is asked to stop.
@@ -36,8 +39,14 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
     let workers = available_parallelism().map_or(2, NonZero::get);
     let connections = Descriptors::raise().for_connections(workers);
-    let app = Arc::new(App::open(settings).await?);
-    app.confirm_peppers().await?;
+    let app = Arc::new(App::join(settings).await?);
+    match app.prepare().await {
+        Err(NotPrepared::Refused(error)) => return Err(error),
+        Err(NotPrepared::Away(error)) => {
+            tracing::warn!(error = %error, "the database is away: all is refused until it is there");
+        }
+        Ok(()) => {}
+    }
     let control = control(&app).await?;
 
     let data = Data::from(Arc::clone(&app));
@@ -50,19 +59,17 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let server = listener.serve(serving, move || http::service(data.clone()))?;
     let metrics = metrics.map(tokio::spawn);
     tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
-    // Changes that are under way wait for this instance too, so that it goes on to the very end.
-    // Last uses are written until then too.
-    tokio::spawn(keep_verifying(Arc::clone(&app)));
-    tokio::spawn(keep_writing(Arc::clone(&app)));
     let background = [
-        tokio::spawn(keep_purging(Arc::clone(&app))),
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
         tokio::spawn(keep_telling(Arc::clone(&app))),
         tokio::spawn(keep_recovering(Arc::clone(&app))),
         tokio::spawn(keep_warning(Arc::clone(&app))),
     ];
-    server.await?;
+    tokio::select! {
+        ended = server => ended?,
+        refused = work(Arc::clone(&app)) => return Err(refused),
+    }
     for task in background.into_iter().chain(metrics) {
         task.abort();
     }
@@ -72,6 +79,23 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until the database is there, and does what needs it. Answers why it can't be used, if so.
+async fn work(app: Arc<App>) -> StartError {
+    while !app.is_prepared() {
+        sleep(PREPARE_EVERY).await;
+        match app.prepare().await {
+            Ok(()) => tracing::info!("the database is there"),
+            Err(NotPrepared::Away(error)) => tracing::debug!(%error, "the database is still away"),
+            Err(NotPrepared::Refused(error)) => return error,
+        }
+    }
+    // Changes that are under way wait for this instance too, so that it goes on to the very end.
+    // Last uses are written until then too.
+    tokio::spawn(keep_verifying(Arc::clone(&app)));
+    tokio::spawn(keep_writing(Arc::clone(&app)));
+    keep_purging(app).await
 }
 
 /// The listener for `/metrics` alone, if there is to be one.
@@ -112,7 +136,7 @@ async fn keep_writing(app: Arc<App>) {
     app.last_uses.keep_writing().await;
 }
 
-async fn keep_purging(app: Arc<App>) {
+async fn keep_purging(app: Arc<App>) -> ! {
     let mut hours = tokio::time::interval(PURGE_EVERY);
     loop {
         hours.tick().await;
@@ -184,7 +208,7 @@ async fn stop(server: ServerHandle, delay: Duration) {
     if !delay.is_zero() {
         let seconds = delay.as_secs();
         tracing::info!(seconds, "stopping: not ready any more, answering until balancers know");
-        tokio::time::sleep(delay).await;
+        sleep(delay).await;
     }
     tracing::info!("stopping: finishing what runs");
     server.stop(true).await;

@@ -1,7 +1,9 @@
 //! New connections, and the pool that keeps them.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::{pending, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,8 +129,7 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (client, connection) =
-            connected.map_err(|error| ConnectionError::BadConnection(chain(&error)))?;
+        let (client, connection) = connected.map_err(|error| not_connected(&error))?;
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {
             let over = async {
@@ -167,6 +168,26 @@ impl LineState {
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// A server that says no, and one that can't be spoken with, are told apart from one that is away: by
+/// Diesel's two kinds of failures.
+fn not_connected(error: &tokio_postgres::Error) -> ConnectionError {
+    let told = chain(error);
+    let is_away = match (error.code(), error.source()) {
+        // It starts, it stops, or it has no room.
+        (Some(code), _) => ["08", "53", "57"].iter().any(|class| code.code().starts_with(class)),
+        (None, Some(cause)) => {
+            let cause = cause.downcast_ref::<io::Error>();
+            cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidData)
+        }
+        (None, None) => error.is_closed(),
+    };
+    if is_away {
+        ConnectionError::BadConnection(told)
+    } else {
+        ConnectionError::InvalidConnectionUrl(told)
     }
 }
 

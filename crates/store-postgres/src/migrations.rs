@@ -73,6 +73,13 @@ pub enum MigrateError {
     Failed(#[source] Box<dyn StdError + Send + Sync>),
 }
 
+impl MigrateError {
+    /// Whether the database may only be away for now.
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Unreachable(ConnectionError::BadConnection(_)))
+    }
+}
+
 impl From<diesel::result::Error> for MigrateError {
     fn from(error: diesel::result::Error) -> Self {
         Self::Failed(error.into())

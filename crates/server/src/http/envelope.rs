@@ -89,6 +89,9 @@ where
         let common = Common::of(&req, &self.app);
         let answer = match refuse_head(&req) {
             Some(error) => Some(Err(error)),
+            None if !self.app.is_prepared() && !is_about_the_server(req.path()) => {
+                Some(Err(ApiError::unavailable("the database was away at the start")))
+            }
             None if common.kind == Kind::Verify => verify::at_once(req.request(), &self.app, began),
             None => None,
         };
@@ -122,6 +125,11 @@ where
             }
         }))
     }
+}
+
+/// What is answered also while the database has never been there.
+fn is_about_the_server(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
 /// What is added to every answer.

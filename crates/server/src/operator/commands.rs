@@ -130,7 +130,7 @@ impl Executor {
         if is_embedded && control::is_served(&settings.data_dir).await {
             return Ok(Self::Server(settings.data_dir));
         }
-        Ok(Self::Here(Box::new(App::open(settings).await?)))
+        Ok(Self::Here(Box::new(Box::pin(App::open(settings)).await?)))
     }
 
     async fn carry_out(&self, order: Order) -> Result<String, StartError> {

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::database::{Database, Role, database_name};
 use crate::http::{get, post};
-use crate::person::{ADA, ADAS_PASSWORD, BOB, PASSWORD, SIGN_OUT};
+use crate::person::{ADA, ADAS_PASSWORD, BOB, KEYS, PASSWORD, SIGN_OUT};
+use crate::secret::UNKNOWN;
 use crate::server::{Server, Setup};
 
 const OPERATIONS: &str = include_str!("../../../../../docs/operations/postgres.md");
@@ -85,8 +86,42 @@ fn triggers_that_do_not_run_are_refused() {
 #[test]
 fn a_failed_connection_is_called_one() {
     let setup = Setup::on_postgres().with("DATABASE_URL", "postgres://u@127.0.0.1:1/d");
-    refused(&setup, "can't connect to the database");
-    assert!(!setup.run_refused().text.contains("migrated"));
+    let command = setup.run(&["migrate"], "").expect_failure().text;
+    assert!(command.contains("can't connect to the database"), "{command}");
+    assert!(!command.contains("migrated"), "{command}");
+}
+
+#[test]
+fn a_server_whose_database_is_away_listens_and_tries_on_until_it_is_there() {
+    let database = Database::private_postgres();
+    let Database::Private(cluster) = &database else { panic!("{database:?}") };
+    cluster.stop_immediately();
+    let server = Setup::on(database.clone()).start();
+    server.send(&get("/healthz")).expect_status(200);
+    server.send(&get("/metrics")).expect_status(200);
+    server.send(&get("/readyz")).expect_error(503);
+    server.verify(UNKNOWN).expect_error(503);
+    server.send(&get(KEYS)).expect_error(503);
+
+    cluster.start_again();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.send(&get("/readyz")).status != 200 {
+        assert!(Instant::now() < deadline, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let key = server.sign_up(ADA).create_key("a");
+    server.verify(&key.key).expect_status(200);
+    server.stop().0.expect_code(0);
+}
+
+#[test]
+fn a_server_that_the_database_does_not_let_in_is_refused() {
+    let database = Database::private_postgres();
+    let url = database.url().expect("a server");
+    let (rest, place) = url.split_once('@').expect("an address");
+    let (scheme, _) = rest.split_once("//").expect("a scheme");
+    let stranger = format!("{scheme}//nobody:secret-0@{place}");
+    refused(&Setup::on(database).with("DATABASE_URL", &stranger), "can't connect to the database");
 }
 
 #[test]
