@@ -15,9 +15,9 @@ pub(crate) async fn prepare(
     store: &PostgresStore,
     failover: Option<Failover>,
 ) -> Result<(), NotPrepared> {
-    store.migrate().await.map_err(|error| match error.is_away() {
-        true => NotPrepared::Away(of_database(&error)),
-        false => NotPrepared::Refused(of_database(&error)),
+    store.migrate().await.map_err(|error| {
+        let kind = if error.is_away() { NotPrepared::Away } else { NotPrepared::Refused };
+        kind(of_database(&error))
     })?;
     let seen = store.failover().await.map_err(|error| NotPrepared::Away(of_database(&error)))?;
     if failover != Some(Failover::Synchronous) || seen == Failover::Synchronous {
