@@ -186,6 +186,10 @@ pub trait AuditTrail: Send + Sync + fmt::Debug {
 /// last use are no changes, nor is a new key: nobody can have asked for it.
 #[async_trait]
 pub trait ChangeFeed: Send + Sync + fmt::Debug {
+    /// Makes ready what the next registration or heartbeat needs, so that this takes one round trip: a
+    /// lease runs from before it is sent. However far away the store is, that may take its time.
+    async fn connect(&self) -> Result<(), StoreError>;
+
     /// Adds an instance that has applied everything until now. Its id was never used before.
     async fn register(&self) -> Result<Registration, StoreError>;
 

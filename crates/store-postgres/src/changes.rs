@@ -109,6 +109,10 @@ fn column(number: u64) -> i64 {
 
 #[async_trait]
 impl ChangeFeed for PostgresStore {
+    async fn connect(&self) -> Result<(), StoreError> {
+        self.heartbeats.connect().await
+    }
+
     async fn register(&self) -> Result<Registration, StoreError> {
         let register = cached(sql_query(REGISTER));
         let mut rows: Vec<RegisteredRow> =

@@ -12,7 +12,8 @@ use crate::attempts::Purpose;
 use crate::connect::{Connector, Line};
 use crate::fault::failed;
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// Far away, TCP, TLS and a password take ten round trips.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Shorter than a lease, so that a connection that hangs costs no lease.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
 
@@ -49,7 +50,7 @@ impl Link {
         let mut current = self.current.lock().await;
         let mut line = match current.take().filter(|line| !line.state.is_closed()) {
             Some(line) => line,
-            None => timeout(CONNECT_LIMIT, self.connect()).await.map_err(failed)??,
+            None => timeout(CONNECT_LIMIT, self.open()).await.map_err(failed)??,
         };
         let answer = timeout(ASK_LIMIT, question(&mut line.connection)).await.map_err(failed)?;
         let answer = answer.map_err(failed)?;
@@ -58,12 +59,22 @@ impl Link {
         Ok(answer)
     }
 
+    /// Connects, if there is no connection.
+    pub(crate) async fn connect(&self) -> Result<(), StoreError> {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_none_or(|line| line.state.is_closed()) {
+            *current = Some(timeout(CONNECT_LIMIT, self.open()).await.map_err(failed)??);
+        }
+        drop(current);
+        Ok(())
+    }
+
     /// Waits for a notification of the database.
     pub(crate) async fn noticed(&self) {
         self.noticed.notified().await;
     }
 
-    async fn connect(&self) -> Result<Line, StoreError> {
+    async fn open(&self) -> Result<Line, StoreError> {
         let noticed = Arc::clone(&self.noticed);
         let line = self.connector.connect_noticing(self.purpose, noticed).await;
         let mut line = line.map_err(failed)?;

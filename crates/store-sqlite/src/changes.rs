@@ -125,6 +125,10 @@ impl Log {
 
 #[async_trait]
 impl ChangeFeed for SqliteStore {
+    async fn connect(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn register(&self) -> Result<Registration, StoreError> {
         self.held().await?;
         Ok(self.0.changes.log().register())

@@ -196,6 +196,7 @@ impl Keeper {
         membership: &mut Membership,
         request: Request,
     ) -> Result<Vec<Effect>, StoreError> {
+        self.feed.connect().await?;
         if request == Request::Register {
             self.look_at_failover().await;
         }
