@@ -102,6 +102,10 @@ upgrade-and-back commit="":
 bench:
     cargo bench -p latchkey-bench
 
+# Two release builds in alternating pairs: how much CPU a verification costs, before and after a change.
+bench-builds before after:
+    python3 bench/http/builds.py {{ before }} {{ after }}
+
 # Latchkey over HTTP against the best that could be done; needs wrk, Postgres' programs and an idle machine.
 bench-http:
     cargo build --release --locked -p latchkey-server -p latchkey-bench
