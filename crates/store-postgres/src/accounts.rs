@@ -1,11 +1,14 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel::sql_query;
+use diesel::sql_types::{
+    BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
 use latchkey_accounts::{Account, AccountId, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{AuditEvent, ChangeNumber, Digest};
+use latchkey_domain::{AuditEvent, ChangeNumber, Digest, OwnerId};
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -46,8 +49,28 @@ const DISABLE: &str = concat!(
     ), event as (",
     add_event!(),
     "from found where disabled_at is null returning id) \
-    select disable_account($14, $15, $16) from found left join event on true"
+    select close_account($14, $15, $16, $17) from found left join event on true"
 );
+
+/// As many keys as are revoked in one transaction: while it has the change clock, others wait.
+const AT_ONCE: i64 = 1_000;
+
+/// Revokes some of the keys that a closed owner still has, as of the instant it was closed, and
+/// answers how many it found. They are found along an index, and locked in the order of their ids.
+const REVOKE_SOME: &str = "\
+with closed as ( \
+    select closed_at from key_owners where owner = $1 and closed_at is not null \
+), batch as materialized ( \
+    select id from api_keys, closed where owner = $1 and revoked_at is null \
+    order by created_at desc, id desc limit $2 \
+), locked as ( \
+    select id from api_keys where id in (select id from batch) and revoked_at is null \
+    order by id for update \
+), revoked as ( \
+    update api_keys as key set revoked_at = closed.closed_at, version = version + 1 \
+    from locked, closed where key.id = locked.id \
+) \
+select count(*) from batch";
 
 const ENABLE: &str = concat!(
     "with enabled as ( \
@@ -142,17 +165,21 @@ impl AccountRepository for PostgresStore {
         let disable = with_event(DISABLE, event)
             .bind::<SqlUuid, _>(parts.id.as_uuid())
             .bind::<Integer, _>(parts.version)
-            .bind::<Timestamptz, _>(time::OffsetDateTime::from(at));
+            .bind::<Timestamptz, _>(time::OffsetDateTime::from(at))
+            .bind::<BigInt, _>(AT_ONCE);
         let mut connection = self.connection().await?;
         let disable = cached(disable).answering::<Bool>();
         let done: Vec<bool> = disable.load(&mut *connection).await.map_err(failed)?;
         changed(done.contains(&true).into())?;
+        revoke_rest(&mut connection, &parts.id.owner()).await?;
         // Whatever the latest change is now, those of the account's keys are not after it.
         let latest = change_clock::table.select(change_clock::seq).first(&mut *connection).await;
         Ok(change_number(latest.map_err(failed)?)?)
     }
 
     async fn enable(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        // Where disabling was interrupted: no key may outlive it.
+        revoke_rest(&mut *self.connection().await?, &account.parts().id.owner()).await?;
         self.change_account(ENABLE, account, event).await
     }
 
@@ -170,6 +197,23 @@ impl AccountRepository for PostgresStore {
             .await
             .map_err(failed)?;
         Ok(page.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Revokes what a closed owner still has, some keys at a time, each time in a transaction of its own.
+async fn revoke_rest(
+    connection: &mut AsyncPgConnection,
+    owner: &OwnerId,
+) -> Result<(), StoreError> {
+    loop {
+        let some = sql_query(REVOKE_SOME)
+            .bind::<Text, _>(owner.as_str().to_owned())
+            .bind::<BigInt, _>(AT_ONCE);
+        let some = cached(some).answering::<BigInt>();
+        let found: Vec<i64> = some.load(connection).await.map_err(failed)?;
+        if found.iter().all(|&count| count == 0) {
+            return Ok(());
+        }
     }
 }
 

@@ -58,7 +58,6 @@ async fn what_is_typed_into_psql_is_told_too() {
         "update api_keys set name = 'renamed'",
         "update api_keys set disabled_at = now()",
         "update api_keys set expires_at = now()",
-        "update api_keys set revoked_at = now()",
         "delete from api_keys",
     ]
     .into_iter()
