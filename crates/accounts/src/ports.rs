@@ -32,7 +32,9 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
     ) -> Result<(), UpdateError>;
 
     /// Stores the next version of an account, now disabled, ends its sessions, revokes every key
-    /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing.
+    /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing. A store
+    /// may revoke the keys of a large account in several transactions, after the rest is done. Where
+    /// that ends early, the next call of this or of [`enable`](Self::enable) revokes what is left.
     ///
     /// Answers a number not before the latest change of any key of the account. One that was
     /// disabled before has its event, and gets no other.

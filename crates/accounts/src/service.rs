@@ -336,9 +336,9 @@ impl AccountService {
         self.accounts.page(after, limit).await
     }
 
-    /// Removes the sessions whose time is over, and the networks that are no longer known.
-    pub async fn purge(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
+    /// Removes the sessions whose time is over at `now`, and the networks that are no longer known.
+    /// What is removed is gone for every instance: so `now` is not this one's opinion alone.
+    pub async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         let SessionLifetime { idle, absolute } = self.lifetime;
         self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await?;
         self.networks.forget(now.saturating_sub(KNOWN_FOR)).await

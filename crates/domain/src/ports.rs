@@ -306,6 +306,36 @@ pub trait LastUseRepository: Send + Sync + fmt::Debug {
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 
+/// What is removed as time goes by, a little at a time, so that nothing waits for it. Each call may
+/// be made again, and by several instances at the same time.
+#[async_trait]
+pub trait Housekeeping: Send + Sync + fmt::Debug {
+    /// The time of the store, which is the same for all instances on it.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+
+    /// Looks at up to `limit` keys with ids after `after`, in id order, and removes those that were
+    /// revoked before `before`, with their last uses. It is no change: their secrets were dead, and
+    /// are unknown from now on. Answers the last id that it looked at; `None`: there are no more.
+    async fn forget_revoked(
+        &self,
+        before: Timestamp,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Option<ApiKeyId>, StoreError>;
+
+    /// Looks at up to `limit` last uses of keys with ids after `after`, in id order, and removes
+    /// those of keys that there are no more. Answers as [`forget_revoked`](Self::forget_revoked).
+    async fn forget_uses_of_no_key(
+        &self,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Option<ApiKeyId>, StoreError>;
+
+    /// Looks at the `limit` events with the smallest ids, which are the eldest, and removes those
+    /// from before `before`. Answers how many.
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError>;
+}
+
 /// What the store knows about the peppers that made its digests.
 #[async_trait]
 pub trait PepperRepository: Send + Sync + fmt::Debug {

@@ -6,8 +6,8 @@ use actix_web::http::header::HeaderValue;
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, LastUseRepository, PepperRepository,
-    StoreError,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, LastUseRepository,
+    PepperRepository, StoreError,
 };
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::embedded;
 use crate::hints::Hints;
+use crate::housekeeping::Clocks;
 use crate::http::error::ApiError;
 use crate::limits::Limits;
 use crate::metrics::Counts;
@@ -53,6 +54,8 @@ pub(crate) struct App {
     /// Somebody who is no trusted proxy sent `X-Forwarded-For`, which is said once.
     pub(crate) stranger_forwarded: Once,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clocks: Clocks,
+    pub(crate) housekeeping: Arc<dyn Housekeeping>,
     pub(crate) hints: Hints,
     store: Store,
     request_ids: RequestIds,
@@ -99,6 +102,7 @@ struct Repositories {
     sessions: Arc<dyn SessionRepository>,
     networks: Arc<dyn NetworkRepository>,
     trail: Arc<dyn AuditTrail>,
+    housekeeping: Arc<dyn Housekeeping>,
 }
 
 impl Store {
@@ -140,7 +144,8 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
-            S: AccountRepository + SessionRepository + NetworkRepository + AuditTrail,
+            S: AccountRepository + SessionRepository + NetworkRepository,
+            S: AuditTrail + Housekeeping,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
@@ -151,6 +156,7 @@ impl Store {
                 sessions: Arc::<S>::clone(store),
                 networks: Arc::<S>::clone(store),
                 trail: Arc::<S>::clone(store),
+                housekeeping: Arc::<S>::clone(store),
             }
         }
         match self {
@@ -175,8 +181,17 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let store = Store::connect(&settings).await?;
-        let Repositories { keys, feed, last_uses, peppers, accounts, sessions, networks, trail } =
-            store.repositories();
+        let Repositories {
+            keys,
+            feed,
+            last_uses,
+            peppers,
+            accounts,
+            sessions,
+            networks,
+            trail,
+            housekeeping,
+        } = store.repositories();
 
         let lease_clock: Arc<dyn LeaseClock> = Arc::new(BootClock);
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
@@ -227,7 +242,9 @@ impl App {
             last_uses,
             stranger_forwarded: Once::new(),
             limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
+            clocks: Clocks::new(Arc::clone(&clock), Arc::clone(&housekeeping)),
             clock,
+            housekeeping,
             hints: Hints::default(),
             store,
             request_ids: RequestIds::new(&*entropy)?,

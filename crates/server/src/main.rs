@@ -8,6 +8,7 @@ mod connections;
 mod data_dir;
 mod embedded;
 mod hints;
+mod housekeeping;
 mod http;
 mod limits;
 mod metrics;

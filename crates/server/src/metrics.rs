@@ -183,6 +183,9 @@ fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
     metric(out, name, "counter", "Verifications that did not.", status.recalled)?;
     write_misses(out, app.verifier.missed())?;
     write_protocol(out, &status, app.verifier.heartbeats())?;
+    let name = "latchkey_clock_skew_seconds";
+    let help = "How far this machine's clock is ahead of the database's; behind it, if negative.";
+    metric(out, name, "gauge", help, app.clocks.skew_seconds())?;
     write_barrier(out, app)?;
     app.counts.requests.write(out)?;
     write_connections(out, &app.counts.connections)?;

@@ -1,3 +1,4 @@
+use std::future::pending;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -8,12 +9,12 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use latchkey_domain::error_chain;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::app::{App, NotPrepared, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
+use crate::housekeeping;
 use crate::http;
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
@@ -30,9 +31,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Of `/metrics` alone. Somebody who asks it keeps one or two open.
 const METRICS_CONNECTIONS: usize = 32;
 const METRICS_KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// How often a database that was away at the start is tried.
 const PREPARE_EVERY: Duration = Duration::from_millis(500);
-const PURGE_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
@@ -95,7 +94,8 @@ async fn work(app: Arc<App>) -> StartError {
     // Last uses are written until then too.
     tokio::spawn(keep_verifying(Arc::clone(&app)));
     tokio::spawn(keep_writing(Arc::clone(&app)));
-    keep_purging(app).await
+    keep_house(app).await;
+    pending().await
 }
 
 /// The listener for `/metrics` alone, if there is to be one.
@@ -136,15 +136,19 @@ async fn keep_writing(app: Arc<App>) {
     app.last_uses.keep_writing().await;
 }
 
-async fn keep_purging(app: Arc<App>) -> ! {
-    let mut hours = tokio::time::interval(PURGE_EVERY);
-    loop {
-        hours.tick().await;
-        if let Err(error) = app.accounts.purge().await {
-            let error = error_chain(&error);
-            tracing::warn!(error, "sessions that are over were not removed");
+async fn keep_house(app: Arc<App>) {
+    let Settings { keep_revoked, keep_audit, .. } = app.settings;
+    let forget_events = async {
+        if let Some(keep) = keep_audit {
+            housekeeping::forget_events(&app, keep).await;
         }
-    }
+    };
+    tokio::join!(
+        housekeeping::compare_clocks(&app.clocks),
+        housekeeping::keep_purging(&app),
+        housekeeping::forget_revoked(&app, keep_revoked),
+        forget_events,
+    );
 }
 
 async fn keep_obeying(control: Option<Control>, app: Arc<App>) {

@@ -41,6 +41,10 @@ pub(crate) struct Settings {
     pub(crate) verify_cache: bool,
     /// The most connections from one address.
     pub(crate) connections_per_address: usize,
+    /// How long revoked keys are kept; `None`: they all are.
+    pub(crate) keep_revoked: Option<Duration>,
+    /// How long audit events are kept; `None`: they all are.
+    pub(crate) keep_audit: Option<Duration>,
     /// A listener for `/metrics` alone.
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// How long it goes on answering after a stop was asked for.
@@ -134,12 +138,24 @@ impl fmt::Display for Settings {
         writeln!(f, "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE={attempts}")?;
         writeln!(f, "LATCHKEY_VERIFY_CACHE={}", choice(self.verify_cache, "on", "off"))?;
         writeln!(f, "LATCHKEY_CONNECTIONS_PER_ADDRESS={}", self.connections_per_address)?;
+        let kept = |keep: Option<Duration>| keep.map_or("forever".into(), days);
+        writeln!(f, "LATCHKEY_KEEP_REVOKED={}", kept(self.keep_revoked))?;
+        writeln!(f, "LATCHKEY_KEEP_AUDIT={}", kept(self.keep_audit))?;
         let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
         writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
         writeln!(f, "LATCHKEY_DRAIN_DELAY={}", seconds(self.drain_delay))?;
         let failover = self.failover.map_or("as seen", Failover::as_str);
         writeln!(f, "LATCHKEY_FAILOVER={failover}")?;
         write!(f, "LATCHKEY_LOG={}", self.log)
+    }
+}
+
+/// As it is written: a year of humantime's is no whole number of days.
+fn days(span: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match span.as_secs() {
+        seconds if seconds % DAY == 0 => format!("{}d", seconds / DAY),
+        _ => humantime::format_duration(span).to_string(),
     }
 }
 

@@ -34,6 +34,7 @@ async fn fresh() -> Ports {
         sessions: Arc::<PostgresStore>::clone(&store),
         networks: Arc::<PostgresStore>::clone(&store),
         trail: Arc::<PostgresStore>::clone(&store),
+        housekeeping: Arc::<PostgresStore>::clone(&store),
         feed: store,
         guard: Box::new(database),
     }

@@ -14,6 +14,7 @@ mod connection;
 mod contents;
 mod fault;
 mod hold;
+mod housekeeping;
 mod last_uses;
 mod migrate;
 mod networks;

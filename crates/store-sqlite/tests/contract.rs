@@ -17,6 +17,7 @@ async fn fresh() -> Ports {
         sessions: Arc::new(store.clone()),
         networks: Arc::new(store.clone()),
         trail: Arc::new(store.clone()),
+        housekeeping: Arc::new(store.clone()),
         feed: Arc::new(store),
         guard: Box::new(folder),
     }

@@ -15,6 +15,7 @@ mod accounts;
 mod audit;
 mod changes;
 mod disabling;
+mod housekeeping;
 mod instances;
 mod keys;
 mod last_uses;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, LastUseRepository, PepperRepository,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Housekeeping, LastUseRepository, PepperRepository,
 };
 
 /// The store ports of one adapter over one empty store.
@@ -49,6 +50,7 @@ pub struct Ports {
     pub networks: Arc<dyn NetworkRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,
+    pub housekeeping: Arc<dyn Housekeeping>,
     /// What must live as long as the ports: a database, a folder.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -76,6 +78,15 @@ macro_rules! promises {
 }
 
 promises! { $
+    housekeeping {
+        a_key_is_forgotten_when_it_was_revoked_long_enough_ago
+        a_forgotten_key_is_unknown_and_nothing_is_told_of_it
+        keys_are_forgotten_page_by_page
+        forgetting_gives_no_place_back_twice
+        last_uses_of_keys_that_are_gone_are_forgotten
+        the_eldest_events_are_forgotten
+        the_time_of_the_store_passes
+    }
     keys {
         a_key_with_every_option_unset_reads_back_equal
         a_key_with_every_option_set_reads_back_equal

@@ -58,6 +58,12 @@ pub(crate) struct RawSettings {
     /// The most connections from one client address; trusted proxies have no limit [default: 1000]
     #[arg(long, global = true, env = "LATCHKEY_CONNECTIONS_PER_ADDRESS", hide_env_values = true)]
     pub(crate) connections_per_address: Option<String>,
+    /// How long revoked keys are kept, or forever [default: 365d]
+    #[arg(long, global = true, env = "LATCHKEY_KEEP_REVOKED", hide_env_values = true)]
+    pub(crate) keep_revoked: Option<String>,
+    /// How long audit events are kept, or forever [default: forever]
+    #[arg(long, global = true, env = "LATCHKEY_KEEP_AUDIT", hide_env_values = true)]
+    pub(crate) keep_audit: Option<String>,
     /// Address of a listener for /metrics alone
     #[arg(long, global = true, env = "LATCHKEY_METRICS_LISTEN", hide_env_values = true)]
     pub(crate) metrics_listen: Option<String>,

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::injected::is_injected;
 use super::values::{
-    Bad, address, collide, cookie, count, delay, either, filter, list, network, span, utf8,
+    Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, span, utf8,
 };
 use super::{Database, Problems, RawSettings, Settings, SignUp, sqlite_url};
 use crate::origin::Origin;
@@ -31,6 +31,7 @@ impl RawSettings {
         settings.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line or two for each setting")]
     fn assemble(&self, problems: &mut Problems) -> Option<Settings> {
         let p = problems;
         let listen =
@@ -64,6 +65,9 @@ impl RawSettings {
         let verify_cache = p.keep("LATCHKEY_VERIFY_CACHE", cache);
         let connections = count(self.connections_per_address.as_deref(), 1_000);
         let connections_per_address = p.keep("LATCHKEY_CONNECTIONS_PER_ADDRESS", connections);
+        let keep_revoked = self.keep_revoked.as_deref().unwrap_or("365d");
+        let keep_revoked = p.keep("LATCHKEY_KEEP_REVOKED", keep(keep_revoked));
+        let keep_audit = p.keep("LATCHKEY_KEEP_AUDIT", self.keep_audit());
         let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", self.metrics_listener(listen));
         let drain_delay = p.keep("LATCHKEY_DRAIN_DELAY", delay(self.drain_delay.as_deref(), local));
         let failover = self.failover.as_deref().map(Failover::parse).transpose();
@@ -85,6 +89,8 @@ impl RawSettings {
             sign_in_attempts_per_minute: attempts?,
             verify_cache: verify_cache?,
             connections_per_address: usize::try_from(connections_per_address?).ok()?,
+            keep_revoked: keep_revoked?,
+            keep_audit: keep_audit?,
             metrics_listen: metrics_listen?,
             drain_delay: drain_delay?,
             failover: failover?,
@@ -134,6 +140,10 @@ impl RawSettings {
             None if local => SignUp::OpenToThisMachine,
             Some(false) | None => SignUp::Closed,
         })
+    }
+
+    fn keep_audit(&self) -> Result<Option<Duration>, Bad> {
+        keep(self.keep_audit.as_deref().unwrap_or("forever"))
     }
 
     /// The idle limit that nobody chose gives way to a shorter absolute one.

@@ -16,6 +16,7 @@ const MAX_LIFETIME: Duration = Duration::from_hours(24 * 400);
 /// A balancer that asks once a second and wants three answers has left after three seconds.
 const DEFAULT_DELAY: Duration = Duration::from_secs(5);
 const MAX_DELAY: Duration = Duration::from_mins(10);
+const MAX_KEPT: Duration = Duration::from_hours(24 * 36_500);
 
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -103,6 +104,17 @@ pub(super) fn delay(text: Option<&str>, is_local: bool) -> Result<Duration, Bad>
     delay
         .filter(|delay| *delay <= MAX_DELAY)
         .ok_or(Bad("must be a time from 0s to 10m, such as 5s"))
+}
+
+/// How long something is kept; `None` is for ever.
+pub(super) fn keep(text: &str) -> Result<Option<Duration>, Bad> {
+    if text == "forever" {
+        return Ok(None);
+    }
+    let span = humantime::parse_duration(text).ok();
+    let wrong = Bad("must be forever, or a time from 1s to 36500d, such as 365d");
+    let span = span.filter(|span| (Duration::from_secs(1)..=MAX_KEPT).contains(span));
+    span.map(Some).ok_or(wrong)
 }
 
 /// A lone word is a level. The filter's own grammar takes any other word for the name of a module,

@@ -46,16 +46,25 @@ impl Database {
     pub(crate) fn execute(&self, sql: &str) {
         execute(&self.url().expect("a server"), sql);
     }
+
+    /// The same, of what may fail.
+    pub(crate) fn try_execute(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        try_execute(&self.url().expect("a server"), sql)
+    }
 }
 
 /// The same at an address.
 pub(crate) fn execute(url: &str, sql: &str) {
+    try_execute(url, sql).expect("the statement is good");
+}
+
+fn try_execute(url: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
     runtime().block_on(async {
         let (client, connection) =
             tokio_postgres::connect(url, NoTls).await.expect("the test server takes connections");
         tokio::spawn(connection);
-        client.batch_execute(sql).await.expect("the statement is good");
-    });
+        client.batch_execute(sql).await
+    })
 }
 
 /// A role that owns nothing. It is removed on drop.

@@ -4,6 +4,7 @@ mod backup;
 mod commands;
 mod drain;
 mod files;
+mod housekeeping;
 mod lifecycle;
 mod moving;
 mod one_file;

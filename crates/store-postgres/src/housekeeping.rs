@@ -1,0 +1,115 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use latchkey_domain::ports::{Housekeeping, StoreError};
+use latchkey_domain::{ApiKeyId, Timestamp};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::PostgresStore;
+use crate::fault::failed;
+
+/// Not `now()`: a pooler may hand over a transaction that has begun.
+const NOW: &str = "select clock_timestamp() as at";
+
+/// What another instance is removing is left to it.
+const FORGET_REVOKED: &str = "\
+with page as materialized ( \
+    select id, revoked_at from api_keys where id > $2 order by id limit $3 \
+), old as ( \
+    select id from api_keys \
+    where id in (select id from page where revoked_at < $1) order by id for update skip locked \
+), unused as ( \
+    delete from last_uses using old where last_uses.key_id = old.id \
+), gone as ( \
+    delete from api_keys using old where api_keys.id = old.id \
+) \
+select id from page order by id desc limit 1";
+
+/// A key is committed before anybody can use it.
+const FORGET_USES_OF_NO_KEY: &str = "\
+with page as materialized ( \
+    select key_id as id from last_uses where key_id > $1 order by key_id limit $2 \
+), old as ( \
+    select key_id from last_uses where key_id in (\
+        select id from page where not exists(select from api_keys where api_keys.id = page.id)) \
+    order by key_id for update skip locked \
+), gone as ( \
+    delete from last_uses using old where last_uses.key_id = old.key_id \
+) \
+select id from page order by id desc limit 1";
+
+const FORGET_EVENTS: &str = "\
+with eldest as materialized ( \
+    select id, at from audit_events order by id limit $2 \
+), old as ( \
+    select id from audit_events \
+    where id in (select id from eldest where at < $1) order by id for update skip locked \
+) \
+delete from audit_events using old where audit_events.id = old.id";
+
+#[derive(QueryableByName)]
+struct Now {
+    #[diesel(sql_type = Timestamptz)]
+    at: OffsetDateTime,
+}
+
+#[derive(QueryableByName)]
+struct Last {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+fn start(after: Option<ApiKeyId>) -> Uuid {
+    after.unwrap_or(ApiKeyId::NONE).as_uuid()
+}
+
+fn last(rows: Vec<Last>) -> Option<ApiKeyId> {
+    rows.into_iter().next().map(|last| ApiKeyId::new(last.id))
+}
+
+#[async_trait]
+impl Housekeeping for PostgresStore {
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let mut connection = self.connection().await?;
+        let mut rows: Vec<Now> = sql_query(NOW).load(&mut *connection).await.map_err(failed)?;
+        let now = rows.pop().ok_or_else(|| failed("the database told no time"))?;
+        Ok(now.at.into())
+    }
+
+    async fn forget_revoked(
+        &self,
+        before: Timestamp,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Option<ApiKeyId>, StoreError> {
+        let forget = sql_query(FORGET_REVOKED)
+            .bind::<Timestamptz, _>(OffsetDateTime::from(before))
+            .bind::<SqlUuid, _>(start(after))
+            .bind::<BigInt, _>(i64::from(limit));
+        let rows = forget.load(&mut *self.connection().await?).await.map_err(failed)?;
+        Ok(last(rows))
+    }
+
+    async fn forget_uses_of_no_key(
+        &self,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Option<ApiKeyId>, StoreError> {
+        let forget = sql_query(FORGET_USES_OF_NO_KEY)
+            .bind::<SqlUuid, _>(start(after))
+            .bind::<BigInt, _>(i64::from(limit));
+        let rows = forget.load(&mut *self.connection().await?).await.map_err(failed)?;
+        Ok(last(rows))
+    }
+
+    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        let forget = sql_query(FORGET_EVENTS)
+            .bind::<Timestamptz, _>(OffsetDateTime::from(before))
+            .bind::<BigInt, _>(i64::from(limit));
+        let gone = forget.execute(&mut *self.connection().await?).await.map_err(failed)?;
+        u32::try_from(gone).map_err(failed)
+    }
+}
