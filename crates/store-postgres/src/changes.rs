@@ -36,8 +36,8 @@ select clock.seq, clock.nonce, \
     $2 >= coalesce((select min(seq) from key_changes), 0) \
         and not exists(select from key_changes where seq = $2 and nonce = $3) as is_lost, \
     array(select key_id from key_changes where seq > $2 order by seq limit 100001) as changed, \
-    array(select key_id from key_changes join api_keys on api_keys.id = key_id \
-        where seq > $2 and revoked_at is not null order by seq limit 100001) as revoked \
+    array(select key_id from key_changes where seq > $2 and revoked \
+        order by seq limit 100001) as revoked \
 from change_clock as clock";
 
 /// Whoever has missed more changes than this forgets everything: to be told would take longer than a
