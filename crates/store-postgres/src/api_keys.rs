@@ -18,14 +18,13 @@ use latchkey_domain::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::PostgresStore;
 use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{failed, insert_key};
-use crate::readers::Reader;
 use crate::row::{EventRow, KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
+use crate::{PostgresStore, look_up};
 
 /// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
 const INSERT: &str = concat!(
@@ -182,36 +181,6 @@ impl PostgresStore {
             Some((Some(number), _)) => Ok(change_number(number)?),
             Some((None, true)) => Err(OverlapError::LimitReached),
             Some((None, false)) | None => Err(OverlapError::Stale),
-        }
-    }
-}
-
-/// What a look-up sees: the row, and how many changes had been made then.
-#[derive(Queryable)]
-struct Seen {
-    change: i64,
-    nonce: Uuid,
-    key: Option<KeyRow>,
-}
-
-/// The clock is read with the row, in one snapshot: it tells of which server this is.
-async fn look_up(reader: &Reader, digests: &Candidates) -> QueryResult<Seen> {
-    let mut connection = reader.connection();
-    let seen = (change_clock::seq, change_clock::nonce, Option::<KeyRow>::as_select());
-    // One pepper is the rule. A plain `=` gets a plan that Postgres keeps; for an array it makes a
-    // new plan each time.
-    match digests.as_slice() {
-        [only] => {
-            let is_it = api_keys::digest.eq(only.digest.as_bytes().as_slice());
-            let keys = change_clock::table.left_join(api_keys::table.on(is_it));
-            keys.select(seen).first(&mut connection).await
-        }
-        several => {
-            let digests: Vec<&[u8]> =
-                several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
-            let is_one = api_keys::digest.eq_any(digests);
-            let keys = change_clock::table.left_join(api_keys::table.on(is_one));
-            keys.select(seen).first(&mut connection).await
         }
     }
 }
@@ -378,25 +347,7 @@ impl ApiKeyRepository for PostgresStore {
         digests: &Candidates,
         since: Option<Position>,
     ) -> Result<Option<ApiKey>, StoreError> {
-        let mut refused = None;
-        for _attempt in 0..2 {
-            let reader = self.readers.get().await?;
-            match reader.look_up(look_up(&reader, digests)).await {
-                Ok(Ok(seen)) => {
-                    let found = seen.key.map(TryInto::try_into).transpose()?;
-                    let at = Position { change: change_number(seen.change)?, nonce: seen.nonce };
-                    if since.is_none_or(|since| at.includes(since)) {
-                        return Ok(found);
-                    }
-                    reader.end();
-                    refused = Some(failed("the database that answered lags, or has other changes"));
-                }
-                Ok(Err(error)) if !reader.is_closed() => return Err(failed(error)),
-                Ok(Err(error)) => refused = Some(failed(error)),
-                Err(error) => refused = Some(error),
-            }
-        }
-        Err(refused.unwrap_or_else(|| failed("no connection was tried")))
+        look_up::find(&self.readers, digests, since).await
     }
 
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {

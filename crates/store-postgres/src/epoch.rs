@@ -146,7 +146,7 @@ mod tests {
             epochs.admit(Epoch { system: None, timeline: 1 }, Purpose::Heartbeats),
             Err(left_behind)
         );
-        // A database that was made anew begins at 1.
+        // Another database begins at 1.
         assert_eq!(epochs.admit(epoch(7, 1), Purpose::Heartbeats), Ok(()));
     }
 

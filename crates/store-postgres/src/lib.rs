@@ -20,6 +20,7 @@ mod fault;
 mod housekeeping;
 mod last_uses;
 mod link;
+mod look_up;
 mod migrations;
 mod networks;
 mod peppers;

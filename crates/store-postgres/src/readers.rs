@@ -92,7 +92,7 @@ impl Slot {
 }
 
 impl Reader {
-    /// To be asked by whoever shares it.
+    /// It answers all who share it, in turn.
     pub(crate) fn connection(&self) -> &AsyncPgConnection {
         &self.line.connection
     }
