@@ -18,6 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// What is kept for a shorter time is looked for as often as that.
 const FORGET_EVERY: Duration = Duration::from_hours(24);
+/// Where the database was away or busy, and what is due would wait for a day.
+const RETRY: Duration = Duration::from_hours(1);
 /// As many rows as nobody notices, and the pause in which others come first.
 const AT_ONCE: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -129,7 +131,7 @@ pub(crate) async fn keep_purging(app: &App) {
     loop {
         hours.tick().await;
         let purged = async { Ok(app.accounts.purge(app.clocks.agreed().await?).await?) };
-        said(purged.await, "sessions that are over were not removed");
+        said(&purged.await, "sessions that are over were not removed");
     }
 }
 
@@ -139,10 +141,14 @@ pub(crate) async fn forget_revoked(app: &App, keep: Option<Duration>) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
+        let mut done = true;
         if let Some(keep) = keep {
-            said(forget_keys(app, keep).await, "old revoked keys were not removed");
+            done &= said(&forget_keys(app, keep).await, "old revoked keys were not removed");
         }
-        said(forget_uses(app).await, "last uses of keys that are gone were not removed");
+        done &= said(&forget_uses(app).await, "last uses of keys that are gone were not removed");
+        if !done {
+            looks.reset_after(often(keep).min(RETRY));
+        }
     }
 }
 
@@ -152,7 +158,9 @@ pub(crate) async fn forget_events(app: &App, keep: Duration) {
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        said(forget_old_events(app, keep).await, "old audit events were not removed");
+        if !said(&forget_old_events(app, keep).await, "old audit events were not removed") {
+            looks.reset_after(often(Some(keep)).min(RETRY));
+        }
     }
 }
 
@@ -191,10 +199,12 @@ async fn forget_old_events(app: &App, keep: Duration) -> Result<(), UntidyError>
     Ok(())
 }
 
-fn said(done: Result<(), UntidyError>, what: &str) {
+/// Whether it was done; the log says where it was not.
+fn said(done: &Result<(), UntidyError>, what: &str) -> bool {
     if let Err(error) = done {
-        tracing::warn!(error = error_chain(&error), "{what}");
+        tracing::warn!(error = error_chain(error), "{what}");
     }
+    done.is_ok()
 }
 
 #[cfg(test)]
