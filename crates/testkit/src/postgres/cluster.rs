@@ -140,30 +140,31 @@ impl Home {
 impl Cluster {
     /// Makes the data directory, with these arguments for `initdb` and these settings.
     pub(super) fn init(&self, arguments: &[&str], settings: &str) -> io::Result<()> {
-        let data = self.data();
         succeed(
             command(self.bin.join("initdb"), self.user)
                 .args(["--no-sync", "--no-locale", "--encoding=UTF8", "--username=postgres"])
                 .args(arguments)
                 .arg("--pgdata")
-                .arg(&data),
+                .arg(self.data()),
         )?;
-        let mut file = OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
-        let socket = self.folder.display().to_string().replace('\'', "''");
-        write!(file, "\nunix_socket_directories = '{socket}'\n{settings}")
+        self.configure(settings)
     }
 
     /// Makes the data directory as a standby of another server, with these settings.
     pub(super) fn copy_of(&self, primary: &str, settings: &str) -> io::Result<()> {
-        let data = self.data();
         succeed(
             command(self.bin.join("pg_basebackup"), self.user)
                 .args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname"])
                 .arg(primary)
                 .arg("--pgdata")
-                .arg(&data),
+                .arg(self.data()),
         )?;
-        let mut file = OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
+        self.configure(settings)
+    }
+
+    fn configure(&self, settings: &str) -> io::Result<()> {
+        let file = self.data().join("postgresql.conf");
+        let mut file = OpenOptions::new().append(true).open(file)?;
         let socket = self.folder.display().to_string().replace('\'', "''");
         write!(file, "\nunix_socket_directories = '{socket}'\n{settings}")
     }
