@@ -124,7 +124,7 @@ pub(crate) async fn compare_clocks(clocks: &Clocks) {
     }
 }
 
-/// Removes what is over, for ever.
+/// Removes what is over, each hour.
 pub(crate) async fn keep_purging(app: &App) {
     let mut hours = interval(PURGE_EVERY);
     hours.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -110,7 +110,9 @@ impl Connector {
         };
         let mut connection = AsyncPgConnection::try_from(client).await?;
         let asked = Epoch::of(&mut connection).await.map_err(refused)?;
-        if let Some(epoch) = asked.map_err(refused)? {
+        // A standby is no primary that is away.
+        let no_primary = |wrong| ConnectionError::InvalidConnectionUrl(chain(&wrong));
+        if let Some(epoch) = asked.map_err(no_primary)? {
             self.0.epochs.admit(epoch, purpose).map_err(refused)?;
             // The connection has ended already where nobody listens.
             let _ended = learnt.send(epoch);

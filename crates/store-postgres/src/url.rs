@@ -100,6 +100,9 @@ pub enum PostgresUrlError {
     /// Latchkey writes.
     #[error("target_session_attrs must not be read-only; Latchkey needs the primary")]
     ReadOnlyHosts,
+    /// One of several hosts, whatever it is.
+    #[error("target_session_attrs must be read-write where several hosts are named, or left out")]
+    AnyHost,
     /// The driver refuses it.
     #[error("{0}")]
     Driver(String),
@@ -110,7 +113,7 @@ impl PostgresSettings {
     pub const DEFAULT_POOL_SIZE: usize = 8;
 
     /// Reads a URL such as `postgres://user:password@host:5432/database?sslmode=verify-full`.
-    /// Several hosts are tried in turn; `postgres://user@%2Fvar%2Frun%2Fpostgresql/database` is a
+    /// Of several hosts the one that takes writes is used; `postgres://user@%2Fvar%2Frun%2Fpostgresql/database` is a
     /// Unix socket.
     pub fn parse(url: &str) -> Result<Self, PostgresUrlError> {
         check_authority(url)?;
@@ -139,6 +142,15 @@ impl PostgresSettings {
         }
         if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
             return Err(PostgresUrlError::ReadOnlyHosts);
+        }
+        if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1 {
+            if names.contains(&"target_session_attrs")
+                && config.get_target_session_attrs() != TargetSessionAttrs::ReadWrite
+            {
+                return Err(PostgresUrlError::AnyHost);
+            }
+            // One of them is the primary, and not always the first.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         config.ssl_mode(resolve_mode(&config, mode));
         complete(&mut config, &names);

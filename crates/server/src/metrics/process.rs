@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::metric;
 
-/// What the operating system tells of this process; asked when it is shown.
+/// What the operating system says of this process. It is asked for each page of metrics.
 #[derive(Debug)]
 pub(crate) struct Process {
     cpu_seconds: f64,

@@ -106,7 +106,7 @@ pub(super) fn delay(text: Option<&str>, is_local: bool) -> Result<Duration, Bad>
         .ok_or(Bad("must be a time from 0s to 10m, such as 5s"))
 }
 
-/// How long something is kept; `None` is for ever.
+/// How long something is kept; `None` has no end.
 pub(super) fn keep(text: &str) -> Result<Option<Duration>, Bad> {
     if text == "forever" {
         return Ok(None);

@@ -207,7 +207,7 @@ fn a_standby_that_the_url_names_too_is_asked_by_no_instance() {
     let standby = primary.standby("standby");
     let database = Database::Private(Arc::clone(&primary));
     let (first, second) = (primary.address().port(), standby.address().port());
-    let both = format!(":{first},127.0.0.1:{second}/");
+    let both = format!(":{second},127.0.0.1:{first}/");
     let url = primary.url().replace(&format!(":{first}/"), &both);
     let servers = ["on", "on", "off"].map(|cache| {
         Setup::on(database.clone())
@@ -252,7 +252,7 @@ fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
     let deadline = Instant::now() + PATIENCE;
     let told = |server: &Server| server.log().contains("history lost");
     while !servers.iter().all(told) {
-        assert!(Instant::now() < deadline, "nobody tells of it\n{}", servers[0].log());
+        assert!(Instant::now() < deadline, "it is not logged\n{}", servers[0].log());
         thread::sleep(Duration::from_millis(20));
     }
     are_dead(&servers, &revoked);
@@ -274,4 +274,13 @@ fn a_site_that_counts_on_synchronous_standbys_is_refused_without_them() {
         .with("LATCHKEY_FAILOVER", "synchronous");
     let refused = setup.run_refused();
     assert!(refused.text.contains("LATCHKEY_FAILOVER: synchronous"), "{}", refused.text);
+}
+
+#[test]
+fn a_server_that_is_led_to_a_standby_is_refused() {
+    let pair = Pair::lagging();
+    let setup = Setup::on(Database::Private(Arc::clone(&pair.primary)));
+    setup.run(&["migrate"], "").expect_code(0);
+    let refused = setup.with("DATABASE_URL", pair.standby.url()).run_refused();
+    assert!(refused.text.contains("the server is a standby"), "{}", refused.text);
 }

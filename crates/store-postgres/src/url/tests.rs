@@ -121,3 +121,15 @@ fn no_password_is_ever_printed() {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }
+
+#[test]
+fn several_hosts_mean_the_one_that_takes_writes() {
+    let wanted =
+        |url: &str| PostgresSettings::parse(url).map(|it| it.config.get_target_session_attrs());
+    for url in ["postgres://u@a,b/d", "postgres://u@a,b/d?target_session_attrs=read-write"] {
+        assert_eq!(wanted(url).ok(), Some(TargetSessionAttrs::ReadWrite), "{url}");
+    }
+    assert_eq!(wanted("postgres://u@a/d").ok(), Some(TargetSessionAttrs::Any));
+    let any = wanted("postgres://u@a,b/d?target_session_attrs=any");
+    assert!(matches!(any, Err(PostgresUrlError::AnyHost)), "{any:?}");
+}
