@@ -294,8 +294,13 @@ const holdBack = event => event.preventDefault()
 /** The same style sheet as the pages have, there before anything is drawn. */
 async function loadSheet() {
   const loaded = new CSSStyleSheet()
-  const response = await fetch(new URL('panel.css', import.meta.url))
-  return loaded.replace(await response.text())
+  try {
+    const response = await fetch(new URL('panel.css', import.meta.url))
+    await loaded.replace(await response.text())
+  } catch {
+    // The network failed, or the page is left already: a plain panel works, none does not.
+  }
+  return loaded
 }
 
 const sheet = await loadSheet()

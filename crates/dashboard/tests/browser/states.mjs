@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 
 import { eventually, item } from './harness.mjs'
 import {
-  button, chooseAction, clipboard, createButton, description, dialog, everythingIn, isFocused, KEYS, nameField, openCreate, openKeys, question, row,
+  button, chooseAction, clipboard, create, createButton, description, dialog, everythingIn, isFocused, KEYS, nameField, openCreate, openKeys, question, row,
   rows, said, theKey,
 } from './steps.mjs'
 
@@ -17,6 +17,13 @@ item(18, 'a filter that finds nothing says so and is cleared', async ({ page, pe
   await row(page, 'Production').waitFor()
   assert.equal(await page.getByRole('searchbox').inputValue(), '')
 })
+
+item(18, 'a list whose style sheet can’t be loaded works without', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await page.route('**/panel.css', route => route.request().resourceType() === 'fetch' ? route.abort() : route.continue())
+  await openKeys(page)
+  await create(page, 'Staging')
+}, { expected: [/ERR_FAILED/] })
 
 item(19, 'the empty list says what a key is for, with the button and the way to the reference', async ({ page }) => {
   await openKeys(page)
