@@ -50,7 +50,10 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
 
     /// Removes an account, if it is disabled and of this version, with its sessions, the networks it
     /// signed in from, its keys and their last uses, and takes out of its events what is personal:
-    /// addresses, user agents, and what its keys were called and how they were changed. All or nothing.
+    /// addresses, user agents, and what its keys were called and how they were changed. A store may
+    /// begin with keys and events in transactions of their own, and remove the account with what is
+    /// left of them at the end. Where that ends early, the account is still disabled, and the next
+    /// call goes on.
     ///
     /// The events stay, with their ids, instants, actions and actors; its id stays closed, so that no
     /// key is ever made for it again.

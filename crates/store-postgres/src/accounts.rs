@@ -52,7 +52,8 @@ const DISABLE: &str = concat!(
     select close_account($14, $15, $16, $17) from found left join event on true"
 );
 
-/// As many keys as are revoked in one transaction: while it has the change clock, others wait.
+/// As many keys as are revoked in one transaction: while it has the change clock, others wait. As many
+/// keys are removed, and events stripped.
 const AT_ONCE: i64 = 1_000;
 
 /// Revokes some of the keys that a closed owner still has, as of the instant it was closed, and
@@ -84,7 +85,52 @@ const ENABLE: &str = concat!(
     select from enabled"
 );
 
-/// The keys, whose trigger takes the change clock, go last: they ask for what the other parts did.
+/// What tells of a person in an event.
+macro_rules! is_personal {
+    () => {
+        "(address is not null or user_agent is not null or key_name is not null \
+          or key_prefix is not null or changes is not null)"
+    };
+}
+
+/// Takes what is personal out of the next events of an account that is to be deleted, and answers the
+/// last one that it looked at.
+const STRIP_SOME: &str = concat!(
+    "with closed as ( \
+        select from accounts where id = $1 and version = $2 and disabled_at is not null for update \
+    ), batch as materialized ( \
+        select id from audit_events where owner = $3 and id > $5 and exists(select from closed) \
+        order by id limit $4 \
+    ), stripped as ( \
+        update audit_events set address = null, user_agent = null, key_name = null, \
+            key_prefix = null, changes = null \
+        where id = any(array(select id from batch)) and ",
+    is_personal!(),
+    ") \
+    select id from batch order by id desc limit 1"
+);
+
+/// Removes some of the revoked keys of an account that is to be deleted, and answers how many it
+/// found. They are found along an index, and locked in the order of their ids. As an array they are
+/// looked up one by one, however many the plan was made for.
+const REMOVE_SOME: &str = "\
+with closed as ( \
+    select from accounts where id = $1 and version = $2 and disabled_at is not null for update \
+), batch as materialized ( \
+    select id from api_keys \
+    where owner = $3 and revoked_at is not null and exists(select from closed) \
+    order by revoked_at desc, id desc limit $4 \
+), locked as ( \
+    select id from api_keys where id = any(array(select id from batch)) order by id for update \
+), unused as ( \
+    delete from last_uses where key_id = any(array(select id from locked)) \
+), removed as ( \
+    delete from api_keys where id = any(array(select id from locked)) \
+) \
+select count(*) from batch";
+
+/// With whatever is left. The keys, whose trigger takes the change clock, go last: they ask for what
+/// the other parts did.
 const DELETE: &str = concat!(
     "with deleted as ( \
         delete from accounts where id = $14 and version = $15 and disabled_at is not null \
@@ -92,15 +138,22 @@ const DELETE: &str = concat!(
     ), stripped as ( \
         update audit_events set address = null, user_agent = null, key_name = null, \
             key_prefix = null, changes = null \
-        from deleted where audit_events.owner = deleted.owner returning 1 \
+        from deleted where audit_events.owner = deleted.owner and ",
+    is_personal!(),
+    " returning 1 \
     ), event as (",
     add_event!(),
     "from deleted), \
-    unused as ( \
-        delete from last_uses using api_keys, deleted \
-        where api_keys.owner = deleted.owner and last_uses.key_id = api_keys.id returning 1 \
+    rest as materialized ( \
+        select id from api_keys, deleted \
+        where api_keys.owner = deleted.owner and revoked_at is null \
+        union all \
+        select id from api_keys, deleted \
+        where api_keys.owner = deleted.owner and revoked_at is not null \
+    ), unused as ( \
+        delete from last_uses where key_id = any(array(select id from rest)) returning 1 \
     ), removed as ( \
-        delete from api_keys using deleted where api_keys.owner = deleted.owner \
+        delete from api_keys where id = any(array(select id from rest)) \
             and (select count(*) from stripped) >= 0 and (select count(*) from unused) >= 0 \
     ) \
     select from deleted"
@@ -184,6 +237,7 @@ impl AccountRepository for PostgresStore {
     }
 
     async fn delete(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        empty(&mut *self.connection().await?, account).await?;
         self.change_account(DELETE, account, event).await
     }
 
@@ -210,6 +264,33 @@ async fn revoke_rest(
             .bind::<Text, _>(owner.as_str().to_owned())
             .bind::<BigInt, _>(AT_ONCE);
         let some = cached(some).answering::<BigInt>();
+        let found: Vec<i64> = some.load(connection).await.map_err(failed)?;
+        if found.iter().all(|&count| count == 0) {
+            return Ok(());
+        }
+    }
+}
+
+/// Strips the events of a disabled account and removes its revoked keys, some at a time, each time in
+/// a transaction of its own. Of an account that is not disabled, or of another version, nothing.
+async fn empty(connection: &mut AsyncPgConnection, account: &Account) -> Result<(), StoreError> {
+    let parts = account.parts();
+    let of_account = |sql: &'static str| {
+        sql_query(sql)
+            .into_boxed()
+            .bind::<SqlUuid, _>(parts.id.as_uuid())
+            .bind::<Integer, _>(parts.version)
+            .bind::<Text, _>(parts.id.owner().as_str().to_owned())
+            .bind::<BigInt, _>(AT_ONCE)
+    };
+    let mut after = Some(Uuid::nil());
+    while let Some(last) = after {
+        let some = cached(of_account(STRIP_SOME).bind::<SqlUuid, _>(last)).answering::<SqlUuid>();
+        let found: Vec<Uuid> = some.load(connection).await.map_err(failed)?;
+        after = found.last().copied();
+    }
+    loop {
+        let some = cached(of_account(REMOVE_SOME)).answering::<BigInt>();
         let found: Vec<i64> = some.load(connection).await.map_err(failed)?;
         if found.iter().all(|&count| count == 0) {
             return Ok(());

@@ -3,8 +3,8 @@
 //!
 //! It stores what the domain built and gives it back equal. No rule is in its SQL but uniqueness,
 //! the version, the owner, "not revoked" and the limit on keys. Each call is one transaction, but for
-//! the disabling of an account with very many keys, and each transaction that changes a key is one
-//! statement: a client that is frozen holds no lock.
+//! the disabling and the deleting of an account with very many keys, and each transaction that changes
+//! a key is one statement: a client that is frozen holds no lock.
 #![warn(clippy::future_not_send)]
 
 mod accounts;

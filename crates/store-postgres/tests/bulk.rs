@@ -62,6 +62,28 @@ impl Fixture {
         account
     }
 
+    async fn disabled_account_with_many_keys_and_events(&self) -> Account {
+        let account = self.account_with_many_keys().await;
+        self.run(
+            "insert into last_uses (key_id, used_at) select id, now() from api_keys; \
+             insert into audit_events (id, at, owner, action, key_id, actor, address, key_name) \
+             select gen_random_uuid(), now(), owner, 'key.created', id, owner, '192.0.2.1', name \
+             from api_keys",
+        )
+        .await;
+        let off = account.disable(moment(7));
+        self.store.disable(&off, &an_event()).await.unwrap();
+        off
+    }
+
+    /// How many events still tell of a person.
+    async fn left_to_strip(&self) -> i64 {
+        let events = "select count(*) from audit_events \
+            where (address is not null or key_name is not null) and key_id is not null \
+            and actor = owner";
+        self.number(events).await
+    }
+
     async fn run(&self, sql: &str) {
         self.psql.batch_execute(sql).await.unwrap();
     }
@@ -250,6 +272,72 @@ async fn disabling_that_was_interrupted_is_finished_by_the_next_command() {
         let instants = "select count(distinct revoked_at) from api_keys";
         assert_eq!(it.number(instants).await, 1, "all of them at the instant of the first");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_many_keys_is_deleted_a_few_at_a_time() {
+    let it = Fixture::new().await;
+    let off = it.disabled_account_with_many_keys_and_events().await;
+    let kept = it.key("another").await;
+    it.run(
+        "create function is_too_many() returns trigger language plpgsql as $$ begin \
+            if (select count(*) > 1000 from those) then raise exception 'too many'; end if; \
+            return null; end $$; \
+         create trigger too_many after delete on api_keys referencing old table as those \
+            for each statement execute function is_too_many(); \
+         create trigger too_many after delete on last_uses referencing old table as those \
+            for each statement execute function is_too_many(); \
+         create trigger too_many after update on audit_events referencing old table as those \
+            for each statement execute function is_too_many()",
+    )
+    .await;
+    let before = it.clock().await;
+
+    it.store.delete(&off, &an_event()).await.unwrap();
+
+    assert_eq!(it.number("select count(*) from accounts").await, 0);
+    assert_eq!(it.number("select count(*) from api_keys").await, 1);
+    assert_eq!(it.number("select count(*) from last_uses").await, 0);
+    assert_eq!(it.left_to_strip().await, 0);
+    assert_eq!(it.clock().await, before, "whose keys were revoked is not told again");
+    assert!(it.store.owner_of(kept.parts().id).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_that_was_interrupted_is_finished_by_the_next_command() {
+    let it = Fixture::new().await;
+    let off = it.disabled_account_with_many_keys_and_events().await;
+    it.run(
+        "create function stop() returns trigger language plpgsql as $$ begin \
+            raise exception 'stopped'; end $$; \
+         create trigger stop before delete on accounts for each row execute function stop()",
+    )
+    .await;
+    it.store.delete(&off, &an_event()).await.unwrap_err();
+    let left = it.number("select count(*) from api_keys").await;
+    assert_eq!((left, it.left_to_strip().await), (0, 0), "so much stays done");
+    let found = it.store.find_by_email(&off.parts().email).await.unwrap();
+    assert!(found.is_some_and(|found| !found.is_active()));
+
+    it.run("drop trigger stop on accounts").await;
+    it.store.delete(&off, &an_event()).await.unwrap();
+    assert!(it.store.find_by_email(&off.parts().email).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_account_that_is_not_disabled_or_was_enabled_since_nothing_is_removed() {
+    let it = Fixture::new().await;
+    let off = it.disabled_account_with_many_keys_and_events().await;
+    let on = off.enable();
+    it.store.enable(&on, &an_event()).await.unwrap();
+    let key = a_key().owned_by_account(&on).build();
+    ApiKeyRepository::insert(&it.store, &key, 100_000, &an_event()).await.unwrap();
+    for wrong in [&off, &on] {
+        let refused = it.store.delete(wrong, &an_event()).await.unwrap_err();
+        assert!(matches!(refused, UpdateError::Stale), "{refused:?}");
+    }
+    let left = it.number("select count(*) from api_keys").await;
+    assert_eq!((left, it.left_to_strip().await), (MANY + 1, MANY));
 }
 
 #[tokio::test(flavor = "multi_thread")]
