@@ -195,7 +195,7 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
 
     /// Records that `instance` has applied everything up to `applied`, shows that it is alive, and
     /// tells what changed after that: what a change committed before this call was sent touched is
-    /// among it.
+    /// among it. Of very many changes it tells the first, and that there are more.
     async fn heartbeat(
         &self,
         instance: InstanceId,
@@ -261,7 +261,7 @@ pub struct Registration {
 pub enum Heartbeat {
     /// The instance is on the list.
     News(News),
-    /// Its registration is gone, or more has changed than can be told.
+    /// Its registration is gone, or the next change is of more keys than can be told.
     Unlisted,
     /// The store no longer has the change that the instance had come to: it is another history.
     HistoryLost,
@@ -274,8 +274,10 @@ pub struct News {
     pub changed: Vec<ApiKeyId>,
     /// Those of them that are revoked. A store that can't lose its history names none.
     pub revoked: Vec<ApiKeyId>,
-    /// The latest change; whoever has applied these is there.
+    /// The last of these changes, or where the instance was; whoever has applied them is there.
     pub position: Position,
+    /// Whether the store has come further than that.
+    pub more: bool,
 }
 
 /// What an instance has shown of itself.

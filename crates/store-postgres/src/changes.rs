@@ -25,23 +25,33 @@ select mine.id, clock.seq, clock.nonce from mine, clock";
 /// All of it in one snapshot. A number whose row is gone, or has another nonce, is not of this
 /// history, and acknowledges nothing. Of a number from before the oldest row nobody can say: those
 /// rows were removed, by [`TRIM`] or with all keys.
+///
+/// A page ends with a transaction, since an instance can't be in the midst of one. The limit of
+/// [`MOST`] keeps what can't be told from being sent.
 const HEARTBEAT: &str = "\
 with mine as ( \
     update instances \
     set acked = greatest(acked, $2), heartbeats = heartbeats + 1, seen_at = now() \
     where id = $1 and exists(select from key_changes where seq = $2 and nonce = $3) returning id \
+), page as materialized ( \
+    select * from ( \
+        select seq, nonce, key_id, revoked from key_changes where seq > $2 \
+        order by seq fetch first 10000 rows with ties \
+    ) as whole limit 100001 \
+), reached as ( \
+    select seq, nonce from page order by seq desc limit 1 \
 ) \
-select clock.seq, clock.nonce, \
+select coalesce(reached.seq, clock.seq) as seq, coalesce(reached.nonce, clock.nonce) as nonce, \
+    coalesce(reached.seq < clock.seq, false) as is_more, \
     exists(select from mine) as is_listed, \
     $2 >= coalesce((select min(seq) from key_changes), 0) \
         and not exists(select from key_changes where seq = $2 and nonce = $3) as is_lost, \
-    array(select key_id from key_changes where seq > $2 order by seq limit 100001) as changed, \
-    array(select key_id from key_changes where seq > $2 and revoked \
-        order by seq limit 100001) as revoked \
-from change_clock as clock";
+    array(select key_id from page) as changed, \
+    array(select key_id from page where revoked) as revoked \
+from change_clock as clock left join reached on true";
 
-/// Whoever has missed more changes than this forgets everything: to be told would take longer than a
-/// heartbeat may.
+/// Where one transaction changed more keys than this, instances forget everything: to be told would
+/// take longer than a heartbeat may.
 const MOST: usize = 100_000;
 
 const EXPEL: &str = "\
@@ -80,6 +90,8 @@ struct HeartbeatRow {
     seq: i64,
     #[diesel(sql_type = SqlUuid)]
     nonce: Uuid,
+    #[diesel(sql_type = Bool)]
+    is_more: bool,
     #[diesel(sql_type = Bool)]
     is_listed: bool,
     #[diesel(sql_type = Bool)]
@@ -143,7 +155,8 @@ impl ChangeFeed for PostgresStore {
         }
         let position = Position { change: change_number(row.seq)?, nonce: row.nonce };
         let ids = |ids: Vec<Uuid>| ids.into_iter().map(ApiKeyId::new).collect();
-        Ok(Heartbeat::News(News { changed: ids(row.changed), revoked: ids(row.revoked), position }))
+        let (changed, revoked) = (ids(row.changed), ids(row.revoked));
+        Ok(Heartbeat::News(News { changed, revoked, position, more: row.is_more }))
     }
 
     async fn failover(&self) -> Result<Failover, StoreError> {

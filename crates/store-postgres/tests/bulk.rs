@@ -148,6 +148,37 @@ async fn a_statement_that_changes_many_keys_draws_one_number_and_tells_of_each()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_changes_than_a_page_holds_are_told_page_by_page() {
+    let mut it = Fixture::new().await;
+    it.many_keys("one", MANY).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        it.run(&format!("update api_keys set name = '{name}'")).await;
+    }
+    for (number, count, rest) in [(2, 10_000, true), (4, 10_000, true), (5, 5_000, false)] {
+        let News { changed, position, more, .. } = it.news().await;
+        assert_eq!(position.change, ChangeNumber::new(number));
+        assert_eq!((changed.len(), more), (count, rest));
+        assert_eq!(changed.iter().collect::<BTreeSet<_>>().len(), 5_000);
+        it.registration.position = position;
+    }
+    let News { changed, position, more, .. } = it.news().await;
+    assert_eq!((changed, position, more), (vec![], it.registration.position, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_changed_more_than_can_be_told_makes_instances_forget() {
+    let it = Fixture::new().await;
+    it.run(
+        "update change_clock set seq = 1, nonce = gen_random_uuid(); \
+         insert into key_changes (seq, nonce, key_id) \
+         select seq, nonce, gen_random_uuid() from change_clock, generate_series(1, 100001)",
+    )
+    .await;
+    let Registration { instance, position } = it.registration;
+    assert_eq!(it.store.heartbeat(instance, position).await.unwrap(), Heartbeat::Unlisted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_a_savepoint_takes_back_is_not_told_and_the_others_are() {
     let it = Fixture::new().await;
     let (kept, taken_back) = (it.key("one").await, it.key("two").await);

@@ -96,7 +96,7 @@ impl Log {
         let news = self.pending.iter().filter(|(number, _)| *number > known);
         let changed = news.map(|(_, key)| *key).collect();
         self.forget_applied();
-        Heartbeat::News(News { changed, revoked: Vec::new(), position })
+        Heartbeat::News(News { changed, revoked: Vec::new(), position, more: false })
     }
 
     fn remove(&mut self, which: impl Fn(InstanceId, Progress) -> bool) {

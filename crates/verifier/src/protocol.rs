@@ -4,8 +4,8 @@
 //! driver, the model and the tests feed it. [`freshness`](crate::freshness) is the other half.
 //!
 //! Why it is safe. Let a change commit, and its maker know of it at `t`. A heartbeat whose statement
-//! saw the change tells of it before the lease is extended, so the memory is void first. One that
-//! did not see it was *sent* before `t`, and the lease runs from that: it ends before `t` + [`WAIT`]
+//! saw the change tells of it before the lease is extended, so the memory is void first; where there
+//! is more to tell than one answer holds, the one that tells the rest extends it. One that did not see it was *sent* before `t`, and the lease runs from that: it ends before `t` + [`WAIT`]
 //! on any clock that is at most a tenth faster or slower. The change is answered when every instance
 //! has applied it or `WAIT` is over. A verification that was sent after that and passes the check of
 //! the lease runs under one that followed the change. An instance that is not on the list got its
@@ -101,7 +101,10 @@ impl Membership {
         // First, so that a look-up that begins after a memory is void asks for the change as well.
         let mut effects = vec![Effect::Require(news.position)];
         effects.extend(news.changed.into_iter().map(Effect::Void));
-        effects.push(Effect::Extend(sent.after(LEASE)));
+        // One of the changes that are not told yet may void what a longer lease would cover.
+        if !news.more {
+            effects.push(Effect::Extend(sent.after(LEASE)));
+        }
         effects
     }
 }

@@ -5,7 +5,6 @@ alter table key_changes drop constraint key_changes_pkey;
 alter table key_changes add primary key (seq, key_id);
 -- Whether the key was revoked or deleted by this change.
 alter table key_changes add column revoked boolean not null default false;
-create index key_changes_revoked on key_changes (seq, key_id) where revoked;
 
 -- The first change of a transaction takes the clock; the others find its number in a setting that
 -- ends with the transaction. A rollback to a savepoint takes back the number and the setting alike.

@@ -135,8 +135,7 @@ fn told() -> Vec<Effect> {
     let mut membership = Membership::default();
     let registration = Registration { instance: InstanceId(Uuid::nil()), position: position(0) };
     membership.registered(registration);
-    membership
-        .answered(NOW, Some(News { changed: vec![KEY], revoked: vec![], position: position(1) }))
+    membership.answered(NOW, Some(News { changed: vec![KEY], ..nothing_new() }))
 }
 
 /// What it does after it has registered again, after the change, and sent a heartbeat.
@@ -144,9 +143,12 @@ fn registered_anew() -> Vec<Effect> {
     let registration = Registration { instance: InstanceId(Uuid::nil()), position: position(1) };
     let mut membership = Membership::default();
     let mut effects = membership.registered(registration);
-    let nothing_new = News { changed: vec![], revoked: vec![], position: position(1) };
-    effects.extend(membership.answered(NOW, Some(nothing_new)));
+    effects.extend(membership.answered(NOW, Some(nothing_new())));
     effects
+}
+
+fn nothing_new() -> News {
+    News { changed: vec![], revoked: vec![], position: position(1), more: false }
 }
 
 /// The lease is extended before the change is applied.

@@ -40,12 +40,16 @@ pub(crate) enum Flaw {
     AnyFlight,
     /// A list that was read before the change was made lets its maker go.
     ListFromBefore,
+    /// A page of the news extends the lease though there is more.
+    PageExtends,
+    /// A page of the news is taken for all of it.
+    PageIsAll,
     /// Leases have no end, as if nobody else could make changes.
     EndlessLease,
 }
 
 impl Flaw {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::LateFillIsStored,
         Self::MemoryBeforeClock,
         Self::LeaseFromReceipt,
@@ -65,6 +69,8 @@ impl Flaw {
         Self::VoidByDigest,
         Self::AnyFlight,
         Self::ListFromBefore,
+        Self::PageExtends,
+        Self::PageIsAll,
         Self::EndlessLease,
     ];
 }

@@ -8,6 +8,7 @@ use latchkey_verifier::protocol::{Effect, Membership, Request};
 
 use crate::flaw::Flaw;
 use crate::number::Number;
+use crate::protocol::Protocol;
 use crate::store::{KEY, Row, Server, Store};
 
 /// An instance that verifies from memory.
@@ -100,11 +101,17 @@ impl Instance {
     }
 
     /// The statement of the call sees the store.
-    pub(crate) fn see(&mut self, store: &mut Store) -> Option<()> {
+    pub(crate) fn see(&mut self, store: &mut Store, protocol: &Protocol) -> Option<()> {
         let call = self.call.as_mut().filter(|it| it.stage == Stage::Sent)?;
         call.stage = Stage::Seen(match self.membership.next() {
             Request::Register => Answer::Registered(store.see_registration()),
-            Request::Heartbeat(known) => Answer::Heartbeat(store.see_heartbeat(known.position)),
+            Request::Heartbeat(known) => {
+                let mut news = store.see_heartbeat(known.position, protocol.page);
+                if let (Some(news), Some(Flaw::PageIsAll)) = (&mut news, protocol.flaw) {
+                    (news.position, news.more) = (store.position(), false);
+                }
+                Answer::Heartbeat(news)
+            }
         });
         Some(())
     }
@@ -142,7 +149,12 @@ impl Instance {
         let sent = if flaw == Some(Flaw::LeaseFromReceipt) { now } else { sent };
         self.effects = match answer {
             Answer::Registered(registration) => self.membership.registered(registration),
-            Answer::Heartbeat(news) => self.membership.answered(sent, news),
+            Answer::Heartbeat(mut news) => {
+                if let (Some(news), Some(Flaw::PageExtends)) = (&mut news, flaw) {
+                    news.more = false;
+                }
+                self.membership.answered(sent, news)
+            }
         }
         .into();
         match self.effects.back() {

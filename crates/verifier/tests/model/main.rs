@@ -37,6 +37,7 @@ use stateright::{Checker, HasDiscoveries, Model, UniformChooser};
 const SMALL: Protocol = Protocol {
     instances: 1,
     changes: [1, 0],
+    page: usize::MAX,
     registrations: 1,
     redigests: 0,
     losses: 0,
@@ -76,6 +77,14 @@ fn nor_does_one_that_registers_again() {
     holds(Protocol { registrations: 2, ticks: 3, ..SMALL });
 }
 
+/// Two changes, of which a heartbeat is told one.
+const PAGED: Protocol = Protocol { changes: [1, 1], page: 1, ticks: 2, ..SMALL };
+
+#[test]
+fn nor_does_one_that_is_told_of_changes_page_by_page() {
+    holds(PAGED);
+}
+
 /// By a clock that is slow a lease is long, and by one that is fast a wait is short.
 fn clocks_that_run_at(makers: u32, instances: u32) -> Protocol {
     let tick = Duration::from_secs(1);
@@ -106,6 +115,7 @@ fn each_flaw_is_found() {
     for flaw in Flaw::ALL {
         let bounds = match flaw {
             Flaw::NumbersOutOfOrder => Protocol { changes: [1, 1], ticks: 3, ..SMALL },
+            Flaw::PageExtends | Flaw::PageIsAll => PAGED,
             Flaw::VoidByDigest => Protocol { redigests: 1, ticks: 3, ..SMALL },
             _ => SMALL,
         };

@@ -18,6 +18,8 @@ pub(crate) struct Protocol {
     pub(crate) instances: usize,
     /// Changes of the key that is verified, and of another.
     pub(crate) changes: [u8; 2],
+    /// How many changes a heartbeat is told at most.
+    pub(crate) page: usize,
     /// Registrations, of all instances together.
     pub(crate) registrations: u8,
     /// How often the digest is made anew.
@@ -234,7 +236,7 @@ impl Protocol {
                 world.instances[at].send(now);
                 Some(())
             }
-            Action::See(at) => instances[at].see(store),
+            Action::See(at) => instances[at].see(store, self),
             Action::CommitCall(at) => instances[at].commit(store, silence.is_some(), self.flaw),
             Action::Lose(at) => {
                 instances[at].call = None;

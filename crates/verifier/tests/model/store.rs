@@ -149,14 +149,15 @@ impl Store {
         });
     }
 
-    /// What a heartbeat's statement sees.
-    pub(crate) fn see_heartbeat(&self, applied: Position) -> Option<News> {
-        let continues = self.position_at(index(applied.change)) == Some(applied);
-        continues.then(|| {
-            let position = self.position();
-            let news = self.log.iter().skip(index(applied.change)).filter(|it| it.committed);
-            News { changed: news.map(|it| it.key).collect(), revoked: Vec::new(), position }
-        })
+    /// What a heartbeat's statement sees, of so many changes at most.
+    pub(crate) fn see_heartbeat(&self, applied: Position, most: usize) -> Option<News> {
+        let (before, latest) = (index(applied.change), index(self.position().change));
+        let reached = latest.min(before.saturating_add(most));
+        let news = self.log.iter().take(reached).skip(before).filter(|it| it.committed);
+        let continues = self.position_at(before) == Some(applied);
+        let position = self.position_at(reached).filter(|_| continues)?;
+        let changed = news.map(|it| it.key).collect();
+        Some(News { changed, revoked: Vec::new(), position, more: reached < latest })
     }
 
     /// Says whether the instance is still on the list. Heartbeats are counted only while `counted`:
