@@ -15,7 +15,7 @@ fn back_up(setup: &Setup, file: &Path) -> String {
 
 /// A server on a new data directory with the copy and the ring of another.
 fn restored(copy: &Path, of: &Setup) -> Server {
-    let setup = Setup::on_sqlite();
+    let setup = Setup::on_sqlite().with("LATCHKEY_MAX_KEYS_PER_OWNER", "100000");
     fs::create_dir(setup.data_directory()).expect("made");
     fs::copy(copy, setup.data_directory().join("latchkey.db")).expect("copied");
     let ring = |setup: &Setup| setup.data_directory().join("peppers");
