@@ -20,12 +20,13 @@ use diesel_async::pooled_connection::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::attempts::{Attempts, Purpose};
 use crate::epoch::{Epoch, Epochs};
 use crate::fault::chain;
+use crate::hosts::Hosts;
 use crate::tls::{self, ConnectError};
 use crate::url::PostgresSettings;
 
@@ -40,7 +41,7 @@ const MAX_AGE: Duration = Duration::from_mins(30);
 pub(crate) struct Connector(Arc<Inner>);
 
 struct Inner {
-    config: Config,
+    hosts: Hosts,
     tls: Option<MakeRustlsConnect>,
     epochs: Epochs,
     attempts: Attempts,
@@ -64,13 +65,13 @@ pub(crate) struct LineState {
 impl Connector {
     /// Reads the authorities to trust; connects nowhere.
     pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, ConnectError> {
-        let config = settings.config.clone();
+        let config = &settings.config;
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(tls::connector(&settings.roots)?),
         };
         let (epochs, attempts) = (Epochs::default(), Attempts::default());
-        Ok(Self(Arc::new(Inner { config, tls, epochs, attempts })))
+        Ok(Self(Arc::new(Inner { hosts: Hosts::of(config), tls, epochs, attempts })))
     }
 
     /// A new connection to the primary. While the database is away, one of all who want one tries.
@@ -100,11 +101,11 @@ impl Connector {
         let (learnt, epoch) = oneshot::channel();
         let client = match self.0.tls.clone() {
             None => {
-                let connected = self.0.config.connect(NoTls).await;
+                let connected = self.0.hosts.connect(NoTls).await;
                 self.drive(connected, Arc::clone(&state), epoch)?
             }
             Some(tls) => {
-                let connected = self.0.config.connect(tls).await;
+                let connected = self.0.hosts.connect(tls).await;
                 self.drive(connected, Arc::clone(&state), epoch)?
             }
         };

@@ -17,6 +17,7 @@ mod connect;
 mod demands;
 mod epoch;
 mod fault;
+mod hosts;
 mod housekeeping;
 mod last_uses;
 mod link;

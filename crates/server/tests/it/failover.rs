@@ -202,6 +202,27 @@ fn a_primary_that_hangs_is_left_for_the_one_that_takes_over() {
 }
 
 #[test]
+fn a_primary_that_hangs_is_left_also_where_the_url_names_it_first() {
+    let pair = Pair::synchronous();
+    let (first, second) = (pair.primary.address().port(), pair.standby.address().port());
+    let both = format!(":{first},127.0.0.1:{second}/");
+    let url = pair.primary.url().replace(&format!(":{first}/"), &both);
+    let servers = ["on", "off"].map(|cache| {
+        Setup::on(Database::Private(Arc::clone(&pair.primary)))
+            .with("DATABASE_URL", &url)
+            .with("LATCHKEY_VERIFY_CACHE", cache)
+            .start()
+    });
+    let ada = servers[0].sign_up(ADA);
+    let keys = keys(&ada, &servers, 2);
+
+    pair.primary.pause();
+    pair.standby.promote();
+    let revoked = revoked(&ada, &servers, &keys);
+    are_dead(&servers, &revoked);
+}
+
+#[test]
 fn a_standby_that_the_url_names_too_is_asked_by_no_instance() {
     let primary = Arc::new(PrivateCluster::start());
     let standby = primary.standby("standby");
