@@ -156,7 +156,7 @@ pub struct KeyInUse {
 /// Where the audit trail is kept. It outlives whatever it tells of.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + fmt::Debug {
-    /// Adds an event that tells of no change.
+    /// Adds an event that tells of no change, unless it is there: it may be asked again for.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
     /// Up to `limit` events of `owner` with ids before `before`, the greatest id first. With a
@@ -201,6 +201,9 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
         instance: InstanceId,
         applied: Position,
     ) -> Result<Heartbeat, StoreError>;
+
+    /// The latest of these points that the store has in its history, as long as it keeps it.
+    async fn kept(&self, points: &[Position]) -> Result<Option<ChangeNumber>, StoreError>;
 
     /// What becomes of changes when another server of the store takes over, as far as it can tell.
     async fn failover(&self) -> Result<Failover, StoreError>;

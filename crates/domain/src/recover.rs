@@ -1,20 +1,26 @@
-use crate::ports::AuditTrail;
+use crate::ports::{AuditTrail, EntropyError};
 use crate::{Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, RevokeError};
 
 impl ApiKeyService {
-    /// After the store has lost a part of its history: keeps an event of that, and revokes those of
+    /// What tells that the store has lost a part of its history.
+    pub fn history_lost(&self) -> Result<AuditEvent, EntropyError> {
+        let (now, caller) = (self.clock.now(), &Caller::RECOVERY);
+        AuditEvent::new(&self.ids, now, None, Action::HistoryLost, caller)
+    }
+
+    /// After the store has lost a part of its history: keeps the event of that, and revokes those of
     /// `keys` that work again. All of them must have been revoked before, so that it is right
     /// whatever the store knows of them. Tells how many worked again.
     ///
-    /// It can be repeated; what was done then is not done twice, but for the event.
+    /// It can be repeated with the same event; what was done then is not done twice.
     pub async fn recover(
         &self,
         trail: &dyn AuditTrail,
+        lost: &AuditEvent,
         keys: &[ApiKeyId],
     ) -> Result<u64, RevokeError> {
         let caller = &Caller::RECOVERY;
-        let lost = AuditEvent::new(&self.ids, self.clock.now(), None, Action::HistoryLost, caller)?;
-        trail.record(&lost).await?;
+        trail.record(lost).await?;
         let mut revoked = 0;
         for key in keys {
             // Without an owner it is gone, and was never there as far as the store knows.

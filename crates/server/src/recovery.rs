@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_domain::{Failover, error_chain};
+use latchkey_domain::{ApiKeyId, AuditEvent, Failover, RevokeError, error_chain};
 use latchkey_verifier::LostHistory;
 use tokio::time::sleep;
 
@@ -11,6 +11,8 @@ use crate::app::App;
 
 /// How soon it is tried again to make up for what was lost.
 const RETRY: Duration = Duration::from_secs(1);
+/// How many keys are named at most whose changes are lost.
+const LISTED: usize = 100;
 /// How soon after the start it is seen what a failover would keep, and how often it is said.
 const SOON: Duration = Duration::from_secs(5);
 const SAY_EVERY: Duration = Duration::from_hours(1);
@@ -18,17 +20,20 @@ const SAY_EVERY: Duration = Duration::from_hours(1);
 /// Revokes again what the database has forgotten was revoked, each time that happens.
 pub(crate) async fn keep_recovering(app: Arc<App>) {
     loop {
-        let LostHistory { before, now, revoked } = app.verifier.lost_history().await;
+        let LostHistory { before, now, revoked, changed } = app.verifier.lost_history().await;
         tracing::error!(
             before = before.change.get(),
             now = now.change.get(),
             keys = revoked.len(),
+            changed = changed.len(),
+            changed_keys = listed(&changed),
             "history lost: the database no longer has changes that were answered; of the keys that \
              were revoked in the last day none is accepted, and each is revoked again; other changes \
-             are lost"
+             are lost: make those of the changed keys again"
         );
+        let mut event = None;
         loop {
-            match app.api_keys.recover(&*app.trail, &revoked).await {
+            match make_up(&app, &revoked, &mut event).await {
                 Ok(again) => {
                     tracing::warn!(keys = again, "revoked again what had been revoked before");
                     break;
@@ -40,6 +45,24 @@ pub(crate) async fn keep_recovering(app: Arc<App>) {
             }
         }
     }
+}
+
+/// The event is the same each time that it is tried.
+async fn make_up(
+    app: &App,
+    revoked: &[ApiKeyId],
+    event: &mut Option<AuditEvent>,
+) -> Result<u64, RevokeError> {
+    let event = match event {
+        Some(event) => event,
+        None => event.insert(app.api_keys.history_lost()?),
+    };
+    app.api_keys.recover(&*app.trail, event, revoked).await
+}
+
+fn listed(keys: &[ApiKeyId]) -> String {
+    let listed: Vec<_> = keys.iter().take(LISTED).map(ToString::to_string).collect();
+    listed.join(" ")
 }
 
 /// Says from time to time that a failover would lose changes, where nobody said that they know.

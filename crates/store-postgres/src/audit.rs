@@ -69,7 +69,7 @@ fn events_of<'a>(owner: &'a str, before: Uuid) -> _ {
 #[async_trait]
 impl AuditTrail for PostgresStore {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let record = cached(with_event(add_event!(), event));
+        let record = cached(with_event(concat!(add_event!(), "on conflict do nothing"), event));
         record.execute(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Bool, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_domain::ports::{
     ChangeFeed, Heartbeat, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
@@ -63,6 +63,10 @@ const TRIM: &str = "\
 delete from key_changes where at < now() - interval '1 day' and seq < \
     least((select min(acked) from instances), (select seq from change_clock))";
 
+const KEPT: &str = "\
+select max(seq) as seq from unnest($1, $2) as told (seq, nonce) \
+where exists(select from key_changes as kept where (kept.seq, kept.nonce) = (told.seq, told.nonce))";
+
 /// A role without privileges sees how many copy the changes, and no more of them.
 const STANDBYS: &str = "\
 select current_setting('synchronous_standby_names') <> '' \
@@ -100,6 +104,12 @@ struct HeartbeatRow {
     changed: Vec<Uuid>,
     #[diesel(sql_type = Array<SqlUuid>)]
     revoked: Vec<Uuid>,
+}
+
+#[derive(QueryableByName)]
+struct KeptRow {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    seq: Option<i64>,
 }
 
 #[derive(QueryableByName)]
@@ -157,6 +167,15 @@ impl ChangeFeed for PostgresStore {
         let ids = |ids: Vec<Uuid>| ids.into_iter().map(ApiKeyId::new).collect();
         let (changed, revoked) = (ids(row.changed), ids(row.revoked));
         Ok(Heartbeat::News(News { changed, revoked, position, more: row.is_more }))
+    }
+
+    async fn kept(&self, points: &[Position]) -> Result<Option<ChangeNumber>, StoreError> {
+        let (numbers, nonces): (Vec<i64>, Vec<Uuid>) =
+            points.iter().map(|it| (column(it.change.get()), it.nonce)).unzip();
+        let kept =
+            sql_query(KEPT).bind::<Array<BigInt>, _>(numbers).bind::<Array<SqlUuid>, _>(nonces);
+        let kept: Vec<KeptRow> = self.heartbeats.ask(|link| Box::pin(kept.load(link))).await?;
+        kept.into_iter().find_map(|row| row.seq).map(change_number).transpose()
     }
 
     async fn failover(&self) -> Result<Failover, StoreError> {

@@ -18,7 +18,12 @@ pub(crate) fn add(db: &mut SqliteConnection, event: EventRow) -> QueryResult<()>
 impl AuditTrail for SqliteStore {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let event = EventRow::from(event);
-        self.write(move |db| Ok(add(db, event)?)).await
+        self.write(move |db| {
+            let record = diesel::insert_into(audit_events::table).values(event);
+            record.on_conflict(audit_events::id).do_nothing().execute(db)?;
+            Ok(())
+        })
+        .await
     }
 
     async fn events_of(

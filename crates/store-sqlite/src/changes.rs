@@ -146,6 +146,12 @@ impl ChangeFeed for SqliteStore {
         Ok(self.0.changes.log().heartbeat(instance, applied))
     }
 
+    async fn kept(&self, points: &[Position]) -> Result<Option<ChangeNumber>, StoreError> {
+        let now = self.0.changes.log().position();
+        let kept = points.iter().filter(|it| it.nonce == now.nonce && it.change <= now.change);
+        Ok(kept.map(|it| it.change).max())
+    }
+
     async fn failover(&self) -> Result<Failover, StoreError> {
         Ok(Failover::None)
     }

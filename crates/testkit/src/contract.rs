@@ -173,6 +173,7 @@ promises! { $
         the_latest_change_is_that_of_the_owners_key
         the_last_change_is_not_before_any_that_was_made
         a_look_up_shows_what_the_store_has_come_to_or_fails
+        of_several_points_the_latest_in_the_history_is_known
     }
     instances {
         a_new_instance_begins_at_the_latest_change
@@ -244,6 +245,7 @@ promises! { $
     }
     audit {
         an_event_reads_back_equal
+        an_event_that_is_recorded_again_is_there_once
         an_event_is_in_the_trail_of_its_owner_alone
         the_trail_of_a_key_is_what_was_done_to_it_and_what_issued_it
         a_trail_has_the_greatest_id_first_and_goes_on_before_an_event

@@ -197,8 +197,13 @@ impl Keeper {
         request: Request,
     ) -> Result<Vec<Effect>, StoreError> {
         self.feed.connect().await?;
+        let mut kept = None;
         if request == Request::Register {
             self.look_at_failover().await;
+            let in_doubt = self.losses.in_doubt();
+            if !in_doubt.is_empty() {
+                kept = self.feed.kept(&in_doubt).await?;
+            }
         }
         // The lease runs from before the request is sent.
         let sent = self.clock.now();
@@ -206,7 +211,7 @@ impl Keeper {
             Request::Register => {
                 let registration = self.feed.register().await?;
                 self.heartbeats.joined.fetch_add(1, Ordering::Relaxed);
-                self.losses.found(registration.position);
+                self.losses.found(registration.position, kept);
                 membership.registered(registration)
             }
             Request::Heartbeat(registration) => {
@@ -219,8 +224,9 @@ impl Keeper {
                         None
                     }
                 };
-                let revoked = news.iter().flat_map(|news| news.revoked.iter().copied());
-                self.losses.note(sent, revoked);
+                if let Some(news) = &news {
+                    self.losses.note(sent, news);
+                }
                 membership.answered(sent, news)
             }
         };

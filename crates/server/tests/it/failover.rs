@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use latchkey_testkit::postgres::PrivateCluster;
+use serde_json::json;
 
 use crate::database::{Database, execute};
 use crate::http::{delete, get};
@@ -256,7 +257,13 @@ fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
     let pair = Pair::lagging();
     let servers = ["on", "on"].map(|cache| pair.instance(cache));
     let ada = servers[0].sign_up(ADA);
+    let [copied, disabled] = ["a", "b"].map(|name| ada.create_key(name));
     let keys = keys(&ada, &servers, 4);
+    let off = json!({"enabled": false});
+    ada.change(&copied.id, &off).expect_status(200);
+    let is_copied = "do $$ begin while not exists(select from key_changes where seq > 0) \
+        loop perform pg_sleep(0.01); end loop; end $$";
+    execute(pair.standby.url(), is_copied);
     // What comes from now on is not copied. (The primary itself goes on.)
     execute(pair.standby.url(), "alter system set primary_conninfo = ''");
     execute(pair.standby.url(), "select pg_reload_conf()");
@@ -267,6 +274,7 @@ fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
     );
     let revoked = revoked(&ada, &servers, &keys);
     assert_eq!(revoked.len(), keys.len());
+    ada.change(&disabled.id, &off).expect_status(200);
 
     pair.primary.stop_immediately();
     pair.fail_over();
@@ -277,12 +285,20 @@ fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
         thread::sleep(Duration::from_millis(20));
     }
     are_dead(&servers, &revoked);
+    // What can't be made again is left to a person.
+    for server in &servers {
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains("history lost")).unwrap_or_default();
+        let named = format!(r#""changed":1,"changed_keys":"{}""#, disabled.id);
+        assert!(line.contains(&named), "{line}");
+    }
 
     // An instance that knows nothing of it sees what the others made of it.
     let late = pair.instance("on");
     are_dead(std::slice::from_ref(&late), &revoked);
     let events = late.setup.run(&["audit", "export"], "").expect_code(0).stdout;
-    assert!(events.contains(r#""action":"history.lost""#), "{events}");
+    let told = events.matches(r#""action":"history.lost""#).count();
+    assert_eq!(told, servers.len(), "once by each that knows of it\n{events}");
     assert!(events.contains(r#""actor":"recovery""#), "{events}");
     let metrics = servers[0].send(&get("/metrics")).expect_status(200);
     assert!(String::from_utf8_lossy(&metrics.body).contains("latchkey_history_lost_total 1"));

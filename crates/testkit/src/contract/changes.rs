@@ -243,3 +243,24 @@ pub async fn a_look_up_shows_what_the_store_has_come_to_or_fails(ports: &Ports) 
         assert!(found.is_err(), "{elsewhere:?}: {found:?}");
     }
 }
+
+pub async fn of_several_points_the_latest_in_the_history_is_known(ports: &Ports) {
+    let mut instance = Instance::joined(ports).await;
+    let mut points = vec![instance.applied];
+    for _ in 0..3 {
+        let key = added(ports, a_key()).await;
+        revoke(ports, &key, moment(1)).await;
+        instance.apply_news().await;
+        points.push(instance.applied);
+    }
+    let kept = async |points: &[Position]| ports.feed.kept(points).await.expect("it answers");
+    let last = Some(instance.applied.change);
+    assert_eq!(kept(&points).await, last);
+    let ahead = ChangeNumber::new(instance.applied.change.get() + 1);
+    points.push(Position { change: ahead, ..instance.applied });
+    points.push(Position { nonce: Uuid::max(), ..instance.applied });
+    assert_eq!(kept(&points).await, last);
+    assert_eq!(kept(&points[..2]).await, Some(points[1].change));
+    assert_eq!(kept(&points[4..]).await, None);
+    assert_eq!(kept(&[]).await, None);
+}
