@@ -190,6 +190,10 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
     /// lease runs from before it is sent. However far away the store is, that may take its time.
     async fn connect(&self) -> Result<(), StoreError>;
 
+    /// How often another server has taken over from the one that heartbeats reached, since the start
+    /// and as far as the store can tell. It is counted before anything is committed on the new one.
+    fn takeovers(&self) -> u64;
+
     /// Adds an instance that has applied everything until now. Its id was never used before.
     async fn register(&self) -> Result<Registration, StoreError>;
 

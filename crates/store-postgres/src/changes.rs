@@ -135,6 +135,10 @@ impl ChangeFeed for PostgresStore {
         self.heartbeats.connect().await
     }
 
+    fn takeovers(&self) -> u64 {
+        self.connector.epochs().changes()
+    }
+
     async fn register(&self) -> Result<Registration, StoreError> {
         let register = cached(sql_query(REGISTER));
         let mut rows: Vec<RegisteredRow> =

@@ -92,6 +92,11 @@ impl Connector {
         line
     }
 
+    /// Which server connections lead to.
+    pub(crate) fn epochs(&self) -> &Epochs {
+        &self.0.epochs
+    }
+
     /// How often connecting succeeded and failed.
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts

@@ -1,5 +1,7 @@
 //! Which server of a database a connection leads to, and whether that is still the one to ask.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use diesel::prelude::{QueryResult, QueryableByName};
 use diesel::result::Error;
 use diesel::sql_query;
@@ -32,7 +34,10 @@ pub(crate) struct Epoch {
 /// The epoch that connections must be of. The connection for the heartbeats leads: what it is
 /// connected to keeps the lease. All others follow, and end when it is connected to another one.
 #[derive(Debug, Default)]
-pub(crate) struct Epochs(watch::Sender<Option<Epoch>>);
+pub(crate) struct Epochs {
+    current: watch::Sender<Option<Epoch>>,
+    changes: AtomicU64,
+}
 
 /// Why a connection is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +90,7 @@ impl Epochs {
     pub(crate) fn admit(&self, epoch: Epoch, purpose: Purpose) -> Result<(), WrongServer> {
         let leads = purpose == Purpose::Heartbeats;
         let mut refused = None;
-        self.0.send_if_modified(|current| {
+        self.current.send_if_modified(|current| {
             let Some(known) = *current else {
                 *current = leads.then_some(epoch);
                 return leads;
@@ -103,14 +108,21 @@ impl Epochs {
                 return false;
             }
             *current = Some(epoch);
+            // Before connections of the epoch are let in: what they commit follows it.
+            self.changes.fetch_add(1, Ordering::SeqCst);
             true
         });
         refused.map_or(Ok(()), Err)
     }
 
+    /// How often an epoch has followed another.
+    pub(crate) fn changes(&self) -> u64 {
+        AtomicU64::load(&self.changes, Ordering::SeqCst)
+    }
+
     /// Returns when another epoch than this one has begun.
     pub(crate) async fn ended(&self, epoch: Epoch) {
-        let mut current = self.0.subscribe();
+        let mut current = self.current.subscribe();
         // The sender is this.
         let _another = current.wait_for(|now| now.is_some_and(|now| now != epoch)).await;
     }
@@ -146,8 +158,11 @@ mod tests {
             epochs.admit(Epoch { system: None, timeline: 1 }, Purpose::Heartbeats),
             Err(left_behind)
         );
+        assert_eq!(epochs.changes(), 0);
         // Another database begins at 1.
         assert_eq!(epochs.admit(epoch(7, 1), Purpose::Heartbeats), Ok(()));
+        assert_eq!(epochs.admit(epoch(7, 1), Purpose::Heartbeats), Ok(()));
+        assert_eq!(epochs.changes(), 1);
     }
 
     #[tokio::test]

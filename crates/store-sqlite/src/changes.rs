@@ -129,6 +129,10 @@ impl ChangeFeed for SqliteStore {
         Ok(())
     }
 
+    fn takeovers(&self) -> u64 {
+        0
+    }
+
     async fn register(&self) -> Result<Registration, StoreError> {
         self.held().await?;
         Ok(self.0.changes.log().register())

@@ -185,7 +185,7 @@ impl Inner {
     }
 
     /// Lets those go whose change everybody has applied; of those, only who had arrived when the
-    /// list was read: an instance that joined since is not on it.
+    /// list was read: an instance that joined since is not on it. Nobody, while others may have leases.
     fn release(
         &self,
         arrived: u64,
@@ -193,6 +193,9 @@ impl Inner {
         standing: Option<&mut watch::Receiver<Standing>>,
     ) {
         let own = standing.map(|it| *it.borrow_and_update()).unwrap_or_default();
+        if self.keeper.as_ref().is_some_and(|keeper| !keeper.knows_all()) {
+            return;
+        }
         let instances: Vec<_> = instances.iter().map(|it| with_own(*it, own)).collect();
         self.let_go(|waiter| waiter.number < arrived && waiter.wait.is_through(&instances));
     }

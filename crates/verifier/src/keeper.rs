@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::cause;
 use crate::freshness::Freshness;
 use crate::losses::Losses;
-use crate::protocol::{Effect, HEARTBEAT, Membership, Request};
+use crate::protocol::{Effect, HEARTBEAT, Membership, Request, Takeover};
 use crate::{Durations, LeaseClock};
 
 /// How soon a heartbeat that failed is tried again.
@@ -33,6 +33,7 @@ pub(crate) struct Keeper {
     /// What the store says of its failover; `None` until it was asked.
     failover: Mutex<Option<Failover>>,
     losses: Losses,
+    takeover: Mutex<Takeover>,
     nudge: Notify,
     stop: Notify,
     /// Held while it keeps the lease.
@@ -73,6 +74,7 @@ impl Keeper {
             heartbeats: Heartbeats::default(),
             failover: Mutex::default(),
             losses: Losses::default(),
+            takeover: Mutex::default(),
             nudge: Notify::new(),
             stop: Notify::new(),
             keeping: tokio::sync::Mutex::default(),
@@ -99,6 +101,15 @@ impl Keeper {
 
     pub(crate) fn losses(&self) -> &Losses {
         &self.losses
+    }
+
+    /// Whether the list of instances, read now, names everybody who has a lease.
+    pub(crate) fn knows_all(&self) -> bool {
+        let mut takeover = self.takeover.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = self.feed.takeovers();
+        let now = self.clock.now();
+        takeover.note(count, now);
+        takeover.is_over(now)
     }
 
     /// Asks for news now rather than at the next heartbeat.
@@ -168,6 +179,8 @@ impl Keeper {
     /// One request and what follows from its answer; says whether there was news.
     async fn step(&self, membership: &mut Membership) -> Result<bool, StoreError> {
         let request = membership.next();
+        // Now rather than when the next change waits.
+        self.knows_all();
         let effects = match self.ask(membership, request).await {
             Ok(effects) => effects,
             Err(error) => {

@@ -11,6 +11,10 @@
 //! the lease runs under one that followed the change. An instance that is not on the list got its
 //! lease later, and remembered nothing then.
 //!
+//! Why it is safe where a server takes over that lacks changes. What was answered before and is lost,
+//! nobody can keep. What is committed on the new server is answered when the leases that the one
+//! before gave are over: [`Takeover`]. Later leases are given by the new one, to instances on its list.
+//!
 //! Why it is safe where several servers answer, one of which lags or was the primary before. A
 //! verification that passes the check of the lease, and was sent after the answer to a change, is on
 //! an instance that has applied that change. What it does not remember it believes only from a server
@@ -135,6 +139,31 @@ impl Wait {
     /// Whether each of `instances`, a list read since, has applied the change.
     pub fn is_through(&self, instances: &[InstanceStatus]) -> bool {
         instances.iter().all(|it| it.applied >= self.change)
+    }
+}
+
+/// Whether the list of instances can be relied on.
+///
+/// A server that has taken over may not know of instances that the one before gave a lease, and may
+/// give out numbers again that an instance has applied: for [`WAIT`] after it was noticed, no change
+/// is answered because all have applied it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Takeover {
+    count: u64,
+    noticed: Option<BootTime>,
+}
+
+impl Takeover {
+    /// Takes note, at `now`, of how often it has happened.
+    pub fn note(&mut self, count: u64, now: BootTime) {
+        if count != self.count {
+            *self = Self { count, noticed: Some(now) };
+        }
+    }
+
+    /// Whether all leases of the server before are over.
+    pub fn is_over(&self, now: BootTime) -> bool {
+        self.noticed.is_none_or(|noticed| now >= noticed.after(WAIT))
     }
 }
 

@@ -59,6 +59,26 @@ impl Pair {
             .start()
     }
 
+    /// What comes from now on is not copied. (The primary itself goes on.)
+    fn stop_copying(&self) {
+        execute(self.standby.url(), "alter system set primary_conninfo = ''");
+        execute(self.standby.url(), "select pg_reload_conf()");
+        execute(
+            self.primary.url(),
+            "do $$ begin while exists(select from pg_stat_replication) loop \
+            perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$",
+        );
+    }
+
+    /// Waits until the standby has such rows.
+    fn has_copied(&self, rows: &str) {
+        let is_copied = format!(
+            "do $$ begin while not exists(select from {rows}) \
+             loop perform pg_sleep(0.01); end loop; end $$"
+        );
+        execute(self.standby.url(), &is_copied);
+    }
+
     /// The standby takes over. Connections that lead to the old primary stay.
     fn fail_over(&self) {
         self.standby.promote();
@@ -261,17 +281,8 @@ fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
     let keys = keys(&ada, &servers, 4);
     let off = json!({"enabled": false});
     ada.change(&copied.id, &off).expect_status(200);
-    let is_copied = "do $$ begin while not exists(select from key_changes where seq > 0) \
-        loop perform pg_sleep(0.01); end loop; end $$";
-    execute(pair.standby.url(), is_copied);
-    // What comes from now on is not copied. (The primary itself goes on.)
-    execute(pair.standby.url(), "alter system set primary_conninfo = ''");
-    execute(pair.standby.url(), "select pg_reload_conf()");
-    execute(
-        pair.primary.url(),
-        "do $$ begin while exists(select from pg_stat_replication) loop \
-        perform pg_sleep(0.01); perform pg_stat_clear_snapshot(); end loop; end $$",
-    );
+    pair.has_copied("key_changes where seq > 0");
+    pair.stop_copying();
     let revoked = revoked(&ada, &servers, &keys);
     assert_eq!(revoked.len(), keys.len());
     ada.change(&disabled.id, &off).expect_status(200);
@@ -302,6 +313,28 @@ fn a_revoke_that_a_failover_lost_is_told_and_made_again() {
     assert!(events.contains(r#""actor":"recovery""#), "{events}");
     let metrics = servers[0].send(&get("/metrics")).expect_status(200);
     assert!(String::from_utf8_lossy(&metrics.body).contains("latchkey_history_lost_total 1"));
+}
+
+#[test]
+fn a_revoke_after_a_failover_waits_for_an_instance_that_the_new_primary_does_not_know() {
+    let pair = Pair::lagging();
+    let servers = [pair.instance("on")];
+    let ada = servers[0].sign_up(ADA);
+    let keys = keys(&ada, &servers, 1);
+    pair.has_copied("api_keys");
+    pair.stop_copying();
+    let unknown = Setup::on(Database::Private(Arc::clone(&pair.primary))).start();
+    // Until it has a lease, and remembers.
+    for _time in 0..20 {
+        unknown.verify(&keys[0].key).expect_status(200);
+        thread::sleep(Duration::from_millis(100));
+    }
+
+    pair.primary.stop_immediately();
+    pair.fail_over();
+    revoked(&ada, &servers, &keys);
+    let status = unknown.verify(&keys[0].key).status;
+    assert_ne!(status, 200, "it goes on under the lease of the old primary");
 }
 
 #[test]

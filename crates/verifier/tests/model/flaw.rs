@@ -44,12 +44,14 @@ pub(crate) enum Flaw {
     PageExtends,
     /// A page of the news is taken for all of it.
     PageIsAll,
+    /// After a takeover the list of instances is relied on without waiting.
+    TakeoverUnnoticed,
     /// Leases have no end, as if nobody else could make changes.
     EndlessLease,
 }
 
 impl Flaw {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::LateFillIsStored,
         Self::MemoryBeforeClock,
         Self::LeaseFromReceipt,
@@ -71,6 +73,7 @@ impl Flaw {
         Self::ListFromBefore,
         Self::PageExtends,
         Self::PageIsAll,
+        Self::TakeoverUnnoticed,
         Self::EndlessLease,
     ];
 }

@@ -92,7 +92,8 @@ impl Protocol {
     }
 
     fn is_made(&self, world: &World, key: ApiKeyId) -> bool {
-        world.store.made(key, false) >= self.changes[usize::from(key == OTHER)]
+        let lost = if key == OTHER { world.store.losses() } else { 0 };
+        world.store.made(key, false) + lost >= self.changes[usize::from(key == OTHER)]
     }
 
     fn of_makers(&self, world: &World, actions: &mut Vec<Action>) {
@@ -102,7 +103,9 @@ impl Protocol {
             actions.extend(world.store.uncommitted().map(Action::Commit));
         }
         for (place, (_, wait)) in world.waiting.iter().enumerate() {
-            if wait.is_through(&world.list()) {
+            let knows_all = world.takeover.is_over(self.maker_now(world));
+            let relies = knows_all || self.has(Flaw::TakeoverUnnoticed);
+            if relies && wait.is_through(&world.list()) {
                 actions.push(Action::Answer(place, How::ByAll));
             }
             if wait.is_over(self.maker_believes(world)) || self.has(Flaw::NoWait) {
@@ -206,7 +209,7 @@ impl Protocol {
                 world.store.members.retain(|it| it.instance != instance || is_alive(it));
             }
             Action::Redigest => world.store.redigested = true,
-            Action::FailOver => world.fail_over(),
+            Action::FailOver => world.fail_over(self.maker_now(world)),
             Action::Verify(at) => {
                 let now = self.instance_now(world, at);
                 world.verification = Some(Verification::begin(world, at, now, self)?);

@@ -99,14 +99,11 @@ impl Store {
         begun.map(|(before, _)| number(before + 1))
     }
 
-    /// Another server takes over, which does not have the latest change.
+    /// Another server takes over, which does not have the latest change, nor who registered.
     pub(crate) fn fail_over(&mut self) {
         self.log.pop();
         self.losses += 1;
-        let latest = self.position().change;
-        for member in &mut self.members {
-            member.applied = member.applied.min(latest);
-        }
+        self.members.clear();
     }
 
     pub(crate) fn losses(&self) -> u8 {

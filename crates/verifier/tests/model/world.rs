@@ -1,5 +1,6 @@
 use latchkey_domain::ports::InstanceStatus;
-use latchkey_verifier::protocol::{Silence, Wait};
+use latchkey_verifier::BootTime;
+use latchkey_verifier::protocol::{Silence, Takeover, Wait};
 
 use crate::instance::{Instance, Stage};
 use crate::protocol::Protocol;
@@ -17,6 +18,7 @@ pub(crate) struct World {
     /// The latest version that an answer has told of, and how it came to be given.
     pub(crate) answered: Option<(u8, How)>,
     pub(crate) silence: Option<Silence>,
+    pub(crate) takeover: Takeover,
     /// A list of instances that was read before the key was changed.
     pub(crate) early: Option<Vec<InstanceStatus>>,
     pub(crate) verification: Option<Verification>,
@@ -38,6 +40,7 @@ impl World {
             waiting: Vec::new(),
             answered: None,
             silence: None,
+            takeover: Takeover::default(),
             early: None,
             verification: None,
         }
@@ -65,9 +68,11 @@ impl World {
         }
     }
 
-    /// Calls that see the database that is lost are lost with it.
-    pub(crate) fn fail_over(&mut self) {
+    /// Calls that see the database that is lost are lost with it. Who makes changes on the one that
+    /// takes over has noticed it.
+    pub(crate) fn fail_over(&mut self, now: BootTime) {
         self.store.fail_over();
+        self.takeover.note(self.store.losses().into(), now);
         for instance in &mut self.instances {
             if instance.call.as_ref().is_some_and(|it| matches!(it.stage, Stage::Seen(_))) {
                 instance.call = None;
