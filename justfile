@@ -89,9 +89,15 @@ advisories:
 rolling:
     cargo test -p latchkey-server --test it -- --ignored --nocapture rolling::
 
-# Three instances on one Postgres under faults, for about five minutes: no revoked key may be accepted.
+# Three instances on one Postgres under faults, and through failovers, for about ten minutes: no revoked key may be accepted.
 chaos:
     cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture
+
+# The cluster of docs/operations/high-availability.md, whose leaders are taken away under load, for about half an hour. Needs
+# root, and Debian's postgresql, patroni, etcd-server and haproxy. `just chaos-patroni --asynchronous` shows that it sees a loss.
+chaos-patroni *arguments:
+    cargo build
+    .ci/patroni.py target/debug/latchkey {{ arguments }}
 
 # The release before on the schema of this one, and back again, without a backup; builds it, which takes minutes.
 # Of another commit: `just upgrade-and-back v1.2.3`.
