@@ -25,6 +25,8 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// Before it was connected, where it had to be: from then on the head may be overdue.
+    asked: Instant,
     /// Before the first byte was written.
     pub(crate) sent: Instant,
     /// After the last byte was read.
@@ -38,7 +40,7 @@ impl Answer {
     /// Whether it says neither yes nor no, as it may when something is in trouble.
     pub(crate) fn is_unavailable(&self) -> bool {
         // A process that stood still after it took a connection finds the head overdue.
-        let is_overdue = self.status == 408 && self.received - self.sent >= HEAD_OVERDUE;
+        let is_overdue = self.status == 408 && self.received - self.asked >= HEAD_OVERDUE;
         self.status == 503 || is_overdue
     }
 }
@@ -72,6 +74,7 @@ impl Client {
     }
 
     async fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
+        let asked = Instant::now();
         // Taken out, so that one on which anything fails, or that is given up, is used no more.
         let mut connection = match self.connection.take() {
             Some(open) => open,
@@ -79,7 +82,7 @@ impl Client {
         };
         let sent = Instant::now();
         connection.write_all(request).await?;
-        let answer = read(&mut connection, sent).await?;
+        let answer = read(&mut connection, asked, sent).await?;
         if !answer.head.to_ascii_lowercase().contains("\r\nconnection: close") {
             self.connection = Some(connection);
         }
@@ -93,7 +96,7 @@ impl Client {
     }
 }
 
-async fn read(connection: &mut TcpStream, sent: Instant) -> io::Result<Answer> {
+async fn read(connection: &mut TcpStream, asked: Instant, sent: Instant) -> io::Result<Answer> {
     let mut bytes = Vec::with_capacity(1024);
     let head = loop {
         if let Some(head) = head_of_whole_answer(&bytes)? {
@@ -108,7 +111,7 @@ async fn read(connection: &mut TcpStream, sent: Instant) -> io::Result<Answer> {
     let head = String::from_utf8(bytes).map_err(io::Error::other)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?;
-    Ok(Answer { sent, received, status, head, body })
+    Ok(Answer { asked, sent, received, status, head, body })
 }
 
 /// How long the head is, its empty line included, once the whole answer is there.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::chance::Chance;
 use crate::client::Answer;
@@ -11,11 +11,14 @@ use crate::client::Answer;
 const RECENTLY_DOOMED: usize = 48;
 /// Of how many presented keys one is such a key.
 const DOOMED_ONE_IN: u64 = 3;
+/// With some slack for slow machines.
+const LEASE: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) secret: String,
+    created: Instant,
     fate: Mutex<Fate>,
 }
 
@@ -46,7 +49,12 @@ pub(crate) struct Keys {
 
 impl Key {
     pub(crate) fn new(id: String, secret: String) -> Self {
-        Self { id, secret, fate: Mutex::default() }
+        Self { id, secret, created: Instant::now(), fate: Mutex::default() }
+    }
+
+    /// Whether it is no older than a lease may last.
+    pub(crate) fn is_new(&self) -> bool {
+        self.created.elapsed() < LEASE
     }
 
     /// Notes the first answer that tells of the revocation.

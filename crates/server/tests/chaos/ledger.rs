@@ -3,7 +3,7 @@
 //! Everything happens on one machine, so an [`Instant`] of one task compares with any other's.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,9 @@ pub(crate) struct Ledger {
     pub(crate) counts: Counts,
     keys: Mutex<Keys>,
     revokes: Mutex<Vec<Revoke>>,
+    /// Two servers are the primary: an instance that reads the old one, as it may for the rest of its
+    /// lease, has not got a key that was made on the new one.
+    pub(crate) two_primaries: AtomicBool,
     /// Answers that nothing excuses.
     wrong: Mutex<Vec<String>>,
 }
@@ -46,6 +49,7 @@ impl Ledger {
             counts: Counts::default(),
             keys: Mutex::default(),
             revokes: Mutex::default(),
+            two_primaries: AtomicBool::default(),
             wrong: Mutex::default(),
         }
     }
@@ -91,7 +95,8 @@ impl Ledger {
             }
             401 => {
                 count(&self.counts.refused);
-                if key.was_live(answer.received) {
+                let excused = self.two_primaries.load(Ordering::Relaxed) && key.is_new();
+                if key.was_live(answer.received) && !excused {
                     let sent = answer.sent - self.began;
                     let id = &key.id;
                     self.wrong(&format!("{instance} refused live key {id}, sent at {sent:?}"));
@@ -113,6 +118,11 @@ impl Ledger {
 
     /// Every accepted verification that was sent after the revocation had been revealed.
     pub(crate) fn stale(&self) -> Vec<String> {
+        self.stale_since(self.began)
+    }
+
+    /// Those that were sent after that moment.
+    pub(crate) fn stale_since(&self, since: Instant) -> Vec<String> {
         let tell = |key: &Key, revealed: Instant, accepted: Accepted| {
             let Accepted { instance, sent, received } = accepted;
             let [revealed, sent, received] = [revealed, sent, received].map(|at| at - self.began);
@@ -124,6 +134,7 @@ impl Ledger {
         };
         let doomed = self.doomed();
         let stale = doomed.iter().flat_map(|key| key.stale().into_iter().map(move |it| (key, it)));
+        let stale = stale.filter(|(_, (_, accepted))| accepted.sent >= since);
         stale.map(|(key, (revealed, accepted))| tell(key, revealed, accepted)).collect()
     }
 }

@@ -15,7 +15,7 @@ use crate::ledger::{Revoke, count};
 use crate::run::Run;
 
 /// How many live keys the creators keep.
-const LIVE: usize = 96;
+pub(crate) const LIVE: usize = 96;
 const A_MOMENT: Duration = Duration::from_millis(20);
 /// How long a DELETE is repeated; faults end sooner.
 const REVOKE_LIMIT: Duration = Duration::from_secs(90);
@@ -109,17 +109,17 @@ async fn revoker(run: Arc<Run>, pause: RangeInclusive<u64>, mut chance: Chance) 
             () = run.fault_begins.notified() => {}
         }
         if let Some(key) = run.ledger.doom(&mut chance) {
-            revoke(&run, &key, &mut chance).await;
+            revoke(&run, &run.instances, &key, &mut chance).await;
         }
     }
 }
 
-/// Asks for a revocation, now here, now there, until an answer tells of it.
-async fn revoke(run: &Run, key: &Key, chance: &mut Chance) {
+/// Asks for a revocation, now this instance, now that, until an answer tells of it.
+pub(crate) async fn revoke(run: &Run, instances: &[Arc<Instance>], key: &Key, chance: &mut Chance) {
     let began = Instant::now();
     let mut failed = false;
     while began.elapsed() < REVOKE_LIMIT {
-        let instance = run.any_instance(chance);
+        let instance = chance.one_of(instances).expect("there is one");
         let before = calm(run, instance);
         let Some(answer) = run.delete(instance, key).await else {
             failed = true;

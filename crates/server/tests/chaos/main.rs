@@ -1,9 +1,15 @@
 //! Real processes under faults: three instances on one Postgres, while processes are stopped and
-//! killed, lines to the database break, and Postgres crashes. They know the contract, and of what is
-//! behind it only the tables by which instances tell each other of changes.
+//! killed, lines to the database break, Postgres crashes, and its standby takes over. They know the
+//! contract, and of what is behind it only the tables by which instances tell each other of changes.
 //!
 //! A revoked key is dead on every instance once a revoke of it is answered: each accepted
-//! verification is held against the first answer that told of the revocation.
+//! verification is held against the first answer that told of the revocation. What a standby that
+//! lagged has lost is told within seconds, and the keys are refused from then on.
+//!
+//! That a run can fail is shown by two sabotages, each of which must be caught: the database lets
+//! every revoke believe that it is known everywhere; and, for the fence, the servers hide from
+//! instances by what the one of before is told apart (timelines, and how many changes it has made),
+//! so that they read as a build without the fence does.
 //!
 //! The short forms are ordinary tests. `just chaos` is the whole of it, a matter of minutes;
 //! `CHAOS_SEED` brings a run's faults back, `CHAOS_SECONDS` makes them go on for longer or shorter.
@@ -30,18 +36,22 @@ mod proxy;
 mod report;
 mod run;
 mod storm;
+mod take_over;
 mod trouble;
 mod without_database;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 use crate::chance::Chance;
 use crate::load::Load;
+use crate::postgres::Postgres;
 use crate::report::{HEALTHY_LIMIT, Report, WORST_LIMIT};
 use crate::run::Run;
-use crate::storm::Storm;
+use crate::storm::{Faults, Storm};
+use crate::take_over::{Losing, TOLD_LIMIT, TakeOver};
 use crate::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
 
 /// As much as a debug build takes in passing.
@@ -62,7 +72,7 @@ fn a_revoked_key_stays_dead_through_a_short_storm() {
     runtime().block_on(async {
         let run = Run::start().await;
         let quiet = Duration::from_secs(2);
-        let faults = Duration::from_secs(8);
+        let faults = Faults::Many(Duration::from_secs(8));
         let report = Storm { seed: seed(), load: SHORT, quiet, faults }.pass(&run).await;
         println!("{report}");
         report.expect_no_lie();
@@ -86,12 +96,25 @@ fn a_revoke_that_does_not_wait_is_caught() {
 }
 
 #[test]
+fn a_revoked_key_stays_dead_while_an_instance_stays_with_the_old_primary() {
+    let report = runtime().block_on(taken_over(TakeOver::OneStays, seed()));
+    println!("{report}");
+    report.expect_no_lie();
+}
+
+#[test]
+fn an_old_primary_that_is_believed_is_caught() {
+    runtime().block_on(without_fence(seed()));
+}
+
+#[test]
 #[ignore = "takes minutes; just chaos"]
 fn chaos() {
     let seconds = number("CHAOS_SECONDS").unwrap_or(WHOLE_SECONDS);
     let seed = seed();
     let quiet = Duration::from_secs(15);
-    let storm = Storm { seed, load: WHOLE, quiet, faults: Duration::from_secs(seconds) };
+    let faults = Faults::Many(Duration::from_secs(seconds));
+    let storm = Storm { seed, load: WHOLE, quiet, faults };
     let runtime = runtime();
     let report = runtime.block_on(async {
         let run = Run::start().await;
@@ -107,13 +130,54 @@ fn chaos() {
     expect_soon(&report);
 }
 
+#[test]
+#[ignore = "takes minutes; just chaos"]
+fn chaos_of_failovers() {
+    let (runtime, seed) = (runtime(), seed());
+    let take_overs =
+        [TakeOver::OldGoesOn, TakeOver::OldSleeps, TakeOver::ReplayPaused, TakeOver::OneStays];
+    for how in take_overs {
+        let report = runtime.block_on(taken_over(how, seed));
+        println!("{report}");
+        report.expect_no_lie();
+    }
+    for how in [Losing::Behind, Losing::OneOfTwo] {
+        let lost = runtime.block_on(async {
+            let run = Run::start_on(Postgres::with_lagging_standby()).await;
+            how.happen(&run, &SHORT, seed).await
+        });
+        println!("{lost}");
+        assert!(lost.wrong.is_empty(), "seed {seed}: {lost:#?}");
+        assert!(lost.told <= TOLD_LIMIT, "seed {seed}: {lost:#?}");
+    }
+    runtime.block_on(without_fence(seed));
+}
+
+async fn taken_over(how: TakeOver, seed: u64) -> Report {
+    let run = Run::start_on(Postgres::with_standby().await).await;
+    let quiet = Duration::from_secs(3);
+    Storm { seed, load: SHORT, quiet, faults: Faults::TakeOver(how) }.pass(&run).await
+}
+
+/// The same with servers that hide from an instance that it reads another one than it writes to.
+async fn without_fence(seed: u64) {
+    let postgres = Postgres::with_standby().await;
+    postgres.hide_timelines().await;
+    let run = Run::start_on(postgres).await;
+    let faults = Faults::TakeOver(TakeOver::OldGetsAhead);
+    expect_caught(&run, Storm { seed, load: SHORT, quiet: Duration::from_secs(3), faults }).await;
+}
+
 /// The same faults where every revoke believes at once that it is known everywhere.
 async fn sabotaged(load: Load, seed: u64) {
     let run = Run::start().await;
     run.postgres.sabotage().await;
-    let quiet = Duration::from_secs(1);
-    let storm = Storm { seed, load, quiet, faults: Duration::from_mins(1) };
-    let report = storm.pass_until_caught(&run).await;
+    let faults = Faults::Many(Duration::from_mins(1));
+    expect_caught(&run, Storm { seed, load, quiet: Duration::from_secs(1), faults }).await;
+}
+
+async fn expect_caught(run: &Arc<Run>, storm: Storm) {
+    let report = storm.pass_until_caught(run).await;
     assert!(!report.stale.is_empty(), "the sabotage was not caught:\n{report}");
     println!("sabotage caught: {} stale accepts, such as\n{}", report.stale.len(), report.stale[0]);
 }

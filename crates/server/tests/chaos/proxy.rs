@@ -1,4 +1,4 @@
-//! The line between an instance and its database, which can be made bad.
+//! The line between an instance and its database, which can be made bad, and led to another one.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +34,7 @@ pub(crate) enum Way {
 struct State {
     line: Line,
     resets: u64,
+    database: SocketAddr,
 }
 
 /// A TCP proxy in front of one database, for one instance.
@@ -48,8 +49,8 @@ impl Proxy {
     pub(crate) async fn start(database: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let (state, watched) = watch::channel(State { line: Line::Good, resets: 0 });
-        let accepting = tokio::spawn(accept(listener, database, watched));
+        let (state, watched) = watch::channel(State { line: Line::Good, resets: 0, database });
+        let accepting = tokio::spawn(accept(listener, watched));
         Ok(Self { port, state, accepting })
     }
 
@@ -59,6 +60,11 @@ impl Proxy {
 
     pub(crate) fn set(&self, line: Line) {
         self.state.send_modify(|state| state.line = line);
+    }
+
+    /// Leads new connections there. Those that there are stay, as with a balancer or a name.
+    pub(crate) fn lead_to(&self, database: SocketAddr) {
+        self.state.send_modify(|state| state.database = database);
     }
 
     /// Resets the connections there are; new ones go through.
@@ -79,21 +85,21 @@ impl Line {
     }
 }
 
-async fn accept(listener: TcpListener, database: SocketAddr, state: watch::Receiver<State>) {
+async fn accept(listener: TcpListener, state: watch::Receiver<State>) {
     // Nothing but a lack of files makes it fail, which the instance notices.
     while let Ok((instance, _address)) = listener.accept().await {
-        tokio::spawn(carry(instance, database, state.clone()));
+        tokio::spawn(carry(instance, state.clone()));
     }
 }
 
 /// Carries one connection until an end closes it or the line breaks it.
-async fn carry(mut instance: TcpStream, database: SocketAddr, state: watch::Receiver<State>) {
+async fn carry(mut instance: TcpStream, state: watch::Receiver<State>) {
     let mut watched = state.clone();
     let before = watched.borrow().resets;
     let broken = watched.wait_for(|now| now.resets != before || now.line == Line::Cut);
     let carried = tokio::select! {
         _ = broken => Err(io::ErrorKind::ConnectionReset.into()),
-        carried = carry_whole(&mut instance, database, state) => carried,
+        carried = carry_whole(&mut instance, state) => carried,
     };
     if carried.is_err() {
         // Dropped with this set, a socket sends a reset; one that is closed already can't.
@@ -103,10 +109,10 @@ async fn carry(mut instance: TcpStream, database: SocketAddr, state: watch::Rece
 
 async fn carry_whole(
     instance: &mut TcpStream,
-    database: SocketAddr,
     mut state: watch::Receiver<State>,
 ) -> io::Result<()> {
     passing(&mut state, Way::ToDatabase).await.map_err(io::Error::other)?;
+    let database = state.borrow().database;
     let mut database = TcpStream::connect(database).await?;
     database.set_zero_linger()?;
     database.set_nodelay(true)?;

@@ -34,7 +34,10 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn start() -> Arc<Self> {
-        let postgres = Postgres::start();
+        Self::start_on(Postgres::start()).await
+    }
+
+    pub(crate) async fn start_on(postgres: Postgres) -> Arc<Self> {
         let url = postgres.url();
         let starting = NAMES.map(|name| Instance::start(name, &url));
         let instances = futures_util::future::join_all(starting).await;
@@ -115,6 +118,18 @@ impl Run {
                     let what = format!("in the end, {} at {}: {status:?}", key.id, instance.name);
                     self.ledger.wrong(&what);
                 }
+            }
+        }
+    }
+
+    /// Looks for the event of each change that was answered.
+    pub(crate) async fn count_what_is_kept(&self) {
+        let kept = self.postgres.events().await;
+        let (live, doomed) = (self.ledger.live(), self.ledger.doomed());
+        let created = live.iter().chain(&doomed).map(|key| (key, "key.created"));
+        for (key, action) in created.chain(doomed.iter().map(|key| (key, "key.revoked"))) {
+            if !kept.contains(&(key.id.clone(), action.to_owned())) {
+                self.ledger.wrong(&format!("{action} of {} was answered and is lost", key.id));
             }
         }
     }

@@ -4,17 +4,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::chance::Chance;
-use crate::load::Load;
+use crate::load::{LIVE, Load};
 use crate::nemesis;
 use crate::report::Report;
 use crate::run::Run;
+use crate::take_over::TakeOver;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Storm {
     pub(crate) seed: u64,
     pub(crate) load: Load,
     pub(crate) quiet: Duration,
-    pub(crate) faults: Duration,
+    pub(crate) faults: Faults,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Faults {
+    /// As chance has it, for so long.
+    Many(Duration),
+    /// The standby becomes the primary.
+    TakeOver(TakeOver),
 }
 
 impl Storm {
@@ -24,6 +33,7 @@ impl Storm {
         let key = run.ledger.live().pop().expect("the creators keep some");
         run.recovered(&key).await;
         run.sweep().await;
+        run.count_what_is_kept().await;
         Report { stale: run.ledger.stale(), wrong: run.ledger.wrongs(), ..report }
     }
 
@@ -32,16 +42,27 @@ impl Storm {
         self.rage(run, || !run.ledger.stale().is_empty()).await
     }
 
-    async fn rage(self, run: &Arc<Run>, enough: impl Fn() -> bool) -> Report {
+    async fn rage(self, run: &Arc<Run>, enough: impl Fn() -> bool + Copy) -> Report {
         println!("chaos with CHAOS_SEED={}", self.seed);
         let mut chance = Chance::new(self.seed);
         let load = self.load.start(run, &mut chance);
         tokio::time::sleep(self.quiet).await;
+        // On a slow machine there are none yet.
+        while run.ledger.live_count() < LIVE / 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let faults_began = Instant::now();
-        let until = faults_began + self.faults;
-        let faults = nemesis::rage(run, &mut chance, until, enough).await;
+        let faults = match self.faults {
+            Faults::Many(time) => {
+                nemesis::rage(run, &mut chance, faults_began + time, enough).await
+            }
+            Faults::TakeOver(how) => how.happen(run, enough).await,
+        };
         run.stop.cancel();
-        load.join_all().await;
+        // Once a lie is told, nobody needs to wait for what is under way.
+        if !enough() {
+            load.join_all().await;
+        }
         Report::new(self.seed, &run.ledger, faults, faults_began)
     }
 }
