@@ -215,8 +215,8 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
     /// Removes an instance that answers nothing from memory any more.
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreError>;
 
-    /// All instances there are.
-    async fn instances(&self) -> Result<Vec<InstanceStatus>, StoreError>;
+    /// All instances there are, and how far the server that shows them has come.
+    async fn instances(&self) -> Result<InstanceList, StoreError>;
 
     /// Removes those of `silent` that have not shown themselves since.
     async fn expel(&self, silent: &[InstanceStatus]) -> Result<(), StoreError>;
@@ -296,6 +296,15 @@ pub struct InstanceStatus {
     pub applied: ChangeNumber,
     /// How many heartbeats it has sent.
     pub heartbeats: u64,
+}
+
+/// The instances that one server of the store shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceList {
+    /// The last change there. An instance that joined before a later one may be missing.
+    pub as_of: ChangeNumber,
+    /// In any order.
+    pub instances: Vec<InstanceStatus>,
 }
 
 /// Holds the answer to a change back until the change holds everywhere.

@@ -122,7 +122,9 @@ impl Store {
                 store.migrate().await?;
                 Ok(Self::Sqlite(Arc::new(store)))
             }
-            Database::Postgres(url) => Ok(Self::Postgres(Arc::new(postgres::connect(url)?))),
+            Database::Postgres { url, pooler } => {
+                Ok(Self::Postgres(Arc::new(postgres::connect(url, *pooler)?)))
+            }
         }
     }
 
@@ -308,7 +310,7 @@ impl App {
 
     /// How many instances are on the list that changes wait for.
     pub(crate) async fn instances(&self) -> Result<usize, StoreError> {
-        Ok(self.feed.instances().await?.len())
+        Ok(self.feed.instances().await?.instances.len())
     }
 
     /// How many connections to the database were made for a purpose, and how often that failed.

@@ -2,9 +2,10 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as SqlUuid};
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
+use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{
-    ChangeFeed, Heartbeat, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
+    ChangeFeed, Heartbeat, InstanceId, InstanceList, InstanceStatus, News, Position, Registration,
+    StoreError,
 };
 use latchkey_domain::{ApiKeyId, ChangeNumber, Failover};
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::cached_sql::cached;
 use crate::fault::failed;
-use crate::schema::instances;
+use crate::schema::{change_clock, instances};
 
 const REGISTER: &str = "\
 with clock as (select seq, nonce from change_clock), \
@@ -199,10 +200,20 @@ impl ChangeFeed for PostgresStore {
         self.heartbeats.ask(|link| Box::pin(leave.execute(link))).await.map(drop)
     }
 
-    async fn instances(&self) -> Result<Vec<InstanceStatus>, StoreError> {
-        let all = instances::table.select((instances::id, instances::acked, instances::heartbeats));
-        let rows = self.barrier.ask(|link| Box::pin(all.load(link))).await?;
-        rows.into_iter().map(status).collect()
+    async fn instances(&self) -> Result<InstanceList, StoreError> {
+        let status = (instances::id, instances::acked, instances::heartbeats).nullable();
+        let all = change_clock::table.left_join(instances::table.on(true.into_sql::<Bool>()));
+        let all = all.select((change_clock::seq, status));
+        let rows: Vec<(i64, Option<(Uuid, i64, i64)>)> =
+            self.barrier.ask(|link| Box::pin(all.load(link))).await?;
+        let Some(&(seq, _)) = rows.as_slice().first() else {
+            return Err(failed("the change clock has no row"));
+        };
+        let instances = rows.into_iter().filter_map(|(_, row)| row.map(status_of));
+        Ok(InstanceList {
+            as_of: change_number(seq)?,
+            instances: instances.collect::<Result<_, _>>()?,
+        })
     }
 
     async fn expel(&self, silent: &[InstanceStatus]) -> Result<(), StoreError> {
@@ -214,7 +225,8 @@ impl ChangeFeed for PostgresStore {
     }
 
     async fn trim(&self) -> Result<(), StoreError> {
-        self.connection().await?.batch_execute(TRIM).await.map_err(failed)
+        let mut connection = self.connection().await?;
+        cached(sql_query(TRIM)).execute(&mut connection).await.map(drop).map_err(failed)
     }
 
     async fn wake(&self) -> Result<(), StoreError> {
@@ -227,7 +239,7 @@ impl ChangeFeed for PostgresStore {
     }
 }
 
-fn status((id, acked, heartbeats): (Uuid, i64, i64)) -> Result<InstanceStatus, StoreError> {
+fn status_of((id, acked, heartbeats): (Uuid, i64, i64)) -> Result<InstanceStatus, StoreError> {
     let heartbeats = u64::try_from(heartbeats).map_err(failed)?;
     Ok(InstanceStatus { instance: InstanceId(id), applied: change_number(acked)?, heartbeats })
 }

@@ -3,7 +3,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{
-    ChangeFeed, Heartbeat, InstanceId, InstanceStatus, News, Position, Registration, StoreError,
+    ChangeFeed, Heartbeat, InstanceId, InstanceList, InstanceStatus, News, Position, Registration,
+    StoreError,
 };
 use latchkey_domain::{ApiKeyId, ChangeNumber, Failover};
 use tokio::sync::Notify;
@@ -104,13 +105,14 @@ impl Log {
         self.forget_applied();
     }
 
-    fn statuses(&self) -> Vec<InstanceStatus> {
+    fn list(&self) -> InstanceList {
         let status = |(instance, it): (&InstanceId, &Progress)| InstanceStatus {
             instance: *instance,
             applied: ChangeNumber::new(it.applied),
             heartbeats: it.heartbeats,
         };
-        self.instances.iter().map(status).collect()
+        let instances = self.instances.iter().map(status).collect();
+        InstanceList { as_of: ChangeNumber::new(self.last), instances }
     }
 
     fn forget_applied(&mut self) {
@@ -165,8 +167,8 @@ impl ChangeFeed for SqliteStore {
         Ok(())
     }
 
-    async fn instances(&self) -> Result<Vec<InstanceStatus>, StoreError> {
-        Ok(self.0.changes.log().statuses())
+    async fn instances(&self) -> Result<InstanceList, StoreError> {
+        Ok(self.0.changes.log().list())
     }
 
     async fn expel(&self, silent: &[InstanceStatus]) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use latchkey_domain::ChangeNumber;
-use latchkey_domain::ports::{Barrier, ChangeFeed, InstanceId, InstanceStatus};
+use latchkey_domain::ports::{Barrier, ChangeFeed, InstanceId, InstanceList, InstanceStatus};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
 
@@ -51,7 +51,7 @@ struct Waiter {
 /// The list of instances, and whom it was read for: those who had arrived before.
 #[derive(Debug)]
 struct List {
-    instances: Vec<InstanceStatus>,
+    read: InstanceList,
     arrived: u64,
 }
 
@@ -135,8 +135,8 @@ impl Inner {
         loop {
             match self.look(arrived).await {
                 Some(list) => {
-                    self.release(list.arrived, &list.instances, standing.as_mut());
-                    self.expel_dead(&list.instances, &mut silent).await;
+                    self.release(&list, standing.as_mut());
+                    self.expel_dead(&list.read.instances, &mut silent).await;
                 }
                 None if self.lock().waiting.is_empty() => silent.clear(),
                 None => {}
@@ -161,20 +161,20 @@ impl Inner {
             keeper.nudge();
         }
         let arrived = self.lock().arrived;
-        let instances = match self.feed.instances().await {
-            Ok(instances) => instances,
+        let read = match self.feed.instances().await {
+            Ok(read) => read,
             Err(error) => {
                 tracing::debug!(error = cause(&error), "can't see how far other instances are");
                 return None;
             }
         };
         if is_new
-            && self.is_anyone_behind(&instances)
+            && self.is_anyone_behind(&read.instances)
             && let Err(error) = self.feed.wake().await
         {
             tracing::debug!(error = cause(&error), "other instances were not woken");
         }
-        Some(List { instances, arrived })
+        Some(List { read, arrived })
     }
 
     fn is_anyone_behind(&self, instances: &[InstanceStatus]) -> bool {
@@ -185,19 +185,18 @@ impl Inner {
     }
 
     /// Lets those go whose change everybody has applied; of those, only who had arrived when the
-    /// list was read: an instance that joined since is not on it. Nobody, while others may have leases.
-    fn release(
-        &self,
-        arrived: u64,
-        instances: &[InstanceStatus],
-        standing: Option<&mut watch::Receiver<Standing>>,
-    ) {
+    /// list was read, from a server that shows their change: an instance that joined since is not on
+    /// it. Nobody, while others may have leases.
+    fn release(&self, list: &List, standing: Option<&mut watch::Receiver<Standing>>) {
         let own = standing.map(|it| *it.borrow_and_update()).unwrap_or_default();
         if self.keeper.as_ref().is_some_and(|keeper| !keeper.knows_all()) {
             return;
         }
-        let instances: Vec<_> = instances.iter().map(|it| with_own(*it, own)).collect();
-        self.let_go(|waiter| waiter.number < arrived && waiter.wait.is_through(&instances));
+        let instances: Vec<_> = list.read.instances.iter().map(|it| with_own(*it, own)).collect();
+        self.let_go(|Waiter { number, wait, .. }| {
+            let is_on_time = *number < list.arrived && wait.is_shown_by(list.read.as_of);
+            is_on_time && wait.is_through(&instances)
+        });
     }
 
     fn let_go(&self, which: impl Fn(&Waiter) -> bool) {

@@ -18,8 +18,9 @@
 //! Why it is safe where several servers answer, one of which lags or was the primary before. A
 //! verification that passes the check of the lease, and was sent after the answer to a change, is on
 //! an instance that has applied that change. What it does not remember it believes only from a server
-//! that shows every change that was applied here before it was asked: [`Effect::Require`]. A server
-//! with changes of its own may show more; that no such one is asked is the part of the store.
+//! that shows every change that was applied here before it was asked: [`Effect::Require`]. Likewise the
+//! list of instances counts only from a server that shows the change. A server with changes of its own
+//! may show more; that no such one is asked is the part of the store.
 
 use std::time::Duration;
 
@@ -134,6 +135,11 @@ impl Wait {
     /// Whether the lease of whoever has not applied the change is over.
     pub fn is_over(&self, now: BootTime) -> bool {
         now >= self.end
+    }
+
+    /// Whether a list of that time can lack no instance that answers by what was before the change.
+    pub fn is_shown_by(&self, as_of: ChangeNumber) -> bool {
+        as_of >= self.change
     }
 
     /// Whether each of `instances`, a list read since, has applied the change.

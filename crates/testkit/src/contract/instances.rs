@@ -158,8 +158,8 @@ async fn a_change(ports: &Ports) -> ApiKeyId {
 }
 
 async fn status(ports: &Ports, of: &Instance<'_>) -> Option<InstanceStatus> {
-    let all = ports.feed.instances().await.expect("the store answers");
-    all.into_iter().find(|it| it.instance == of.id)
+    let list = ports.feed.instances().await.expect("the store answers");
+    list.instances.into_iter().find(|it| it.instance == of.id)
 }
 
 async fn shown(ports: &Ports, of: &Instance<'_>) -> (ChangeNumber, u64) {
