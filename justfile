@@ -89,6 +89,10 @@ advisories:
 rolling:
     cargo test -p latchkey-server --test it -- --ignored --nocapture rolling::
 
+# Everything through PgBouncer, in session and in transaction mode. Needs it.
+poolers:
+    cargo test -p latchkey-server --test it -- --ignored poolers::
+
 # Three instances on one Postgres under faults, and through failovers, for about ten minutes: no revoked key may be accepted.
 chaos:
     cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture

@@ -5,7 +5,7 @@ use std::error::Error;
 use latchkey_accounts::{Contents, Part};
 use latchkey_domain::ports::ChangeFeed as _;
 use latchkey_domain::{Failover, error_chain};
-use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_store_postgres::{Pooler, PostgresSettings, PostgresStore, PostgresUrlError};
 
 use crate::app::{NotPrepared, StartError};
 
@@ -29,8 +29,8 @@ pub(crate) async fn prepare(
 }
 
 /// Tries what [`prepare`] needs and changes nothing; says what it would do.
-pub(crate) async fn check(url: &str) -> Result<String, StartError> {
-    let due = connect(url)?.due_migrations().await.map_err(|error| of_database(&error))?;
+pub(crate) async fn check(url: &str, pooler: Option<Pooler>) -> Result<String, StartError> {
+    let due = connect(url, pooler)?.due_migrations().await.map_err(|error| of_database(&error))?;
     Ok(match due {
         0 => "The database can be used; its schema is current.".to_owned(),
         1 => "The database can be used; 1 migration is due, which the start makes.".to_owned(),
@@ -64,9 +64,21 @@ pub(crate) async fn take_over(
     Ok(store.take_over(source).await.map_err(|error| of_target(&error))?)
 }
 
+/// Where the database is, and by which way.
+pub(crate) fn settings(
+    url: &str,
+    pooler: Option<Pooler>,
+) -> Result<PostgresSettings, PostgresUrlError> {
+    let settings = PostgresSettings::parse(url)?;
+    match pooler {
+        Some(pooler) => settings.through(pooler),
+        None => Ok(settings),
+    }
+}
+
 /// Connects nowhere yet.
-pub(crate) fn connect(url: &str) -> Result<PostgresStore, StartError> {
-    let settings = PostgresSettings::parse(url).map_err(|error| of_database(&error))?;
+pub(crate) fn connect(url: &str, pooler: Option<Pooler>) -> Result<PostgresStore, StartError> {
+    let settings = settings(url, pooler).map_err(|error| of_database(&error))?;
     PostgresStore::connect(&settings).map_err(|error| of_database(&error))
 }
 

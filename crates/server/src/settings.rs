@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use latchkey_accounts::SessionLifetime;
 use latchkey_domain::{Failover, IssuePolicy};
 use latchkey_hasher_hmac::PepperRing;
+use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
 use crate::origin::Origin;
@@ -71,8 +72,13 @@ pub(crate) enum SignUp {
 pub(crate) enum Database {
     /// One file, for one server.
     Sqlite(PathBuf),
-    /// The URL, with its password.
-    Postgres(Zeroizing<String>),
+    /// Another server's.
+    Postgres {
+        /// With its password.
+        url: Zeroizing<String>,
+        /// What stands before it.
+        pooler: Option<Pooler>,
+    },
 }
 
 /// Everything that is wrong with the settings, a sentence each, beginning with the name.
@@ -144,6 +150,11 @@ impl fmt::Display for Settings {
         let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
         writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
         writeln!(f, "LATCHKEY_DRAIN_DELAY={}", seconds(self.drain_delay))?;
+        let pooler = match &self.database {
+            Database::Postgres { pooler: Some(pooler), .. } => pooler.as_str(),
+            Database::Postgres { .. } | Database::Sqlite(_) => "none",
+        };
+        writeln!(f, "LATCHKEY_DATABASE_POOLER={pooler}")?;
         let failover = self.failover.map_or("as seen", Failover::as_str);
         writeln!(f, "LATCHKEY_FAILOVER={failover}")?;
         write!(f, "LATCHKEY_LOG={}", self.log)
@@ -163,7 +174,7 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => f.write_str(&sqlite_url::url(path)),
-            Self::Postgres(_) => f.write_str("postgres://[redacted]"),
+            Self::Postgres { .. } => f.write_str("postgres://[redacted]"),
         }
     }
 }

@@ -12,22 +12,26 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{Hook, HookError, Timeouts};
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::attempts::{Attempts, Purpose};
-use crate::epoch::{Epoch, Epochs};
+use crate::dial::dial;
+use crate::epoch::{Epoch, Epochs, Server, WrongServer};
 use crate::fault::chain;
 use crate::hosts::Hosts;
+use crate::pooler::{self, Pooler, PoolerFault};
+use crate::session;
 use crate::tls::{self, ConnectError};
+use crate::unnamed::without_names;
 use crate::url::PostgresSettings;
 
 /// How long a call waits for a connection to become free, and for a new one to be made.
@@ -42,6 +46,9 @@ pub(crate) struct Connector(Arc<Inner>);
 
 struct Inner {
     hosts: Hosts,
+    /// The same as the driver reads it.
+    config: Config,
+    pooler: Option<Pooler>,
     tls: Option<MakeRustlsConnect>,
     epochs: Epochs,
     attempts: Attempts,
@@ -65,13 +72,14 @@ pub(crate) struct LineState {
 impl Connector {
     /// Reads the authorities to trust; connects nowhere.
     pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, ConnectError> {
-        let config = &settings.config;
+        let (config, pooler) = (settings.driver_config(), settings.pooler);
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(tls::connector(&settings.roots)?),
         };
         let (epochs, attempts) = (Epochs::default(), Attempts::default());
-        Ok(Self(Arc::new(Inner { hosts: Hosts::of(config), tls, epochs, attempts })))
+        let hosts = Hosts::of(&config);
+        Ok(Self(Arc::new(Inner { hosts, config, pooler, tls, epochs, attempts })))
     }
 
     /// A new connection to the primary. While the database is away, one of all who want one tries.
@@ -102,28 +110,65 @@ impl Connector {
         &self.0.attempts
     }
 
+    /// The kind of pooler that these connections lead through, as far as Latchkey was told.
+    pub(crate) fn pooler(&self) -> Option<Pooler> {
+        self.0.pooler
+    }
+
+    /// Fails where a pooler moves such connections. To be asked before they are used.
+    pub(crate) async fn refuse_to_be_moved(&self) -> ConnectionResult<()> {
+        let one = self.client(Arc::default(), oneshot::channel().1).await?;
+        let other = self.client(Arc::default(), oneshot::channel().1).await?;
+        match pooler::moves(&one, &other).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(unusable(&PoolerFault::Moves)),
+            Err(error) => Err(not_connected(&error)),
+        }
+    }
+
     async fn open(&self, purpose: Purpose, state: Arc<LineState>) -> ConnectionResult<Line> {
         let (learnt, epoch) = oneshot::channel();
-        let client = match self.0.tls.clone() {
-            None => {
-                let connected = self.0.hosts.connect(NoTls).await;
-                self.drive(connected, Arc::clone(&state), epoch)?
-            }
-            Some(tls) => {
-                let connected = self.0.hosts.connect(tls).await;
-                self.drive(connected, Arc::clone(&state), epoch)?
-            }
-        };
+        let client = self.client(Arc::clone(&state), epoch).await?;
         let mut connection = AsyncPgConnection::try_from(client).await?;
-        let asked = Epoch::of(&mut connection).await.map_err(refused)?;
-        // A standby is no primary that is away.
-        let no_primary = |wrong| ConnectionError::InvalidConnectionUrl(chain(&wrong));
-        if let Some(epoch) = asked.map_err(no_primary)? {
-            self.0.epochs.admit(epoch, purpose).map_err(refused)?;
-            // The connection has ended already where nobody listens.
-            let _ended = learnt.send(epoch);
+        if self.0.pooler == Some(Pooler::Session) {
+            connection.batch_execute(&session::statements()).await.map_err(refused)?;
+        }
+        let server = Server::of(&mut connection).await.map_err(refused)?;
+        match (self.0.pooler, server.epoch()) {
+            // A standby is no primary that is away.
+            _ if server.is_standby => return Err(unusable(&WrongServer::Standby)),
+            (None, _) if !server.has_options => {
+                return Err(unusable(&PoolerFault::NoOptions));
+            }
+            // The next transaction may be answered by another server.
+            (Some(Pooler::Transaction), _) | (_, None) => {}
+            (_, Some(epoch)) => {
+                self.0.epochs.admit(epoch, purpose).map_err(refused)?;
+                // The connection has ended already where nobody listens.
+                let _ended = learnt.send(epoch);
+            }
         }
         Ok(Line { connection, state })
+    }
+
+    async fn client(
+        &self,
+        state: Arc<LineState>,
+        epoch: oneshot::Receiver<Epoch>,
+    ) -> ConnectionResult<Client> {
+        let Inner { hosts, config, pooler, tls, .. } = &*self.0;
+        match tls.clone() {
+            tls if *pooler == Some(Pooler::Transaction) => {
+                let stream = dial(config, tls.as_ref()).await;
+                let stream = stream.map_err(|error| unreachable(&error))?;
+                let mut plain = config.clone();
+                plain.ssl_mode(SslMode::Disable);
+                let connected = plain.connect_raw(without_names(stream), NoTls).await;
+                self.drive(connected, state, epoch)
+            }
+            None => self.drive(hosts.connect(NoTls).await, state, epoch),
+            Some(tls) => self.drive(hosts.connect(tls).await, state, epoch),
+        }
     }
 
     /// Lets the driver work, until the connection ends or is of an epoch that is over.
@@ -183,13 +228,14 @@ impl fmt::Debug for Line {
 /// Diesel's two kinds of failures.
 fn not_connected(error: &tokio_postgres::Error) -> ConnectionError {
     let told = chain(error);
+    // PgBouncer has one code for all it says.
+    if told.contains("unsupported startup parameter") {
+        return unusable(&PoolerFault::NoOptions);
+    }
     let is_away = match (error.code(), error.source()) {
         // It starts, it stops, or it has no room.
         (Some(code), _) => ["08", "53", "57"].iter().any(|class| code.code().starts_with(class)),
-        (None, Some(cause)) => {
-            let cause = cause.downcast_ref::<io::Error>();
-            cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidData)
-        }
+        (None, Some(cause)) => cause.downcast_ref().is_some_and(may_pass),
         (None, None) => error.is_closed(),
     };
     if is_away {
@@ -197,6 +243,25 @@ fn not_connected(error: &tokio_postgres::Error) -> ConnectionError {
     } else {
         ConnectionError::InvalidConnectionUrl(told)
     }
+}
+
+/// The same of a stream that we made.
+fn unreachable(error: &io::Error) -> ConnectionError {
+    let kind = if may_pass(error) {
+        ConnectionError::BadConnection
+    } else {
+        ConnectionError::InvalidConnectionUrl
+    };
+    kind(chain(error))
+}
+
+fn may_pass(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::InvalidData
+}
+
+/// It is there, and no time makes it better.
+fn unusable(why: &dyn std::error::Error) -> ConnectionError {
+    ConnectionError::InvalidConnectionUrl(chain(why))
 }
 
 fn refused(error: impl std::error::Error) -> ConnectionError {

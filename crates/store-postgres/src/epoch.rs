@@ -10,18 +10,17 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use tokio::sync::watch;
 
 use crate::attempts::Purpose;
+use crate::session::HAS_OPTIONS;
 
 /// A role may lack the privilege for the identifier. Where either is unknown, the other decides.
-const ASK: &str = "\
-select pg_is_in_recovery() as is_standby, \
-    case when not pg_is_in_recovery() \
-        then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint end \
-        as timeline, \
-    case when has_function_privilege('pg_control_system()', 'execute') \
-        then (select system_identifier from pg_control_system()) end as system";
+const EPOCH: &str = "\
+case when not pg_is_in_recovery() \
+    then ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint end \
+    as timeline, \
+case when has_function_privilege('pg_control_system()', 'execute') \
+    then (select system_identifier from pg_control_system()) end as system";
 
-const ASK_LESS: &str = "select pg_is_in_recovery() as is_standby, \
-    null::bigint as timeline, null::bigint as system";
+const NO_EPOCH: &str = "null::bigint as timeline, null::bigint as system";
 
 /// The time of one primary, from when it became the primary: of one database, a later primary has a
 /// higher timeline.
@@ -52,33 +51,41 @@ pub(crate) enum WrongServer {
     Another { there: i64, known: i64 },
 }
 
+/// What a new connection leads to.
 #[derive(QueryableByName)]
-struct Server {
+pub(crate) struct Server {
     #[diesel(sql_type = Bool)]
-    is_standby: bool,
+    pub(crate) is_standby: bool,
+    /// Whether the options of the connection arrived there.
+    #[diesel(sql_type = Bool)]
+    pub(crate) has_options: bool,
     #[diesel(sql_type = Nullable<BigInt>)]
     timeline: Option<i64>,
     #[diesel(sql_type = Nullable<BigInt>)]
     system: Option<i64>,
 }
 
-impl Epoch {
-    /// The epoch of a server that must be a primary; `None` where the server can't tell.
-    pub(crate) async fn of(
-        connection: &mut AsyncPgConnection,
-    ) -> QueryResult<Result<Option<Self>, WrongServer>> {
-        let mut servers: Vec<Server> = match sql_query(ASK).load(connection).await {
+impl Server {
+    pub(crate) async fn of(connection: &mut AsyncPgConnection) -> QueryResult<Self> {
+        let mut servers: Vec<Self> = match sql_query(ask(EPOCH)).load(connection).await {
             // Some services that speak Postgres have no log of their own to ask for.
-            Err(Error::DatabaseError(..)) => sql_query(ASK_LESS).load(connection).await?,
+            Err(Error::DatabaseError(..)) => sql_query(ask(NO_EPOCH)).load(connection).await?,
             asked => asked?,
         };
-        let server = servers.pop().ok_or(Error::NotFound)?;
-        if server.is_standby {
-            return Ok(Err(WrongServer::Standby));
-        }
-        Ok(Ok(server.timeline.map(|timeline| Self { system: server.system, timeline })))
+        servers.pop().ok_or(Error::NotFound)
     }
 
+    /// `None` where the server can't tell.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.timeline.map(|timeline| Epoch { system: self.system, timeline })
+    }
+}
+
+fn ask(epoch: &str) -> String {
+    format!("select pg_is_in_recovery() as is_standby, {HAS_OPTIONS} as has_options, {epoch}")
+}
+
+impl Epoch {
     fn is_of_the_same_database(self, other: Self) -> bool {
         self.system.is_none() || other.system.is_none() || self.system == other.system
     }

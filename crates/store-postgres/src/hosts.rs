@@ -5,6 +5,8 @@ use tokio_postgres::config::Host;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, Socket};
 
+use crate::url::host_count;
+
 /// What to connect to, each on its own: the driver asks one after the other, and never leaves one that
 /// takes connections and says nothing, as a server that hangs does.
 pub(crate) struct Hosts(Vec<Config>);
@@ -12,11 +14,10 @@ pub(crate) struct Hosts(Vec<Config>);
 impl Hosts {
     /// Those of a configuration that names at least one.
     pub(crate) fn of(config: &Config) -> Self {
-        let count = config.get_hosts().len().max(config.get_hostaddrs().len());
-        if count == 1 {
-            return Self(vec![config.clone()]);
+        match host_count(config) {
+            1 => Self(vec![config.clone()]),
+            count => Self((0..count).map(|number| only(config, number)).collect()),
         }
-        Self((0..count).map(|number| only(config, number)).collect())
     }
 
     /// Asks all together; the first that takes writes is it.

@@ -15,6 +15,7 @@ mod cached_sql;
 mod changes;
 mod connect;
 mod demands;
+mod dial;
 mod epoch;
 mod fault;
 mod hosts;
@@ -27,13 +28,16 @@ mod networks;
 mod peppers;
 #[cfg(test)]
 mod plans;
+mod pooler;
 mod readers;
 mod ready;
 mod row;
 mod schema;
+mod session;
 mod sessions;
 mod take_over;
 mod tls;
+mod unnamed;
 mod url;
 
 use std::fmt;
@@ -46,6 +50,7 @@ use latchkey_domain::ports::StoreError;
 pub use crate::attempts::Purpose;
 pub use crate::demands::UnfitError;
 pub use crate::migrations::MigrateError;
+pub use crate::pooler::{Pooler, UnknownPooler};
 pub use crate::tls::ConnectError;
 pub use crate::url::{PostgresSettings, PostgresUrlError};
 
@@ -88,7 +93,9 @@ impl PostgresStore {
         let connector = Connector::new(settings)?;
         let pool = connect::pool(connector.clone(), settings.pool_size);
         let readers = Arc::new(Readers::new(connector.clone()));
-        let heartbeats = Arc::new(Link::new(connector.clone(), Purpose::Heartbeats, Some(LISTEN)));
+        // A connection that moves hears nothing.
+        let listen = (settings.pooler != Some(Pooler::Transaction)).then_some(LISTEN);
+        let heartbeats = Arc::new(Link::new(connector.clone(), Purpose::Heartbeats, listen));
         let barrier = Arc::new(Link::new(connector.clone(), Purpose::Barrier, None));
         let place = settings.to_string();
         Ok(Self { pool, readers, heartbeats, barrier, connector, place })

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -20,6 +21,7 @@ use crate::cached_sql::cached;
 use crate::connect::Connector;
 use crate::demands::{self, SERVING, UnfitError};
 use crate::fault::chain;
+use crate::pooler::Pooler;
 use crate::schema::{__diesel_schema_migrations as applied, schema_compat};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
@@ -29,6 +31,10 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postg
 /// change of a table may wait long: everybody else who needs the table waits behind it.
 const LOCK: &str = "set statement_timeout = 0; set lock_timeout = '60s'; \
     select pg_advisory_lock(8390046189471526515); set lock_timeout = '5s'";
+/// The same for a transaction that holds all migrations: where each transaction has another
+/// connection, nothing else lasts until they are done.
+const LOCK_OF_TRANSACTION: &str = "set local statement_timeout = 0; set local lock_timeout = '60s'; \
+    select pg_advisory_xact_lock(8390046189471526515); set local lock_timeout = '5s'";
 /// As in [`LOCK`].
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
 /// A migration that did not get its lock is tried again, after a pause for those who waited behind it.
@@ -99,9 +105,14 @@ pub(crate) async fn migrate(connector: &Connector) -> Result<(), MigrateError> {
     if due == 0 {
         return Ok(());
     }
-    connection.batch_execute(LOCK).await?;
+    let attempt = if connector.pooler() == Some(Pooler::Transaction) {
+        all_in_a_transaction
+    } else {
+        connection.batch_execute(LOCK).await?;
+        one_by_one
+    };
     // Diesel's migrations block.
-    tokio::task::spawn_blocking(|| run_pending(connection))
+    tokio::task::spawn_blocking(move || run_pending(connection, attempt))
         .await
         .map_err(|e| MigrateError::Failed(e.into()))?
 }
@@ -112,6 +123,9 @@ pub(crate) async fn due(connector: &Connector) -> Result<usize, MigrateError> {
 }
 
 async fn usable(connector: &Connector) -> Result<Usable, MigrateError> {
+    if connector.pooler() != Some(Pooler::Transaction) {
+        connector.refuse_to_be_moved().await.map_err(MigrateError::Unreachable)?;
+    }
     let line = connector.connect(Purpose::Calls).await.map_err(MigrateError::Unreachable)?;
     let mut connection = line.connection;
     if let Some(unmet) = demands::unmet(&connection, SERVING).await? {
@@ -156,11 +170,14 @@ async fn refuse_unreadable(
     }
 }
 
-fn run_pending(connection: AsyncPgConnection) -> Result<(), MigrateError> {
-    let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
+type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
+type Attempt = fn(&mut Blocking) -> Result<(), MigrateError>;
+
+fn run_pending(connection: AsyncPgConnection, attempt: Attempt) -> Result<(), MigrateError> {
+    let mut connection = connection.into();
     for _try in 1..TRIES {
         let began = Instant::now();
-        match try_pending(&mut connection) {
+        match attempt(&mut connection) {
             // Only the wait for a lock has a limit.
             Err(error) if began.elapsed() >= LOCK_LIMIT => {
                 let why = "a migration is tried again: somebody holds a lock that it needs";
@@ -170,17 +187,22 @@ fn run_pending(connection: AsyncPgConnection) -> Result<(), MigrateError> {
             done => return done,
         }
     }
-    try_pending(&mut connection)
+    attempt(&mut connection)
 }
 
-fn try_pending(
-    connection: &mut AsyncConnectionWrapper<AsyncPgConnection>,
-) -> Result<(), MigrateError> {
+fn one_by_one(connection: &mut Blocking) -> Result<(), MigrateError> {
     let done = connection.run_pending_migrations(MIGRATIONS).map_err(MigrateError::Failed)?;
     for version in done {
         tracing::info!(%version, "migrated the database");
     }
     Ok(())
+}
+
+fn all_in_a_transaction(connection: &mut Blocking) -> Result<(), MigrateError> {
+    connection.transaction(|connection| {
+        SimpleConnection::batch_execute(connection, LOCK_OF_TRANSACTION)?;
+        one_by_one(connection)
+    })
 }
 
 /// Whether a migration that this version needs is missing. One that it doesn't know is no harm to

@@ -10,11 +10,9 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::fault::chain;
+use crate::pooler::Pooler;
+use crate::session;
 
-/// No statement of ours takes long; a limit in the server holds also where the client is frozen.
-/// The isolation level is what the statements are written for.
-const SESSION: &str = "-c statement_timeout=5000 -c lock_timeout=2000 \
-    -c idle_in_transaction_session_timeout=5000 -c default_transaction_isolation=read\\ committed";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A peer that vanished is noticed within about 20 s when idle, 10 s when it owes an answer.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -62,6 +60,7 @@ pub struct PostgresSettings {
     pub(crate) config: Config,
     pub(crate) roots: Roots,
     pub(crate) pool_size: usize,
+    pub(crate) pooler: Option<Pooler>,
 }
 
 /// Whom to believe that a server is who it says.
@@ -103,6 +102,12 @@ pub enum PostgresUrlError {
     /// One of several hosts, whatever it is.
     #[error("target_session_attrs must be read-write where several hosts are named, or left out")]
     AnyHost,
+    /// A pooler takes them away.
+    #[error("options don't pass a pooler; set them for the role: `alter role … set …`")]
+    OptionsThroughPooler,
+    /// Transactions would have several, too.
+    #[error("must name one host where a pooler in transaction mode stands between")]
+    SeveralPoolers,
     /// The driver refuses it.
     #[error("{0}")]
     Driver(String),
@@ -143,7 +148,7 @@ impl PostgresSettings {
         if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
             return Err(PostgresUrlError::ReadOnlyHosts);
         }
-        if config.get_hosts().len().max(config.get_hostaddrs().len()) > 1 {
+        if host_count(&config) > 1 {
             if names.contains(&"target_session_attrs")
                 && config.get_target_session_attrs() != TargetSessionAttrs::ReadWrite
             {
@@ -154,7 +159,28 @@ impl PostgresSettings {
         }
         config.ssl_mode(resolve_mode(&config, mode));
         complete(&mut config, &names);
-        Ok(Self { config, roots, pool_size: Self::DEFAULT_POOL_SIZE })
+        Ok(Self { config, roots, pool_size: Self::DEFAULT_POOL_SIZE, pooler: None })
+    }
+
+    /// The same through a pooler. Options in the URL are refused: none passes.
+    pub fn through(self, pooler: Pooler) -> Result<Self, PostgresUrlError> {
+        if self.config.get_options().is_some() {
+            return Err(PostgresUrlError::OptionsThroughPooler);
+        }
+        if pooler == Pooler::Transaction && host_count(&self.config) > 1 {
+            return Err(PostgresUrlError::SeveralPoolers);
+        }
+        Ok(Self { pooler: Some(pooler), ..self })
+    }
+
+    /// What the driver is to connect by. Options of the URL come last, so that they win.
+    pub(crate) fn driver_config(&self) -> Config {
+        let mut config = self.config.clone();
+        if self.pooler.is_none() {
+            let own = self.config.get_options().unwrap_or_default();
+            config.options(session::options() + own);
+        }
+        config
     }
 
     /// Whether the URL has a password in it.
@@ -198,6 +224,10 @@ impl fmt::Debug for PostgresSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostgresSettings({self})")
     }
+}
+
+pub(crate) fn host_count(config: &Config) -> usize {
+    config.get_hosts().len().max(config.get_hostaddrs().len())
 }
 
 /// The driver cuts at the first `@`, `/` or `?` wherever it is; a password with one of them would
@@ -256,11 +286,8 @@ fn is_local(config: &Config) -> bool {
     })
 }
 
-/// Adds what the URL leaves open. Its own `options` come last, so that they win.
+/// Adds what the URL leaves open.
 fn complete(config: &mut Config, given: &[&str]) {
-    let options =
-        config.get_options().map_or_else(|| SESSION.to_owned(), |own| format!("{SESSION} {own}"));
-    config.options(options);
     let open = |name| !given.contains(&name);
     if open("application_name") {
         config.application_name("latchkey");

@@ -73,7 +73,7 @@ fn logging(raw: &RawSettings) -> Result<Settings, Failure> {
 async fn check(settings: &Settings) -> Result<(), StartError> {
     say(&settings.to_string())?;
     match &settings.database {
-        Database::Postgres(url) => say(&postgres::check(url).await?),
+        Database::Postgres { url, pooler } => say(&postgres::check(url, *pooler).await?),
         Database::Sqlite(path) => Ok(embedded::check(path, settings).await?),
     }
 }

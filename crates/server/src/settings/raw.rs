@@ -70,6 +70,9 @@ pub(crate) struct RawSettings {
     /// How long it goes on answering after a stop was asked for [default: 5s beyond loopback, else 0s]
     #[arg(long, global = true, env = "LATCHKEY_DRAIN_DELAY", hide_env_values = true)]
     pub(crate) drain_delay: Option<String>,
+    /// A pooler before Postgres, by its mode: session or transaction [default: none]
+    #[arg(long, global = true, env = "LATCHKEY_DATABASE_POOLER", hide_env_values = true)]
+    pub(crate) database_pooler: Option<String>,
     /// What a failover of the database keeps: none, synchronous, storage or lossy [default: as seen]
     #[arg(long, global = true, env = "LATCHKEY_FAILOVER", hide_env_values = true)]
     pub(crate) failover: Option<String>,

@@ -6,7 +6,7 @@ use clap::{Args as _, Command};
 use latchkey_accounts::SessionLifetime;
 use latchkey_domain::{Brand, Failover, IssuePolicy};
 use latchkey_hasher_hmac::PepperRing;
-use latchkey_store_postgres::PostgresSettings;
+use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
 use super::injected::is_injected;
@@ -15,9 +15,11 @@ use super::values::{
 };
 use super::{Database, Problems, RawSettings, Settings, SignUp, sqlite_url};
 use crate::origin::Origin;
+use crate::postgres;
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
 const DATABASE_URL: &str = "DATABASE_URL";
+const DATABASE_POOLER: &str = "LATCHKEY_DATABASE_POOLER";
 const DEFAULT_IDLE: Duration = Duration::from_hours(12);
 const DEFAULT_ABSOLUTE: Duration = Duration::from_hours(24 * 7);
 
@@ -172,15 +174,23 @@ impl RawSettings {
     }
 
     fn database(&self, data_dir: &Path, problems: &mut Problems) -> Option<Database> {
-        let Some(url) = self.secret(DATABASE_URL, problems)? else {
+        let pooler = self.database_pooler.as_deref().map(Pooler::parse).transpose();
+        let pooler = problems.keep(DATABASE_POOLER, pooler)?;
+        let url = self.secret(DATABASE_URL, problems)?;
+        if let Some(url) = &url
+            && (url.starts_with("postgres://") || url.starts_with("postgresql://"))
+        {
+            problems.keep(DATABASE_URL, postgres::settings(url, pooler))?;
+            return Some(Database::Postgres { url: url.clone(), pooler });
+        }
+        if pooler.is_some() {
+            problems.add(DATABASE_POOLER, "needs a DATABASE_URL that begins with postgres://");
+        }
+        let Some(url) = url else {
             return Some(Database::Sqlite(data_dir.join("latchkey.db")));
         };
         if let Some(path) = url.strip_prefix("sqlite://") {
             return problems.keep(DATABASE_URL, sqlite_url::parse(path)).map(Database::Sqlite);
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            problems.keep(DATABASE_URL, PostgresSettings::parse(&url))?;
-            return Some(Database::Postgres(url));
         }
         problems.add(DATABASE_URL, "must begin with sqlite:// or postgres://");
         None
@@ -193,7 +203,7 @@ impl RawSettings {
         problems: &mut Problems,
     ) -> Option<Option<PepperRing>> {
         let Some(text) = self.secret(PEPPERS, problems)? else {
-            if matches!(database, Some(Database::Postgres(_))) {
+            if matches!(database, Some(Database::Postgres { .. })) {
                 let why = "is required with Postgres, so that all instances share it; \
                            make one with `latchkey pepper generate`";
                 problems.add(PEPPERS, why);

@@ -91,6 +91,7 @@ mod operations;
 mod outage;
 mod pages;
 mod person;
+mod poolers;
 mod process;
 mod reach;
 mod reference;

@@ -189,7 +189,8 @@ fn documented(language: &str, instances: &[SocketAddr], address: SocketAddr) -> 
     })
 }
 
-fn program(name: &str) -> PathBuf {
+/// Where a program of the system is.
+pub(crate) fn program(name: &str) -> PathBuf {
     let places =
         ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
     let found = places.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists());

@@ -64,21 +64,32 @@ fn a_unix_socket_is_a_percent_encoded_host() {
 
 #[test]
 fn what_the_url_says_goes_before_what_latchkey_adds() {
-    let ours = parse("postgres://u@h/d").config;
+    let ours = parse("postgres://u@h/d").driver_config();
     assert_eq!(ours.get_application_name(), Some("latchkey"));
     assert_eq!(ours.get_connect_timeout(), Some(&CONNECT_TIMEOUT));
-    assert_eq!(ours.get_options(), Some(SESSION));
+    let options = ours.get_options().expect("limits");
+    assert!(options.starts_with("-c statement_timeout=5000 -c "), "{options}");
 
     let theirs = parse(
         "postgres://u@h/d?application_name=x&connect_timeout=9&keepalives_idle=1\
          &tcp_user_timeout=2&options=-c%20statement_timeout%3D1",
     )
-    .config;
+    .driver_config();
     assert_eq!(theirs.get_application_name(), Some("x"));
     assert_eq!(theirs.get_connect_timeout(), Some(&Duration::from_secs(9)));
     assert_eq!(theirs.get_keepalives_idle(), Duration::from_secs(1));
     assert_eq!(theirs.get_tcp_user_timeout(), Some(&Duration::from_secs(2)));
-    assert_eq!(theirs.get_options(), Some(&*format!("{SESSION} -c statement_timeout=1")));
+    let last = theirs.get_options().and_then(|options| options.strip_prefix(options));
+    assert_eq!(last, Some("-c statement_timeout=1"));
+}
+
+#[test]
+fn a_pooler_gets_no_options() {
+    let through = |url: &str| parse(url).through(Pooler::Session);
+    let settings = through("postgres://u@h/d").expect("a good URL");
+    assert_eq!(settings.driver_config().get_options(), None);
+    let with_options = through("postgres://u@h/d?options=-c%20search_path%3Dapp");
+    assert!(matches!(with_options, Err(PostgresUrlError::OptionsThroughPooler)));
 }
 
 #[test]
