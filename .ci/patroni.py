@@ -100,7 +100,7 @@ class Host:
         """By which it reaches the etcd of each host."""
 
     def meet(self, hosts):
-        """Learns of all of them, itself included, and writes what each program goes by."""
+        """Takes the addresses of all nodes, and writes the configuration of each program."""
         self.hosts = hosts
         self.etcd_ports = {one: one.ports[2379] if one is self else free_port() for one in hosts}
         lines = [(self.line_ports[port], self.ports[port]) for port in self.line_ports]

@@ -144,7 +144,7 @@ class Load:
             self.ledger.wrong.append(f"create: {status} by instance {instance}")
 
     def revoke(self, key, instance):
-        """Asks one instance after the other until one tells of the revocation."""
+        """Asks one instance after the other until one says that the key is revoked."""
         failed = False
         while True:
             _, status, *_ = Client(self.ports[instance], self.cookie).send("DELETE", f"api-keys/{key.id}")

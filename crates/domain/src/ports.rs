@@ -156,7 +156,7 @@ pub struct KeyInUse {
 /// Where the audit trail is kept. It outlives whatever it tells of.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + fmt::Debug {
-    /// Adds an event that tells of no change, unless it is there: it may be asked again for.
+    /// Adds an event that is part of no change, unless it is there already: a caller may repeat the call.
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
     /// Up to `limit` events of `owner` with ids before `before`, the greatest id first. With a
@@ -281,7 +281,7 @@ pub struct News {
     pub changed: Vec<ApiKeyId>,
     /// Those of them that are revoked. A store that can't lose its history names none.
     pub revoked: Vec<ApiKeyId>,
-    /// The last of these changes, or where the instance was; whoever has applied them is there.
+    /// The last of these changes, or where the instance was. An instance that has applied them is there.
     pub position: Position,
     /// Whether the store has come further than that.
     pub more: bool,

@@ -85,7 +85,7 @@ const ENABLE: &str = concat!(
     select from enabled"
 );
 
-/// What tells of a person in an event.
+/// What an event says about a person.
 macro_rules! is_personal {
     () => {
         "(address is not null or user_agent is not null or key_name is not null \

@@ -114,7 +114,7 @@ async fn revoker(run: Arc<Run>, pause: RangeInclusive<u64>, mut chance: Chance) 
     }
 }
 
-/// Asks for a revocation, now this instance, now that, until an answer tells of it.
+/// Asks for a revocation, one instance after the other, until an answer says that it is made.
 pub(crate) async fn revoke(run: &Run, instances: &[Arc<Instance>], key: &Key, chance: &mut Chance) {
     let began = Instant::now();
     let mut failed = false;
