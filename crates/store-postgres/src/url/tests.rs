@@ -79,7 +79,7 @@ fn what_the_url_says_goes_before_what_latchkey_adds() {
     assert_eq!(theirs.get_connect_timeout(), Some(&Duration::from_secs(9)));
     assert_eq!(theirs.get_keepalives_idle(), Duration::from_secs(1));
     assert_eq!(theirs.get_tcp_user_timeout(), Some(&Duration::from_secs(2)));
-    let last = theirs.get_options().and_then(|options| options.strip_prefix(options));
+    let last = theirs.get_options().and_then(|all| all.strip_prefix(options));
     assert_eq!(last, Some("-c statement_timeout=1"));
 }
 

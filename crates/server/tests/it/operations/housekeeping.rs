@@ -88,7 +88,7 @@ fn a_database_whose_clock_is_far_away_costs_nobody_a_session() {
     // By the database's clock, as Latchkey reads it, both have been idle for too long.
     database.execute(
         "create function clock_timestamp() returns timestamptz language sql as \
-         $$ select pg_catalog.clock_timestamp() + interval '13 hours' $$",
+         $$ select pg_catalog.clock_timestamp() + interval '13 hours 30 minutes' $$",
     );
     database.execute(&format!("alter database {name} set search_path = public, pg_catalog"));
 
@@ -99,7 +99,7 @@ fn a_database_whose_clock_is_far_away_costs_nobody_a_session() {
             && log.contains("behind the database's")
             && log.contains("were not removed")
     });
-    assert!((skew(&server) + 46_800.0).abs() < 60.0, "{}", skew(&server));
+    assert!((skew(&server) + 48_600.0).abs() < 60.0, "{}", skew(&server));
     for person in [&ada, &bob] {
         person.at(&server).get(KEYS).expect_status(200);
     }
