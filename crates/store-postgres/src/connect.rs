@@ -20,7 +20,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::attempts::{Attempts, Purpose};
@@ -46,8 +46,6 @@ pub(crate) struct Connector(Arc<Inner>);
 
 struct Inner {
     hosts: Hosts,
-    /// The same as the driver reads it.
-    config: Config,
     pooler: Option<Pooler>,
     tls: Option<MakeRustlsConnect>,
     epochs: Epochs,
@@ -79,7 +77,7 @@ impl Connector {
         };
         let (epochs, attempts) = (Epochs::default(), Attempts::default());
         let hosts = Hosts::of(&config);
-        Ok(Self(Arc::new(Inner { hosts, config, pooler, tls, epochs, attempts })))
+        Ok(Self(Arc::new(Inner { hosts, pooler, tls, epochs, attempts })))
     }
 
     /// A new connection to the primary. While the database is away, one of all who want one tries.
@@ -156,12 +154,13 @@ impl Connector {
         state: Arc<LineState>,
         epoch: oneshot::Receiver<Epoch>,
     ) -> ConnectionResult<Client> {
-        let Inner { hosts, config, pooler, tls, .. } = &*self.0;
+        let Inner { hosts, pooler, tls, .. } = &*self.0;
         match tls.clone() {
             tls if *pooler == Some(Pooler::Transaction) => {
-                let stream = dial(config, tls.as_ref()).await;
+                let mut plain = hosts.first().clone();
+                let stream = dial(&plain, tls.as_ref()).await;
                 let stream = stream.map_err(|error| unreachable(&error))?;
-                let mut plain = config.clone();
+                // The stream has TLS already.
                 plain.ssl_mode(SslMode::Disable);
                 let connected = plain.connect_raw(without_names(stream), NoTls).await;
                 self.drive(connected, state, epoch)

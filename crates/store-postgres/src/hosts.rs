@@ -20,6 +20,11 @@ impl Hosts {
         }
     }
 
+    /// The first.
+    pub(crate) fn first(&self) -> &Config {
+        self.0.first().expect("a URL without a host was refused")
+    }
+
     /// Asks all together; the first that takes writes is it.
     pub(crate) async fn connect<T>(
         &self,

@@ -26,16 +26,7 @@ use crate::schema::{__diesel_schema_migrations as applied, schema_compat};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Holds back other instances that start at the same time. The lock belongs to the connection, so
-/// that it ends with it. Waiting for it may take as long as their migrations do, but afterwards no
-/// change of a table may wait long: everybody else who needs the table waits behind it.
-const LOCK: &str = "set statement_timeout = 0; set lock_timeout = '60s'; \
-    select pg_advisory_lock(8390046189471526515); set lock_timeout = '5s'";
-/// The same for a transaction that holds all migrations: where each transaction has another
-/// connection, nothing else lasts until they are done.
-const LOCK_OF_TRANSACTION: &str = "set local statement_timeout = 0; set local lock_timeout = '60s'; \
-    select pg_advisory_xact_lock(8390046189471526515); set local lock_timeout = '5s'";
-/// As in [`LOCK`].
+/// How long a migration waits for its tables.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
 /// A migration that did not get its lock is tried again, after a pause for those who waited behind it.
 const TRIES: u32 = 10;
@@ -108,7 +99,7 @@ pub(crate) async fn migrate(connector: &Connector) -> Result<(), MigrateError> {
     let attempt = if connector.pooler() == Some(Pooler::Transaction) {
         all_in_a_transaction
     } else {
-        connection.batch_execute(LOCK).await?;
+        connection.batch_execute(&lock("set", "pg_advisory_lock")).await?;
         one_by_one
     };
     // Diesel's migrations block.
@@ -170,6 +161,18 @@ async fn refuse_unreadable(
     }
 }
 
+/// Holds back other instances that start at the same time. `take` is the function for a lock that
+/// belongs to what `set` is for, the connection or the transaction, so that it ends with that. Waiting
+/// for it may take as long as their migrations do, but afterwards no change of a table may wait long:
+/// everybody else who needs the table waits behind it.
+fn lock(set: &str, take: &str) -> String {
+    format!(
+        "{set} statement_timeout = 0; {set} lock_timeout = '60s'; \
+         select {take}(8390046189471526515); {set} lock_timeout = '{}s'",
+        LOCK_LIMIT.as_secs()
+    )
+}
+
 type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
 type Attempt = fn(&mut Blocking) -> Result<(), MigrateError>;
 
@@ -198,9 +201,10 @@ fn one_by_one(connection: &mut Blocking) -> Result<(), MigrateError> {
     Ok(())
 }
 
+/// Where each transaction has another connection, nothing else lasts until all are done.
 fn all_in_a_transaction(connection: &mut Blocking) -> Result<(), MigrateError> {
     connection.transaction(|connection| {
-        SimpleConnection::batch_execute(connection, LOCK_OF_TRANSACTION)?;
+        SimpleConnection::batch_execute(connection, &lock("set local", "pg_advisory_xact_lock"))?;
         one_by_one(connection)
     })
 }

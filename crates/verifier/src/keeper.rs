@@ -105,11 +105,14 @@ impl Keeper {
 
     /// Whether the list of instances, read now, names everybody who has a lease.
     pub(crate) fn knows_all(&self) -> bool {
+        self.note_takeovers().is_over(self.clock.now())
+    }
+
+    /// How it is with the latest takeover, which is noticed now if it was not before.
+    fn note_takeovers(&self) -> Takeover {
         let mut takeover = self.takeover.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = self.feed.takeovers();
-        let now = self.clock.now();
-        takeover.note(count, now);
-        takeover.is_over(now)
+        takeover.note(self.feed.takeovers(), self.clock.now());
+        *takeover
     }
 
     /// Asks for news now rather than at the next heartbeat.
@@ -180,7 +183,7 @@ impl Keeper {
     async fn step(&self, membership: &mut Membership) -> Result<bool, StoreError> {
         let request = membership.next();
         // Now rather than when the next change waits.
-        self.knows_all();
+        self.note_takeovers();
         let effects = match self.ask(membership, request).await {
             Ok(effects) => effects,
             Err(error) => {

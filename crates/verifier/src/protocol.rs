@@ -4,10 +4,11 @@
 //! driver, the model and the tests feed it. [`freshness`](crate::freshness) is the other half.
 //!
 //! Why it is safe. Let a change commit, and its maker know of it at `t`. A heartbeat whose statement
-//! saw the change tells of it before the lease is extended, so the memory is void first; where there
-//! is more to tell than one answer holds, the one that tells the rest extends it. One that did not see it was *sent* before `t`, and the lease runs from that: it ends before `t` + [`WAIT`]
-//! on any clock that is at most a tenth faster or slower. The change is answered when every instance
-//! has applied it or `WAIT` is over. A verification that was sent after that and passes the check of
+//! saw the change names its key before the lease is extended, so the memory is void first. Where one
+//! answer can't name all changed keys, only the answer with the last of them extends the lease. A
+//! heartbeat that did not see the change was *sent* before `t`, and the lease runs from that: it ends
+//! before `t` + [`WAIT`] on any clock that is at most a tenth faster or slower. The change is answered
+//! when every instance has applied it or `WAIT` is over. A verification that was sent after that and passes the check of
 //! the lease runs under one that followed the change. An instance that is not on the list got its
 //! lease later, and remembered nothing then.
 //!
