@@ -224,10 +224,8 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
     /// Removes the history of changes that are a day old and that every instance has applied.
     async fn trim(&self) -> Result<(), StoreError>;
 
-    /// Tells all instances that there may be news. They would notice without it, only later.
-    async fn wake(&self) -> Result<(), StoreError>;
-
-    /// Waits until [`wake`](Self::wake) was called somewhere, as far as that is noticed.
+    /// Waits until a change was committed somewhere, as far as the store tells: what it does not tell,
+    /// a later heartbeat does.
     async fn woken(&self);
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
-use crate::changes::change_number;
+use crate::changes::{change_number, waking};
 use crate::fault::{changed, failed, insert_account};
 use crate::row::AccountRow;
 use crate::schema::{accounts, change_clock};
@@ -226,8 +226,9 @@ impl AccountRepository for PostgresStore {
         changed(done.contains(&true).into())?;
         revoke_rest(&mut connection, &parts.id.owner()).await?;
         // Whatever the latest change is now, those of the account's keys are not after it.
-        let latest = change_clock::table.select(change_clock::seq).first(&mut *connection).await;
-        Ok(change_number(latest.map_err(failed)?)?)
+        let mut shared = &*connection;
+        let latest = change_clock::table.select(change_clock::seq).first(&mut shared);
+        Ok(change_number(waking(shared, latest).await?)?)
     }
 
     async fn enable(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {

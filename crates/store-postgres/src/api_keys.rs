@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::audit::{add_event, with_event};
 use crate::cached_sql::cached;
-use crate::changes::change_number;
+use crate::changes::{change_number, waking};
 use crate::fault::{failed, insert_key};
 use crate::row::{EventRow, KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
@@ -164,8 +164,9 @@ impl PostgresStore {
     /// Runs a statement that changes one key, and answers the number of the change.
     async fn change(&self, statement: Statement) -> Result<Option<ChangeNumber>, StoreError> {
         let change = cached(statement).answering::<BigInt>();
-        let mut numbers: Vec<i64> =
-            change.load(&mut *self.connection().await?).await.map_err(failed)?;
+        let connection = self.connection().await?;
+        let mut shared = &*connection;
+        let mut numbers: Vec<i64> = waking(shared, change.load(&mut shared)).await?;
         numbers.pop().map(change_number).transpose()
     }
 }
@@ -175,8 +176,9 @@ impl PostgresStore {
     /// change, if it was made, and whether the limit was what hindered it.
     async fn overlap(&self, statement: Statement) -> Result<ChangeNumber, OverlapError> {
         let change = cached(statement).answering::<(Nullable<BigInt>, Bool)>();
-        let mut rows: Vec<(Option<i64>, bool)> =
-            change.load(&mut *self.connection().await?).await.map_err(failed)?;
+        let connection = self.connection().await?;
+        let mut shared = &*connection;
+        let mut rows: Vec<(Option<i64>, bool)> = waking(shared, change.load(&mut shared)).await?;
         match rows.pop() {
             Some((Some(number), _)) => Ok(change_number(number)?),
             Some((None, true)) => Err(OverlapError::LimitReached),

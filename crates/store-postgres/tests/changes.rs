@@ -162,11 +162,12 @@ async fn a_heartbeat_that_hangs_is_given_up_and_a_later_one_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_is_woken_by_another_and_by_the_end_of_its_connection() {
+async fn a_change_by_another_wakes_an_instance_and_so_does_the_end_of_its_connection() {
     let it = Fixture::new().await;
     let other = PostgresStore::connect(&PostgresSettings::parse(it.database.url()).unwrap());
-    other.unwrap().wake().await.unwrap();
-    timeout(Duration::from_secs(5), it.store.woken()).await.expect("the other has called");
+    let (owner, id) = (&it.key.parts().owner, it.key.parts().id);
+    other.unwrap().revoke(owner, id, &an_event()).await.unwrap();
+    timeout(Duration::from_secs(5), it.store.woken()).await.expect("the other changed a key");
     let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
         where pid <> pg_backend_pid() and datname = current_database()";
     it.psql().await.batch_execute(cut).await.unwrap();

@@ -40,7 +40,9 @@ struct Progress {
 impl Changes {
     /// Tells of changes that are committed, and answers the number of the latest.
     pub(crate) fn tell(&self, keys: impl IntoIterator<Item = ApiKeyId>) -> ChangeNumber {
-        self.log().tell(keys)
+        let latest = self.log().tell(keys);
+        self.woken.notify_waiters();
+        latest
     }
 
     pub(crate) fn latest(&self) -> ChangeNumber {
@@ -183,11 +185,6 @@ impl ChangeFeed for SqliteStore {
 
     async fn trim(&self) -> Result<(), StoreError> {
         // Nothing is kept that everybody has applied.
-        Ok(())
-    }
-
-    async fn wake(&self) -> Result<(), StoreError> {
-        self.0.changes.woken.notify_waiters();
         Ok(())
     }
 

@@ -185,7 +185,7 @@ promises! { $
         an_id_of_an_instance_is_never_used_twice
         who_joins_while_keys_change_is_told_or_began_later
         a_position_of_another_history_is_refused
-        whoever_waits_is_woken
+        a_change_wakes_the_instances_that_wait
     }
     last_uses {
         a_recorded_use_shows_wherever_the_key_does

@@ -155,33 +155,20 @@ impl Inner {
         }
     }
 
-    /// The list, read now. Where somebody new waits, those who are behind are woken.
+    /// The list, read now. Where somebody new waits, this instance asks for the news: the others are
+    /// woken by the store.
     async fn look(&self, is_new: bool) -> Option<List> {
         if is_new && let Some(keeper) = &self.keeper {
             keeper.nudge();
         }
         let arrived = self.lock().arrived;
-        let read = match self.feed.instances().await {
-            Ok(read) => read,
+        match self.feed.instances().await {
+            Ok(read) => Some(List { read, arrived }),
             Err(error) => {
                 tracing::debug!(error = cause(&error), "can't see how far other instances are");
-                return None;
+                None
             }
-        };
-        if is_new
-            && self.is_anyone_behind(&read.instances)
-            && let Err(error) = self.feed.wake().await
-        {
-            tracing::debug!(error = cause(&error), "other instances were not woken");
         }
-        Some(List { read, arrived })
-    }
-
-    fn is_anyone_behind(&self, instances: &[InstanceStatus]) -> bool {
-        let own = self.keeper.as_ref().and_then(|keeper| keeper.standing().borrow().instance);
-        let others: Vec<InstanceStatus> =
-            instances.iter().filter(|it| Some(it.instance) != own).copied().collect();
-        self.lock().waiting.iter().any(|waiter| !waiter.wait.is_through(&others))
     }
 
     /// Lets those go whose change everybody has applied; of those, only who had arrived when the

@@ -140,13 +140,12 @@ pub async fn a_position_of_another_history_is_refused(ports: &Ports) {
     }
 }
 
-pub async fn whoever_waits_is_woken(ports: &Ports) {
+pub async fn a_change_wakes_the_instances_that_wait(ports: &Ports) {
     let instance = Instance::joined(ports).await;
     for _ in 0..3 {
         assert!(instance.news().await.is_some());
         let woken = timeout(Duration::from_secs(10), ports.feed.woken());
-        let (woken, waking) = tokio::join!(woken, ports.feed.wake());
-        waking.expect("the store answers");
+        let (woken, _changed) = tokio::join!(woken, a_change(ports));
         assert!(woken.is_ok(), "it still waits");
     }
 }
