@@ -93,6 +93,11 @@ rolling:
 poolers:
     cargo test -p latchkey-server --test it -- --ignored poolers::
 
+# For ten minutes, an instance that is a quarter of a second from its database, on a line that loses packets: it
+# keeps its lease. Needs openssl.
+far:
+    cargo test -p latchkey-server --test it -- --ignored --nocapture far::
+
 # Three instances on one Postgres under faults, and through failovers, for about ten minutes: no revoked key may be accepted.
 chaos:
     cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture

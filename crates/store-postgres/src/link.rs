@@ -1,6 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
@@ -14,8 +14,11 @@ use crate::fault::failed;
 
 /// Far away, TCP, TLS and a password take ten round trips.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// Shorter than a lease, so that a connection that hangs costs no lease.
+/// Shorter than a lease by the time for a new connection, so that one that hangs costs no lease.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
+/// Where a new connection takes longer than [`ASK_LIMIT`], a lease is over before one is made: then it is
+/// better to wait for what was lost on the way and is sent again.
+const FAR_ASK_LIMIT: Duration = Duration::from_secs(2);
 
 /// A connection for one purpose, made when it is needed and made anew after any failure: what has
 /// to be quick neither waits for the pool nor for a connection that hangs.
@@ -24,8 +27,14 @@ pub(crate) struct Link {
     purpose: Purpose,
     /// The first statement on a new connection.
     greeting: Option<&'static str>,
-    current: Mutex<Option<Line>>,
+    current: Mutex<Option<Current>>,
     noticed: Arc<Notify>,
+}
+
+/// A connection, and how long it may take to answer.
+struct Current {
+    line: Line,
+    limit: Duration,
 }
 
 /// What is asked of a connection.
@@ -41,20 +50,20 @@ impl Link {
         Self { connector, purpose, greeting, current, noticed }
     }
 
-    /// Asks, one at a time. Where that takes more than a second, or the caller goes away, the
-    /// connection is closed.
+    /// Asks, one at a time. Where that takes more than a second (two, far away), or the caller goes
+    /// away, the connection is closed.
     pub(crate) async fn ask<T: Send>(
         &self,
         question: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> Answer<'c, T> + Send,
     ) -> Result<T, StoreError> {
         let mut current = self.current.lock().await;
-        let mut line = match current.take().filter(|line| !line.state.is_closed()) {
-            Some(line) => line,
-            None => timeout(CONNECT_LIMIT, self.open()).await.map_err(failed)??,
+        let mut open = match current.take().filter(|it| !it.line.state.is_closed()) {
+            Some(open) => open,
+            None => self.open().await?,
         };
-        let answer = timeout(ASK_LIMIT, question(&mut line.connection)).await.map_err(failed)?;
-        let answer = answer.map_err(failed)?;
-        *current = Some(line);
+        let asked = timeout(open.limit, question(&mut open.line.connection));
+        let answer = asked.await.map_err(failed)?.map_err(failed)?;
+        *current = Some(open);
         drop(current);
         Ok(answer)
     }
@@ -62,8 +71,8 @@ impl Link {
     /// Connects, if there is no connection.
     pub(crate) async fn connect(&self) -> Result<(), StoreError> {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_none_or(|line| line.state.is_closed()) {
-            *current = Some(timeout(CONNECT_LIMIT, self.open()).await.map_err(failed)??);
+        if current.as_ref().is_none_or(|it| it.line.state.is_closed()) {
+            *current = Some(self.open().await?);
         }
         drop(current);
         Ok(())
@@ -74,7 +83,14 @@ impl Link {
         self.noticed.notified().await;
     }
 
-    async fn open(&self) -> Result<Line, StoreError> {
+    async fn open(&self) -> Result<Current, StoreError> {
+        let began = Instant::now();
+        let line = timeout(CONNECT_LIMIT, self.greet()).await.map_err(failed)??;
+        let limit = if began.elapsed() < ASK_LIMIT { ASK_LIMIT } else { FAR_ASK_LIMIT };
+        Ok(Current { line, limit })
+    }
+
+    async fn greet(&self) -> Result<Line, StoreError> {
         let noticed = Arc::clone(&self.noticed);
         let line = self.connector.connect_noticing(self.purpose, noticed).await;
         let mut line = line.map_err(failed)?;

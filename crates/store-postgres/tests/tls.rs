@@ -5,34 +5,6 @@ use std::error::Error as StdError;
 
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore};
 use latchkey_testkit::postgres::PrivateCluster;
-use tokio_postgres::NoTls;
-
-/// Run by the server, in its folder: an authority, a certificate of it for `localhost`, and an
-/// authority that has nothing to do with it.
-const CERTIFICATES: &str = "\
-set -e; \
-new='openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'; \
-$new -x509 -days 2 -subj '/CN=Test authority' -keyout ca.key -out ca.pem; \
-$new -x509 -days 2 -subj '/CN=Another authority' -keyout other.key -out other.pem; \
-$new -subj /CN=localhost -keyout server.key -out server.csr; \
-echo subjectAltName=DNS:localhost > extensions; \
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-    -extfile extensions -out server.pem";
-
-/// Switches TLS on, and says where the server's folder is.
-async fn use_tls(cluster: &PrivateCluster) -> String {
-    let (client, connection) = tokio_postgres::connect(cluster.url(), NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let script = CERTIFICATES.replace('\'', "''");
-    client.batch_execute(&format!("copy (select) to program '({script}) 2>&1'")).await.unwrap();
-    for setting in ["ssl_cert_file = 'server.pem'", "ssl_key_file = 'server.key'", "ssl = on"] {
-        client.batch_execute(&format!("alter system set {setting}")).await.unwrap();
-    }
-    let folder = client.query_one("show data_directory", &[]).await.unwrap().get(0);
-    cluster.stop_immediately();
-    cluster.start_again();
-    folder
-}
 
 fn store(url: &str) -> PostgresStore {
     PostgresStore::connect(&PostgresSettings::parse(url).unwrap()).unwrap()
@@ -52,7 +24,7 @@ async fn refusal(url: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_must_prove_its_name_by_an_authority_we_trust() {
     let cluster = PrivateCluster::start();
-    let folder = use_tls(&cluster).await;
+    let folder = cluster.use_tls().await;
     for mode in ["verify-full", "verify-ca", "require", "prefer"] {
         let by_address = format!("{}?sslmode={mode}&sslrootcert={folder}/", cluster.url());
         let by_name = by_address.replace("127.0.0.1", "localhost");

@@ -1,5 +1,5 @@
 //! What the tests of several crates share: the ports' contract suite, fixtures, a fake clock and
-//! entropy, and a throwaway Postgres.
+//! entropy, a throwaway Postgres, and a bad line to it.
 //!
 //! It holds no mocks and no store made of maps: the embedded SQLite store is the fast real one.
 //! It is never published and never part of the server.
@@ -8,3 +8,4 @@ pub mod contract;
 pub mod fakes;
 pub mod fixtures;
 pub mod postgres;
+pub mod proxy;

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use latchkey_testkit::proxy::Proxy;
 use tempfile::TempDir;
 use url::Url;
 
 use crate::process::Process;
-use crate::proxy::Proxy;
 use crate::trouble::Trouble;
 
 const START_UP: Duration = Duration::from_secs(40);

@@ -32,7 +32,6 @@ mod postgres;
 #[path = "../it/process.rs"]
 #[expect(dead_code, reason = "what runs to its end is for the other tests")]
 mod process;
-mod proxy;
 mod report;
 mod run;
 mod storm;

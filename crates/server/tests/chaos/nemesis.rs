@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use latchkey_testkit::proxy::{Line, Way};
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::sleep;
 
 use crate::chance::Chance;
 use crate::instance::Instance;
-use crate::proxy::{Line, Way};
 use crate::run::Run;
 
 /// Between the beginnings of two faults, in milliseconds.
@@ -112,8 +112,8 @@ impl Fault {
             }
             Self::Blackhole(way) => with_line(&run, &victim, Line::Blackhole(way), time).await,
             Self::Slow => {
-                let delay = chance.millis(20..=400);
-                with_line(&run, &victim, Line::Slow(delay), time).await;
+                let slow = Line::Slow { by: chance.millis(20..=400), lost: 0 };
+                with_line(&run, &victim, slow, time).await;
             }
             Self::Cut => with_line(&run, &victim, Line::Cut, time).await,
             Self::Reset => {

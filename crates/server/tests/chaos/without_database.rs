@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use latchkey_testkit::proxy::{Line, Way};
 use tokio::time::sleep;
 
 use crate::client::Client;
 use crate::instance::Instance;
 use crate::keys::Key;
-use crate::proxy::{Line, Way};
 use crate::run::Run;
 
 /// A lease of 2.7 s, which the last heartbeat before the loss may have begun, and some slack.

@@ -82,6 +82,7 @@ mod durability;
 mod embedding;
 mod every_answer;
 mod failover;
+mod far;
 mod http;
 mod killed_trail;
 mod leaks;

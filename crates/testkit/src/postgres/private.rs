@@ -3,9 +3,23 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::{fs, io};
 
+use tokio_postgres::NoTls;
+
 use super::binaries;
 use super::cluster::{Cluster, Home};
 use super::server::WAYS_OUT;
+
+/// Run by the server, in its folder: an authority, a certificate of it for `localhost`, and an
+/// authority that has nothing to do with it.
+const CERTIFICATES: &str = "\
+set -e; \
+new='openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'; \
+$new -x509 -days 2 -subj '/CN=Test authority' -keyout ca.key -out ca.pem; \
+$new -x509 -days 2 -subj '/CN=Another authority' -keyout other.key -out other.pem; \
+$new -subj /CN=localhost -keyout server.key -out server.csr; \
+echo subjectAltName=DNS:localhost > extensions; \
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+    -extfile extensions -out server.pem";
 
 /// A Postgres server of one test alone, to be stopped and started at will. What it has confirmed
 /// is on the disk. Making, stopping and starting it block the thread.
@@ -46,6 +60,25 @@ impl PrivateCluster {
     /// Starts the stopped server and waits until it takes connections.
     pub fn start_again(&self) {
         self.cluster.start().expect("a stopped server starts");
+    }
+
+    /// Switches TLS on, as `localhost`, and starts the server again. Answers the folder with `ca.pem`, the
+    /// authority that proves the name, and `other.pem`, one that has nothing to do with it.
+    pub async fn use_tls(&self) -> String {
+        let (client, connection) =
+            tokio_postgres::connect(&self.url, NoTls).await.expect("it takes connections");
+        tokio::spawn(connection);
+        let script = CERTIFICATES.replace('\'', "''");
+        let program = format!("copy (select) to program '({script}) 2>&1'");
+        client.batch_execute(&program).await.expect("openssl runs");
+        for setting in ["ssl_cert_file = 'server.pem'", "ssl_key_file = 'server.key'", "ssl = on"] {
+            let set = format!("alter system set {setting}");
+            client.batch_execute(&set).await.expect("we are its superuser");
+        }
+        let row = client.query_one("show data_directory", &[]).await.expect("it tells");
+        self.stop_immediately();
+        self.start_again();
+        row.get(0)
     }
 
     /// Makes a standby of this server and starts it. It calls itself `name`, and copies changes as
