@@ -85,6 +85,10 @@ openapi-tools:
 advisories:
     .ci/advisories.sh
 
+# Spans of requests, in a build that sends them.
+otlp:
+    cargo test -p latchkey-server --features otlp --test it -- spans::
+
 # Three instances restarted one by one under load, behind HAProxy and nginx: no request may fail. Needs both.
 rolling:
     cargo test -p latchkey-server --test it -- --ignored --nocapture rolling::

@@ -21,6 +21,7 @@ mod operations;
 mod query;
 mod routes;
 mod session;
+pub(crate) mod spans;
 mod this_machine;
 mod trace_context;
 mod verify;

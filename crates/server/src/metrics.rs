@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::process::Process;
+pub(crate) use self::requests::known_method;
 use self::requests::Requests;
 use crate::app::App;
 use crate::connections::{Closed, Tally};

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::app::{App, NotPrepared, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::housekeeping;
-use crate::http;
+use crate::http::{self, spans};
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
 use crate::settings::{Settings, SignUp};
@@ -36,6 +36,7 @@ const PREPARE_EVERY: Duration = Duration::from_millis(500);
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
+    spans::start()?;
     let workers = available_parallelism().map_or(2, NonZero::get);
     let connections = Descriptors::raise().for_connections(workers);
     let app = Arc::new(App::join(settings).await?);
@@ -76,6 +77,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     if tokio::time::timeout(SETTLE, app.settle()).await.is_err() {
         tracing::warn!("stopped before everything noted was written");
     }
+    tokio::task::spawn_blocking(spans::close).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -170,7 +170,7 @@ async fn pump(
 ) -> io::Result<()> {
     let (sent, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
     let chance = RandomState::new();
-    let send = async move {
+    let departures = async move {
         for number in 0_u64.. {
             let mut piece = Vec::with_capacity(16 * 1024);
             let is_last = from.read_buf(&mut piece).await? == 0;
@@ -182,7 +182,7 @@ async fn pump(
         }
         Ok(())
     };
-    let arrive = async move {
+    let arrivals = async move {
         // In their order: what follows a piece that is sent again waits for it.
         while let Some((arrives, piece)) = under_way.recv().await {
             if arrives > Instant::now() {
@@ -195,7 +195,7 @@ async fn pump(
         }
         Ok(())
     };
-    tokio::try_join!(send, arrive).map(drop)
+    tokio::try_join!(departures, arrivals).map(drop)
 }
 
 /// Waits until the line lets bytes through that way.

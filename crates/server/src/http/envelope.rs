@@ -21,12 +21,14 @@ use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
 use super::error_page::{for_people, prefers_html};
 use super::head::refuse_head;
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
+use super::spans::{Answered, Span};
 use super::this_machine::forwarding;
 use super::trace_context::trace_id;
 use super::verify;
 use super::wire_time::WireTime;
 use crate::app::App;
 use crate::connections::Connection;
+use crate::metrics::known_method;
 
 /// Of requests that no route took.
 const UNKNOWN_ROUTE: &str = "unknown";
@@ -136,6 +138,7 @@ fn is_about_the_server(path: &str) -> bool {
 struct Common {
     kind: Kind,
     method: Method,
+    span: Span,
     request_id: HeaderValue,
     /// Whether errors are for a person to read.
     for_people: bool,
@@ -152,6 +155,7 @@ impl Common {
         Self {
             kind,
             method: req.method().clone(),
+            span: Span::begin(req.headers()),
             request_id: request_id(req.headers(), app),
             for_people: kind == Kind::Other && prefers_html(req),
             cors: if is_management { trusted_origin(req.headers(), app) } else { None },
@@ -190,11 +194,17 @@ impl Common {
     /// key there.
     fn note(&self, response: &ServiceResponse<impl MessageBody>, began: Instant, app: &App) {
         let status = response.status();
-        if self.kind == Kind::Verify && status.is_success() {
+        let is_good_verification = self.kind == Kind::Verify && status.is_success();
+        if is_good_verification && !self.span.is_wanted() {
             return;
         }
         let (request, took) = (response.request(), began.elapsed());
         let route = request.match_pattern();
+        let code = response.headers().get(X_ERROR_CODE).and_then(|code| code.to_str().ok());
+        self.end_span(route.as_deref(), status, code, took);
+        if is_good_verification {
+            return;
+        }
         let route = route.as_deref().unwrap_or(UNKNOWN_ROUTE);
         if self.kind != Kind::Verify {
             app.counts.requests.count(route, &self.method, status, took);
@@ -205,7 +215,6 @@ impl Common {
         let elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let is_good_read = self.method.is_safe() && status.is_success();
         let status = status.as_u16();
-        let code = response.headers().get(X_ERROR_CODE).and_then(|code| code.to_str().ok());
         let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
         let failed = error.and_then(|error| Some((error.code(), error.cause_chain()?)));
         if let Some((failed, cause)) = failed {
@@ -231,6 +240,17 @@ impl Common {
                 request_id, trace_id, method, route, status, code, elapsed_us, "request"
             );
         }
+    }
+
+    fn end_span(
+        &self,
+        route: Option<&str>,
+        status: StatusCode,
+        code: Option<&str>,
+        took: Duration,
+    ) {
+        let method = known_method(&self.method);
+        self.span.end(&Answered { method, route, status, code, took });
     }
 
     fn add_to(self, headers: &mut HeaderMap) {
@@ -266,11 +286,12 @@ impl Common {
             let request_id = self.request_id.to_str().unwrap_or_default();
             tracing::error!(request_id, trace_id, kind = self.kind.name(), "{what}");
         }
+        let (status, took) = (StatusCode::SERVICE_UNAVAILABLE, self.kind.time_limit());
         if self.kind != Kind::Verify {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            app.counts.requests.count(UNKNOWN_ROUTE, &self.method, status, self.kind.time_limit());
+            app.counts.requests.count(UNKNOWN_ROUTE, &self.method, status, took);
         }
         let error = ApiError::unavailable(elapsed);
+        self.end_span(None, status, Some(error.code().as_str()), took);
         let mut response = error.error_response();
         if self.for_people {
             response = for_people(response, &self.request_id).unwrap_or_else(|it| it);

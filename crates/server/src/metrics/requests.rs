@@ -26,7 +26,7 @@ struct Answered {
 impl Requests {
     /// Counts one. `route` is a pattern of ours, never what somebody sent.
     pub(crate) fn count(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
-        self.lock().count((route.to_owned(), known(method)), status, took);
+        self.lock().count((route.to_owned(), known_method(method)), status, took);
     }
 
     pub(super) fn write(&self, out: &mut String) -> fmt::Result {
@@ -65,7 +65,7 @@ impl Routes {
 }
 
 /// A client may send any method; as a label it would be a series of its own.
-fn known(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -102,6 +102,8 @@ mod secret;
 mod secrets;
 mod server;
 mod sign_in_limits;
+#[cfg(feature = "otlp")]
+mod spans;
 mod strict;
 mod strict_changes;
 mod verify;

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use latchkey_testkit::postgres::PrivateCluster;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use crate::database::Database;
 use crate::http::get;
@@ -34,7 +36,11 @@ struct Pooler {
 impl Pooler {
     /// In that mode, with further lines of its configuration.
     fn start(mode: &str, lines: &str) -> Self {
-        let database = Arc::new(PrivateCluster::start());
+        Self::before(PrivateCluster::start(), mode, lines)
+    }
+
+    fn before(database: PrivateCluster, mode: &str, lines: &str) -> Self {
+        let database = Arc::new(database);
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
         let address = free.expect("a free port is there");
         let (user, _) = database.url().split_once('@').expect("an address with a user");
@@ -54,7 +60,7 @@ impl Pooler {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, config).expect("a file can be written");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+        open_to_all(folder.path(), 0o755);
         let mut command = Command::new(program("pgbouncer"));
         command.arg(&file);
         // It refuses to run as root.
@@ -92,11 +98,20 @@ fn refused(setup: &Setup, said: &str) {
     }
 }
 
+/// Lets `PgBouncer`'s user in.
+fn open_to_all(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
 /// Keys are made, verified and revoked by many, on two instances that were started together.
 fn everything_works(mode: &str) {
     let pooler = Pooler::start(mode, "");
+    everything_works_on(&|| pooler.named(mode));
+}
+
+fn everything_works_on(setup: &(dyn Fn() -> Setup + Sync)) {
     let servers = std::thread::scope(|scope| {
-        let starting = [(), ()].map(|()| scope.spawn(|| pooler.named(mode).start()));
+        let starting = [(), ()].map(|()| scope.spawn(|| setup().start()));
         starting.map(|server| server.join().expect("it starts"))
     });
     let ada = servers[0].sign_up(ADA);
@@ -176,6 +191,49 @@ fn through_a_pooler_in_session_mode_everything_works() {
 #[ignore = "needs PgBouncer: just poolers"]
 fn through_a_pooler_in_transaction_mode_everything_works() {
     everything_works("transaction");
+}
+
+#[test]
+#[ignore = "needs PgBouncer: just poolers"]
+fn through_a_pooler_in_transaction_mode_everything_works_by_tls() {
+    let cluster = PrivateCluster::start();
+    let runtime = Runtime::new().expect("a runtime starts");
+    let authority = runtime.block_on(cluster.use_tls());
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = folder.path();
+    open_to_all(path, 0o755);
+    for file in ["server.pem", "server.key"] {
+        fs::copy(Path::new(&authority).join(file), path.join(file)).expect("it was made");
+        open_to_all(&path.join(file), 0o644);
+    }
+    let path = path.display();
+    let lines = format!(
+        "client_tls_sslmode = require\n\
+         client_tls_cert_file = {path}/server.pem\nclient_tls_key_file = {path}/server.key"
+    );
+    let pooler = Pooler::before(cluster, "transaction", &lines);
+    let port = pooler.address.port();
+    let url = format!(
+        "postgres://postgres@localhost:{port}/postgres\
+         ?sslmode=verify-full&sslrootcert={authority}/ca.pem"
+    );
+    everything_works_on(&|| pooler.named("transaction").with("DATABASE_URL", &url));
+    let other = url.replace("/ca.pem", "/other.pem");
+    let untrusted = pooler.named("transaction").with("DATABASE_URL", &other);
+    let text = untrusted.run(&["check-config"], "").expect_code(1).text;
+    assert!(text.contains("UnknownIssuer"), "{text}");
+}
+
+#[test]
+#[ignore = "needs PgBouncer: just poolers"]
+fn through_a_pooler_in_transaction_mode_everything_works_by_a_unix_socket() {
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    open_to_all(folder.path(), 0o777);
+    let path = folder.path().display().to_string();
+    let pooler = Pooler::start("transaction", &format!("unix_socket_dir = {path}"));
+    let port = pooler.address.port();
+    let url = format!("postgres://postgres@{}:{port}/postgres", path.replace('/', "%2F"));
+    everything_works_on(&|| pooler.named("transaction").with("DATABASE_URL", &url));
 }
 
 #[test]
