@@ -383,7 +383,7 @@ fn answering(settings: &Settings) -> Answering {
         true if BootClock::NEVER_STANDS_STILL => Answering::FromMemory,
         true => {
             tracing::warn!(
-                "verification is not answered from memory: this system has no clock for it"
+                "the verification cache is off: this platform has no clock that counts the time of a suspend"
             );
             Answering::FromStore
         }

@@ -116,11 +116,11 @@ pub(crate) async fn watch(store: &SqliteStore) {
             Err(error) if !lost => {
                 lost = true;
                 let error = error_chain(&error);
-                tracing::error!(error, "nothing is answered from the database any more");
+                tracing::error!(error, "every request that needs the database is refused");
             }
             Ok(()) if lost => {
                 lost = false;
-                tracing::info!("the database is where it was; all is answered again");
+                tracing::info!("the database file is back: requests are answered again");
             }
             _ => {}
         }

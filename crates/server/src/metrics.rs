@@ -15,8 +15,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::process::Process;
-pub(crate) use self::requests::known_method;
 use self::requests::Requests;
+pub(crate) use self::requests::known_method;
 use crate::app::App;
 use crate::connections::{Closed, Tally};
 use crate::telemetry;
@@ -177,11 +177,23 @@ fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
 
     let status = app.verifier.status();
     let name = "latchkey_verify_cache_entries";
-    metric(out, name, "gauge", "Keys that are remembered.", status.remembered)?;
+    metric(out, name, "gauge", "Keys in the verification cache.", status.remembered)?;
     let name = "latchkey_verify_cache_misses_total";
-    metric(out, name, "counter", "Verifications that asked the database.", status.looked_up)?;
+    metric(
+        out,
+        name,
+        "counter",
+        "Verifications that asked the database: misses of the cache.",
+        status.looked_up,
+    )?;
     let name = "latchkey_verify_cache_hits_total";
-    metric(out, name, "counter", "Verifications that did not.", status.recalled)?;
+    metric(
+        out,
+        name,
+        "counter",
+        "Verifications that were answered from the cache.",
+        status.recalled,
+    )?;
     write_misses(out, app.verifier.missed())?;
     write_protocol(out, &status, app.verifier.heartbeats())?;
     let name = "latchkey_clock_skew_seconds";
@@ -194,7 +206,7 @@ fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
     let help = "Keys whose last use is waiting to be written.";
     metric(out, name, "gauge", help, status.unwritten_uses)?;
     let name = "latchkey_last_use_lag_seconds";
-    let help = "Time since every last use that was due had been written.";
+    let help = "Seconds since the writer of last uses had last written all that were due.";
     metric(out, name, "gauge", help, status.last_use_lag.as_secs_f64())?;
     let name = "latchkey_log_lines_lost_total";
     let help = "Lines of the log that could not be written.";
@@ -204,19 +216,19 @@ fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
             out,
             "latchkey_db_pool_connections",
             "gauge",
-            "Connections to the database, for writes.",
+            "Connections of the pool for writes, by state.",
         )?;
         writeln!(out, "latchkey_db_pool_connections{{state=\"used\"}} {}", pool.used)?;
         writeln!(out, "latchkey_db_pool_connections{{state=\"idle\"}} {}", pool.idle)?;
         let name = "latchkey_db_pool_waiting";
-        metric(out, name, "gauge", "Calls that wait for a connection.", pool.waiting)?;
+        metric(out, name, "gauge", "Calls that wait for a connection of the pool.", pool.waiting)?;
     }
     write_failover(out, app)
 }
 
 fn write_failover(out: &mut String, app: &App) -> fmt::Result {
     let name = "latchkey_history_lost_total";
-    let help = "How often the database had lost changes that were answered.";
+    let help = "How often the database lost changes that had been answered.";
     metric(out, name, "counter", help, app.verifier.status().history_lost)?;
     if let Some(failover) = app.verifier.failover() {
         let name = "latchkey_database_failover_safe";
@@ -238,7 +250,7 @@ fn write_failover(out: &mut String, app: &App) -> fmt::Result {
 
 fn write_verifications(out: &mut String, counts: &Verifications) -> fmt::Result {
     let name = "latchkey_verifications_total";
-    head(out, name, "counter", "Verifications, by what became of them.")?;
+    head(out, name, "counter", "Verifications by outcome.")?;
     for (label, outcome) in Outcome::ALL {
         let count = counts.sum(|shard| shard.counter(outcome));
         writeln!(out, "{name}{{outcome=\"{label}\"}} {count}")?;
@@ -267,16 +279,26 @@ fn write_barrier(out: &mut String, app: &App) -> fmt::Result {
     let [all, time] =
         [&passed.by_all, &passed.by_time].map(|number| number.load(Ordering::Relaxed));
     let name = "latchkey_barrier_passed_total";
-    head(out, name, "counter", "Changes that held everywhere before they were answered.")?;
+    head(
+        out,
+        name,
+        "counter",
+        "Changes by what they waited for before their answer: every instance, or the end of a lease.",
+    )?;
     writeln!(out, "{name}{{by=\"applied\"}} {all}\n{name}{{by=\"lease\"}} {time}")?;
     let name = "latchkey_barrier_duration_seconds";
-    head(out, name, "histogram", "Time that changes waited for that.")?;
+    head(
+        out,
+        name,
+        "histogram",
+        "Time that changes waited for all instances before their answer.",
+    )?;
     histogram(out, name, "", &passed.waited)
 }
 
 fn write_server(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
     let name = "latchkey_build_info";
-    head(out, name, "gauge", "What is running; always 1.")?;
+    head(out, name, "gauge", "The version that runs; always 1.")?;
     writeln!(out, "{name}{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))?;
     let name = "latchkey_ready";
     let help = "Whether /readyz is answered with 200.";
@@ -294,7 +316,7 @@ fn write_server(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
 
 fn write_misses(out: &mut String, misses: &Misses) -> fmt::Result {
     let name = "latchkey_verify_cache_miss_reasons_total";
-    let help = "Verifications that memory could not answer, also those that share a question.";
+    let help = "Misses of the cache by reason, with those that share a look-up of another.";
     head(out, name, "counter", help)?;
     for (reason, count) in [
         ("no_lease", &misses.no_lease),
@@ -308,18 +330,25 @@ fn write_misses(out: &mut String, misses: &Misses) -> fmt::Result {
 
 fn write_protocol(out: &mut String, status: &Status, heartbeats: &Heartbeats) -> fmt::Result {
     let name = "latchkey_verify_cache_enabled";
-    let help = "Whether verifications are answered from memory where there is a lease.";
+    let help = "Whether the verification cache is on.";
     metric(out, name, "gauge", help, u8::from(status.remembers))?;
     let name = "latchkey_lease_remaining_seconds";
     let left = status.lease_left.unwrap_or_default().as_secs_f64();
-    let help = "How long verifications may be answered from memory without a heartbeat.";
+    let help =
+        "Seconds until the lease ends, and the cache stops answering, unless a heartbeat succeeds.";
     metric(out, name, "gauge", help, left)?;
     if let Some(applied) = status.applied {
         let name = "latchkey_change_number";
-        metric(out, name, "gauge", "The last change that is applied here.", applied)?;
+        metric(
+            out,
+            name,
+            "gauge",
+            "The number of the last change that this instance has applied.",
+            applied,
+        )?;
     }
     let name = "latchkey_heartbeats_total";
-    head(out, name, "counter", "Heartbeats, by whether the database answered.")?;
+    head(out, name, "counter", "Heartbeats by result.")?;
     writeln!(out, "{name}{{result=\"ok\"}} {}", heartbeats.answered.count())?;
     let failed = heartbeats.failed.load(Ordering::Relaxed);
     writeln!(out, "{name}{{result=\"failed\"}} {failed}")?;
@@ -327,7 +356,7 @@ fn write_protocol(out: &mut String, status: &Status, heartbeats: &Heartbeats) ->
     head(out, name, "histogram", "Time until the database answered a heartbeat.")?;
     histogram(out, name, "", &heartbeats.answered)?;
     let name = "latchkey_registrations_total";
-    let help = "How often this instance has joined the list that changes wait for.";
+    let help = "How often this instance joined the list of instances.";
     metric(out, name, "counter", help, heartbeats.joined.load(Ordering::Relaxed))
 }
 
@@ -335,7 +364,7 @@ fn write_connections(out: &mut String, connections: &Tally) -> fmt::Result {
     let name = "latchkey_connections_open";
     metric(out, name, "gauge", "Connections that are open.", connections.open())?;
     let name = "latchkey_connections_closed_total";
-    head(out, name, "counter", "Connections that were closed, by the reason.")?;
+    head(out, name, "counter", "Connections that were closed, by reason.")?;
     for (label, why) in Closed::ALL {
         writeln!(out, "{name}{{reason=\"{label}\"}} {}", connections.closed(why))?;
     }

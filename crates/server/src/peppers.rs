@@ -74,7 +74,7 @@ pub(crate) async fn load_or_generate(
     write_private(&file, line.as_bytes()).map_err(|source| PepperError::File { path, source })?;
     tracing::info!(
         file = %file.display(),
-        "made a pepper; back it up together with the database, neither is of use without the other"
+        "generated a pepper: back it up together with the database, a restore needs both"
     );
     Ok(PepperRing::of(pepper))
 }

@@ -35,11 +35,14 @@ pub(crate) async fn keep_recovering(app: Arc<App>) {
         loop {
             match make_up(&app, &revoked, &mut event).await {
                 Ok(again) => {
-                    tracing::warn!(keys = again, "revoked again what had been revoked before");
+                    tracing::warn!(keys = again, "revoked again the keys whose revokes were lost");
                     break;
                 }
                 Err(error) => {
-                    tracing::warn!(error = error_chain(&error), "not revoked again yet");
+                    tracing::warn!(
+                        error = error_chain(&error),
+                        "could not revoke the keys again yet; trying again"
+                    );
                     sleep(RETRY).await;
                 }
             }

@@ -43,7 +43,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     match app.prepare().await {
         Err(NotPrepared::Refused(error)) => return Err(error),
         Err(NotPrepared::Away(error)) => {
-            tracing::warn!(error = %error, "the database is away: all is refused until it is there");
+            tracing::warn!(error = %error, "the database is away: every request is refused until it answers");
         }
         Ok(()) => {}
     }
@@ -75,7 +75,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     }
     app.outages.tell();
     if tokio::time::timeout(SETTLE, app.settle()).await.is_err() {
-        tracing::warn!("stopped before everything noted was written");
+        tracing::warn!("stopped before all last uses were written");
     }
     tokio::task::spawn_blocking(spans::close).await?;
     tracing::info!("stopped");
@@ -113,7 +113,7 @@ fn metrics_server(
     let server = listener.serve(serving, move || http::metrics_service(data.clone()))?;
     Ok(Some(async move {
         if let Err(error) = server.await {
-            tracing::error!(%error, "/metrics is not served any more");
+            tracing::error!(%error, "the listener for /metrics failed");
         }
     }))
 }
@@ -195,7 +195,7 @@ fn stop_on_signal(
         app.start_draining();
         tokio::spawn(stop(server, app.settings.drain_delay));
         next(&mut signals).await;
-        tracing::warn!("stopped by a second signal: what still ran was cut off");
+        tracing::warn!("stopped by a second signal: requests in progress were cut off");
         telemetry::flush();
         process::exit(1);
     })
@@ -213,10 +213,13 @@ async fn next([terminate, interrupt]: &mut [Signal; 2]) {
 async fn stop(server: ServerHandle, delay: Duration) {
     if !delay.is_zero() {
         let seconds = delay.as_secs();
-        tracing::info!(seconds, "stopping: not ready any more, answering until balancers know");
+        tracing::info!(
+            seconds,
+            "stopping: not ready any more, answering until balancers have noticed"
+        );
         sleep(delay).await;
     }
-    tracing::info!("stopping: finishing what runs");
+    tracing::info!("stopping: finishing requests in progress");
     server.stop(true).await;
 }
 
@@ -227,7 +230,7 @@ fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
     let greeting = greeting(address, app);
     thread::Builder::new().name("greeting".to_owned()).spawn(move || {
         if let Err(error) = io::stdout().write_all(greeting.as_bytes()) {
-            tracing::debug!(%error, "the greeting was not written");
+            tracing::debug!(%error, "could not write the greeting");
         }
     })?;
     Ok(())

@@ -143,7 +143,7 @@ pub(crate) async fn waking<T: Send>(
     // In this order, so that the change is sent first.
     let (changed, woken) = tokio::join!(biased; change, wake.execute(&mut shared));
     if let Err(error) = woken {
-        tracing::debug!(error = chain(&error), "the instances were not woken");
+        tracing::debug!(error = chain(&error), "could not wake the other instances");
     }
     changed.map_err(failed)
 }

@@ -194,7 +194,7 @@ impl Connector {
                 () = listen(connection, &state.noticed) => {}
                 () = state.to_end.notified() => {}
                 () = pin!(over) => {
-                    tracing::warn!("left a server of the database: another one is the primary");
+                    tracing::warn!("closed a connection: another server of the database is the primary");
                 }
             }
             state.closed.store(true, Ordering::Relaxed);

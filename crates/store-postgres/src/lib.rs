@@ -82,7 +82,7 @@ pub struct PoolUse {
     pub used: usize,
     /// Connections that no call has.
     pub idle: usize,
-    /// Calls that wait for a connection.
+    /// Calls that wait for a connection of the pool.
     pub waiting: usize,
 }
 

@@ -165,7 +165,10 @@ impl Inner {
         match self.feed.instances().await {
             Ok(read) => Some(List { read, arrived }),
             Err(error) => {
-                tracing::debug!(error = cause(&error), "can't see how far other instances are");
+                tracing::debug!(
+                    error = cause(&error),
+                    "could not read the progress of the other instances"
+                );
                 None
             }
         }
@@ -215,10 +218,16 @@ impl Inner {
         }
         match self.feed.expel(&dead).await {
             Ok(()) => {
-                tracing::warn!(instances = dead.len(), "no longer waiting for silent instances");
+                tracing::warn!(
+                    instances = dead.len(),
+                    "removed instances that do not respond from the list"
+                );
             }
             Err(error) => {
-                tracing::debug!(error = cause(&error), "silent instances are still on the list");
+                tracing::debug!(
+                    error = cause(&error),
+                    "could not remove instances that do not respond"
+                );
             }
         }
     }

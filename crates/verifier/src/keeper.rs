@@ -140,7 +140,7 @@ impl Keeper {
         {
             tracing::warn!(
                 error = cause(&error),
-                "the next change will wait for this instance in vain"
+                "could not leave the list of instances: the next change waits until this lease ends"
             );
         }
     }
@@ -153,7 +153,9 @@ impl Keeper {
             let pause = match self.step(&mut membership).await {
                 Ok(news) => {
                     if std::mem::take(&mut failing) {
-                        tracing::info!("verification is answered from memory again");
+                        tracing::info!(
+                            "heartbeats succeed again: verifications are answered from the cache"
+                        );
                     }
                     // The next heartbeat shows that the news has been applied.
                     if news { Duration::ZERO } else { HEARTBEAT }
@@ -161,7 +163,10 @@ impl Keeper {
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         let error = cause(&error);
-                        tracing::warn!(error, "no heartbeat: soon nothing is answered from memory");
+                        tracing::warn!(
+                            error,
+                            "heartbeat failed: the cache stops answering when the lease ends"
+                        );
                     }
                     RETRY
                 }
@@ -269,14 +274,14 @@ impl Keeper {
                 *self.failover.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
             }
             Err(error) => {
-                tracing::debug!(error = cause(&error), "can't see what a failover would keep");
+                tracing::debug!(error = cause(&error), "could not read what a failover keeps");
             }
         }
     }
 
     async fn trim(&self) {
         if let Err(error) = self.feed.trim().await {
-            tracing::warn!(error = cause(&error), "old changes were not removed");
+            tracing::warn!(error = cause(&error), "could not remove old changes");
         }
     }
 }

@@ -159,10 +159,7 @@ impl LastUses {
         while !batches.left.is_empty() {
             let start = batches.left.len().saturating_sub(BATCH);
             if let Err(error) = self.record(batches.left.get(start..).unwrap_or_default()).await {
-                tracing::warn!(
-                    error = cause(&error),
-                    "the last uses of keys were not written; trying again"
-                );
+                tracing::warn!(error = cause(&error), "could not write last uses; trying again");
                 return false;
             }
             batches.done.extend(batches.left.drain(start..));

@@ -61,7 +61,7 @@ impl Renewals {
                     Err(error) => {
                         tracing::warn!(
                             error = cause(&error),
-                            "keys were not moved to the signing pepper; trying again when they are used"
+                            "could not move keys to the signing pepper; trying again when they are used"
                         );
                         self.waiting().clear();
                         sleep(PAUSE).await;

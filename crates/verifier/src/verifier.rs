@@ -105,7 +105,7 @@ enum Recalled {
 /// How a verifier is doing.
 #[derive(Debug, Clone, Copy)]
 pub struct Status {
-    /// Keys that are remembered.
+    /// Keys in the verification cache.
     pub remembered: usize,
     /// Verifications of well-formed keys that were answered without asking the store, since the start.
     pub recalled: u64,

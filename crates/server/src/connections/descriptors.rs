@@ -21,7 +21,7 @@ impl Descriptors {
         match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
             Ok(()) => Self::of(maximum),
             Err(error) => {
-                tracing::warn!(%error, "the limit on open files could not be raised");
+                tracing::warn!(%error, "could not raise the limit on open files");
                 Self::of(current)
             }
         }

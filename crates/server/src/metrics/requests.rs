@@ -47,7 +47,12 @@ impl Routes {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         let name = "latchkey_http_requests_total";
-        head(out, name, "counter", "Requests but verifications, by what they were answered.")?;
+        head(
+            out,
+            name,
+            "counter",
+            "Requests other than verifications, by route, method and status.",
+        )?;
         for ((route, method), answered) in &self.0 {
             for (status, count) in &answered.statuses {
                 let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
@@ -55,7 +60,12 @@ impl Routes {
             }
         }
         let name = "latchkey_http_request_duration_seconds";
-        head(out, name, "histogram", "Time from the head of such a request to its answer.")?;
+        head(
+            out,
+            name,
+            "histogram",
+            "Time from the head of a request other than a verification to its answer.",
+        )?;
         for ((route, method), answered) in &self.0 {
             let labels = format!("route=\"{route}\",method=\"{method}\"");
             histogram(out, name, &labels, &answered.took)?;

@@ -73,7 +73,7 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the control socket was not removed");
+            tracing::debug!(%error, "could not remove the control socket");
         }
     }
 }

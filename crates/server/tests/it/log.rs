@@ -72,7 +72,9 @@ fn an_outage_is_a_few_lines_that_count_every_failure_and_tell_the_cause() {
         let cause = line["cause"].as_str().expect("a cause");
         assert!(cause.starts_with("the store failed: "), "{cause}");
     }
-    for line in lines_of(&finished.text, "no heartbeat: soon nothing is answered from memory") {
+    for line in
+        lines_of(&finished.text, "heartbeat failed: the cache stops answering when the lease ends")
+    {
         let cause = line["error"].as_str().expect("a cause");
         assert!(cause.starts_with("the store failed: "), "{cause}");
     }

@@ -50,9 +50,8 @@ fn a_request_that_is_not_sampled_is_not_told(setup: Setup) {
 fn a_collector_that_is_away_keeps_nothing_from_being_answered(setup: Setup) {
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
     let nobody = format!("http://{}", nobody.expect("a free port"));
-    let setup = setup
-        .with("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody)
-        .with("OTEL_BSP_SCHEDULE_DELAY", "50");
+    let setup =
+        setup.with("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody).with("OTEL_BSP_SCHEDULE_DELAY", "50");
     let server = setup.start();
     let key = server.sign_up(ADA).create_key("a").key;
     for _call in 0..10 {
@@ -109,7 +108,9 @@ fn told_until(told: &Receiver<Vec<u8>>, is_enough: impl Fn(&[u8]) -> bool) -> Ve
     while !is_enough(&all) {
         let left = deadline.saturating_duration_since(Instant::now());
         let body = told.recv_timeout(left);
-        all.extend(body.unwrap_or_else(|_| panic!("not enough: {}", String::from_utf8_lossy(&all))));
+        all.extend(
+            body.unwrap_or_else(|_| panic!("not enough: {}", String::from_utf8_lossy(&all))),
+        );
     }
     all
 }

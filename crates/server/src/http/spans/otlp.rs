@@ -51,7 +51,7 @@ pub(crate) fn close() {
     if let Some(sender) = SENDER.get()
         && let Err(error) = sender.provider.shutdown_with_timeout(PATIENCE)
     {
-        tracing::warn!(%error, "the last spans were not sent");
+        tracing::warn!(%error, "could not send the last spans");
     }
 }
 
