@@ -31,7 +31,7 @@ pub(crate) struct Credentials {
     password: String,
 }
 
-/// The password in use and the one to use from now on.
+/// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct PasswordChange {
@@ -42,7 +42,7 @@ pub(crate) struct PasswordChange {
     new_password: String,
 }
 
-/// An account, as its holder sees it.
+/// An account.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccountBody {
@@ -54,7 +54,7 @@ pub(crate) struct AccountBody {
     created_at: WireTime,
 }
 
-/// It is done.
+/// Success.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Success {
     #[schema(example = true)]

@@ -76,7 +76,7 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
-        (status = 409, description = "The account holds as many keys as it may", body = ErrorBody),
+        (status = 409, description = "The account has reached its limit of keys", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -113,7 +113,7 @@ pub(crate) async fn create(
     responses(
         (status = 200, description = "The key", body = ItemBody<'_>),
         (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
     ),
 )]
 pub(crate) async fn get(
@@ -140,8 +140,8 @@ pub(crate) async fn get(
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
-        (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
-        (status = 409, description = "The key was rotated, too many rotated keys would work, or others change it all the time", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
+        (status = 409, description = "The key was rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -181,7 +181,7 @@ pub(crate) async fn change(
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
-        (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
         (status = 409, description = "The key is disabled, has expired, or was rotated already; or too many rotated keys still work", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
@@ -204,7 +204,7 @@ pub(crate) async fn rotate(
 
 /// Revoke a key.
 ///
-/// It stops working at once, everywhere and for ever.
+/// It stops working for good, on every instance before this call is answered.
 #[utoipa::path(
     delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
@@ -212,7 +212,7 @@ pub(crate) async fn rotate(
         (status = 200, description = "Revoked", body = Success),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
-        (status = 404, description = "Absent, revoked, or somebody else's", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]

@@ -41,7 +41,7 @@ const fn fifty() -> u32 {
     50
 }
 
-/// Something that was done.
+/// An event.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventBody<'a> {
@@ -50,7 +50,7 @@ pub(crate) struct EventBody<'a> {
     at: WireTime,
     #[schema(value_type = ActionName)]
     action: &'static str,
-    /// The key it was done to, if it was one; for `key.rotated` the one that was replaced.
+    /// The key that the event is about, if any; for `key.rotated` the one that was replaced.
     #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
     /// Who asked: the id of an account, `operator` (by a command), `leak-report` (whoever held the
@@ -66,7 +66,7 @@ pub(crate) struct EventBody<'a> {
     /// The request's `x-request-id`.
     #[schema(required, example = "019d2070-9a3f-7a02-9d6b-3e5f7a9c1b2d")]
     request_id: Option<&'a str>,
-    /// What the key was called then; `key.changed` has the new name. Null where it was done to no key,
+    /// The key's name at that time; `key.changed` has the new name. Null where the event is about no key,
     /// and in events from before this was kept.
     #[schema(required, example = "Production")]
     key_name: Option<&'a str>,

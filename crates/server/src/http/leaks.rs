@@ -12,7 +12,7 @@ use super::error::{ApiError, ErrorBody};
 use super::limited::{client_network, count};
 use crate::app::App;
 
-/// Keys that are where they should not be.
+/// Leaked keys.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeakBody {

@@ -26,11 +26,11 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         operations::healthz, operations::readyz, operations::metrics,
     ),
     tags(
-        (name = "API keys", description = "Keys are made, watched, replaced and ended by the account that owns them, with its session. A key never opens these calls."),
-        (name = "Verification", description = "What a backend or a gateway asks about a key that it was shown, and what anybody may do who finds one."),
+        (name = "API keys", description = "Create, watch, rotate and revoke the keys of the signed-in account. A key never opens these calls."),
+        (name = "Verification", description = "Verify a presented key, and report a leaked one."),
         (name = "Accounts", description = "Who signs in. Signing in and up set the session cookie."),
         (name = "Audit trail", description = "Who did what, and when, to an account and its keys."),
-        (name = "Operations", description = "For whoever runs the service. None of these needs a session or a key."),
+        (name = "Operations", description = "For operators of the service. None of these calls needs a session or a key."),
     ),
     security(("session" = [])),
     // What only a parameter names is not found by itself.
@@ -63,7 +63,7 @@ impl Modify for CommonAnswers {
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
         }) {
             let Some(operation) = operation else { continue };
-            let mut common = vec![("503", "Nobody can tell right now; see Retry-After")];
+            let mut common = vec![("503", "The service cannot answer at the moment; see Retry-After")];
             if operation.request_body.is_some() {
                 common.push(("408", "The body did not arrive within 10 seconds"));
                 common.push(("413", "The body is larger than 16 KiB"));
@@ -99,7 +99,7 @@ impl Modify for AnswerHeaders {
                 match status.as_str() {
                     "401" => add_header(answer, "WWW-Authenticate", "How to authenticate"),
                     "429" | "503" => {
-                        add_header(answer, "Retry-After", "When to ask again, in seconds");
+                        add_header(answer, "Retry-After", "Seconds to wait before the next try");
                     }
                     "200" | "201" if starts_session => {
                         add_header(answer, "Set-Cookie", "The session cookie");
@@ -136,7 +136,7 @@ fn error_code(status: &str) -> Header {
         .schema_type(SchemaType::Type(Type::String))
         .enum_values(Some(ErrorCode::of(status)));
     let mut header = Header::new(codes);
-    header.description = Some("Why, for programs".to_owned());
+    header.description = Some("The reason, as a code for programs".to_owned());
     header
 }
 

@@ -21,7 +21,7 @@ const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
 const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
 const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-environment");
 
-/// A good key: whose it is and what it is.
+/// A valid key, and its owner.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VerifiedBody<'a> {
@@ -54,7 +54,7 @@ pub(crate) struct VerifiedBody<'a> {
             ("X-Api-Key-Owner" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
         )),
-        (status = 401, description = "No key, or not a good one", body = ErrorBody, headers(
+        (status = 401, description = "No key, or one that is not valid", body = ErrorBody, headers(
             ("WWW-Authenticate" = String, description = "The two ways to present a key"),
         )),
     ),

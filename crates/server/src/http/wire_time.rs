@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaTy
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// An instant as it travels: RFC 3339 in UTC with exactly three fraction digits. Any RFC 3339 is
+/// An instant: RFC 3339 in UTC with exactly three fraction digits. Any RFC 3339 is
 /// read, and truncated to the millisecond.
 #[derive(Debug, Clone, Copy, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-03-24T15:30:00.000Z")]

@@ -22,7 +22,7 @@ pub(crate) struct KeyFilter {
     pub(super) status: Option<StatusFilter>,
 }
 
-/// Of what status keys are meant.
+/// Which keys to list, by status.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StatusFilter {
@@ -33,11 +33,11 @@ pub(crate) enum StatusFilter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CreateBody {
-    /// What people call it: Unicode characters, at least one of them visible.
+    /// The key's name: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required)]
     pub(super) name: Option<String>,
-    /// What the key is meant for; `live` if left out.
+    /// The environment of the key; `live` if left out.
     #[serde(default)]
     pub(super) environment: EnvironmentBody,
     /// The first instant at which the key no longer works; it must lie in the future.
@@ -46,12 +46,12 @@ pub(crate) struct CreateBody {
     pub(super) expires_at: Option<WireTime>,
 }
 
-/// What is to be different about a key; at least one member.
+/// What to change about a key; at least one member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(min_properties = 1)]
 pub(crate) struct ChangeBody {
-    /// What people call it: Unicode characters, at least one of them visible.
+    /// The key's name: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required = false)]
     pub(super) name: Option<String>,
@@ -66,7 +66,7 @@ pub(crate) struct ChangeBody {
     pub(super) expires_at: Option<Option<WireTime>>,
 }
 
-/// How a key is to be replaced.
+/// How to rotate a key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RotateBody {
@@ -76,7 +76,7 @@ pub(crate) struct RotateBody {
     overlap_seconds: u32,
 }
 
-/// What a key is meant for.
+/// The environment of a key.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EnvironmentBody {
@@ -85,7 +85,7 @@ pub(crate) enum EnvironmentBody {
     Test,
 }
 
-/// A key that was just issued, with its text.
+/// A new key, with its full text.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct IssuedBody<'a> {
@@ -96,7 +96,7 @@ pub(crate) struct IssuedBody<'a> {
     /// The full key. It can't be shown again: only a keyed hash of it is stored.
     #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
     key: &'a str,
-    /// The beginning of the key, to tell keys apart.
+    /// The beginning of the key's text, to tell keys apart.
     #[schema(example = "sk_live_0123")]
     key_prefix: &'a str,
     created_at: WireTime,
@@ -106,18 +106,18 @@ pub(crate) struct IssuedBody<'a> {
     expires_at: Option<WireTime>,
 }
 
-/// A key that was just issued in the place of another.
+/// A new key, issued by a rotation.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RotatedBody<'a> {
     #[serde(flatten)]
     key: IssuedBody<'a>,
-    /// The id of the other one.
+    /// The id of the key that was rotated.
     #[schema(example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")]
     replaces: String,
 }
 
-/// A key, as its owner sees it.
+/// A key.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ItemBody<'a> {
@@ -125,7 +125,7 @@ pub(crate) struct ItemBody<'a> {
     id: String,
     #[schema(example = "Production")]
     name: &'a str,
-    /// The beginning of the key, to tell keys apart.
+    /// The beginning of the key's text, to tell keys apart.
     #[schema(example = "sk_live_0123")]
     key_prefix: &'a str,
     /// When it last passed a verification; it may lag a minute behind.
@@ -133,7 +133,7 @@ pub(crate) struct ItemBody<'a> {
     last_used_at: Option<WireTime>,
     created_at: WireTime,
     environment: EnvironmentBody,
-    /// Whether its owner has it switched on; an expired key may still be.
+    /// Whether the key is switched on; an expired key may be too.
     #[schema(example = true)]
     enabled: bool,
     /// The first instant at which the key no longer works; null if it does not expire.
