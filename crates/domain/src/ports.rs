@@ -18,7 +18,7 @@ use crate::{
 
 /// Where keys are kept.
 ///
-/// Whatever changes a key takes the event that tells of it, and stores both or neither.
+/// Each method that changes a key takes the event of the change, and stores both or neither.
 #[async_trait]
 pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Adds a new key, unless its owner holds `limit` keys that are neither revoked nor replaced.
@@ -41,20 +41,21 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     ) -> Result<ChangeNumber, OverlapError>;
 
     /// Stores the next version of a key, adds its successor, and ends its predecessor: all or
-    /// nothing. Both old keys must be as for [`update`](Self::update). The limit on keys does not
-    /// count; that on replaced keys does as in [`revive`](Self::revive), the predecessor left out.
+    /// nothing. Both old keys must be as for [`update`](Self::update). The limit on keys is not
+    /// checked; the limit on replaced keys is, as in [`revive`](Self::revive), without the predecessor.
     async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError>;
 
-    /// The key of `owner` in whose place `successor` is, unless it is revoked.
+    /// The key of `owner` that `successor` replaced, unless it is revoked.
     async fn predecessor(
         &self,
         owner: &OwnerId,
         successor: ApiKeyId,
     ) -> Result<Option<ApiKey>, StoreError>;
 
-    /// Revokes the key `id` of `owner` at the instant of the event, and keeps in the event what the
-    /// key is called then. `None`: it did not, because there is no such key, it belongs to someone
-    /// else, or it is revoked already. Of any number of calls for one key, one answers a number.
+    /// Revokes the key `id` of `owner` at the instant of the event, and stores in the event the name
+    /// and prefix that the key has then. Returns `None` if there was nothing to revoke: no such key, a
+    /// key of another owner, or one that is revoked already. Of concurrent calls for one key, exactly
+    /// one returns `Some`.
     async fn revoke(
         &self,
         owner: &OwnerId,
@@ -62,20 +63,21 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
-    /// A number not before the latest change of the key `id` of `owner`, revoked or not; `None` if
-    /// there is no such key. Whoever finds a change already made waits for this number before
-    /// saying so.
+    /// The number of the latest change of the key `id` of `owner`, revoked or not, or a later number;
+    /// `None` if there is no such key. A caller that finds its change already made waits for this
+    /// number before it answers.
     async fn latest_change(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
-    /// A number not before any change that has been made, of whatever key.
+    /// The number of the latest change of any key, or a later number.
     async fn last_change(&self) -> Result<ChangeNumber, StoreError>;
 
     /// Stores `renewed`, the digest of the same secret under another pepper, in place of `stored`,
-    /// if the key still has that and is not revoked. It is no change, and hinders none.
+    /// if the key still has that and is not revoked. This is not a change: it neither raises the version
+    /// nor conflicts with concurrent changes.
     async fn redigest(
         &self,
         id: ApiKeyId,
@@ -86,9 +88,9 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// The key `id` of `owner`, unless it is revoked.
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
 
-    /// The key, revoked or not, that has one of these digests, as it was at `since` or later. Where
-    /// a store is several servers, one that has not come so far, or has another history, is not
-    /// believed; an error where no other one answers.
+    /// The key, revoked or not, that has one of these digests, as it was at `since` or later. Where a
+    /// store consists of several servers, the answer of one that lags behind `since`, or has another
+    /// history, is discarded; an error if no other server answers.
     async fn find_by_digest(
         &self,
         digests: &Candidates,
@@ -128,7 +130,7 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError>;
 }
 
-/// A key that makes room for another.
+/// A rotation: a key, its successor, and the key that ends with it.
 #[derive(Debug)]
 pub struct Replacement {
     /// The next version of the key that is replaced.
@@ -153,7 +155,7 @@ pub struct KeyInUse {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Where the audit trail is kept. It outlives whatever it tells of.
+/// Where the audit trail is kept. Events outlive the keys and accounts that they are about.
 #[async_trait]
 pub trait AuditTrail: Send + Sync + fmt::Debug {
     /// Adds an event that is part of no change, unless it is there already: a caller may repeat the call.
@@ -182,24 +184,24 @@ pub trait AuditTrail: Send + Sync + fmt::Debug {
 /// A change is whatever makes a verification answer differently: revoke, disable, enable, another
 /// expiry, a replacement, a new name; by whichever way the store was changed.
 ///
-/// Changes are numbered in the order in which they were committed. A digest that is made anew and a
-/// last use are no changes, nor is a new key: nobody can have asked for it.
+/// Changes are numbered in the order in which they were committed. A digest under another pepper and a
+/// last use are not changes, nor is a new key: no instance can have cached it.
 #[async_trait]
 pub trait ChangeFeed: Send + Sync + fmt::Debug {
     /// Makes ready what the next registration or heartbeat needs, so that this takes one round trip: a
     /// lease runs from before it is sent. However far away the store is, that may take its time.
     async fn connect(&self) -> Result<(), StoreError>;
 
-    /// How often another server has taken over from the one that heartbeats reached, since the start
-    /// and as far as the store can tell. It is counted before anything is committed on the new one.
+    /// How often another server took over from the one that heartbeats reached, since the start and as
+    /// far as the store can tell. It is counted before anything is committed on the new server.
     fn takeovers(&self) -> u64;
 
-    /// Adds an instance that has applied everything until now. Its id was never used before.
+    /// Adds an instance that has applied every change until now. Its id was never used before.
     async fn register(&self) -> Result<Registration, StoreError>;
 
-    /// Records that `instance` has applied everything up to `applied`, shows that it is alive, and
-    /// tells what changed after that: what a change committed before this call was sent touched is
-    /// among it. Of very many changes it tells the first, and that there are more.
+    /// Records that `instance` is alive and has applied every change up to `applied`, and returns the
+    /// keys that changed after that. Every change that was committed before this call was sent is
+    /// included; of very many, the first are, and [`News::more`] is set.
     async fn heartbeat(
         &self,
         instance: InstanceId,
@@ -261,7 +263,7 @@ pub struct Registration {
     pub position: Position,
 }
 
-/// What a heartbeat is answered. Without news, whatever the instance remembers is void.
+/// The answer to a heartbeat. Without news, the instance has to void its whole cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Heartbeat {
     /// The instance is on the list.
@@ -305,25 +307,25 @@ pub struct InstanceList {
     pub instances: Vec<InstanceStatus>,
 }
 
-/// Holds the answer to a change back until the change holds everywhere.
+/// Delays the answer to a change until every instance applies it.
 #[async_trait]
 pub trait Barrier: Send + Sync + fmt::Debug {
-    /// Returns when no instance answers any more by what was before `change`: each has applied it,
-    /// or may answer nothing from memory by now. It takes a few seconds at most and cannot fail;
-    /// `change` must have been committed when this is called.
+    /// Returns when no instance verifies by the state before `change` any more: each has applied the
+    /// change, or its lease is over. It takes a few seconds at most and cannot fail; `change` must be
+    /// committed before the call.
     async fn pass(&self, change: ChangeNumber);
 }
 
-/// Where last uses are kept, apart from the keys, so that writing them never holds what a
-/// revocation needs.
+/// Where last uses are kept: apart from the keys, so that writing them never locks a row that a
+/// revoke needs.
 #[async_trait]
 pub trait LastUseRepository: Send + Sync + fmt::Debug {
     /// Records uses of keys; an instant never moves back, whatever the order of calls.
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 
-/// What is removed as time goes by, a little at a time, so that nothing waits for it. Each call may
-/// be made again, and by several instances at the same time.
+/// Removes old rows in small batches, so that nothing waits for it. Each call may be repeated, and made
+/// by several instances at the same time.
 #[async_trait]
 pub trait Housekeeping: Send + Sync + fmt::Debug {
     /// The time of the store, which is the same for all instances on it.
@@ -355,22 +357,21 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
 /// What the store knows about the peppers that made its digests.
 #[async_trait]
 pub trait PepperRepository: Send + Sync + fmt::Debug {
-    /// Remembers `check`, a digest of a fixed text under the pepper, the first time it is seen;
-    /// later says whether it is the same: `false` means that the pepper is not the one that made
-    /// the stored digests.
+    /// Stores `check`, a digest of a fixed text under the pepper, at the first call. Later calls return
+    /// whether it is the same: `false` means that another pepper than this one made the stored digests.
     async fn confirm(&self, check: &KeyedDigest) -> Result<bool, StoreError>;
 
-    /// Every pepper that is remembered, ascending.
+    /// Every pepper whose check is stored, ascending.
     async fn known(&self) -> Result<Vec<PepperId>, StoreError>;
 
-    /// The peppers that unrevoked keys depend on, ascending; cheap however many keys there are.
+    /// The peppers that unrevoked keys depend on, ascending. The cost does not grow with the keys.
     async fn in_use(&self) -> Result<Vec<PepperId>, StoreError>;
 
-    /// How much each pepper in use is needed, ascending by pepper. It reads all keys.
+    /// How many keys depend on each pepper in use, ascending by pepper. It reads all keys.
     async fn usage(&self) -> Result<Vec<PepperUse>, StoreError>;
 }
 
-/// How much a pepper is needed.
+/// How many keys depend on a pepper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PepperUse {
     /// Which one.

@@ -170,8 +170,9 @@ pub(crate) async fn change(
 
 /// Rotate a key.
 ///
-/// Issues a key in the place of another, with the same name, environment and length of life. Both work until the overlap is over; without an overlap the old key is revoked at once. What the
-/// key had itself replaced ends now. The body may be absent.
+/// Issues a new key in the place of this one, with the same name, environment and length of life. Both work
+/// until the overlap ends; without an overlap the old key is revoked before this call is answered. A key that
+/// this one had replaced ends now. The body is optional.
 #[utoipa::path(
     post, path = "/api/v1/api-keys/{id}/rotate", operation_id = "rotateApiKey", tag = "API keys",
     params(("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),

@@ -53,7 +53,7 @@ pub(crate) struct EventBody<'a> {
     /// The key that the event is about, if any; for `key.rotated` the one that was replaced.
     #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
-    /// Who asked: the id of an account, `operator` (by a command), `leak-report` (whoever held the
+    /// Who asked: the id of an account, `operator` (by a command), `leak-report` (somebody who held the
     /// key), or `anonymous` (a sign-in that was refused).
     #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     actor: &'a str,

@@ -23,9 +23,10 @@ pub(crate) struct LeakBody {
 
 /// Report a leaked key.
 ///
-/// Whoever holds a key may have it revoked, at once and everywhere. Every key in the text is. The answer
-/// is the same whether a key was good, was revoked before, or is nobody's; a text that holds none is
-/// refused. The owner sees the report in the audit trail. A session cookie means nothing here.
+/// Revokes every key in the text, on every instance before this call is answered: anybody who holds a key
+/// may have it revoked. The answer is the same for keys that were valid, were revoked before, or belong to
+/// nobody; a text without a key is refused. The owner sees the report in the audit trail. A session cookie
+/// is ignored.
 #[utoipa::path(
     post, path = "/api/v1/leaks", operation_id = "reportLeak", tag = "Verification", security(()),
     request_body = LeakBody,

@@ -63,7 +63,8 @@ impl Modify for CommonAnswers {
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
         }) {
             let Some(operation) = operation else { continue };
-            let mut common = vec![("503", "The service cannot answer at the moment; see Retry-After")];
+            let mut common =
+                vec![("503", "The service cannot answer at the moment; see Retry-After")];
             if operation.request_body.is_some() {
                 common.push(("408", "The body did not arrive within 10 seconds"));
                 common.push(("413", "The body is larger than 16 KiB"));
