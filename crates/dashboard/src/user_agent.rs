@@ -1,6 +1,6 @@
 /// What a browser is called, from what it says of itself; anything else in its own words.
 ///
-/// Browsers name each other for the sake of old sites, so whoever names fewer comes later.
+/// Browsers name each other for the sake of old sites, so those that name fewer come later.
 pub(crate) fn short(user_agent: &str) -> String {
     const BROWSERS: [(&str, &str); 6] = [
         ("Edg", "Edge"),

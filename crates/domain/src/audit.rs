@@ -254,7 +254,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whoever may run commands.
+    /// An operator, by a command.
     pub const OPERATOR: Self =
         Self { actor: Actor::OPERATOR, address: None, user_agent: None, request_id: None };
 
@@ -276,9 +276,9 @@ impl Caller {
 pub struct Actor(Cow<'static, str>);
 
 impl Actor {
-    /// Whoever may run commands.
+    /// An operator, by a command.
     pub const OPERATOR: Self = Self(Cow::Borrowed("operator"));
-    /// Whoever held a key and reported it as leaked.
+    /// Somebody who held a key and reported it as leaked.
     pub const LEAK_REPORT: Self = Self(Cow::Borrowed("leak-report"));
     /// An instance that makes up for changes that the store has lost.
     pub const RECOVERY: Self = Self(Cow::Borrowed("recovery"));

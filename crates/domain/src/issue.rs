@@ -68,7 +68,7 @@ impl ApiKeyService {
             let event = AuditEvent::of_key(&self.ids, now, &issued.key, action, caller)?;
             match self.keys.insert(&issued.key, limit, &event).await {
                 Ok(()) => return Ok(issued),
-                // One chance in 2^190; whoever hits it gets another secret.
+                // One chance in 2^190; then another secret is made.
                 Err(InsertError::Duplicate) => {}
                 Err(InsertError::LimitReached) => return Err(IssueError::LimitReached { limit }),
                 Err(InsertError::OwnerClosed) => return Err(IssueError::OwnerClosed),

@@ -71,7 +71,7 @@ impl Secret {
         Ok(secret)
     }
 
-    /// The plain text. Whoever calls this is responsible for where it goes.
+    /// The plain text. The caller is responsible for where it goes.
     pub fn expose(&self) -> &str {
         str::from_utf8(self.bytes()).expect("a secret is ASCII")
     }

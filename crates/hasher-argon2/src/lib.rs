@@ -1,7 +1,7 @@
 //! Argon2id for passwords, with the parameters that OWASP recommends (19 MiB, 2 passes, 1 lane).
 //!
 //! Each hash takes memory and tens of milliseconds of a core, so the work runs on blocking threads,
-//! no more at once than there are cores, and whoever would wait too long is turned away.
+//! no more at a time than there are cores, and a call that would wait too long is turned away.
 #![warn(clippy::future_not_send)]
 
 use std::sync::Arc;

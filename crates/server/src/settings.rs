@@ -61,7 +61,7 @@ pub(crate) struct Settings {
 pub(crate) enum SignUp {
     /// Everybody who reaches the service: somebody said so.
     Open,
-    /// Whoever is at this machine: nobody said anything, and nobody else should reach the service.
+    /// People at this machine: nothing was set, and nobody else should reach the service.
     OpenToThisMachine,
     /// Nobody; accounts are made by a command.
     Closed,

@@ -1,4 +1,4 @@
-//! The log of changes holds whoever changes the keys: the statements here are typed into psql.
+//! The log has every change of a key, also those that are typed into psql, as the statements here are.
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::time::{Duration, Instant};
@@ -123,7 +123,7 @@ async fn a_restored_database_is_another_history() {
     let before = it.store.instances().await.unwrap();
     let lost = it.store.heartbeat(it.registration.instance, position).await.unwrap();
     assert_eq!(lost, Heartbeat::HistoryLost);
-    // Else whoever revokes now would take what is still remembered for forgotten.
+    // Else a revoke made now would take what is still cached for voided.
     assert_eq!(it.store.instances().await.unwrap(), before);
 }
 

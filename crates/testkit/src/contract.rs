@@ -167,9 +167,9 @@ promises! { $
         nothing_else_is_told
         a_change_is_told_until_it_is_applied
         a_change_that_one_instance_applied_is_still_told_to_the_others
-        an_answered_change_is_told_to_whoever_asks_then
+        an_answered_change_is_told_to_every_instance_that_asks_then
         of_concurrent_changes_each_is_told_once
-        whoever_finds_a_change_made_can_wait_for_it
+        a_caller_that_finds_its_change_made_can_wait_for_it
         the_latest_change_is_that_of_the_owners_key
         the_last_change_is_not_before_any_that_was_made
         a_look_up_shows_what_the_store_has_come_to_or_fails
@@ -204,7 +204,7 @@ promises! { $
         a_store_without_keys_depends_on_no_pepper
         peppers_in_use_are_those_of_unrevoked_keys_ascending
         of_each_pepper_the_last_use_of_an_unrevoked_key_is_told
-        the_unrevoked_keys_of_a_pepper_are_found_whoever_owns_them
+        the_unrevoked_keys_of_a_pepper_are_found_of_any_owner
     }
     redigesting {
         a_digest_made_anew_takes_the_place_of_the_old_one

@@ -81,7 +81,7 @@ impl FeedBarrier {
 pub struct Passed {
     /// Until every instance had applied them.
     pub by_all: AtomicU64,
-    /// Until the lease of whoever had not was over.
+    /// Until the leases of those that had not were over.
     pub by_time: AtomicU64,
     /// How long, of both.
     pub waited: Durations,

@@ -23,7 +23,7 @@ pub const INCREMENT: Ordering = Ordering::AcqRel;
 pub trait Word: Default + Send + Sync {
     /// Reads it; what was written before the number that is read is visible.
     fn load(&self) -> u64;
-    /// Writes it; whoever reads it sees what was written before.
+    /// Writes it; a reader that sees it also sees what was written before.
     fn store(&self, value: u64);
     /// Adds one.
     fn increment(&self);

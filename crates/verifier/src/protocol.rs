@@ -133,7 +133,7 @@ impl Wait {
         self.end
     }
 
-    /// Whether the lease of whoever has not applied the change is over.
+    /// Whether the leases of instances that have not applied the change are over.
     pub fn is_over(&self, now: BootTime) -> bool {
         now >= self.end
     }

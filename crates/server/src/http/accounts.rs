@@ -77,7 +77,7 @@ impl FromRequest for SignUpOpen {
 impl SignUpOpen {
     /// Whether this request may sign somebody up, if its page may call at all.
     pub(crate) fn check(req: &HttpRequest) -> Result<Self, ApiError> {
-        let closed = "Sign-up is closed; ask whoever runs this service for an account";
+        let closed = "Sign-up is closed; ask the operator of this service for an account";
         let elsewhere = "Sign-up is open on this machine only: open the page by the address of this \
                          machine, such as http://localhost:8080, or set LATCHKEY_SIGN_UP=open";
         let refused = |why| Err(ApiError::new(ErrorCode::SignUpClosed, why));

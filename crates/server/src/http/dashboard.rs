@@ -75,7 +75,7 @@ pub(crate) async fn api_keys(
     }))
 }
 
-/// An asset under an address that holds the version: whoever has it never asks again. Pages of other
+/// An asset under an address that holds the version: a browser that has it never asks again. Pages of other
 /// origins may load it, for the panel that they embed.
 pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, ApiError> {
     let (version, name) = path.into_inner();

@@ -1,4 +1,4 @@
-//! What every answer has, whoever makes it: contract, section 1.
+//! What every answer has, whichever part makes it: contract, section 1.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Whoever holds a key can have it revoked, and nobody learns anything else.
+//! Anybody who holds a key can have it revoked, and nobody learns anything else.
 
 use std::time::{Duration, Instant};
 

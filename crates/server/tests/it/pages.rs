@@ -249,7 +249,7 @@ fn without_postgres_pages_with_a_session_are_503_and_nobody_is_sent_to_sign_in()
         assert!(page.header("retry-after").is_some() && page.error_code() == "unavailable");
         assert!(page.expect_page().text().contains("Temporarily unavailable"), "{path}");
     }
-    // Whoever has no session needs no database to learn that.
+    // A visitor without a session is told so without the database.
     server.send(&get("/sign-in")).expect_status(200).expect_page();
     server.send(&get(KEYS_PAGE)).expect_status(303);
     cluster.start_again();

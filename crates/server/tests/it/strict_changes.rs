@@ -114,7 +114,7 @@ impl Drop for StopOnDrop<'_> {
 type Call = fn(&Person, &str) -> Response;
 
 #[test]
-fn whoever_finds_a_change_made_waits_as_its_maker_does() {
+fn a_caller_that_finds_its_change_made_waits_as_its_maker_does() {
     let change: Call = |ada, id| ada.change(id, &json!({ "enabled": false }));
     let rotate: Call = |ada, id| ada.rotate(id, 60);
     let revoke: Call = |ada, id| ada.revoke(id);

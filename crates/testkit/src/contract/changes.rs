@@ -106,7 +106,7 @@ pub async fn a_change_that_one_instance_applied_is_still_told_to_the_others(port
     assert_eq!(slow.apply_news().await, [key.parts().id]);
 }
 
-pub async fn an_answered_change_is_told_to_whoever_asks_then(ports: &Ports) {
+pub async fn an_answered_change_is_told_to_every_instance_that_asks_then(ports: &Ports) {
     let instance = Instance::joined(ports).await;
     let mut told = BTreeSet::new();
     let mut before = instance.applied.change;
@@ -158,7 +158,7 @@ pub async fn of_concurrent_changes_each_is_told_once(ports: &Ports) {
     assert!(Some(&late.applied.change) >= numbers.last());
 }
 
-pub async fn whoever_finds_a_change_made_can_wait_for_it(ports: &Ports) {
+pub async fn a_caller_that_finds_its_change_made_can_wait_for_it(ports: &Ports) {
     for _ in 0..100 {
         let key = added(ports, a_key()).await;
         let seen = async {

@@ -93,7 +93,7 @@ pub async fn of_each_pepper_the_last_use_of_an_unrevoked_key_is_told(ports: &Por
     assert_eq!(told.collect::<Vec<_>>(), want);
 }
 
-pub async fn the_unrevoked_keys_of_a_pepper_are_found_whoever_owns_them(ports: &Ports) {
+pub async fn the_unrevoked_keys_of_a_pepper_are_found_of_any_owner(ports: &Ports) {
     let (one, two) = (a_key().under_pepper(2), a_key().under_pepper(2).owned_by("other"));
     let (one, two) = (added(ports, one).await, added(ports, two).await);
     let dead = added(ports, a_key().under_pepper(2)).await;

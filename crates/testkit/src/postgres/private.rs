@@ -39,7 +39,7 @@ impl PrivateCluster {
             Ok(None) => panic!("no server programs were found\n{WAYS_OUT}"),
             Err(why) => panic!("{why}\n{WAYS_OUT}"),
         };
-        // Whoever asks next may get the port that was free just now.
+        // Another process may get the port that was free just now.
         let mut attempts = (0..3).map(|_attempt| Self::try_start(&bin));
         attempts
             .find_map(Result::ok)

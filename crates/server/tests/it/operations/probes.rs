@@ -1,4 +1,4 @@
-//! The routes for whoever runs it.
+//! The routes for operators.
 
 use std::time::{Duration, Instant};
 
