@@ -102,7 +102,7 @@ fn remember(verifier: &Verifier, runtime: &tokio::runtime::Runtime, secrets: &[T
     println!("{bytes} bytes for each key beyond the empty map");
 }
 
-/// What is answered at once, so from memory.
+/// What is answered without waiting, so from the cache.
 fn verify(verifier: &Verifier, presented: &[u8]) -> Option<Principal> {
     match pin!(verifier.verify(presented)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer.ok(),

@@ -12,7 +12,7 @@ use crate::{Account, AccountId, Email, Network, Password, PasswordHash, Session,
 
 /// Where accounts are kept.
 ///
-/// Whatever changes an account takes the event that tells of it, and stores both or neither.
+/// Each method that changes an account takes the event of the change, and stores both or neither.
 #[async_trait]
 pub trait AccountRepository: Send + Sync + fmt::Debug {
     /// Adds a new account.
@@ -66,7 +66,7 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
 /// Where sessions are kept.
 #[async_trait]
 pub trait SessionRepository: Send + Sync + fmt::Debug {
-    /// Adds a new session, and the event if one tells of it: both or neither. A session of an account
+    /// Adds a new session and its event, if there is one: both or neither. A session of an account
     /// that is not there is an error.
     async fn insert(&self, session: &Session, event: Option<&AuditEvent>)
     -> Result<(), StoreError>;
@@ -77,7 +77,7 @@ pub trait SessionRepository: Send + Sync + fmt::Debug {
     /// Records a use; the instant never moves back.
     async fn touch(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Removes a session, if it is there, and then adds the event if one tells of it.
+    /// Removes a session, if it is there, and then adds its event, if there is one.
     async fn remove(&self, digest: &Digest, event: Option<&AuditEvent>) -> Result<(), StoreError>;
 
     /// Removes the sessions that began before one instant or were last used before the other.
@@ -108,7 +108,7 @@ pub trait NetworkRepository: Send + Sync + fmt::Debug {
 }
 
 /// The slow one-way function between a password and what is stored. Implementations keep the work
-/// off the threads that answer requests, and bound how much of it runs at once.
+/// off the threads that answer requests, and bound how much of it runs concurrently.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync + fmt::Debug {
     /// Hashes a password under a new salt.

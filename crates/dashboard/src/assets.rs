@@ -26,7 +26,7 @@ const ASSETS: &[Asset] = assets![
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser
-/// may keep what it has for ever, and never mixes the files of two builds.
+/// may keep what it has without a limit, and never mixes the files of two builds.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut all = Sha256::new();
     for asset in ASSETS {

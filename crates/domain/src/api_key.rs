@@ -18,9 +18,9 @@ use crate::{
 /// | disabled | no | yes | yes | any | no | yes |
 /// | expired | no | yes | yes | any, and it works again | no | yes |
 /// | replaced | until it expires | yes | yes | a nearer one | no | yes |
-/// | revoked | no, for ever | no | no | no | no | no |
+/// | revoked | never again | no | no | no | no | no |
 ///
-/// A key may be several of these at once; then what each of them allows is allowed.
+/// A key may be several of these; then what each of them allows is allowed.
 #[derive(Debug, Clone)]
 pub struct ApiKey(ApiKeyParts);
 
@@ -61,7 +61,7 @@ pub enum KeyState {
         /// Since when.
         at: Timestamp,
     },
-    /// Dead for ever.
+    /// Never accepted again.
     Revoked {
         /// Since when.
         at: Timestamp,

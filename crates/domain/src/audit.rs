@@ -14,7 +14,7 @@ use crate::{
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
 ///
-/// A store keeps it in the transaction of the change it tells of: there is no change without its
+/// A store keeps it in the transaction of its change: there is no change without its
 /// line, and no line without its change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {

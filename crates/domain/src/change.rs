@@ -50,7 +50,7 @@ pub struct KeyChange {
 /// Why a key was not changed or not rotated.
 #[derive(Debug, Error)]
 pub enum ChangeError {
-    /// To stop a key at once is to disable or to revoke it.
+    /// To stop a key now, disable or revoke it.
     #[error("expiresAt must lie in the future")]
     ExpiryNotInFuture,
     /// There is no such key, it belongs to someone else, or it is revoked.
@@ -91,7 +91,7 @@ impl From<TransitionError> for ChangeError {
 
 impl ApiKeyService {
     /// Changes a key of `owner`, and answers what it is then. Whatever this answers, from then on
-    /// every instance goes by the key as it was found or left.
+    /// every instance uses the key as it was found or left.
     pub async fn change(
         &self,
         owner: &OwnerId,

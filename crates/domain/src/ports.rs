@@ -22,7 +22,7 @@ use crate::{
 #[async_trait]
 pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Adds a new key, unless its owner holds `limit` keys that are neither revoked nor replaced.
-    /// However many inserts run at once, the limit is not exceeded.
+    /// However many inserts run concurrently, the limit is not exceeded.
     async fn insert(&self, key: &ApiKey, limit: u32, event: &AuditEvent)
     -> Result<(), InsertError>;
 
@@ -240,7 +240,7 @@ pub struct InstanceId(pub Uuid);
 pub struct Position {
     /// The latest change.
     pub change: ChangeNumber,
-    /// Drawn anew for each change: where a database was restored or has failed over, another
+    /// Drawn for each change: where a database was restored or has failed over, another
     /// history may have given out the same number.
     pub nonce: Uuid,
 }

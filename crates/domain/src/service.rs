@@ -70,8 +70,8 @@ impl ApiKeyService {
         Self { keys, barrier, hasher, clock, entropy, ids, policy }
     }
 
-    /// Revokes a key of `owner`, for ever. Whatever this answers, from then on no instance accepts
-    /// a key that it found or left revoked.
+    /// Revokes a key of `owner`, for good. Once this returns, even with [`RevokeError::NotFound`], no
+    /// instance accepts the key, if it is the owner's.
     pub async fn revoke(
         &self,
         owner: &OwnerId,
@@ -83,9 +83,9 @@ impl ApiKeyService {
         if revoked { Ok(()) } else { Err(RevokeError::NotFound) }
     }
 
-    /// Revokes the keys that have these secrets, whosever they are: who holds a key may end it. A
-    /// secret of no key, or of one that is revoked, is passed over: that is none of the caller's
-    /// business. From the answer on no instance accepts any of them.
+    /// Revokes the keys that have these secrets, of any owner: anybody who holds a key may revoke it.
+    /// Returns `Ok` also for secrets of no key or of a revoked one, so that the caller learns nothing.
+    /// Once this returns, no instance accepts any of them.
     pub async fn report_leaks(
         &self,
         secrets: &[Secret],
@@ -105,7 +105,7 @@ impl ApiKeyService {
         Ok(())
     }
 
-    /// Revokes a key, and tells whether this call did, and which change all instances have to know.
+    /// Revokes a key; returns whether this call did, and the change that every instance has to apply.
     async fn end(
         &self,
         owner: &OwnerId,
@@ -128,8 +128,8 @@ impl ApiKeyService {
         AuditEvent::new(&self.ids, self.clock.now(), Some(owner.clone()), action, caller)
     }
 
-    /// Revokes every key that depends on `pepper` as [`revoke`](Self::revoke) does, and tells how
-    /// many that were. Each is a change of its own: one for all would keep every other waiting.
+    /// Revokes every key that depends on `pepper` as [`revoke`](Self::revoke) does, and returns how many
+    /// were revoked. Each is a change of its own: one for all would keep every other change waiting.
     pub async fn revoke_under(
         &self,
         pepper: PepperId,

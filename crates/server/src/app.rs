@@ -354,7 +354,7 @@ impl App {
         }
     }
 
-    /// Looks after the files of an embedded database, for ever.
+    /// Looks after the files of an embedded database; never returns.
     pub(crate) async fn watch_database(&self) {
         if let Store::Sqlite(store) = &self.store {
             embedded::watch(store).await;

@@ -1,5 +1,5 @@
 //! What the server removes in the background: sessions that are over, keys that were revoked long
-//! ago, old audit events, last uses of keys that are gone. It goes by the database's clock, and only
+//! ago, old audit events, last uses of keys that are gone. The database's clock decides, and only
 //! while this machine's agrees: a wrong one would remove for everybody what still counts.
 
 use std::fmt;

@@ -293,7 +293,7 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     // A statement of its own: the one that tried to revoke sees the row as it was before it waited
-    // for whoever was faster.
+    // for the call that was faster.
     async fn latest_change(
         &self,
         owner: &OwnerId,

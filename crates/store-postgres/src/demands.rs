@@ -56,7 +56,7 @@ pub enum UnfitError {
     },
     /// Names and addresses may hold any character.
     #[error(
-        "the encoding of the database is {found}, which can't hold every text; make it anew with \
+        "the encoding of the database is {found}, which can't hold every text; create it again with \
          `createdb --encoding=UTF8 --template=template0`"
     )]
     Encoding {

@@ -101,7 +101,7 @@ impl PostgresStore {
         Ok(Self { pool, readers, heartbeats, barrier, connector, place })
     }
 
-    /// Brings the schema up to date. Any number of instances may do so at once. A schema that a
+    /// Brings the schema up to date. Any number of instances may do so concurrently. A schema that a
     /// newer version made is refused and left alone, as is a database that can't keep what Latchkey
     /// keeps. Where the schema is current nothing is changed, and the role need not own it.
     pub async fn migrate(&self) -> Result<(), MigrateError> {

@@ -20,7 +20,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// better to wait for what was lost on the way and is sent again.
 const FAR_ASK_LIMIT: Duration = Duration::from_secs(2);
 
-/// A connection for one purpose, made when it is needed and made anew after any failure: what has
+/// A connection for one purpose, made when it is needed and again after any failure: what has
 /// to be quick neither waits for the pool nor for a connection that hangs.
 pub(crate) struct Link {
     connector: Connector,

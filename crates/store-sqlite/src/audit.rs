@@ -9,7 +9,7 @@ use crate::query;
 use crate::row::EventRow;
 use crate::schema::audit_events;
 
-/// Adds an event, in the transaction of the change that it tells of.
+/// Adds an event, in the transaction of its change.
 pub(crate) fn add(db: &mut SqliteConnection, event: EventRow) -> QueryResult<()> {
     diesel::insert_into(audit_events::table).values(event).execute(db).map(drop)
 }

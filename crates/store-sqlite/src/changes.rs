@@ -38,7 +38,7 @@ struct Progress {
 }
 
 impl Changes {
-    /// Tells of changes that are committed, and answers the number of the latest.
+    /// Logs committed changes, and returns the number of the latest.
     pub(crate) fn tell(&self, keys: impl IntoIterator<Item = ApiKeyId>) -> ChangeNumber {
         let latest = self.log().tell(keys);
         self.woken.notify_waiters();

@@ -112,8 +112,8 @@ impl Pool {
         answer.await.unwrap_or_else(|_dropped| Err(StoreError::new("closed, or panicked")))
     }
 
-    /// Finishes what is waiting, then closes the connections. The writer goes last: whoever
-    /// closes a database last moves its write-ahead log into the file.
+    /// Finishes what is waiting, then closes the connections. The writer goes last: the
+    /// connection that closes a database last moves its write-ahead log into the file.
     pub(crate) fn close(&self) {
         self.reads.close();
         join(&self.readers);

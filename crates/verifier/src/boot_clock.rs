@@ -40,7 +40,7 @@ impl BootTime {
 
 /// The clock of leases.
 pub trait LeaseClock: Send + Sync + fmt::Debug {
-    /// Now; asked anew each time, never remembered.
+    /// Now; asked for each call, never cached.
     fn now(&self) -> BootTime;
 }
 

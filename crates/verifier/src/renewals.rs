@@ -48,7 +48,7 @@ impl Renewals {
         }
     }
 
-    /// Stores what waits, for ever.
+    /// Stores what waits; never returns.
     pub(crate) async fn keep_storing(&self, keys: &dyn ApiKeyRepository, memory: &Memory) {
         loop {
             while let Some((key, Renewal { stored, renewed })) = self.next() {

@@ -184,8 +184,8 @@ impl Verifier {
         self.barrier.clone()
     }
 
-    /// Keeps the lease, until [`leave`](Self::leave); and makes the digests of used keys anew that
-    /// an older pepper made, for ever.
+    /// Keeps the lease until [`leave`](Self::leave), and moves used keys to the pepper that signs. Never
+    /// returns.
     pub async fn keep(&self) {
         tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.keys, &self.memory));
     }
@@ -261,7 +261,7 @@ impl Verifier {
         self.answering == Answering::FromMemory
     }
 
-    /// Expiry goes by the wall clock, at the very last.
+    /// The wall clock decides about expiry, at the very last.
     #[inline]
     fn use_now(&self, answer: Answer) -> Answer {
         let principal = answer?;

@@ -27,7 +27,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A request body that is a JSON object.
 ///
-/// The framework's own extractor takes an array for a struct, 2 MB, any charset, and waits for ever.
+/// The framework's own extractor takes an array for a struct, 2 MB, any charset, and waits without a limit.
 #[derive(Debug)]
 pub(crate) struct JsonBody<T>(pub T);
 
@@ -123,7 +123,7 @@ async fn read(req: &HttpRequest, payload: &mut Payload) -> Result<Zeroizing<Vec<
         Some(_) => return Err(too_large()),
         None => MAX_BODY,
     };
-    // All of it at once, so that no reallocation leaves a copy of a password behind.
+    // In one piece, so that no reallocation leaves a copy of a password behind.
     let mut body = Zeroizing::new(Vec::with_capacity(expected));
     let reading = async {
         while let Some(chunk) = payload.next().await {

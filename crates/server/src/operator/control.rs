@@ -53,7 +53,7 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// Carries out orders, for ever.
+    /// Carries out orders; never returns.
     pub(crate) async fn serve(&self, app: Arc<App>) {
         loop {
             match self.listener.accept().await {

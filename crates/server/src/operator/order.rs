@@ -164,7 +164,7 @@ async fn revoke_key(app: &App, id: &str) -> Outcome {
 async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
     let pepper = PepperId::new(pepper.get()).ok_or("a pepper's number is not zero")?;
     if app.ring().next() == Some(pepper) {
-        let why = "signs, so that new keys would depend on it at once; put another in front of it";
+        let why = "is the signing pepper, and new keys would depend on it; put another one first in LATCHKEY_PEPPERS";
         return Err(format!("pepper {pepper} {why}").into());
     }
     let revoked = app.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;

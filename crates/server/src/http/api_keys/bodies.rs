@@ -70,7 +70,7 @@ pub(crate) struct ChangeBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RotateBody {
-    /// How long both keys work; 0: the old one is revoked at once.
+    /// How long both keys work; 0: the old one is revoked before the answer.
     #[serde(default = "a_day")]
     #[schema(minimum = 0, maximum = 2_592_000, default = 86_400)]
     overlap_seconds: u32,
