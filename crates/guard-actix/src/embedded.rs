@@ -91,7 +91,7 @@ impl Embedded {
 #[async_trait]
 impl Verify for Embedded {
     async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable> {
-        match self.verifier.verify(secret.expose().as_bytes()).await {
+        match self.verifier.verify_secret(secret).await {
             Ok(principal) => api_key_principal(&principal).map(Some),
             Err(VerifyError::Refused(_)) => Ok(None),
             Err(VerifyError::Store(error)) => Err(Unavailable::new(error)),

@@ -35,4 +35,4 @@ pub use losses::LostHistory;
 pub use others::others_run;
 pub use principal::Principal;
 pub use system_clock::SystemClock;
-pub use verifier::{Answering, Misses, Status, Verifier, VerifierPorts, VerifyError};
+pub use verifier::{Answering, Missed, Misses, Status, Verifier, VerifierPorts, VerifyError};

@@ -92,15 +92,9 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// What memory says of a presented secret.
-enum Recalled {
-    Answer(Answer),
-    /// The store must be asked; whether a lease covers the call.
-    Nothing {
-        candidates: Candidates,
-        covered: bool,
-    },
-}
+/// A secret that memory can't vouch for: the digests by which the store is asked for its key.
+#[derive(Debug)]
+pub struct Missed(Candidates);
 
 /// How a verifier is doing.
 #[derive(Debug, Clone, Copy)]
@@ -157,26 +151,41 @@ impl Verifier {
         }
     }
 
-    /// Whose secret `presented` is, if it may be used now. A change to the key that was answered
-    /// before this is called is seen, on whichever instance it was made. Text that does not have
-    /// the form of a key is refused without asking anybody.
+    /// The principal of the key whose text is `presented`, if it may be used now. Every change of the
+    /// key that was answered before this call is seen, on whichever instance it was made. A text that
+    /// does not have the form of a key is refused without the store.
     pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
-        let answer = match self.recall(presented) {
-            Recalled::Answer(answer) => answer,
-            Recalled::Nothing { candidates, covered } => {
-                Box::pin(self.look_up(&candidates, covered)).await?
-            }
-        };
-        self.use_now(answer).map_err(VerifyError::Refused)
+        match self.verify_from_memory(presented) {
+            Ok(answer) => answer.map_err(VerifyError::Refused),
+            Err(missed) => self.look_up(missed).await,
+        }
     }
 
-    /// The same where nobody need be asked; `None` where the store must be.
-    #[inline]
-    pub fn verify_from_memory(&self, presented: &[u8]) -> Option<Result<Principal, Refusal>> {
-        match self.recall(presented) {
-            Recalled::Answer(answer) => Some(self.use_now(answer)),
-            Recalled::Nothing { .. } => None,
+    /// As [`verify`](Self::verify), of a text that was parsed before.
+    pub async fn verify_secret(&self, secret: &Secret) -> Result<Principal, VerifyError> {
+        match self.recall(secret) {
+            Ok(answer) => self.use_now(answer).map_err(VerifyError::Refused),
+            Err(missed) => self.look_up(missed).await,
         }
+    }
+
+    /// As [`verify`](Self::verify), without waiting: where the store has to be asked, it returns what
+    /// [`look_up`](Self::look_up) needs for that.
+    #[inline]
+    pub fn verify_from_memory(
+        &self,
+        presented: &[u8],
+    ) -> Result<Result<Principal, Refusal>, Missed> {
+        let Ok(secret) = Secret::parse(presented) else {
+            return Ok(Err(Refusal::Malformed));
+        };
+        self.recall(&secret).map(|answer| self.use_now(answer))
+    }
+
+    /// Asks the store. To be called soon: what was missed is not looked for in memory again.
+    pub async fn look_up(&self, missed: Missed) -> Result<Principal, VerifyError> {
+        let answer = Box::pin(self.ask(&missed.0)).await?;
+        self.use_now(answer).map_err(VerifyError::Refused)
     }
 
     /// What changes wait for, so that this verifier and all others have seen them.
@@ -234,27 +243,23 @@ impl Verifier {
     }
 
     #[inline]
-    fn recall(&self, presented: &[u8]) -> Recalled {
-        let Ok(secret) = Secret::parse(presented) else {
-            return Recalled::Answer(Err(Refusal::Malformed));
-        };
-        let candidates = self.hasher.candidates(&secret);
+    fn recall(&self, secret: &Secret) -> Result<Answer, Missed> {
+        let candidates = self.hasher.candidates(secret);
         // The clock before the memory: see `Freshness::covers`.
-        let covered = self.freshness.covers(self.lease_clock.now());
         let now = || self.lease_clock.now();
-        let found = if covered && self.remembers() {
+        let found = if self.remembers() && self.freshness.covers(now()) {
             self.memory.recall(&candidates, &self.freshness, now)
         } else {
             None
         };
         let Some((digest, answer)) = found else {
-            return Recalled::Nothing { candidates, covered };
+            return Err(Missed(candidates));
         };
         self.recalled.add();
         if let Ok(principal) = &answer {
             self.renewals.offer(principal.key(), digest, &candidates);
         }
-        Recalled::Answer(answer)
+        Ok(answer)
     }
 
     fn remembers(&self) -> bool {
@@ -275,7 +280,8 @@ impl Verifier {
 
     /// Asks the store; a crowd asks once. Without a lease nobody can know whether the question of
     /// another is late enough to be shared.
-    async fn look_up(&self, candidates: &Candidates, covered: bool) -> Result<Answer, StoreError> {
+    async fn ask(&self, candidates: &Candidates) -> Result<Answer, StoreError> {
+        let covered = self.freshness.covers(self.lease_clock.now());
         // A server that was left behind answers reads as well; heartbeats it can't take.
         let alone_is_believed = self.failover().is_some_and(|it| !it.leaves_servers_behind());
         let covered = covered || (!alone_is_believed && self.is_leased_soon().await);

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
-use latchkey_verifier::{Principal, VerifyError};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use latchkey_verifier::{Missed, Principal, VerifyError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -66,14 +66,18 @@ pub(crate) async fn verify(
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     drain(&req, &mut payload.into_inner()).await;
-    let verified = match presented(req.headers()) {
-        None => None,
-        Some(text) => Some(app.verifier.verify(text).await),
+    // Taken out first: the look-up must not hold the borrow.
+    let missed = req.extensions_mut().remove::<Missed>();
+    let verified = match (missed, presented(req.headers())) {
+        (Some(missed), _) => Some(app.verifier.look_up(missed).await),
+        (None, Some(text)) => Some(app.verifier.verify(text).await),
+        (None, None) => None,
     };
     answer(&app, verified, began)
 }
 
-/// The same, where it asks nobody and waits for nothing: there is no body, and memory knows.
+/// The same, where it waits for nothing: there is no body, and memory knows. What memory does not know
+/// is left with the request for [`verify`], so that the key is parsed and hashed once.
 pub(crate) fn at_once(
     req: &HttpRequest,
     app: &App,
@@ -84,7 +88,13 @@ pub(crate) fn at_once(
     }
     let verified = match presented(req.headers()) {
         None => None,
-        Some(text) => Some(app.verifier.verify_from_memory(text)?.map_err(VerifyError::Refused)),
+        Some(text) => match app.verifier.verify_from_memory(text) {
+            Ok(answer) => Some(answer.map_err(VerifyError::Refused)),
+            Err(missed) => {
+                req.extensions_mut().insert(missed);
+                return None;
+            }
+        },
     };
     Some(answer(app, verified, began))
 }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, Barrier, LastUseRepository};
+use latchkey_domain::ports::{ApiKeyRepository, Barrier, KeyHasher, LastUseRepository};
 use latchkey_domain::{
-    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey,
-    KeyName, NewKey, Refusal, Secret, Timestamp,
+    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Candidates, Environment, IdSequence, IssuePolicy,
+    IssuedKey, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp,
 };
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
@@ -33,6 +33,24 @@ impl LeaseClock for FakeLeaseClock {
     }
 }
 
+/// The hasher, and how many presented secrets it has hashed.
+#[derive(Debug)]
+pub(crate) struct CountingHasher {
+    hasher: HmacHasher,
+    hashed: AtomicU64,
+}
+
+impl KeyHasher for CountingHasher {
+    fn digest(&self, secret: &Secret) -> KeyedDigest {
+        self.hasher.digest(secret)
+    }
+
+    fn candidates(&self, secret: &Secret) -> Candidates {
+        self.hashed.fetch_add(1, Ordering::SeqCst);
+        self.hasher.candidates(secret)
+    }
+}
+
 /// An instance of Latchkey without HTTP.
 pub(crate) struct Instance {
     pub(crate) verifier: Arc<Verifier>,
@@ -41,6 +59,7 @@ pub(crate) struct Instance {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) lease_clock: Arc<FakeLeaseClock>,
     pub(crate) service: ApiKeyService,
+    hasher: Arc<CountingHasher>,
     entropy: Arc<CountingEntropy>,
     keeper: JoinHandle<()>,
     _folder: TempDir,
@@ -72,12 +91,13 @@ impl Instance {
         let keys: Arc<dyn ApiKeyRepository> = Arc::<SqliteStore>::clone(&store);
         let clock = Arc::new(FakeClock::default());
         let lease_clock = Arc::new(FakeLeaseClock::default());
-        let hasher = Arc::new(HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32]))));
+        let hasher = HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])));
+        let hasher = Arc::new(CountingHasher { hasher, hashed: AtomicU64::new(0) });
         let last_uses = Arc::new(LastUses::new(repository(Arc::clone(&store))));
         let ports = VerifierPorts {
             keys: Arc::clone(&keys),
             feed: Arc::<SqliteStore>::clone(&store),
-            hasher: Arc::<HmacHasher>::clone(&hasher),
+            hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
             lease_clock: Arc::<FakeLeaseClock>::clone(&lease_clock),
             last_uses: Arc::clone(&last_uses),
@@ -87,7 +107,7 @@ impl Instance {
         let ports = ApiKeyPorts {
             keys,
             barrier: Arc::new(verifier.barrier()),
-            hasher,
+            hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
             ids: Arc::new(IdSequence::new(Arc::<CountingEntropy>::clone(&entropy))),
             entropy: Arc::<CountingEntropy>::clone(&entropy),
@@ -103,10 +123,16 @@ impl Instance {
             clock,
             lease_clock,
             service,
+            hasher,
             entropy,
             keeper,
             _folder: folder,
         }
+    }
+
+    /// How many presented secrets were hashed.
+    pub(crate) fn hashed(&self) -> u64 {
+        self.hasher.hashed.load(Ordering::SeqCst)
     }
 
     /// Ends the heartbeats, so that the lease is not extended any more.

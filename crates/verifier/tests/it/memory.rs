@@ -27,6 +27,23 @@ async fn a_key_is_looked_up_once_and_then_remembered() {
 }
 
 #[tokio::test]
+async fn a_presented_secret_is_hashed_once_whether_or_not_the_store_is_asked() {
+    for instance in [Instance::with_lease().await, Instance::start(Answering::FromStore).await] {
+        let issued = instance.issue().await;
+        let presented = issued.secret.expose().as_bytes();
+        for time in 1..=2 {
+            match instance.verifier.verify_from_memory(presented) {
+                Ok(answer) => answer.map(drop).expect("it is good"),
+                Err(missed) => instance.verifier.look_up(missed).await.map(drop).expect("so"),
+            }
+            assert_eq!(instance.hashed(), time);
+        }
+        instance.verifier.verify_secret(&issued.secret).await.expect("it is good");
+        assert_eq!(instance.hashed(), 3);
+    }
+}
+
+#[tokio::test]
 async fn under_the_lease_a_remembered_key_needs_no_store_and_after_it_nobody_can_say() {
     let instance = Instance::with_lease().await;
     let known = instance.issue().await;
