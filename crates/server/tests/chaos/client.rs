@@ -13,8 +13,6 @@ use crate::instance::Instance;
 /// Longer than an instance is stopped and then may take for a verification; what it doesn't answer
 /// in this time is as good as cut off.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// The time that a head may take, on the server's rough clock.
-const HEAD_OVERDUE: Duration = Duration::from_secs(4);
 
 /// A keep-alive connection to one instance, made when it is needed.
 #[derive(Debug)]
@@ -25,12 +23,12 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// Before it was connected, where it had to be: from then on the head may be overdue.
-    asked: Instant,
     /// Before the first byte was written.
     pub(crate) sent: Instant,
     /// After the last byte was read.
     pub(crate) received: Instant,
+    /// Whether the instance was in trouble meanwhile.
+    in_trouble: bool,
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
@@ -39,9 +37,9 @@ pub(crate) struct Answer {
 impl Answer {
     /// Whether it says neither yes nor no, as it may when something is in trouble.
     pub(crate) fn is_unavailable(&self) -> bool {
-        // A process that stood still after it took a connection finds the head overdue.
-        let is_overdue = self.status == 408 && self.received - self.asked >= HEAD_OVERDUE;
-        self.status == 503 || is_overdue
+        // A process that stood still finds heads overdue, also those that have just come: the
+        // framework's clock, which it looks at, is half a second older than the standstill.
+        self.status == 503 || (self.status == 408 && self.in_trouble)
     }
 }
 
@@ -74,7 +72,7 @@ impl Client {
     }
 
     async fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
-        let asked = Instant::now();
+        let calm = self.instance.trouble.calm();
         // Taken out, so that one on which anything fails, or that is given up, is used no more.
         let mut connection = match self.connection.take() {
             Some(open) => open,
@@ -82,7 +80,8 @@ impl Client {
         };
         let sent = Instant::now();
         connection.write_all(request).await?;
-        let answer = read(&mut connection, asked, sent).await?;
+        let mut answer = read(&mut connection, sent).await?;
+        answer.in_trouble = calm.is_none() || calm != self.instance.trouble.calm();
         if !answer.head.to_ascii_lowercase().contains("\r\nconnection: close") {
             self.connection = Some(connection);
         }
@@ -96,7 +95,7 @@ impl Client {
     }
 }
 
-async fn read(connection: &mut TcpStream, asked: Instant, sent: Instant) -> io::Result<Answer> {
+async fn read(connection: &mut TcpStream, sent: Instant) -> io::Result<Answer> {
     let mut bytes = Vec::with_capacity(1024);
     let head = loop {
         if let Some(head) = head_of_whole_answer(&bytes)? {
@@ -111,7 +110,7 @@ async fn read(connection: &mut TcpStream, asked: Instant, sent: Instant) -> io::
     let head = String::from_utf8(bytes).map_err(io::Error::other)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?;
-    Ok(Answer { asked, sent, received, status, head, body })
+    Ok(Answer { sent, received, in_trouble: false, status, head, body })
 }
 
 /// How long the head is, its empty line included, once the whole answer is there.
