@@ -44,7 +44,7 @@ fn wait_for_readiness(server: &Server, status: u16) {
 /// Lines at ERROR of the server itself; each request that fails has one of its own.
 fn errors_that_say(server: &Server, why: &str) -> usize {
     let is_one = |line: &&str| {
-        let parts = [r#""level":"ERROR""#, "nothing is answered from the database", why];
+        let parts = [r#""level":"ERROR""#, "every request that needs the database is refused", why];
         parts.iter().all(|part| line.contains(part))
     };
     server.log().lines().filter(is_one).count()

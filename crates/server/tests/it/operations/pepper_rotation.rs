@@ -182,7 +182,7 @@ fn the_keys_of_the_signing_pepper_are_not_revoked(setup: Setup) {
     let server = setup.with("LATCHKEY_PEPPERS", FIRST).start();
     let key = server.sign_up(ADA).create_key("a");
     let refused = server.setup.run(&["keys", "revoke", "--pepper", "1"], "").expect_code(1);
-    assert!(refused.text.contains("pepper 1 signs"), "{}", refused.text);
+    assert!(refused.text.contains("pepper 1 is the signing pepper"), "{}", refused.text);
     server.verify(&key.key).expect_status(200);
 }
 
