@@ -206,7 +206,7 @@ fn write(out: &mut String, app: &App, asked: &Asked) -> fmt::Result {
     let help = "Keys whose last use is waiting to be written.";
     metric(out, name, "gauge", help, status.unwritten_uses)?;
     let name = "latchkey_last_use_lag_seconds";
-    let help = "Seconds since the writer of last uses had last written all that were due.";
+    let help = "Seconds since the writer of last uses was last caught up.";
     metric(out, name, "gauge", help, status.last_use_lag.as_secs_f64())?;
     let name = "latchkey_log_lines_lost_total";
     let help = "Lines of the log that could not be written.";

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use crate::database::Database;
 use crate::metrics::metric;
 use crate::person::{ADA, Person};
-use crate::server::{Server, Setup, eventually};
+use crate::server::{Server, Setup, eventually, number_from};
 
 /// 250 ms there and back, and one packet of a hundred is lost.
 const FAR: Line = Line::Slow { by: Duration::from_millis(125), lost: 10 };
@@ -27,22 +27,21 @@ const NO_LEASE: &str = "latchkey_verify_cache_miss_reasons_total{reason=\"no_lea
 #[test]
 #[ignore = "takes minutes: just far"]
 fn far_away_a_lease_is_kept_and_a_revoke_counts_everywhere() {
-    let seconds = std::env::var_os("FAR_SECONDS").map_or(600, |text| {
-        text.to_str().and_then(|text| text.parse().ok()).expect("a number of seconds")
-    });
+    let seconds = number_from("FAR_SECONDS", 600);
     let cluster = Arc::new(PrivateCluster::start());
     let runtime = Runtime::new().expect("a runtime starts");
     let authority = runtime.block_on(cluster.use_tls());
     let line = runtime.block_on(Proxy::start(cluster.address())).expect("a free port");
-    let near = Setup::on(Database::Private(Arc::clone(&cluster)))
-        .with("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "10000");
     let place = format!("127.0.0.1:{}/", cluster.address().port());
     let url = cluster.url().replace(&place, &format!("localhost:{}/", line.port()));
     let url = format!("{url}?sslmode=verify-full&sslrootcert={authority}/ca.pem");
-    let far = Setup::on(Database::Private(Arc::clone(&cluster)))
-        .with("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "10000")
-        .with("DATABASE_URL", &url);
-    let (near, far) = (near.start(), far.start());
+    let by = |url: &str| {
+        Setup::on(Database::Private(Arc::clone(&cluster)))
+            .with("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "10000")
+            .with("DATABASE_URL", url)
+            .start()
+    };
+    let (near, far) = (by(cluster.url()), by(&url));
     line.set(FAR);
 
     let ada = near.sign_up(ADA);

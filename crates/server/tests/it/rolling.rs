@@ -12,7 +12,7 @@ use crate::database::Database;
 use crate::http::{Connection, get};
 use crate::person::{ADA, VERIFY};
 use crate::process::Process;
-use crate::server::{Server, Setup, eventually};
+use crate::server::{Server, Setup, eventually, number_from};
 
 const UPGRADES: &str = include_str!("../../../../docs/operations/upgrades.md");
 const INSTANCES: usize = 3;
@@ -32,9 +32,7 @@ struct Count {
 #[test]
 #[ignore = "needs HAProxy and nginx: just rolling"]
 fn a_rolling_restart_fails_no_request() {
-    let wanted = std::env::var_os("ROLLING_REQUESTS").map_or(100_000, |text| {
-        text.to_str().and_then(|text| text.parse().ok()).expect("a number of requests")
-    });
+    let wanted = number_from("ROLLING_REQUESTS", 100_000);
     for (balancer, count) in restart_under_load(|setup| setup, wanted) {
         assert_eq!(count.failed.into_inner(), 0, "{balancer}");
     }

@@ -215,6 +215,14 @@ impl Server {
     }
 }
 
+/// A number that the environment may give to a test.
+pub(crate) fn number_from(name: &str, default: u64) -> u64 {
+    std::env::var_os(name).map_or(default, |text| {
+        let number = text.to_str().and_then(|text| text.parse().ok());
+        number.unwrap_or_else(|| panic!("{name} is no number"))
+    })
+}
+
 /// Waits until `is_so`, no longer than `patience`.
 #[track_caller]
 pub(crate) fn eventually(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
