@@ -12,9 +12,8 @@ const away = (at, from) => Math.abs(Date.parse(at) - from)
 for (const [how, minutes] of Object.entries(OFF)) {
   item(44, `with the reader’s clock ${how}, states and times are the server’s`, async ({ page, person }) => {
     await person.hasKey('Soon over', { expiresAt: new Date(Date.now() + 10 * MINUTE).toISOString() })
-    const gone = await person.hasKey('Over', { expiresAt: new Date(Date.now() + 300).toISOString() })
+    await person.hadKey('Over')
     await person.uses(await person.hasKey('Used'))
-    await eventually(async () => assert.equal(await person.verify(gone.key), 401))
     await setReadersClock(page, minutes)
     await openKeys(page)
     await row(page, 'Soon over').getByText('Active', { exact: true }).waitFor()

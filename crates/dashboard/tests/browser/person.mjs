@@ -51,6 +51,16 @@ export class Person {
     return this.json('POST', '/api/v1/api-keys', { name, ...more })
   }
 
+  /** A key that has expired. */
+  async hadKey(name) {
+    const expiresAt = new Date(Date.now() + 2_000).toISOString()
+    const { key } = await this.hasKey(name, { expiresAt })
+    for (let tries = 0; await this.verify(key) === 200; tries += 1) {
+      assert.ok(tries < 60, 'a key did not expire')
+      await new Promise(later => setTimeout(later, 100))
+    }
+  }
+
   /** Uses a key, until the list tells of it. */
   async uses({ id, key }) {
     assert.equal(await this.verify(key), 200)

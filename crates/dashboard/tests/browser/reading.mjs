@@ -269,8 +269,7 @@ item(27, 'keys are filtered by their state', async ({ page, person }) => {
   await person.hasKey('active')
   const { id } = await person.hasKey('disabled')
   await person.json('PATCH', `/api/v1/api-keys/${id}`, { enabled: false })
-  await person.hasKey('expired', { expiresAt: new Date(Date.now() + 700).toISOString() })
-  await new Promise(later => setTimeout(later, 800))
+  await person.hadKey('expired')
   await openKeys(page)
   const filter = page.getByRole('combobox', { name: 'Status' })
   for (const [label, wanted] of [['Active', 'active'], ['Disabled', 'disabled'], ['Expired', 'expired']]) {

@@ -9,8 +9,8 @@ use super::tally::Closed;
 
 /// Then a peer that takes nothing of what waits for it is closed.
 const UNREAD_LIMIT: Duration = Duration::from_secs(10);
-/// Then a peer that began a request and did not end it is closed. The framework's own limit holds
-/// for the first request of a connection alone.
+/// Then a peer that began a request and did not end it is closed. The first head of a connection has
+/// a limit of its own, which is answered.
 const UNFINISHED_LIMIT: Duration = Duration::from_secs(15);
 
 /// Whose connections count together: an address, of IPv6 its /64, which is what one customer gets.
@@ -94,8 +94,12 @@ impl Connection {
         ReadingBody(Arc::clone(self))
     }
 
+    pub(super) fn is_handling(&self) -> bool {
+        self.handling.load(Ordering::Relaxed)
+    }
+
     pub(super) fn wants_input(&self) -> bool {
-        !self.handling.load(Ordering::Relaxed) || self.reading_body.load(Ordering::Relaxed)
+        !self.is_handling() || self.reading_body.load(Ordering::Relaxed)
     }
 
     pub(super) fn received(&self) {
@@ -124,13 +128,12 @@ impl Connection {
         if self.unread.is_over(UNREAD_LIMIT, now) {
             return Some(Closed::Unread);
         }
-        let handling = self.handling.load(Ordering::Relaxed);
-        (!handling && self.unfinished.is_over(UNFINISHED_LIMIT, now)).then_some(Closed::Unfinished)
+        (!self.is_handling() && self.unfinished.is_over(UNFINISHED_LIMIT, now)).then_some(Closed::Unfinished)
     }
 
     /// The least gives way first: no proxy of ours, nothing under way, idle longest.
     pub(super) fn worth(&self) -> impl Ord + use<> {
-        (self.trusted, self.handling.load(Ordering::Relaxed), self.active.get(), self.id)
+        (self.trusted, self.is_handling(), self.active.get(), self.id)
     }
 
     /// Ends its task, which closes the socket.

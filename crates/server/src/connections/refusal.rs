@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody as _;
 use actix_web::http::StatusCode;
+use actix_web::http::header::Date;
 
 const START: &[u8] = b"HTTP/1.1 ";
 const END: &[u8] = b"\r\n\r\n";
@@ -45,6 +46,13 @@ impl<'o> Bare<'o> {
 impl Refusals {
     pub(crate) fn new(words: impl Fn(StatusCode) -> HttpResponse + Send + Sync + 'static) -> Self {
         Self(Arc::new(words))
+    }
+
+    /// The answer to a peer that did not send its head in time.
+    pub(super) fn late_head(&self) -> Vec<u8> {
+        let status = StatusCode::REQUEST_TIMEOUT;
+        let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ndate: {}\r\n", Date::now());
+        self.complete(&Bare { before: b"", status, head: [head.as_bytes(), b""] })
     }
 
     /// The same answer with a body and the headers of every answer.

@@ -84,11 +84,15 @@ impl Registry {
 
 /// Closes the connections that only cost, for as long as there is a registry.
 pub(super) async fn keep_closing(registry: Weak<Registry>) {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut last = Instant::now();
     loop {
-        looks.tick().await;
+        tokio::time::sleep(LOOK_EVERY).await;
         let Some(registry) = registry.upgrade() else { return };
-        registry.lock().close_stalled();
+        // A process that stood still has not read yet what its peers sent meanwhile.
+        if last.elapsed() < 2 * LOOK_EVERY {
+            registry.lock().close_stalled();
+        }
+        last = Instant::now();
     }
 }
 

@@ -1,10 +1,15 @@
+use std::future::Future as _;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Connection;
 use super::refusal::{Bare, Refusals};
@@ -13,6 +18,8 @@ use super::registry::Place;
 /// How much is read before what it asks for is answered. The framework parses all the requests it
 /// is given before it answers the first, and keeps 7 kB for each, though it be of 25 bytes.
 const SIP: u64 = 2 * 1024;
+/// How long after it was accepted a connection may take for its first head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A socket that is read in sips, and not at all while an answer waits to be written or a request
 /// is being handled.
@@ -26,12 +33,30 @@ pub(super) struct Stream {
     output_waits: bool,
     /// Somebody wanted to read and was put off.
     reader_waits: bool,
+    first_head: FirstHead,
+}
+
+/// Whether the first head of a connection is there.
+#[derive(Debug)]
+enum FirstHead {
+    /// It is due then. Most heads come with their connection and need no timer.
+    Due(Instant),
+    Awaited(Pin<Box<Sleep>>),
+    /// It was read or refused.
+    Over,
 }
 
 impl Stream {
     pub(super) fn new(socket: TcpStream, place: Place, refusals: Refusals) -> Self {
-        let (socket, completed) = (socket.take(SIP), Vec::new());
-        Self { socket, place, refusals, completed, output_waits: false, reader_waits: false }
+        Self {
+            socket: socket.take(SIP),
+            place,
+            refusals,
+            completed: Vec::new(),
+            output_waits: false,
+            reader_waits: false,
+            first_head: FirstHead::Due(Instant::now() + HEAD_DEADLINE),
+        }
     }
 
     pub(super) fn connection(&self) -> &Arc<Connection> {
@@ -46,6 +71,26 @@ impl Stream {
             Poll::Ready(_) => self.place.connection.sent(),
         }
         written
+    }
+
+    /// Waits until the first head is late, and for ever once there is one.
+    fn head_is_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.place.connection.is_handling() {
+            self.first_head = FirstHead::Over;
+        }
+        if let FirstHead::Due(deadline) = self.first_head {
+            self.first_head = FirstHead::Awaited(Box::pin(sleep_until(deadline)));
+        }
+        let FirstHead::Awaited(timer) = &mut self.first_head else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        if self.socket.limit() < SIP {
+            // The framework flushes before it comes again, and parses before that what was read.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // A process that stood still may find a timer over before it is told what arrived.
+        let arrived = SockRef::from(self.socket.get_ref()).peek(&mut [MaybeUninit::uninit()]);
+        if arrived.is_ok() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     fn write_completed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -79,7 +124,14 @@ impl AsyncRead for Stream {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.socket).poll_read(cx, buffer))?;
+        if Pin::new(&mut this.socket).poll_read(cx, buffer)?.is_pending() {
+            ready!(this.head_is_late(cx));
+            this.completed = this.refusals.late_head();
+            this.first_head = FirstHead::Over;
+            // Nothing was written to this socket before, which therefore takes all of it. The
+            // framework is told that nothing follows, and closes.
+            return this.write_completed(cx);
+        }
         if buffer.filled().len() > before {
             this.place.connection.received();
         }
@@ -94,6 +146,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.first_head = FirstHead::Over;
         match Bare::at_the_end_of(bytes) {
             None => this.write(cx, bytes),
             Some(bare) if bare.before.is_empty() => {

@@ -27,8 +27,6 @@ pub(crate) struct Answer {
     pub(crate) sent: Instant,
     /// After the last byte was read.
     pub(crate) received: Instant,
-    /// Whether the instance was in trouble meanwhile.
-    in_trouble: bool,
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
@@ -37,9 +35,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// Whether it says neither yes nor no, as it may when something is in trouble.
     pub(crate) fn is_unavailable(&self) -> bool {
-        // A process that stood still finds heads overdue, also those that have just come: the
-        // framework's clock, which it looks at, is half a second older than the standstill.
-        self.status == 503 || (self.status == 408 && self.in_trouble)
+        self.status == 503
     }
 }
 
@@ -72,7 +68,6 @@ impl Client {
     }
 
     async fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
-        let calm = self.instance.trouble.calm();
         // Taken out, so that one on which anything fails, or that is given up, is used no more.
         let mut connection = match self.connection.take() {
             Some(open) => open,
@@ -80,8 +75,7 @@ impl Client {
         };
         let sent = Instant::now();
         connection.write_all(request).await?;
-        let mut answer = read(&mut connection, sent).await?;
-        answer.in_trouble = calm.is_none() || calm != self.instance.trouble.calm();
+        let answer = read(&mut connection, sent).await?;
         if !answer.head.to_ascii_lowercase().contains("\r\nconnection: close") {
             self.connection = Some(connection);
         }
@@ -110,7 +104,7 @@ async fn read(connection: &mut TcpStream, sent: Instant) -> io::Result<Answer> {
     let head = String::from_utf8(bytes).map_err(io::Error::other)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?;
-    Ok(Answer { sent, received, in_trouble: false, status, head, body })
+    Ok(Answer { sent, received, status, head, body })
 }
 
 /// How long the head is, its empty line included, once the whole answer is there.

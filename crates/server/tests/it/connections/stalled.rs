@@ -123,6 +123,41 @@ fn a_request_that_is_begun_and_not_ended_is_closed_however_it_trickles() {
     use_again(&mut honest);
 }
 
+/// A machine that is suspended, or a process that is stopped, has not read what came meanwhile: that
+/// is not late.
+#[test]
+fn what_comes_while_the_server_stands_still_is_answered() {
+    const LONGER_THAN_A_HEAD_MAY_TAKE: Duration = Duration::from_secs(6);
+    let server = Setup::on_sqlite().start();
+    let mut before = Connection::open(server.address);
+    let head = get("/healthz").bytes(server.address);
+    // Accepted, and its first head awaited.
+    server.send(&get("/healthz")).expect_status(200);
+    server.signal("STOP");
+    before.write(&head);
+    sleep(LONGER_THAN_A_HEAD_MAY_TAKE);
+    let mut meanwhile: Vec<_> = (0..20).map(|_| Connection::open(server.address)).collect();
+    meanwhile.iter_mut().for_each(|connection| connection.write(&head));
+    server.signal("CONT");
+    for connection in std::iter::once(&mut before).chain(&mut meanwhile) {
+        connection.read(false).expect_status(200);
+    }
+}
+
+#[test]
+fn a_request_whose_end_comes_while_the_server_stands_still_is_answered() {
+    const LONGER_THAN_A_REQUEST_MAY_TAKE: Duration = Duration::from_secs(17);
+    let server = Setup::on_sqlite().start();
+    let mut peer = idle(&server);
+    peer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n");
+    sleep(Duration::from_millis(100));
+    server.signal("STOP");
+    peer.write(b"\r\n");
+    sleep(LONGER_THAN_A_REQUEST_MAY_TAKE);
+    server.signal("CONT");
+    peer.read(false).expect_status(200);
+}
+
 /// A peer that has sent all it can of `bytes` and reads nothing.
 fn deaf(server: &Server, bytes: &[u8]) -> TcpStream {
     let mut peer = hard_of_hearing(server, 4 * 1024);
