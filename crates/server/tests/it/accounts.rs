@@ -18,32 +18,14 @@ const HTTPS: &str = "https://keys.example.com";
 
 on_both_databases![
     sign_up_answers_201_with_the_account_and_a_session,
-    the_cookie_over_http_has_exactly_the_documented_attributes,
-    the_cookie_is_secure_when_the_public_url_is_https,
-    the_name_of_the_cookie_is_a_setting,
     of_several_cookies_the_one_that_is_a_session_counts,
-    several_sessions_or_none_among_several_cookies_are_401_and_a_warning_names_the_setting,
-    a_sign_in_beside_foreign_cookies_holds,
-    a_cookie_of_a_neighbour_is_not_cleared,
-    closed_sign_up_is_403,
-    sign_up_is_closed_by_default_where_the_public_url_is_not_loopback,
     an_address_that_is_taken_is_409_in_any_letter_case,
     sign_in_answers_200_with_the_same_body_and_a_new_session,
     an_unknown_address_and_a_wrong_password_get_the_same_401,
-    sign_in_has_no_lower_bound_for_passwords,
-    a_new_password_has_12_to_128_characters,
-    a_new_password_is_no_common_one_and_holds_neither_address_nor_product,
-    a_password_is_the_same_on_every_keyboard,
-    an_address_is_one_however_it_is_spelled_and_hides_nothing,
-    what_is_no_address_or_no_object_is_400,
     sign_out_kills_the_session_on_the_server,
     signing_in_from_a_session_gives_a_new_token_and_ends_the_old,
     a_planted_token_is_never_adopted,
     changing_the_password_ends_the_other_sessions_and_not_this_one,
-    a_password_is_not_changed_without_the_current_one,
-    no_session_is_401,
-    a_key_is_no_session_and_a_session_is_no_key,
-    the_token_is_only_in_the_cookie,
 ];
 
 on_both_databases_at_once![
@@ -80,8 +62,9 @@ fn attributes(line: &str) -> Vec<String> {
     attributes
 }
 
-fn the_cookie_over_http_has_exactly_the_documented_attributes(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_cookie_over_http_has_exactly_the_documented_attributes() {
+    let server = Setup::on_sqlite().start();
     let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
     let line = answer.set_cookie();
     let token = token_of(&answer);
@@ -94,8 +77,12 @@ fn the_cookie_over_http_has_exactly_the_documented_attributes(setup: Setup) {
     assert!((1..=7 * 24 * 3600).contains(&age), "{line}");
 }
 
-fn the_cookie_is_secure_when_the_public_url_is_https(setup: Setup) {
-    let server = setup.with("LATCHKEY_PUBLIC_URL", HTTPS).with("LATCHKEY_SIGN_UP", "open").start();
+#[test]
+fn the_cookie_is_secure_when_the_public_url_is_https() {
+    let server = Setup::on_sqlite()
+        .with("LATCHKEY_PUBLIC_URL", HTTPS)
+        .with("LATCHKEY_SIGN_UP", "open")
+        .start();
     let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
     let line = answer.set_cookie();
     let attributes = attributes(line);
@@ -105,8 +92,9 @@ fn the_cookie_is_secure_when_the_public_url_is_https(setup: Setup) {
     assert_eq!(secure, "Secure", "{line}");
 }
 
-fn the_name_of_the_cookie_is_a_setting(setup: Setup) {
-    let server = setup
+#[test]
+fn the_name_of_the_cookie_is_a_setting() {
+    let server = Setup::on_sqlite()
         .with("LATCHKEY_PUBLIC_URL", HTTPS)
         .with("LATCHKEY_SIGN_UP", "open")
         .with("LATCHKEY_SESSION_COOKIE", "__Host-session")
@@ -150,10 +138,9 @@ fn of_several_cookies_the_one_that_is_a_session_counts(setup: Setup) {
     ada.get(SESSION).expect_error(401);
 }
 
-fn several_sessions_or_none_among_several_cookies_are_401_and_a_warning_names_the_setting(
-    setup: Setup,
-) {
-    let server = setup.start();
+#[test]
+fn several_sessions_or_none_among_several_cookies_are_401_and_a_warning_names_the_setting() {
+    let server = Setup::on_sqlite().start();
     let (ada, again) = (server.sign_up(ADA), server.sign_in_again(ADA));
     let many: Vec<_> = (0..4).map(foreign).collect();
     for cookies in [
@@ -171,8 +158,9 @@ fn several_sessions_or_none_among_several_cookies_are_401_and_a_warning_names_th
     assert_eq!(warnings, 1, "{}", finished.text);
 }
 
-fn a_sign_in_beside_foreign_cookies_holds(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_sign_in_beside_foreign_cookies_holds() {
+    let server = Setup::on_sqlite().start();
     let (ada, again) = (server.sign_up(ADA), server.sign_in_again(ADA));
     let sign_in = |cookies: &str| {
         let credentials = credentials(ADA, ADAS_PASSWORD);
@@ -190,23 +178,26 @@ fn a_sign_in_beside_foreign_cookies_holds(setup: Setup) {
     assert!(answer.text().contains("cookies named session"), "{answer:#?}");
 }
 
-fn a_cookie_of_a_neighbour_is_not_cleared(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_cookie_of_a_neighbour_is_not_cleared() {
+    let server = Setup::on_sqlite().start();
     let answer = server.send(&get(SESSION).header("Cookie", "session=of-a-neighbour"));
     assert_eq!(answer.expect_error(401).header("set-cookie"), None);
     let answer = server.send(&get(SESSION).header("Cookie", foreign(0)));
     assert!(answer.expect_error(401).set_cookie().contains("Max-Age=0"));
 }
 
-fn closed_sign_up_is_403(setup: Setup) {
-    let server = setup.with("LATCHKEY_SIGN_UP", "closed").start();
+#[test]
+fn closed_sign_up_is_403() {
+    let server = Setup::on_sqlite().with("LATCHKEY_SIGN_UP", "closed").start();
     let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
     assert!(answer.expect_error(403).header("set-cookie").is_none());
     server.sign_in(ADA, ADAS_PASSWORD).expect_error(401);
 }
 
-fn sign_up_is_closed_by_default_where_the_public_url_is_not_loopback(setup: Setup) {
-    let server = setup.with("LATCHKEY_PUBLIC_URL", HTTPS).start();
+#[test]
+fn sign_up_is_closed_by_default_where_the_public_url_is_not_loopback() {
+    let server = Setup::on_sqlite().with("LATCHKEY_PUBLIC_URL", HTTPS).start();
     server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD))).expect_error(403);
 }
 
@@ -244,8 +235,9 @@ fn an_unknown_address_and_a_wrong_password_get_the_same_401(setup: Setup) {
     }
 }
 
-fn sign_in_has_no_lower_bound_for_passwords(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn sign_in_has_no_lower_bound_for_passwords() {
+    let server = Setup::on_sqlite().start();
     server.sign_up(ADA);
     for short in ["", "x", "eleven char"] {
         let answer = server.sign_in(ADA, short).expect_error(401);
@@ -253,8 +245,9 @@ fn sign_in_has_no_lower_bound_for_passwords(setup: Setup) {
     }
 }
 
-fn a_new_password_has_12_to_128_characters(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_new_password_has_12_to_128_characters() {
+    let server = Setup::on_sqlite().start();
     let text = |length| "żółw śpi pod miedzą; ".chars().cycle().take(length).collect::<String>();
     for length in [0, 11, 129] {
         let body = credentials(ADA, &text(length));
@@ -267,7 +260,9 @@ fn a_new_password_has_12_to_128_characters(setup: Setup) {
     }
 }
 
-fn a_new_password_is_no_common_one_and_holds_neither_address_nor_product(setup: Setup) {
+#[test]
+fn a_new_password_is_no_common_one_and_holds_neither_address_nor_product() {
+    let setup = Setup::on_sqlite();
     let server = setup.start();
     let weak = ["password12345", "aaaaaaaaaaaa", "123456789012", "latchkeylatchkey", ADA];
     for password in weak {
@@ -286,8 +281,9 @@ fn a_new_password_is_no_common_one_and_holds_neither_address_nor_product(setup: 
     server.sign_in(ADA, "aaaaaaaaaaaa").expect_error(401);
 }
 
-fn a_password_is_the_same_on_every_keyboard(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_password_is_the_same_on_every_keyboard() {
+    let server = Setup::on_sqlite().start();
     let (composed, decomposed) =
         ("r\u{e9}sum\u{e9} of a\u{a0}horse", "re\u{301}sume\u{301} of a horse");
     server.send(&post(SIGN_UP).json(credentials(ADA, composed))).expect_status(201);
@@ -300,8 +296,9 @@ fn a_password_is_the_same_on_every_keyboard(setup: Setup) {
     }
 }
 
-fn an_address_is_one_however_it_is_spelled_and_hides_nothing(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn an_address_is_one_however_it_is_spelled_and_hides_nothing() {
+    let server = Setup::on_sqlite().start();
     for (address, other) in [
         ("ren\u{e9}@example.com", "rene\u{301}@example.com"),
         ("ada@xn--mller-kva.example", "ada@M\u{dc}LLER.example"),
@@ -319,8 +316,9 @@ fn an_address_is_one_however_it_is_spelled_and_hides_nothing(setup: Setup) {
     }
 }
 
-fn what_is_no_address_or_no_object_is_400(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn what_is_no_address_or_no_object_is_400() {
+    let server = Setup::on_sqlite().start();
     for address in ["", "ada", "@", "ada@", "@example.com", "a b@c", "a@b@c", "ada@example.com\n"] {
         let body = credentials(address, ADAS_PASSWORD);
         server.send(&post(SIGN_UP).json(body)).expect_error(400);
@@ -385,8 +383,9 @@ fn changing_the_password_ends_the_other_sessions_and_not_this_one(setup: Setup) 
     server.sign_in(ADA, OTHER_PASSWORD).expect_status(200);
 }
 
-fn a_password_is_not_changed_without_the_current_one(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_password_is_not_changed_without_the_current_one() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let elsewhere = server.sign_in_again(ADA);
     for (current, new) in [(OTHER_PASSWORD, OTHER_PASSWORD), (ADAS_PASSWORD, "too short")] {
@@ -399,14 +398,16 @@ fn a_password_is_not_changed_without_the_current_one(setup: Setup) {
     server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
 }
 
-fn no_session_is_401(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn no_session_is_401() {
+    let server = Setup::on_sqlite().start();
     let answer = server.send(&get(SESSION)).expect_error(401);
     assert!(answer.header("www-authenticate").is_some(), "{answer:#?}");
 }
 
-fn a_key_is_no_session_and_a_session_is_no_key(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_key_is_no_session_and_a_session_is_no_key() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("Production").key;
     for path in [SESSION, KEYS] {
@@ -442,8 +443,9 @@ fn a_session_ends_at_its_absolute_limit_however_much_it_is_used(setup: Setup) {
     ada.get(SESSION).expect_error(401);
 }
 
-fn the_token_is_only_in_the_cookie(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_token_is_only_in_the_cookie() {
+    let server = Setup::on_sqlite().start();
     let answer = server.send(&post(SIGN_UP).json(credentials(ADA, ADAS_PASSWORD)));
     let token = token_of(&answer);
     assert!(!answer.text().contains(&token), "{answer:#?}");

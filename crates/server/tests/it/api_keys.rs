@@ -25,20 +25,12 @@ pub(crate) const ITEM: [&str; 9] = [
 on_both_databases![
     the_list_of_revoked_keys_has_the_last_revoked_first_and_says_when,
     create_answers_201_with_exactly_the_documented_members,
-    a_new_key_has_the_documented_form,
-    the_environment_is_live_or_test,
     an_item_has_exactly_the_documented_members,
     a_key_is_read_by_itself_as_in_the_list,
     revoking_answers_success_and_the_key_is_gone,
     an_expiry_is_given_back_in_utc_truncated_to_milliseconds,
-    an_expiry_that_is_past_or_no_time_is_400,
     the_list_is_newest_first_and_equal_times_by_id_descending,
-    ids_are_version_7_uuids_that_only_grow,
-    a_new_owner_has_an_empty_list,
     someone_elses_key_answers_the_same_bytes_as_no_key,
-    the_owner_never_comes_from_the_request,
-    every_route_needs_a_session,
-    a_name_may_be_left_out_only_where_the_setting_says_so,
     the_first_part_of_new_keys_is_a_setting_and_old_keys_still_work,
     the_limit_on_keys_is_409_and_a_revoke_makes_room,
     row_28_parallel_creates_never_exceed_the_limit,
@@ -74,8 +66,9 @@ fn create_answers_201_with_exactly_the_documented_members(setup: Setup) {
     assert!(is_our_time(&text(&body, "createdAt")), "{body}");
 }
 
-fn a_new_key_has_the_documented_form(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_new_key_has_the_documented_form() {
+    let server = Setup::on_sqlite().start();
     let body = server.sign_up(ADA).create(r#"{"name":"Production"}"#).json();
     let key = text(&body, "key");
     assert!(key.starts_with("sk_live_") && key.len() == 46, "{key}");
@@ -84,8 +77,9 @@ fn a_new_key_has_the_documented_form(setup: Setup) {
     assert_eq!(text(&body, "keyPrefix"), key[..12]);
 }
 
-fn the_environment_is_live_or_test(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_environment_is_live_or_test() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for environment in ["live", "test"] {
         let answer = ada.create(json!({ "name": "a", "environment": environment }).to_string());
@@ -160,8 +154,9 @@ fn an_expiry_is_given_back_in_utc_truncated_to_milliseconds(setup: Setup) {
     assert_eq!(never["expiresAt"], Value::Null);
 }
 
-fn an_expiry_that_is_past_or_no_time_is_400(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn an_expiry_that_is_past_or_no_time_is_400() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let past = [in_seconds(-1), in_seconds(-86_400), "1970-01-01T00:00:00Z".to_owned()];
     let no_times = ["", "tomorrow", "2099-01-01", "2099-01-01T00:00:00", "2099-13-01T00:00:00Z"];
@@ -189,8 +184,9 @@ fn the_list_is_newest_first_and_equal_times_by_id_descending(setup: Setup) {
     assert_eq!(listed.len(), 40);
 }
 
-fn ids_are_version_7_uuids_that_only_grow(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn ids_are_version_7_uuids_that_only_grow() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let ids: Vec<_> = (0..10).map(|_| ada.create_key("a").id).collect();
     assert!(ids.is_sorted(), "{ids:?}");
@@ -200,8 +196,9 @@ fn ids_are_version_7_uuids_that_only_grow(setup: Setup) {
     }
 }
 
-fn a_new_owner_has_an_empty_list(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_new_owner_has_an_empty_list() {
+    let server = Setup::on_sqlite().start();
     server.sign_up(ADA).create_key("a");
     server.sign_up(BOB).get(KEYS).expect_status(200).expect_body("[]");
 }
@@ -242,8 +239,9 @@ fn someone_elses_key_answers_the_same_bytes_as_no_key(setup: Setup) {
     assert_eq!(bob.names(), [""; 0]);
 }
 
-fn the_owner_never_comes_from_the_request(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_owner_never_comes_from_the_request() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let bob = server.sign_up(BOB);
     let owner = text(&server.verify(&ada.create_key("a").key).json(), "ownerId");
@@ -256,8 +254,9 @@ fn the_owner_never_comes_from_the_request(setup: Setup) {
     assert_eq!(ada.names(), ["a"]);
 }
 
-fn every_route_needs_a_session(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn every_route_needs_a_session() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("Production");
     let item = key_path(&key.id);
@@ -284,7 +283,9 @@ fn every_route_needs_a_session(setup: Setup) {
     assert_eq!(ada.names(), ["Production"]);
 }
 
-fn a_name_may_be_left_out_only_where_the_setting_says_so(setup: Setup) {
+#[test]
+fn a_name_may_be_left_out_only_where_the_setting_says_so() {
+    let setup = Setup::on_sqlite();
     let server = setup.start();
     let ada = server.sign_up(ADA);
     ada.create("{}").expect_error(400);

@@ -1,5 +1,7 @@
 //! The audit trail: one event for each thing that was done, and none for what was not.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::http::{get, members, post, request};
@@ -41,7 +43,7 @@ on_both_databases![
     the_trail_is_read_page_by_page,
     a_bad_page_is_refused,
     what_operators_do_is_in_the_trail,
-    the_trail_is_exported_whole_with_and_without_a_server,
+    the_trail_and_the_keys_are_told_whole_with_and_without_a_server,
 ];
 
 impl Person {
@@ -423,7 +425,7 @@ fn what_operators_do_is_in_the_trail(setup: Setup) {
     assert_eq!(got, want.map(|(action, operator)| (action.to_owned(), operator)));
 }
 
-fn the_trail_is_exported_whole_with_and_without_a_server(setup: Setup) {
+fn the_trail_and_the_keys_are_told_whole_with_and_without_a_server(setup: Setup) {
     let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1000").start();
     assert_eq!(exported(&server.setup), [Value::Null; 0]);
     let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
@@ -443,8 +445,22 @@ fn the_trail_is_exported_whole_with_and_without_a_server(setup: Setup) {
         all.iter().filter(|event| event["owner"] == id.as_str()).count()
     };
     assert_eq!((of(&ada), of(&bob)), (541, 2));
+    let keys = listed_keys(&server.setup);
+    assert_eq!(keys.len(), 541);
     let (_, setup) = server.stop();
     assert_eq!(exported(&setup), all);
+    assert_eq!(listed_keys(&setup), keys);
+}
+
+/// Their ids, in order.
+fn listed_keys(setup: &Setup) -> BTreeSet<String> {
+    let table = setup.run(&["keys", "list"], "").expect_code(0).stdout;
+    let (head, rows) = table.split_once('\n').expect("rows");
+    assert!(head.starts_with("ID\tOWNER\t"), "{head}");
+    let ids = rows.lines().map(|row| row.split('\t').next().unwrap_or_default().to_owned());
+    let (ids, rows) = (ids.collect::<BTreeSet<_>>(), rows.lines().count());
+    assert_eq!(ids.len(), rows, "no key comes twice");
+    ids
 }
 
 #[test]

@@ -13,32 +13,6 @@ const FRIEND: &str = "https://app.example.com";
 const PUBLIC: &str = "https://keys.example.com";
 const BODY: &str = r#"{"name":"a"}"#;
 
-on_both_databases![
-    rows_1_to_6_and_10_callers_that_are_no_browser_pass,
-    the_servers_own_pages_pass,
-    row_11_a_cross_site_form_is_refused,
-    row_12_a_cross_site_fetch_without_cors_is_refused,
-    row_13_a_cross_site_fetch_with_json_gets_no_preflight_and_no_answer,
-    row_14_a_cross_site_delete_is_refused,
-    row_15_a_sibling_of_the_same_site_is_refused_unless_trusted,
-    row_16_a_foreign_origin_alone_is_refused,
-    row_17_a_null_origin_is_refused,
-    row_18_an_origin_that_only_resembles_ours_is_refused,
-    row_19_doubled_headers_are_refused,
-    row_20_a_contradiction_is_refused,
-    row_21_a_foreign_page_cannot_read_the_list,
-    row_23_cross_site_sign_in_and_sign_up_are_refused,
-    row_24_a_method_override_is_ignored,
-    row_25_reading_methods_change_nothing,
-    row_27_a_page_on_a_plain_http_name_is_judged_by_its_origin,
-    row_28_behind_a_proxy_the_public_url_decides,
-    row_30_two_cookies_that_are_sessions_are_401,
-    row_31_a_session_that_is_none_is_401_and_its_cookie_is_cleared,
-    row_32_sessions_and_keys_do_not_stand_in_for_each_other,
-    a_trusted_origin_may_call_with_cookies_and_nobody_else,
-    every_changing_call_with_a_cookie_is_guarded,
-];
-
 fn create() -> Request {
     post(KEYS).json(BODY)
 }
@@ -54,8 +28,9 @@ fn refused(person: &Person, request: Request) -> Response {
     answer
 }
 
-fn rows_1_to_6_and_10_callers_that_are_no_browser_pass(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn rows_1_to_6_and_10_callers_that_are_no_browser_pass() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     ada.get(KEYS).expect_status(200);
     let made = ada.send(create()).expect_status(201).json();
@@ -64,8 +39,9 @@ fn rows_1_to_6_and_10_callers_that_are_no_browser_pass(setup: Setup) {
     ada.send(create().header("Sec-Fetch-Mode", "cors")).expect_status(201);
 }
 
-fn the_servers_own_pages_pass(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_servers_own_pages_pass() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let origin = own_origin(&server);
     ada.send(create().header("Sec-Fetch-Site", "same-origin")).expect_status(201);
@@ -75,8 +51,9 @@ fn the_servers_own_pages_pass(setup: Setup) {
     ada.send(both).expect_status(201);
 }
 
-fn row_11_a_cross_site_form_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_11_a_cross_site_form_is_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let form = post(KEYS)
         .header("Content-Type", "text/plain")
@@ -87,8 +64,9 @@ fn row_11_a_cross_site_form_is_refused(setup: Setup) {
     assert_eq!(ada.list().len(), 0);
 }
 
-fn row_12_a_cross_site_fetch_without_cors_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_12_a_cross_site_fetch_without_cors_is_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let fetch = post(KEYS).header("Content-Type", "text/plain").body(BODY);
     let fetch = fetch.header("Sec-Fetch-Site", "cross-site").header("Sec-Fetch-Mode", "no-cors");
@@ -105,8 +83,9 @@ fn preflight(path: &str, method: &str, origin: &str) -> Request {
         .header("Sec-Fetch-Mode", "cors")
 }
 
-fn row_13_a_cross_site_fetch_with_json_gets_no_preflight_and_no_answer(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_13_a_cross_site_fetch_with_json_gets_no_preflight_and_no_answer() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let answer = server.send(&preflight(KEYS, "POST", EVIL));
     assert_eq!(answer.header("access-control-allow-origin"), None, "{answer:#?}");
@@ -115,8 +94,9 @@ fn row_13_a_cross_site_fetch_with_json_gets_no_preflight_and_no_answer(setup: Se
     assert_eq!(ada.list().len(), 0);
 }
 
-fn row_14_a_cross_site_delete_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_14_a_cross_site_delete_is_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");
     let path = key_path(&key.id);
@@ -126,8 +106,9 @@ fn row_14_a_cross_site_delete_is_refused(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_15_a_sibling_of_the_same_site_is_refused_unless_trusted(setup: Setup) {
-    let server = setup.with("LATCHKEY_TRUSTED_ORIGINS", FRIEND).start();
+#[test]
+fn row_15_a_sibling_of_the_same_site_is_refused_unless_trusted() {
+    let server = Setup::on_sqlite().with("LATCHKEY_TRUSTED_ORIGINS", FRIEND).start();
     let ada = server.sign_up(ADA);
     let from_sibling = create().header("Sec-Fetch-Site", "same-site");
     refused(&ada, from_sibling.clone());
@@ -135,21 +116,27 @@ fn row_15_a_sibling_of_the_same_site_is_refused_unless_trusted(setup: Setup) {
     ada.send(from_sibling.header("Origin", FRIEND)).expect_status(201);
 }
 
-fn row_16_a_foreign_origin_alone_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_16_a_foreign_origin_alone_is_refused() {
+    let server = Setup::on_sqlite().start();
     refused(&server.sign_up(ADA), create().header("Origin", EVIL));
 }
 
-fn row_17_a_null_origin_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_17_a_null_origin_is_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     refused(&ada, create().header("Origin", "null"));
     refused(&ada, create().header("Origin", "null").header("Sec-Fetch-Site", "cross-site"));
     refused(&ada, create().header("Origin", ""));
 }
 
-fn row_18_an_origin_that_only_resembles_ours_is_refused(setup: Setup) {
-    let server = setup.with("LATCHKEY_PUBLIC_URL", PUBLIC).with("LATCHKEY_SIGN_UP", "open").start();
+#[test]
+fn row_18_an_origin_that_only_resembles_ours_is_refused() {
+    let server = Setup::on_sqlite()
+        .with("LATCHKEY_PUBLIC_URL", PUBLIC)
+        .with("LATCHKEY_SIGN_UP", "open")
+        .start();
     let ada = server.sign_up(ADA);
     for origin in [
         "https://keys.example.com:8443",
@@ -170,8 +157,9 @@ fn row_18_an_origin_that_only_resembles_ours_is_refused(setup: Setup) {
     }
 }
 
-fn row_19_doubled_headers_are_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_19_doubled_headers_are_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let origin = own_origin(&server);
     refused(&ada, create().header("Origin", &origin).header("Origin", EVIL));
@@ -182,8 +170,9 @@ fn row_19_doubled_headers_are_refused(setup: Setup) {
     refused(&ada, create().header("Sec-Fetch-Site", "same-origin, cross-site"));
 }
 
-fn row_20_a_contradiction_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_20_a_contradiction_is_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for site in ["same-origin", "none"] {
         refused(&ada, create().header("Sec-Fetch-Site", site).header("Origin", EVIL));
@@ -193,8 +182,9 @@ fn row_20_a_contradiction_is_refused(setup: Setup) {
     refused(&ada, create().header("Sec-Fetch-Site", "unheard-of"));
 }
 
-fn row_21_a_foreign_page_cannot_read_the_list(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_21_a_foreign_page_cannot_read_the_list() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     ada.create_key("a");
     let foreign = |request: Request| request.header("Sec-Fetch-Site", "cross-site");
@@ -211,8 +201,9 @@ fn row_21_a_foreign_page_cannot_read_the_list(setup: Setup) {
     }
 }
 
-fn row_23_cross_site_sign_in_and_sign_up_are_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_23_cross_site_sign_in_and_sign_up_are_refused() {
+    let server = Setup::on_sqlite().start();
     server.sign_up(ADA);
     for (path, email) in [(SIGN_IN, ADA), (SIGN_UP, BOB)] {
         let call = post(path).json(credentials(email, ADAS_PASSWORD));
@@ -228,8 +219,9 @@ fn row_23_cross_site_sign_in_and_sign_up_are_refused(setup: Setup) {
     server.sign_in(BOB, ADAS_PASSWORD).expect_error(401);
 }
 
-fn row_24_a_method_override_is_ignored(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_24_a_method_override_is_ignored() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let path = key_path(&ada.create_key("a").id);
     ada.send(get(&path).header("X-HTTP-Method-Override", "DELETE")).expect_status(200);
@@ -239,8 +231,9 @@ fn row_24_a_method_override_is_ignored(setup: Setup) {
     assert_eq!(ada.names(), ["a"]);
 }
 
-fn row_25_reading_methods_change_nothing(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_25_reading_methods_change_nothing() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let path = key_path(&ada.create_key("a").id);
     for method in ["GET", "HEAD", "OPTIONS"] {
@@ -252,8 +245,9 @@ fn row_25_reading_methods_change_nothing(setup: Setup) {
     assert_eq!(ada.names(), ["a"]);
 }
 
-fn row_27_a_page_on_a_plain_http_name_is_judged_by_its_origin(setup: Setup) {
-    let server = setup
+#[test]
+fn row_27_a_page_on_a_plain_http_name_is_judged_by_its_origin() {
+    let server = Setup::on_sqlite()
         .with("LATCHKEY_PUBLIC_URL", "http://keys.lan:8080")
         .with("LATCHKEY_SIGN_UP", "open")
         .start();
@@ -264,8 +258,12 @@ fn row_27_a_page_on_a_plain_http_name_is_judged_by_its_origin(setup: Setup) {
     }
 }
 
-fn row_28_behind_a_proxy_the_public_url_decides(setup: Setup) {
-    let server = setup.with("LATCHKEY_PUBLIC_URL", PUBLIC).with("LATCHKEY_SIGN_UP", "open").start();
+#[test]
+fn row_28_behind_a_proxy_the_public_url_decides() {
+    let server = Setup::on_sqlite()
+        .with("LATCHKEY_PUBLIC_URL", PUBLIC)
+        .with("LATCHKEY_SIGN_UP", "open")
+        .start();
     let ada = server.sign_up(ADA);
     // Every request here carries the inner address as its Host.
     ada.send(create().header("Origin", PUBLIC)).expect_status(201);
@@ -273,8 +271,9 @@ fn row_28_behind_a_proxy_the_public_url_decides(setup: Setup) {
     refused(&ada, forwarded.header("X-Forwarded-Proto", "https"));
 }
 
-fn row_30_two_cookies_that_are_sessions_are_401(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_30_two_cookies_that_are_sessions_are_401() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let both = format!("{}; {}", ada.cookie(), server.sign_in_again(ADA).cookie());
     server.send(&create().header("Cookie", &both)).expect_error(401);
@@ -282,9 +281,10 @@ fn row_30_two_cookies_that_are_sessions_are_401(setup: Setup) {
     assert_eq!(ada.list().len(), 0);
 }
 
-fn row_31_a_session_that_is_none_is_401_and_its_cookie_is_cleared(setup: Setup) {
+#[test]
+fn row_31_a_session_that_is_none_is_401_and_its_cookie_is_cleared() {
     let other = Setup::on_sqlite().start();
-    let server = setup.start();
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let signed_out = server.sign_in_again(ADA);
     signed_out.send(post(SIGN_OUT)).expect_status(200);
@@ -302,8 +302,9 @@ fn row_31_a_session_that_is_none_is_401_and_its_cookie_is_cleared(setup: Setup) 
     assert!(ada.is_signed_in());
 }
 
-fn row_32_sessions_and_keys_do_not_stand_in_for_each_other(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_32_sessions_and_keys_do_not_stand_in_for_each_other() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a").key;
     server.verify(&ada.token).expect_error(401);
@@ -312,9 +313,10 @@ fn row_32_sessions_and_keys_do_not_stand_in_for_each_other(setup: Setup) {
     assert_eq!(ada.list().len(), 1);
 }
 
-fn a_trusted_origin_may_call_with_cookies_and_nobody_else(setup: Setup) {
+#[test]
+fn a_trusted_origin_may_call_with_cookies_and_nobody_else() {
     let trusted = format!("{FRIEND},https://other.example");
-    let server = setup.with("LATCHKEY_TRUSTED_ORIGINS", &trusted).start();
+    let server = Setup::on_sqlite().with("LATCHKEY_TRUSTED_ORIGINS", &trusted).start();
     let ada = server.sign_up(ADA);
     let path = key_path(&ada.create_key("a").id);
     let allowed = |answer: &Response| {
@@ -346,8 +348,9 @@ fn a_trusted_origin_may_call_with_cookies_and_nobody_else(setup: Setup) {
     }
 }
 
-fn every_changing_call_with_a_cookie_is_guarded(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn every_changing_call_with_a_cookie_is_guarded() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let path = key_path(&ada.create_key("a").id);
     let (change, rotate) = (patch(&path).json(r#"{"name":"b"}"#), post(&format!("{path}/rotate")));

@@ -7,14 +7,6 @@ use crate::server::{Server, Setup};
 const PAGE: &str = "https://app.example.com";
 const MODULE: &str = "/embed/api-keys-panel.js";
 
-on_both_databases![
-    any_page_may_load_the_panel,
-    the_address_of_the_panel_stays_and_what_it_loads_is_kept_for_ever,
-    a_trusted_page_may_ask_about_every_call_of_the_panel,
-    a_trusted_page_may_read_what_the_panel_needs_of_an_answer,
-    an_untrusted_page_is_told_nothing,
-];
-
 /// The address of the module that the stable address imports.
 fn imported(server: &Server) -> String {
     let text = server.send(&get(MODULE)).expect_status(200).text();
@@ -22,8 +14,9 @@ fn imported(server: &Server) -> String {
     path.expect("an import relative to /embed/").to_owned()
 }
 
-fn any_page_may_load_the_panel(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn any_page_may_load_the_panel() {
+    let server = Setup::on_sqlite().start();
     let styles = imported(&server).replace("api-keys-panel.js", "panel.css");
     for (path, media_type) in [
         (MODULE, "text/javascript; charset=utf-8"),
@@ -41,8 +34,9 @@ fn any_page_may_load_the_panel(setup: Setup) {
     }
 }
 
-fn the_address_of_the_panel_stays_and_what_it_loads_is_kept_for_ever(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_address_of_the_panel_stays_and_what_it_loads_is_kept_for_ever() {
+    let server = Setup::on_sqlite().start();
     let stable = server.send(&get(MODULE));
     assert_eq!(stable.header("cache-control"), Some("no-cache"));
     let module = imported(&server);
@@ -53,8 +47,9 @@ fn the_address_of_the_panel_stays_and_what_it_loads_is_kept_for_ever(setup: Setu
     server.send(&get(&other)).expect_error(404);
 }
 
-fn a_trusted_page_may_ask_about_every_call_of_the_panel(setup: Setup) {
-    let server = setup.with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
+#[test]
+fn a_trusted_page_may_ask_about_every_call_of_the_panel() {
+    let server = Setup::on_sqlite().with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
     let key = key_path("a");
     for (method, path) in
         [("GET", KEYS), ("POST", KEYS), ("GET", &key), ("PATCH", &key), ("DELETE", &key)]
@@ -79,8 +74,9 @@ fn a_trusted_page_may_ask_about_every_call_of_the_panel(setup: Setup) {
     }
 }
 
-fn a_trusted_page_may_read_what_the_panel_needs_of_an_answer(setup: Setup) {
-    let server = setup.with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
+#[test]
+fn a_trusted_page_may_read_what_the_panel_needs_of_an_answer() {
+    let server = Setup::on_sqlite().with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
     let ada = server.sign_up(ADA);
     let from_page = |request: crate::http::Request| {
         ada.send(request.header("Origin", PAGE).header("Sec-Fetch-Site", "same-site"))
@@ -101,8 +97,9 @@ fn a_trusted_page_may_read_what_the_panel_needs_of_an_answer(setup: Setup) {
     }
 }
 
-fn an_untrusted_page_is_told_nothing(setup: Setup) {
-    let server = setup.with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
+#[test]
+fn an_untrusted_page_is_told_nothing() {
+    let server = Setup::on_sqlite().with("LATCHKEY_TRUSTED_ORIGINS", PAGE).start();
     let ada = server.sign_up(ADA);
     let answer = ada.send(get(KEYS).header("Origin", "https://other.example.com"));
     let cors = answer.headers.iter().filter(|(name, _)| name.starts_with("access-control-"));

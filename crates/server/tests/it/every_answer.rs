@@ -16,25 +16,6 @@ const CHANGE: &str = r#"{"name":"b"}"#;
 const LEAKS: &str = "/api/v1/leaks";
 const EVIL: &str = "https://evil.example";
 
-on_both_databases![
-    every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header,
-    what_is_no_refusal_has_no_error_code,
-    the_codes_of_sign_up_and_attempts_say_which_limit_was_met,
-    a_request_id_is_kept_if_it_is_plain_and_made_if_not,
-    every_answer_has_a_request_id_of_its_own,
-    nothing_under_api_may_be_stored,
-    security_headers_are_on_every_answer_but_those_of_verify,
-    with_an_https_public_url_every_answer_but_verify_has_hsts,
-    every_401_says_how_to_authenticate,
-    head_is_offered_wherever_get_is,
-    an_unknown_route_comes_before_everything,
-    the_method_comes_before_the_origin,
-    the_origin_comes_before_the_session,
-    the_session_comes_before_the_body,
-    the_size_comes_before_the_type_and_the_type_before_the_content,
-    the_content_comes_before_the_key,
-];
-
 fn passwords(current: &str, new: &str) -> String {
     json!({ "currentPassword": current, "newPassword": new }).to_string()
 }
@@ -128,8 +109,9 @@ fn requests(ada: &Person) -> Vec<Request> {
     refused.chain(good).chain(others).collect()
 }
 
-fn every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header(setup: Setup) {
-    let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
+#[test]
+fn every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header() {
+    let server = Setup::on_sqlite().with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
     for (status, code, request) in refusals(&server.sign_up(ADA)) {
         let answer = server.send(&request);
         assert_eq!(answer.status, status, "{request:?}: {answer:#?}");
@@ -138,8 +120,9 @@ fn every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header(setu
     }
 }
 
-fn what_is_no_refusal_has_no_error_code(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn what_is_no_refusal_has_no_error_code() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a").key;
     for request in [
@@ -154,8 +137,9 @@ fn what_is_no_refusal_has_no_error_code(setup: Setup) {
     }
 }
 
-fn the_codes_of_sign_up_and_attempts_say_which_limit_was_met(setup: Setup) {
-    let closed = setup
+#[test]
+fn the_codes_of_sign_up_and_attempts_say_which_limit_was_met() {
+    let closed = Setup::on_sqlite()
         .with("LATCHKEY_SIGN_UP", "closed")
         .with("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "1")
         .start();
@@ -166,8 +150,9 @@ fn the_codes_of_sign_up_and_attempts_say_which_limit_was_met(setup: Setup) {
     closed.send(&sign_in).expect_refusal(429, "too_many_attempts");
 }
 
-fn a_request_id_is_kept_if_it_is_plain_and_made_if_not(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_request_id_is_kept_if_it_is_plain_and_made_if_not() {
+    let server = Setup::on_sqlite().start();
     let longest = "a".repeat(64);
     for path in ["/healthz", KEYS, VERIFY, "/nowhere"] {
         for plain in ["a", "0194.f-_Z", &longest] {
@@ -187,8 +172,9 @@ fn is_plain(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(plain)
 }
 
-fn every_answer_has_a_request_id_of_its_own(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn every_answer_has_a_request_id_of_its_own() {
+    let server = Setup::on_sqlite().start();
     let mut seen = BTreeSet::new();
     for request in requests(&server.sign_up(ADA)) {
         let answer = server.send(&request);
@@ -197,8 +183,9 @@ fn every_answer_has_a_request_id_of_its_own(setup: Setup) {
     }
 }
 
-fn nothing_under_api_may_be_stored(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn nothing_under_api_may_be_stored() {
+    let server = Setup::on_sqlite().start();
     let requests = requests(&server.sign_up(ADA));
     for request in requests.iter().filter(|request| request.target().starts_with("/api/")) {
         let answer = server.send(request);
@@ -206,8 +193,9 @@ fn nothing_under_api_may_be_stored(setup: Setup) {
     }
 }
 
-fn security_headers_are_on_every_answer_but_those_of_verify(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn security_headers_are_on_every_answer_but_those_of_verify() {
+    let server = Setup::on_sqlite().start();
     for request in requests(&server.sign_up(ADA)) {
         let answer = server.send(&request);
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{request:?}");
@@ -219,8 +207,9 @@ fn security_headers_are_on_every_answer_but_those_of_verify(setup: Setup) {
     }
 }
 
-fn with_an_https_public_url_every_answer_but_verify_has_hsts(setup: Setup) {
-    let server = setup
+#[test]
+fn with_an_https_public_url_every_answer_but_verify_has_hsts() {
+    let server = Setup::on_sqlite()
         .with("LATCHKEY_PUBLIC_URL", "https://keys.example.com")
         .with("LATCHKEY_SIGN_UP", "open")
         .start();
@@ -232,8 +221,9 @@ fn with_an_https_public_url_every_answer_but_verify_has_hsts(setup: Setup) {
     }
 }
 
-fn every_401_says_how_to_authenticate(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn every_401_says_how_to_authenticate() {
+    let server = Setup::on_sqlite().start();
     for (status, _, request) in refusals(&server.sign_up(ADA)) {
         let answer = server.send(&request);
         let says = answer.header("www-authenticate").is_some();
@@ -241,8 +231,9 @@ fn every_401_says_how_to_authenticate(setup: Setup) {
     }
 }
 
-fn head_is_offered_wherever_get_is(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn head_is_offered_wherever_get_is() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let item = key_path(&ada.create_key("a").id);
     let mut connection = Connection::open(server.address);
@@ -263,22 +254,25 @@ fn oversized(method: &str, path: &str) -> Request {
     request(method, path).header("Content-Type", "text/plain").body("x".repeat(20_000))
 }
 
-fn an_unknown_route_comes_before_everything(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn an_unknown_route_comes_before_everything() {
+    let server = Setup::on_sqlite().start();
     for path in ["/nowhere", "/api/v1/nowhere", "/api/v1/api-keys/x/y"] {
         server.send(&oversized("POST", path).header("Origin", EVIL)).expect_error(404);
     }
 }
 
-fn the_method_comes_before_the_origin(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_method_comes_before_the_origin() {
+    let server = Setup::on_sqlite().start();
     for path in [KEYS, &key_path("x"), &rotate_path("x"), SESSION] {
         server.send(&oversized("PUT", path).header("Origin", EVIL)).expect_error(405);
     }
 }
 
-fn the_origin_comes_before_the_session(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_origin_comes_before_the_session() {
+    let server = Setup::on_sqlite().start();
     let no_session = "session=unknown";
     for foreign in [
         oversized("POST", KEYS).header("Cookie", no_session),
@@ -303,8 +297,9 @@ fn with_body() -> [(&'static str, String); 4] {
     ]
 }
 
-fn the_session_comes_before_the_body(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_session_comes_before_the_body() {
+    let server = Setup::on_sqlite().start();
     for (method, path) in with_body() {
         server.send(&oversized(method, &path)).expect_error(401);
         server.send(&request(method, &path).body("{")).expect_error(401);
@@ -312,8 +307,9 @@ fn the_session_comes_before_the_body(setup: Setup) {
     }
 }
 
-fn the_size_comes_before_the_type_and_the_type_before_the_content(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_size_comes_before_the_type_and_the_type_before_the_content() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let open = [SIGN_IN, SIGN_UP].map(|path| ("POST", path.to_owned()));
     for (method, path) in with_body().into_iter().chain(open) {
@@ -324,8 +320,9 @@ fn the_size_comes_before_the_type_and_the_type_before_the_content(setup: Setup) 
     }
 }
 
-fn the_content_comes_before_the_key(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_content_comes_before_the_key() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let revoked = ada.create_key("a").id;
     ada.revoke(&revoked).expect_status(200);

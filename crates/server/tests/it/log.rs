@@ -13,15 +13,9 @@ use crate::http::{get, post};
 use crate::person::{ADA, ADAS_PASSWORD, KEYS, VERIFY, rotate_path};
 use crate::server::{Server, Setup};
 
-on_both_databases![
-    a_log_whose_reader_died_loses_no_answer_and_no_stop,
-    a_log_and_a_greeting_that_cannot_be_written_keep_nothing_from_starting,
-    a_log_that_nobody_reads_holds_nothing_up,
-    the_trace_of_a_request_is_in_its_line,
-];
-
-fn the_trace_of_a_request_is_in_its_line(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_trace_of_a_request_is_in_its_line() {
+    let server = Setup::on_sqlite().start();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let traced = |parent: String| post(KEYS).json(r#"{"name":"a"}"#).header("traceparent", parent);
     server.send(&traced(format!("00-{trace}-00f067aa0ba902b7-01"))).expect_error(401);
@@ -88,24 +82,28 @@ fn lines_of(log: &str, message: &str) -> Vec<Value> {
         .collect()
 }
 
-fn a_log_whose_reader_died_loses_no_answer_and_no_stop(setup: Setup) {
+#[test]
+fn a_log_whose_reader_died_loses_no_answer_and_no_stop() {
     let (reader, writer) = io::pipe().expect("a pipe");
-    let server = setup.start_printing_to(Stdio::piped(), writer.into());
+    let server = Setup::on_sqlite().start_printing_to(Stdio::piped(), writer.into());
     drop(reader);
     everything_is_answered(&server);
     assert!(lost_lines(&server) > 0);
     server.stop().0.expect_code(0);
 }
 
-fn a_log_and_a_greeting_that_cannot_be_written_keep_nothing_from_starting(setup: Setup) {
+#[test]
+fn a_log_and_a_greeting_that_cannot_be_written_keep_nothing_from_starting() {
     let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").expect("it opens"));
-    let server = setup.start_printing_to(full(), full());
+    let server = Setup::on_sqlite().start_printing_to(full(), full());
     everything_is_answered(&server);
     assert!(lost_lines(&server) > 0);
     server.stop().0.expect_code(0);
 }
 
-fn a_log_that_nobody_reads_holds_nothing_up(setup: Setup) {
+#[test]
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let setup = Setup::on_sqlite();
     let (reader, writer) = io::pipe().expect("a pipe");
     let setup = setup.with("LATCHKEY_LOG", "trace");
     let server = setup.start_printing_to(Stdio::piped(), writer.into());

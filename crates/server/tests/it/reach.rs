@@ -8,16 +8,6 @@ use crate::server::{Server, Setup};
 const EVIL: &str = "http://evil.example:8080";
 const BODY: &str = r#"{"name":"a"}"#;
 
-on_both_databases![
-    a_page_at_another_address_is_told_which_one_and_the_log_names_the_setting,
-    the_log_names_each_refused_origin_once,
-    a_loopback_public_url_is_every_loopback_name_of_its_port,
-    what_is_open_to_this_machine_is_closed_to_a_rebound_name,
-    what_is_open_to_this_machine_is_closed_to_forwarded_requests,
-    sign_up_that_somebody_opened_is_open_by_every_name,
-    a_forgotten_public_url_behind_a_proxy_is_named_once,
-];
-
 fn sign_up(email: &str) -> Request {
     post(SIGN_UP).json(credentials(email, ADAS_PASSWORD))
 }
@@ -33,9 +23,10 @@ fn refused(server: &Server, request: &Request, code: &str) -> String {
     answer.text()
 }
 
-fn a_page_at_another_address_is_told_which_one_and_the_log_names_the_setting(setup: Setup) {
+#[test]
+fn a_page_at_another_address_is_told_which_one_and_the_log_names_the_setting() {
     let public = "https://keys.example.com";
-    let server = setup.with("LATCHKEY_PUBLIC_URL", public).start();
+    let server = Setup::on_sqlite().with("LATCHKEY_PUBLIC_URL", public).start();
     let seen = "https://other.example.com";
     for (site, setting, other) in [
         (None, "LATCHKEY_PUBLIC_URL or LATCHKEY_TRUSTED_ORIGINS", ""),
@@ -57,8 +48,9 @@ fn a_page_at_another_address_is_told_which_one_and_the_log_names_the_setting(set
     }
 }
 
-fn the_log_names_each_refused_origin_once(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_log_names_each_refused_origin_once() {
+    let server = Setup::on_sqlite().start();
     for _ in 0..3 {
         for origin in [EVIL, "https://keys.example.com"] {
             refused(&server, &sign_up(ADA).header("Origin", origin), "cross_site");
@@ -71,7 +63,9 @@ fn the_log_names_each_refused_origin_once(setup: Setup) {
     assert_eq!(lines(&log, "another origin than expected").len(), 2, "{log}");
 }
 
-fn a_loopback_public_url_is_every_loopback_name_of_its_port(setup: Setup) {
+#[test]
+fn a_loopback_public_url_is_every_loopback_name_of_its_port() {
+    let setup = Setup::on_sqlite();
     let setup = setup.with("LATCHKEY_PUBLIC_URL", "http://127.0.0.1:8080");
     let server = setup.start();
     let ada = server.sign_up(ADA);
@@ -92,8 +86,9 @@ fn a_loopback_public_url_is_every_loopback_name_of_its_port(setup: Setup) {
     }
 }
 
-fn what_is_open_to_this_machine_is_closed_to_a_rebound_name(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn what_is_open_to_this_machine_is_closed_to_a_rebound_name() {
+    let server = Setup::on_sqlite().start();
     // What a browser sends whose DNS says that evil.example is 127.0.0.1.
     let rebound = |request: Request| {
         let request = request.without_host().header("Host", "evil.example:8080");
@@ -113,8 +108,9 @@ fn what_is_open_to_this_machine_is_closed_to_a_rebound_name(setup: Setup) {
     assert_eq!(lines(&log, "than this machine's").len(), 1, "{log}");
 }
 
-fn what_is_open_to_this_machine_is_closed_to_forwarded_requests(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn what_is_open_to_this_machine_is_closed_to_forwarded_requests() {
+    let server = Setup::on_sqlite().start();
     for name in ["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"] {
         refused(&server, &sign_up(ADA).header(name, "203.0.113.9"), "sign_up_closed");
         server.send(&get("/metrics").header(name, "203.0.113.9")).expect_error(404);
@@ -124,15 +120,18 @@ fn what_is_open_to_this_machine_is_closed_to_forwarded_requests(setup: Setup) {
     server.send(&sign_up(ADA).header("X-Forwarded-For", "203.0.113.9")).expect_status(201);
 }
 
-fn sign_up_that_somebody_opened_is_open_by_every_name(setup: Setup) {
-    let server = setup.with("LATCHKEY_SIGN_UP", "open").start();
+#[test]
+fn sign_up_that_somebody_opened_is_open_by_every_name() {
+    let server = Setup::on_sqlite().with("LATCHKEY_SIGN_UP", "open").start();
     let named = sign_up(ADA).without_host().header("Host", "keys.lan:8080");
     server.send(&named).expect_status(201);
     let forwarded = sign_up(BOB).header("X-Forwarded-For", "203.0.113.9");
     server.send(&forwarded).expect_status(201);
 }
 
-fn a_forgotten_public_url_behind_a_proxy_is_named_once(setup: Setup) {
+#[test]
+fn a_forgotten_public_url_behind_a_proxy_is_named_once() {
+    let setup = Setup::on_sqlite();
     let forgotten = "LATCHKEY_PUBLIC_URL is not set";
     let server = setup.start();
     server.send(&get("/sign-in")).expect_status(200);

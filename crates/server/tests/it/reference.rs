@@ -8,14 +8,6 @@ use crate::http::{Response, get};
 use crate::person::ADA;
 use crate::server::Setup;
 
-on_both_databases![
-    every_call_of_the_document_has_a_section,
-    the_reference_is_the_same_for_everybody,
-    the_reference_loads_nothing_but_files_of_this_server_and_has_nothing_inline,
-    links_within_the_reference_lead_somewhere,
-    examples_call_this_server,
-];
-
 fn find_all(page: &str, pattern: &str) -> Vec<String> {
     let pattern = Regex::new(pattern).expect("a pattern");
     pattern.captures_iter(page).map(|found| found[1].to_owned()).collect()
@@ -28,8 +20,9 @@ fn reference(setup: Setup) -> (crate::server::Server, Response) {
     (server, page)
 }
 
-fn every_call_of_the_document_has_a_section(setup: Setup) {
-    let (server, page) = reference(setup);
+#[test]
+fn every_call_of_the_document_has_a_section() {
+    let (server, page) = reference(Setup::on_sqlite());
     let document = server.send(&get("/openapi.json")).json();
     let mut calls = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
@@ -49,15 +42,17 @@ fn every_call_of_the_document_has_a_section(setup: Setup) {
     assert_eq!(found.collect::<BTreeSet<_>>(), calls);
 }
 
-fn the_reference_is_the_same_for_everybody(setup: Setup) {
-    let (server, page) = reference(setup);
+#[test]
+fn the_reference_is_the_same_for_everybody() {
+    let (server, page) = reference(Setup::on_sqlite());
     let ada = server.sign_up(ADA);
     assert_eq!(ada.get("/docs").expect_status(200).text(), page.text());
     assert!(ada.is_signed_in());
 }
 
-fn the_reference_loads_nothing_but_files_of_this_server_and_has_nothing_inline(setup: Setup) {
-    let (server, page) = reference(setup);
+#[test]
+fn the_reference_loads_nothing_but_files_of_this_server_and_has_nothing_inline() {
+    let (server, page) = reference(Setup::on_sqlite());
     let policy = page.header("content-security-policy").unwrap_or_default();
     assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
     let text = page.text();
@@ -72,8 +67,9 @@ fn the_reference_loads_nothing_but_files_of_this_server_and_has_nothing_inline(s
     }
 }
 
-fn links_within_the_reference_lead_somewhere(setup: Setup) {
-    let (server, page) = reference(setup);
+#[test]
+fn links_within_the_reference_lead_somewhere() {
+    let (server, page) = reference(Setup::on_sqlite());
     let text = page.text();
     let anchors = find_all(&text, r#" id="([^"]+)""#);
     assert_eq!(anchors.iter().collect::<BTreeSet<_>>().len(), anchors.len(), "{anchors:?}");
@@ -86,8 +82,9 @@ fn links_within_the_reference_lead_somewhere(setup: Setup) {
     }
 }
 
-fn examples_call_this_server(setup: Setup) {
-    let (server, page) = reference(setup);
+#[test]
+fn examples_call_this_server() {
+    let (server, page) = reference(Setup::on_sqlite());
     let own = format!("http://{}", server.address);
     let commands = find_all(&page.text(), r#"<code>curl [^"]*"(http[^"]*)""#);
     assert!(commands.len() >= 17, "{commands:?}");

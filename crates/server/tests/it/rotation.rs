@@ -13,9 +13,7 @@ use crate::server::Setup;
 on_both_databases![
     a_rotation_answers_201_with_exactly_the_documented_members,
     the_old_key_names_its_successor_and_ends_with_the_overlap,
-    without_a_body_the_overlap_is_a_day,
     the_successor_has_the_name_the_environment_and_the_length_of_life,
-    the_old_key_never_lives_longer_than_it_would_have,
     a_key_that_is_disabled_expired_or_rotated_is_409,
     a_rotation_is_never_refused_by_the_limit,
     of_parallel_rotations_exactly_one_succeeds,
@@ -67,8 +65,9 @@ fn the_old_key_names_its_successor_and_ends_with_the_overlap(setup: Setup) {
     assert_eq!(ada.list().len(), 7);
 }
 
-fn without_a_body_the_overlap_is_a_day(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn without_a_body_the_overlap_is_a_day() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let bodies: [fn(Request) -> Request; 5] = [
         |call| call,
@@ -103,8 +102,9 @@ fn the_successor_has_the_name_the_environment_and_the_length_of_life(setup: Setu
     assert_eq!(ada.rotate(&endless.id, 0).expect_status(201).json()["expiresAt"], Value::Null);
 }
 
-fn the_old_key_never_lives_longer_than_it_would_have(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_old_key_never_lives_longer_than_it_would_have() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let old = ada.create_key_with(&json!({ "name": "a", "expiresAt": in_seconds(60) }));
     let before = ada.item(&old.id);

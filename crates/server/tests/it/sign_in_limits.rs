@@ -14,20 +14,8 @@ const LIMIT: &str = "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE";
 const WRONG: &str = "a wrong password";
 
 on_both_databases![
-    too_many_failures_are_429_with_retry_after,
-    the_limit_of_an_address_holds_for_every_account,
-    the_limit_of_an_account_holds_for_every_address,
-    a_forwarded_address_is_believed_only_from_a_trusted_proxy,
-    successes_are_not_counted_as_failures,
     strangers_cannot_keep_an_owner_out_of_a_network_that_is_known,
-    wrong_passwords_from_a_known_network_are_limited_there,
     a_known_network_is_one_of_64_bits_and_outlives_a_restart,
-    good_sign_ins_of_an_account_are_limited,
-    sign_ups_from_an_address_are_limited,
-    a_wrong_current_password_is_limited_and_in_the_trail,
-    guesses_elsewhere_do_not_keep_an_owner_from_changing_the_password,
-    changes_of_keys_by_one_account_are_limited,
-    a_forwarded_address_from_nobody_trusted_is_warned_of_once,
 ];
 
 const PROXIES: &str = "LATCHKEY_TRUSTED_PROXIES";
@@ -51,8 +39,9 @@ fn sign_in_from(server: &Server, address: &str, email: &str, password: &str) -> 
     server.send(&from(post(SIGN_IN).json(credentials(email, password)), address))
 }
 
-fn too_many_failures_are_429_with_retry_after(setup: Setup) {
-    let server = setup.with(LIMIT, "3").start();
+#[test]
+fn too_many_failures_are_429_with_retry_after() {
+    let server = Setup::on_sqlite().with(LIMIT, "3").start();
     let ada = server.sign_up(ADA);
     for _ in 0..3 {
         server.sign_in(ADA, WRONG).expect_error(401);
@@ -64,8 +53,9 @@ fn too_many_failures_are_429_with_retry_after(setup: Setup) {
     assert!(ada.is_signed_in());
 }
 
-fn the_limit_of_an_address_holds_for_every_account(setup: Setup) {
-    let server = setup.with(LIMIT, "3").start();
+#[test]
+fn the_limit_of_an_address_holds_for_every_account() {
+    let server = Setup::on_sqlite().with(LIMIT, "3").start();
     server.sign_up(BOB);
     for number in 0..3 {
         server.sign_in(&format!("nobody{number}@example.com"), WRONG).expect_error(401);
@@ -73,8 +63,9 @@ fn the_limit_of_an_address_holds_for_every_account(setup: Setup) {
     server.sign_in(BOB, ADAS_PASSWORD).expect_error(429);
 }
 
-fn the_limit_of_an_account_holds_for_every_address(setup: Setup) {
-    let server = setup.with(LIMIT, "3").with(PROXIES, "127.0.0.1/32").start();
+#[test]
+fn the_limit_of_an_account_holds_for_every_address() {
+    let server = Setup::on_sqlite().with(LIMIT, "3").with(PROXIES, "127.0.0.1/32").start();
     server.sign_up(ADA);
     server.sign_up(BOB);
     for number in 1..=3 {
@@ -85,8 +76,9 @@ fn the_limit_of_an_account_holds_for_every_address(setup: Setup) {
     sign_in_from(&server, "203.0.113.9", BOB, ADAS_PASSWORD).expect_status(200);
 }
 
-fn a_forwarded_address_is_believed_only_from_a_trusted_proxy(setup: Setup) {
-    let server = setup.with(LIMIT, "3").start();
+#[test]
+fn a_forwarded_address_is_believed_only_from_a_trusted_proxy() {
+    let server = Setup::on_sqlite().with(LIMIT, "3").start();
     server.sign_up(BOB);
     for number in 1..=3 {
         let (address, email) = (format!("203.0.113.{number}"), format!("n{number}@example.com"));
@@ -95,8 +87,9 @@ fn a_forwarded_address_is_believed_only_from_a_trusted_proxy(setup: Setup) {
     sign_in_from(&server, "203.0.113.9", BOB, ADAS_PASSWORD).expect_error(429);
 }
 
-fn successes_are_not_counted_as_failures(setup: Setup) {
-    let server = setup.with(LIMIT, "2").start();
+#[test]
+fn successes_are_not_counted_as_failures() {
+    let server = Setup::on_sqlite().with(LIMIT, "2").start();
     server.sign_up(ADA);
     for _ in 0..4 {
         server.sign_in(ADA, ADAS_PASSWORD).expect_status(200);
@@ -128,8 +121,9 @@ fn strangers_cannot_keep_an_owner_out_of_a_network_that_is_known(setup: Setup) {
     }
 }
 
-fn wrong_passwords_from_a_known_network_are_limited_there(setup: Setup) {
-    let (server, _ada) = ada_at_home(setup, "3");
+#[test]
+fn wrong_passwords_from_a_known_network_are_limited_there() {
+    let (server, _ada) = ada_at_home(Setup::on_sqlite(), "3");
     for _again in 0..3 {
         sign_in_from(&server, HOME, ADA, WRONG).expect_error(401);
     }
@@ -150,8 +144,9 @@ fn a_known_network_is_one_of_64_bits_and_outlives_a_restart(setup: Setup) {
     expect_too_many(sign_in_from(&server, "2001:db8:1:3::3", ADA, ADAS_PASSWORD));
 }
 
-fn good_sign_ins_of_an_account_are_limited(setup: Setup) {
-    let server = setup.with(LIMIT, "1").start();
+#[test]
+fn good_sign_ins_of_an_account_are_limited() {
+    let server = Setup::on_sqlite().with(LIMIT, "1").start();
     server.sign_up(ADA);
     server.sign_up(BOB);
     for _again in 0..6 {
@@ -161,8 +156,9 @@ fn good_sign_ins_of_an_account_are_limited(setup: Setup) {
     server.sign_in(BOB, ADAS_PASSWORD).expect_status(200);
 }
 
-fn sign_ups_from_an_address_are_limited(setup: Setup) {
-    let server = setup.with(LIMIT, "1").with(PROXIES, "127.0.0.1/32").start();
+#[test]
+fn sign_ups_from_an_address_are_limited() {
+    let server = Setup::on_sqlite().with(LIMIT, "1").with(PROXIES, "127.0.0.1/32").start();
     let sign_up = |address: &str, email: &str| {
         server.send(&from(post(SIGN_UP).json(credentials(email, ADAS_PASSWORD)), address))
     };
@@ -181,8 +177,9 @@ fn change_password(ada: &Person, address: &str, current: &str) -> Response {
     ada.send(from(post(PASSWORD).json(body), address))
 }
 
-fn a_wrong_current_password_is_limited_and_in_the_trail(setup: Setup) {
-    let (server, ada) = ada_at_home(setup, "3");
+#[test]
+fn a_wrong_current_password_is_limited_and_in_the_trail() {
+    let (server, ada) = ada_at_home(Setup::on_sqlite(), "3");
     for _again in 0..3 {
         change_password(&ada, HOME, WRONG).expect_error(400);
     }
@@ -198,8 +195,9 @@ fn a_wrong_current_password_is_limited_and_in_the_trail(setup: Setup) {
     sign_in_from(&server, HOME, ADA, ADAS_PASSWORD).expect_status(200);
 }
 
-fn guesses_elsewhere_do_not_keep_an_owner_from_changing_the_password(setup: Setup) {
-    let (_server, ada) = ada_at_home(setup, "3");
+#[test]
+fn guesses_elsewhere_do_not_keep_an_owner_from_changing_the_password() {
+    let (_server, ada) = ada_at_home(Setup::on_sqlite(), "3");
     for number in 1..=3 {
         change_password(&ada, &format!("203.0.113.{number}"), WRONG).expect_error(400);
     }
@@ -207,8 +205,9 @@ fn guesses_elsewhere_do_not_keep_an_owner_from_changing_the_password(setup: Setu
     change_password(&ada, HOME, ADAS_PASSWORD).expect_status(200);
 }
 
-fn changes_of_keys_by_one_account_are_limited(setup: Setup) {
-    let server = setup.with(LIMIT, "1").start();
+#[test]
+fn changes_of_keys_by_one_account_are_limited() {
+    let server = Setup::on_sqlite().with(LIMIT, "1").start();
     let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
     let key = ada.create_key("a");
     for number in 0..59 {
@@ -227,8 +226,9 @@ fn changes_of_keys_by_one_account_are_limited(setup: Setup) {
     bob.create_key("b");
 }
 
-fn a_forwarded_address_from_nobody_trusted_is_warned_of_once(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_forwarded_address_from_nobody_trusted_is_warned_of_once() {
+    let server = Setup::on_sqlite().start();
     for number in 1..=3 {
         sign_in_from(&server, &format!("203.0.113.{number}"), ADA, WRONG).expect_error(401);
     }

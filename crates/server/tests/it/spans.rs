@@ -13,14 +13,9 @@ use crate::server::{Server, Setup};
 const PATIENCE: Duration = Duration::from_secs(20);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-on_both_databases![
-    a_sampled_verification_is_told_as_part_of_its_callers_trace,
-    a_request_that_is_not_sampled_is_not_told,
-    a_collector_that_is_away_keeps_nothing_from_being_answered,
-];
-
-fn a_sampled_verification_is_told_as_part_of_its_callers_trace(setup: Setup) {
-    let (server, told) = start(setup);
+#[test]
+fn a_sampled_verification_is_told_as_part_of_its_callers_trace() {
+    let (server, told) = start(Setup::on_sqlite());
     let key = server.sign_up(ADA).create_key("a").key;
     for _miss_and_hit in 0..2 {
         server.send(&verify(&key, "01")).expect_status(200);
@@ -32,8 +27,10 @@ fn a_sampled_verification_is_told_as_part_of_its_callers_trace(setup: Setup) {
     assert_eq!(count(&spans, key.as_bytes()), 0);
 }
 
-fn a_request_that_is_not_sampled_is_not_told(setup: Setup) {
-    let (server, told) = start(setup.with("OTEL_TRACES_SAMPLER", "parentbased_always_off"));
+#[test]
+fn a_request_that_is_not_sampled_is_not_told() {
+    let (server, told) =
+        start(Setup::on_sqlite().with("OTEL_TRACES_SAMPLER", "parentbased_always_off"));
     let key = server.sign_up(ADA).create_key("a").key;
     server.verify(&key).expect_status(200);
     server.send(&verify(&key, "00")).expect_status(200);
@@ -47,7 +44,9 @@ fn a_request_that_is_not_sampled_is_not_told(setup: Setup) {
     assert_eq!(count(&spans, b"POST"), 0, "signing up is no part of a sampled trace");
 }
 
-fn a_collector_that_is_away_keeps_nothing_from_being_answered(setup: Setup) {
+#[test]
+fn a_collector_that_is_away_keeps_nothing_from_being_answered() {
+    let setup = Setup::on_sqlite();
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
     let nobody = format!("http://{}", nobody.expect("a free port"));
     let setup =

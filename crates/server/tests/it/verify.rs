@@ -19,13 +19,6 @@ on_both_databases_with_and_without_memory![
     a_good_key_answers_200_with_exactly_the_documented_members_and_headers,
     the_answer_tells_environment_and_expiry,
     owners_are_told_apart,
-    any_method_and_any_path_below_is_a_verification,
-    only_the_verify_path_and_what_is_below_it_takes_keys,
-    a_bearer_token_counts_only_where_x_api_key_is_absent_or_empty,
-    the_challenge_names_both_ways_to_present_a_key,
-    no_key_at_all_is_401_api_key_required,
-    a_body_of_any_kind_is_drained_and_ignored,
-    of_the_security_headers_verify_sends_only_nosniff,
     a_first_use_shows_within_two_seconds,
     an_unused_or_refused_key_shows_no_use,
     a_revoke_counts_for_every_verification_after_its_answer,
@@ -74,8 +67,9 @@ fn owners_are_told_apart(setup: Setup) {
     assert_ne!(owner(&ada), owner(&bob));
 }
 
-fn any_method_and_any_path_below_is_a_verification(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn any_method_and_any_path_below_is_a_verification() {
+    let server = Setup::on_sqlite().start();
     let key = server.sign_up(ADA).create_key("a").key;
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "FOO"] {
         for below in ["", "/", "/orders/42", "/a%2Fb", "?x=1"] {
@@ -88,16 +82,18 @@ fn any_method_and_any_path_below_is_a_verification(setup: Setup) {
     }
 }
 
-fn only_the_verify_path_and_what_is_below_it_takes_keys(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn only_the_verify_path_and_what_is_below_it_takes_keys() {
+    let server = Setup::on_sqlite().start();
     let key = server.sign_up(ADA).create_key("a").key;
     for path in ["/api/v1/verifyx", "/api/v1/verif", "/api/v2/verify", "/verify"] {
         server.send(&get(path).header("x-api-key", &key)).expect_error(404);
     }
 }
 
-fn a_bearer_token_counts_only_where_x_api_key_is_absent_or_empty(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_bearer_token_counts_only_where_x_api_key_is_absent_or_empty() {
+    let server = Setup::on_sqlite().start();
     let key = server.sign_up(ADA).create_key("a").key;
     let bearer = get(VERIFY).header("Authorization", format!("Bearer {key}"));
     server.send(&bearer).expect_status(200);
@@ -114,8 +110,9 @@ fn a_bearer_token_counts_only_where_x_api_key_is_absent_or_empty(setup: Setup) {
     server.send(&wrong).expect_error(401).expect_body(INVALID);
 }
 
-fn the_challenge_names_both_ways_to_present_a_key(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn the_challenge_names_both_ways_to_present_a_key() {
+    let server = Setup::on_sqlite().start();
     for request in [get(VERIFY), get(VERIFY).header("x-api-key", "x")] {
         let answer = server.send(&request).expect_error(401);
         let challenge = answer.header("www-authenticate");
@@ -123,8 +120,9 @@ fn the_challenge_names_both_ways_to_present_a_key(setup: Setup) {
     }
 }
 
-fn no_key_at_all_is_401_api_key_required(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn no_key_at_all_is_401_api_key_required() {
+    let server = Setup::on_sqlite().start();
     let answer = server.send(&get(VERIFY)).expect_error(401);
     assert!(answer.header("www-authenticate").is_some(), "{answer:#?}");
     answer.expect_body(REQUIRED);
@@ -150,8 +148,9 @@ fn malformed_unknown_expired_and_revoked_get_the_same_answer(setup: Setup) {
     }
 }
 
-fn a_body_of_any_kind_is_drained_and_ignored(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_body_of_any_kind_is_drained_and_ignored() {
+    let server = Setup::on_sqlite().start();
     let key = server.sign_up(ADA).create_key("a").key;
     let mut connection = Connection::open(server.address);
     for (kind, size) in [("text/plain", 5), ("image/png", 100_000), ("application/json", 1)] {
@@ -167,8 +166,9 @@ fn a_body_of_any_kind_is_drained_and_ignored(setup: Setup) {
     connection.read(false).expect_status(200);
 }
 
-fn of_the_security_headers_verify_sends_only_nosniff(setup: Setup) {
-    let server = setup
+#[test]
+fn of_the_security_headers_verify_sends_only_nosniff() {
+    let server = Setup::on_sqlite()
         .with("LATCHKEY_PUBLIC_URL", "https://keys.example.com")
         .with("LATCHKEY_SIGN_UP", "open")
         .start();

@@ -14,15 +14,6 @@ use crate::server::{Server, Setup};
 const ACCOUNT: &str = "X-Latchkey-Account";
 const TIME: &str = "X-Latchkey-Time";
 
-on_both_databases![
-    every_answer_to_a_session_names_its_account,
-    an_answer_without_a_session_names_no_account,
-    a_call_from_the_page_of_another_account_is_refused_and_nothing_is_done,
-    a_call_from_a_page_of_two_accounts_is_refused,
-    a_call_from_the_page_of_the_same_account_is_carried_out,
-    every_answer_but_those_of_verify_says_what_time_it_is,
-];
-
 fn id_of(person: &Person) -> String {
     text(&person.get(SESSION).expect_status(200).json(), "id")
 }
@@ -45,8 +36,9 @@ fn calls(key: &str) -> Vec<Request> {
     ]
 }
 
-fn every_answer_to_a_session_names_its_account(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn every_answer_to_a_session_names_its_account() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let id = id_of(&ada);
     let key = ada.create_key("Production").id;
@@ -59,8 +51,9 @@ fn every_answer_to_a_session_names_its_account(setup: Setup) {
     assert!(statuses.collect::<Vec<_>>().contains(&409));
 }
 
-fn an_answer_without_a_session_names_no_account(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn an_answer_without_a_session_names_no_account() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("Production");
     for answer in [
@@ -73,8 +66,9 @@ fn an_answer_without_a_session_names_no_account(setup: Setup) {
     }
 }
 
-fn a_call_from_the_page_of_another_account_is_refused_and_nothing_is_done(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_call_from_the_page_of_another_account_is_refused_and_nothing_is_done() {
+    let server = Setup::on_sqlite().start();
     let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
     let key = bob.create_key("Production");
     let before = bob.list();
@@ -88,8 +82,9 @@ fn a_call_from_the_page_of_another_account_is_refused_and_nothing_is_done(setup:
     server.sign_in(BOB, ADAS_PASSWORD).expect_status(200);
 }
 
-fn a_call_from_a_page_of_two_accounts_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_call_from_a_page_of_two_accounts_is_refused() {
+    let server = Setup::on_sqlite().start();
     let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
     let call = post(KEYS).json(r#"{"name":"Production"}"#);
     let both = call.header(ACCOUNT, id_of(&bob)).header(ACCOUNT, id_of(&ada));
@@ -97,16 +92,18 @@ fn a_call_from_a_page_of_two_accounts_is_refused(setup: Setup) {
     assert!(bob.list().is_empty());
 }
 
-fn a_call_from_the_page_of_the_same_account_is_carried_out(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_call_from_the_page_of_the_same_account_is_carried_out() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let call = post(KEYS).json(r#"{"name":"Production"}"#).header(ACCOUNT, id_of(&ada));
     ada.send(call).expect_status(201);
     assert_eq!(ada.names(), ["Production"]);
 }
 
-fn every_answer_but_those_of_verify_says_what_time_it_is(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn every_answer_but_those_of_verify_says_what_time_it_is() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let created = |name: &str| text(&ada.item(&ada.create_key(name).id), "createdAt");
     let before = created("Before");

@@ -11,25 +11,7 @@ use crate::server::Setup;
 const GOOD: &str = r#"{"name":"a"}"#;
 const LIMIT: usize = 16 * 1024;
 
-on_both_databases![
-    row_12_bytes_that_are_not_plain_utf_8_are_refused,
-    row_13_a_member_given_twice_is_refused,
-    row_14_an_unknown_member_is_refused,
-    row_15_an_array_in_place_of_the_object_is_refused,
-    row_17_what_is_no_json_object_is_refused,
-    row_18_deep_nesting_is_refused_without_harm,
-    row_19_a_body_over_the_limit_is_413,
-    row_19_a_body_of_exactly_the_limit_is_read,
-    row_20_a_chunked_body_is_read_and_its_limit_kept,
-    row_20_a_chunk_size_that_overflows_is_refused,
-    row_21_a_content_type_that_is_not_json_is_415,
-    row_22_other_charsets_and_json_dialects_are_415,
-    row_23_the_content_type_is_read_as_http_says,
-    row_24_an_encoded_body_is_415,
-    row_25_expect_100_continue_is_answered_first_and_any_other_expectation_is_417,
-    row_27_a_client_that_hangs_up_leaves_no_half_key,
-    row_29_whatever_is_accepted_the_answer_is_json,
-];
+on_both_databases![row_27_a_client_that_hangs_up_leaves_no_half_key,];
 
 #[track_caller]
 fn all_refused(setup: Setup, status: u16, bodies: &[&[u8]]) {
@@ -45,7 +27,8 @@ fn all_refused(setup: Setup, status: u16, bodies: &[&[u8]]) {
     ada.create(GOOD).expect_status(201);
 }
 
-fn row_12_bytes_that_are_not_plain_utf_8_are_refused(setup: Setup) {
+#[test]
+fn row_12_bytes_that_are_not_plain_utf_8_are_refused() {
     let utf_16: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let with_mark = [b"\xEF\xBB\xBF", GOOD.as_bytes()].concat();
     let bodies: [&[u8]; 6] = [
@@ -56,26 +39,30 @@ fn row_12_bytes_that_are_not_plain_utf_8_are_refused(setup: Setup) {
         &utf_16,
         &with_mark,
     ];
-    all_refused(setup, 400, &bodies);
+    all_refused(Setup::on_sqlite(), 400, &bodies);
 }
 
-fn row_13_a_member_given_twice_is_refused(setup: Setup) {
+#[test]
+fn row_13_a_member_given_twice_is_refused() {
     let bodies: [&[u8]; 2] = [br#"{"name":"a","name":"b"}"#, br#"{"name":"a","na\u006de":"a"}"#];
-    all_refused(setup, 400, &bodies);
+    all_refused(Setup::on_sqlite(), 400, &bodies);
 }
 
-fn row_14_an_unknown_member_is_refused(setup: Setup) {
+#[test]
+fn row_14_an_unknown_member_is_refused() {
     let members = ["x", "__proto__", "id", "userId", "key", "revokedAt", "Name", "", "keyPrefix"];
     let bodies = members.map(|member| json!({ "name": "a", member: "b" }).to_string());
-    all_refused(setup, 400, &bodies.each_ref().map(String::as_bytes));
+    all_refused(Setup::on_sqlite(), 400, &bodies.each_ref().map(String::as_bytes));
 }
 
-fn row_15_an_array_in_place_of_the_object_is_refused(setup: Setup) {
+#[test]
+fn row_15_an_array_in_place_of_the_object_is_refused() {
     let bodies: [&[u8]; 4] = [b"[]", br#"["a"]"#, br#"["a","live",null]"#, br#"[{"name":"a"}]"#];
-    all_refused(setup, 400, &bodies);
+    all_refused(Setup::on_sqlite(), 400, &bodies);
 }
 
-fn row_17_what_is_no_json_object_is_refused(setup: Setup) {
+#[test]
+fn row_17_what_is_no_json_object_is_refused() {
     let bodies: [&[u8]; 14] = [
         b"",
         b" ",
@@ -92,7 +79,7 @@ fn row_17_what_is_no_json_object_is_refused(setup: Setup) {
         br#"{"name":"a",}"#,
         br#"{"name":"a""#,
     ];
-    all_refused(setup, 400, &bodies);
+    all_refused(Setup::on_sqlite(), 400, &bodies);
 }
 
 fn nested(depth: usize, member: &str) -> Vec<u8> {
@@ -100,8 +87,9 @@ fn nested(depth: usize, member: &str) -> Vec<u8> {
     format!(r#"{{"name":"a","{member}":{open}{close}}}"#).into_bytes()
 }
 
-fn row_18_deep_nesting_is_refused_without_harm(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_18_deep_nesting_is_refused_without_harm() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for depth in [200, 8_000] {
         ada.create(nested(depth, "x")).expect_error(400);
@@ -114,8 +102,9 @@ fn row_18_deep_nesting_is_refused_without_harm(setup: Setup) {
     ada.create(GOOD).expect_status(201);
 }
 
-fn row_19_a_body_over_the_limit_is_413(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_19_a_body_over_the_limit_is_413() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for size in [LIMIT + 1, 3_000_000] {
         let body = [GOOD.as_bytes(), &vec![b' '; size - GOOD.len()]].concat();
@@ -131,8 +120,9 @@ fn row_19_a_body_over_the_limit_is_413(setup: Setup) {
     assert_eq!(ada.list().len(), 0);
 }
 
-fn row_19_a_body_of_exactly_the_limit_is_read(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_19_a_body_of_exactly_the_limit_is_read() {
+    let server = Setup::on_sqlite().start();
     let body = [GOOD.as_bytes(), &vec![b' '; LIMIT - GOOD.len()]].concat();
     server.sign_up(ADA).create(body).expect_status(201);
 }
@@ -141,8 +131,9 @@ fn chunked(request: Request) -> Request {
     request.header("Content-Type", "application/json").header("Transfer-Encoding", "chunked")
 }
 
-fn row_20_a_chunked_body_is_read_and_its_limit_kept(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_20_a_chunked_body_is_read_and_its_limit_kept() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let head = ada.sign(chunked(post(KEYS))).bytes(server.address);
 
@@ -160,8 +151,9 @@ fn row_20_a_chunked_body_is_read_and_its_limit_kept(setup: Setup) {
     assert_eq!(ada.list().len(), 1);
 }
 
-fn row_20_a_chunk_size_that_overflows_is_refused(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_20_a_chunk_size_that_overflows_is_refused() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for size in ["fffffffffffffffff", "10000000000000000", "-1", "x"] {
         let mut connection = Connection::open(server.address);
@@ -190,9 +182,10 @@ fn types_refused(setup: Setup, types: &[&[&str]]) {
     assert_eq!(ada.list().len(), 0);
 }
 
-fn row_21_a_content_type_that_is_not_json_is_415(setup: Setup) {
+#[test]
+fn row_21_a_content_type_that_is_not_json_is_415() {
     types_refused(
-        setup,
+        Setup::on_sqlite(),
         &[
             &[],
             &[""],
@@ -207,9 +200,10 @@ fn row_21_a_content_type_that_is_not_json_is_415(setup: Setup) {
     );
 }
 
-fn row_22_other_charsets_and_json_dialects_are_415(setup: Setup) {
+#[test]
+fn row_22_other_charsets_and_json_dialects_are_415() {
     types_refused(
-        setup,
+        Setup::on_sqlite(),
         &[
             &["application/json; charset=utf-16"],
             &["application/json; charset=latin1"],
@@ -221,8 +215,9 @@ fn row_22_other_charsets_and_json_dialects_are_415(setup: Setup) {
     );
 }
 
-fn row_23_the_content_type_is_read_as_http_says(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_23_the_content_type_is_read_as_http_says() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for good in [
         "APPLICATION/JSON ; charset=\"UTF-8\"",
@@ -235,8 +230,9 @@ fn row_23_the_content_type_is_read_as_http_says(setup: Setup) {
     }
 }
 
-fn row_24_an_encoded_body_is_415(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_24_an_encoded_body_is_415() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for coding in ["gzip", "br", "deflate", "zstd"] {
         let request = post(KEYS).json(GOOD).header("Content-Encoding", coding);
@@ -245,8 +241,9 @@ fn row_24_an_encoded_body_is_415(setup: Setup) {
     assert_eq!(ada.list().len(), 0);
 }
 
-fn row_25_expect_100_continue_is_answered_first_and_any_other_expectation_is_417(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_25_expect_100_continue_is_answered_first_and_any_other_expectation_is_417() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let head = |expectation: &str| {
         let request = post(KEYS).header("Content-Type", "application/json");
@@ -282,8 +279,9 @@ fn row_27_a_client_that_hangs_up_leaves_no_half_key(setup: Setup) {
     ada.create(GOOD).expect_status(201);
 }
 
-fn row_29_whatever_is_accepted_the_answer_is_json(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_29_whatever_is_accepted_the_answer_is_json() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for accept in ["text/html", "image/png", "*/*;q=0", "nonsense", "", "application/problem+json"]
     {

@@ -8,17 +8,6 @@ use crate::http::{Connection, patch, post};
 use crate::person::{ADA, Issued, Person, key_path, rotate_path};
 use crate::server::{Server, Setup};
 
-on_both_databases![
-    a_change_without_a_member_or_with_an_unknown_one_is_refused,
-    a_member_of_the_wrong_kind_is_refused,
-    null_is_an_expiry_only,
-    a_new_name_is_held_to_the_rules_of_names_whatever_the_setting,
-    an_expiry_that_is_past_or_no_time_is_refused,
-    an_overlap_that_is_no_whole_number_in_range_is_refused,
-    the_body_of_a_rotation_is_held_to_the_rules_of_bodies,
-    what_is_below_a_rotation_or_beside_it_is_404,
-];
-
 /// A server with somebody's key on it.
 fn with_key(setup: Setup) -> (Server, Person, Issued) {
     let server = setup.start();
@@ -41,7 +30,8 @@ fn refused<B: AsRef<[u8]>>(setup: Setup, bodies: impl IntoIterator<Item = B>) {
     assert_eq!(ada.item(&key.id), before);
 }
 
-fn a_change_without_a_member_or_with_an_unknown_one_is_refused(setup: Setup) {
+#[test]
+fn a_change_without_a_member_or_with_an_unknown_one_is_refused() {
     let mut bodies: Vec<Vec<u8>> =
         ["", " ", "{}", "null", "[]", r#"["b"]"#, r#"[{"name":"b"}]"#, "{"]
             .map(|text| text.as_bytes().to_vec())
@@ -53,10 +43,11 @@ fn a_change_without_a_member_or_with_an_unknown_one_is_refused(setup: Setup) {
     bodies.push(br#"{"name":"b","name":"c"}"#.to_vec());
     bodies.push(br#"{"enabled":false,"enabled":true}"#.to_vec());
     bodies.push(b"{\"name\":\"\xff\"}".to_vec());
-    refused(setup, bodies);
+    refused(Setup::on_sqlite(), bodies);
 }
 
-fn a_member_of_the_wrong_kind_is_refused(setup: Setup) {
+#[test]
+fn a_member_of_the_wrong_kind_is_refused() {
     let names = [json!(1), json!(true), json!([]), json!({}), json!(["b"])];
     let switches = [json!(0), json!(1), json!("true"), json!([]), json!({})];
     let times = [json!(4_070_908_800_i64), json!(true), json!([]), json!({})];
@@ -64,12 +55,13 @@ fn a_member_of_the_wrong_kind_is_refused(setup: Setup) {
         values.iter().map(|value| json!({ member: value }).to_string()).collect()
     };
     let bodies = [with("name", &names), with("enabled", &switches), with("expiresAt", &times)];
-    refused(setup, bodies.concat());
+    refused(Setup::on_sqlite(), bodies.concat());
 }
 
-fn null_is_an_expiry_only(setup: Setup) {
+#[test]
+fn null_is_an_expiry_only() {
     refused(
-        setup,
+        Setup::on_sqlite(),
         [
             r#"{"name":null}"#,
             r#"{"enabled":null}"#,
@@ -79,13 +71,15 @@ fn null_is_an_expiry_only(setup: Setup) {
     );
 }
 
-fn a_new_name_is_held_to_the_rules_of_names_whatever_the_setting(setup: Setup) {
+#[test]
+fn a_new_name_is_held_to_the_rules_of_names_whatever_the_setting() {
     let names = ["", " ", "\u{200B}", "a\0b", "a\nb", "\u{202E}b", "\u{FEFF}b", &"a".repeat(101)];
     let bodies = names.map(|name| json!({ "name": name }).to_string());
-    refused(setup.with("LATCHKEY_KEY_NAMES", "optional"), bodies);
+    refused(Setup::on_sqlite().with("LATCHKEY_KEY_NAMES", "optional"), bodies);
 }
 
-fn an_expiry_that_is_past_or_no_time_is_refused(setup: Setup) {
+#[test]
+fn an_expiry_that_is_past_or_no_time_is_refused() {
     let times = [
         in_seconds(-1),
         in_seconds(-86_400),
@@ -96,11 +90,15 @@ fn an_expiry_that_is_past_or_no_time_is_refused(setup: Setup) {
         "2099-01-01T00:00:00".to_owned(),
         "2099-13-01T00:00:00Z".to_owned(),
     ];
-    refused(setup, times.map(|at| json!({ "name": "b", "expiresAt": at }).to_string()));
+    refused(
+        Setup::on_sqlite(),
+        times.map(|at| json!({ "name": "b", "expiresAt": at }).to_string()),
+    );
 }
 
-fn an_overlap_that_is_no_whole_number_in_range_is_refused(setup: Setup) {
-    let (_server, ada, key) = with_key(setup);
+#[test]
+fn an_overlap_that_is_no_whole_number_in_range_is_refused() {
+    let (_server, ada, key) = with_key(Setup::on_sqlite());
     for overlap in ["-1", "2592001", "4294967296", "1e400", "0.5", "null", "\"60\"", "[]", "true"] {
         let body = format!(r#"{{"overlapSeconds":{overlap}}}"#);
         let answer = ada.post(&rotate_path(&key.id), body);
@@ -111,8 +109,9 @@ fn an_overlap_that_is_no_whole_number_in_range_is_refused(setup: Setup) {
     ada.rotate(&key.id, 2_592_000).expect_status(201);
 }
 
-fn the_body_of_a_rotation_is_held_to_the_rules_of_bodies(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn the_body_of_a_rotation_is_held_to_the_rules_of_bodies() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     let path = rotate_path(&key.id);
     for bad in [" ", "null", "[]", "[60]", "60", "{", r#"{"overlap":60}"#, r#"{"name":"b"}"#] {
         ada.post(&path, bad).expect_error(400);
@@ -133,8 +132,9 @@ fn the_body_of_a_rotation_is_held_to_the_rules_of_bodies(setup: Setup) {
     connection.read(false).expect_status(201);
 }
 
-fn what_is_below_a_rotation_or_beside_it_is_404(setup: Setup) {
-    let (_server, ada, key) = with_key(setup);
+#[test]
+fn what_is_below_a_rotation_or_beside_it_is_404() {
+    let (_server, ada, key) = with_key(Setup::on_sqlite());
     let path = rotate_path(&key.id);
     for odd in [
         format!("{path}/"),

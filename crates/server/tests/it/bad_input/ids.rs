@@ -9,19 +9,6 @@ use crate::server::{Server, Setup};
 
 const NOT_FOUND: &str = r#"{"error":"API key not found"}"#;
 
-on_both_databases![
-    row_39_someone_elses_and_random_ids_are_404,
-    row_40_a_key_or_its_prefix_is_no_id_and_is_not_logged,
-    row_41_path_tricks_are_404,
-    row_42_undecodable_ids_are_404,
-    row_42_raw_bytes_outside_ascii_are_400,
-    row_43_an_id_is_compared_byte_for_byte,
-    row_44_hostile_ids_are_404_without_delay,
-    row_45_empty_ids_and_further_segments_are_404,
-    row_46_an_endless_id_is_refused,
-    row_47_a_body_and_a_query_change_nothing,
-];
-
 /// A server with somebody's key on it.
 fn with_key(setup: Setup) -> (Server, Person, Issued) {
     let server = setup.start();
@@ -30,8 +17,9 @@ fn with_key(setup: Setup) -> (Server, Person, Issued) {
     (server, ada, key)
 }
 
-fn row_39_someone_elses_and_random_ids_are_404(setup: Setup) {
-    let (server, _, adas) = with_key(setup);
+#[test]
+fn row_39_someone_elses_and_random_ids_are_404() {
+    let (server, _, adas) = with_key(Setup::on_sqlite());
     let bob = server.sign_up(BOB);
     for id in [&*adas.id, "01919b4e-7b3c-7def-8123-456789abcdef", "clx1abc2d3e4f5g6h7i8j9k0"] {
         bob.revoke(id).expect_error(404).expect_body(NOT_FOUND);
@@ -39,8 +27,9 @@ fn row_39_someone_elses_and_random_ids_are_404(setup: Setup) {
     server.verify(&adas.key).expect_status(200);
 }
 
-fn row_40_a_key_or_its_prefix_is_no_id_and_is_not_logged(setup: Setup) {
-    let (server, ada, key) = with_key(setup.with("LATCHKEY_LOG", "trace"));
+#[test]
+fn row_40_a_key_or_its_prefix_is_no_id_and_is_not_logged() {
+    let (server, ada, key) = with_key(Setup::on_sqlite().with("LATCHKEY_LOG", "trace"));
     for id in [&key.key, &key.key[..12]] {
         ada.revoke(id).expect_error(404).expect_body(NOT_FOUND);
         ada.get(&key_path(id)).expect_error(404).expect_body(NOT_FOUND);
@@ -50,8 +39,9 @@ fn row_40_a_key_or_its_prefix_is_no_id_and_is_not_logged(setup: Setup) {
     assert!(!finished.text.contains(&key.key[12..]), "{}", finished.text);
 }
 
-fn row_41_path_tricks_are_404(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_41_path_tricks_are_404() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     let id = &key.id;
     for path in [
         format!("{KEYS}/.."),
@@ -70,8 +60,9 @@ fn row_41_path_tricks_are_404(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_42_undecodable_ids_are_404(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_42_undecodable_ids_are_404() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     for odd in ["%00", "%ff", "%zz", "%", "%2", "%c3%28"] {
         ada.revoke(odd).expect_error(404);
         ada.revoke(&format!("{}{odd}", key.id)).expect_error(404);
@@ -79,16 +70,18 @@ fn row_42_undecodable_ids_are_404(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_42_raw_bytes_outside_ascii_are_400(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_42_raw_bytes_outside_ascii_are_400() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     let mut connection = Connection::open(server.address);
     connection.write(&ada.sign(delete(&key_path("é"))).bytes(server.address));
     connection.read(false).expect_status(400);
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_43_an_id_is_compared_byte_for_byte(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_43_an_id_is_compared_byte_for_byte() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     let id = &key.id;
     assert_ne!(*id, id.to_uppercase());
     let full_width = id.replacen('0', "%EF%BC%90", 1);
@@ -110,8 +103,9 @@ fn row_43_an_id_is_compared_byte_for_byte(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_44_hostile_ids_are_404_without_delay(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_44_hostile_ids_are_404_without_delay() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     for id in ["'%20OR%201=1--", "1;select%20pg_sleep(5)", "'%3Bselect%20pg_sleep(5)--", "%25", "*"]
     {
         let begin = Instant::now();
@@ -121,8 +115,9 @@ fn row_44_hostile_ids_are_404_without_delay(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_45_empty_ids_and_further_segments_are_404(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_45_empty_ids_and_further_segments_are_404() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     let id = &key.id;
     for path in [
         format!("{KEYS}/"),
@@ -142,16 +137,18 @@ fn row_45_empty_ids_and_further_segments_are_404(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_46_an_endless_id_is_refused(setup: Setup) {
-    let (server, ada, key) = with_key(setup);
+#[test]
+fn row_46_an_endless_id_is_refused() {
+    let (server, ada, key) = with_key(Setup::on_sqlite());
     ada.revoke(&"a".repeat(5_000)).expect_error(404);
     let answer = ada.revoke(&"a".repeat(100_000));
     assert!([400, 414, 431].contains(&answer.status), "{answer:#?}");
     server.verify(&key.key).expect_status(200);
 }
 
-fn row_47_a_body_and_a_query_change_nothing(setup: Setup) {
-    let (server, ada, other) = with_key(setup);
+#[test]
+fn row_47_a_body_and_a_query_change_nothing() {
+    let (server, ada, other) = with_key(Setup::on_sqlite());
     let target = ada.create_key("target");
     let path = format!("{}?id={}", key_path(&target.id), other.id);
     let request = delete(&path).json(format!(r#"{{"id":"{}"}}"#, other.id));

@@ -6,19 +6,6 @@ use crate::secret::{UNKNOWN, with_beginning};
 use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
-on_both_databases![
-    row_51_no_key_or_a_blank_one_is_401,
-    row_52_two_keys_are_401,
-    row_53_a_key_anywhere_else_is_401_and_is_not_logged,
-    row_54_blanks_around_a_key_are_not_part_of_it,
-    row_55_whatever_is_added_to_a_key_makes_it_another,
-    row_56_one_changed_character_is_401,
-    row_57_the_right_checksum_is_not_enough,
-    row_58_odd_bytes_are_refused,
-    row_59_long_keys_are_401_and_endless_ones_431,
-    row_60_a_key_does_not_work_under_another_beginning,
-];
-
 /// A server, and the text of a good key on it.
 fn with_key(setup: Setup) -> (Server, String) {
     let server = setup.start();
@@ -26,8 +13,9 @@ fn with_key(setup: Setup) -> (Server, String) {
     (server, key)
 }
 
-fn row_51_no_key_or_a_blank_one_is_401(setup: Setup) {
-    let (server, _) = with_key(setup);
+#[test]
+fn row_51_no_key_or_a_blank_one_is_401() {
+    let (server, _) = with_key(Setup::on_sqlite());
     server.send(&get(VERIFY)).expect_error(401);
     for blank in ["", " ", "    ", "\t"] {
         server.verify(blank).expect_refusal(401, "key_required");
@@ -40,8 +28,9 @@ fn row_51_no_key_or_a_blank_one_is_401(setup: Setup) {
     answer.expect_refusal(401, "invalid_key");
 }
 
-fn row_52_two_keys_are_401(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_52_two_keys_are_401() {
+    let (server, key) = with_key(Setup::on_sqlite());
     for other in [&*key, UNKNOWN, ""] {
         let both = get(VERIFY).header("x-api-key", &key).header("X-API-Key", other);
         server.send(&both).expect_error(401);
@@ -51,8 +40,9 @@ fn row_52_two_keys_are_401(setup: Setup) {
     server.verify(&key).expect_status(200);
 }
 
-fn row_53_a_key_anywhere_else_is_401_and_is_not_logged(setup: Setup) {
-    let (server, key) = with_key(setup.with("LATCHKEY_LOG", "trace"));
+#[test]
+fn row_53_a_key_anywhere_else_is_401_and_is_not_logged() {
+    let (server, key) = with_key(Setup::on_sqlite().with("LATCHKEY_LOG", "trace"));
     for request in [
         get(&format!("{VERIFY}?api_key={key}")),
         get(&format!("{VERIFY}?x-api-key={key}&key={key}")),
@@ -69,15 +59,17 @@ fn row_53_a_key_anywhere_else_is_401_and_is_not_logged(setup: Setup) {
     assert!(!finished.text.contains(&key[12..]), "{}", finished.text);
 }
 
-fn row_54_blanks_around_a_key_are_not_part_of_it(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_54_blanks_around_a_key_are_not_part_of_it() {
+    let (server, key) = with_key(Setup::on_sqlite());
     for around in [format!("   {key}"), format!("{key}   "), format!("\t {key}\t ")] {
         server.verify(&around).expect_status(200);
     }
 }
 
-fn row_55_whatever_is_added_to_a_key_makes_it_another(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_55_whatever_is_added_to_a_key_makes_it_another() {
+    let (server, key) = with_key(Setup::on_sqlite());
     for changed in [
         format!("\"{key}\""),
         format!("'{key}'"),
@@ -102,8 +94,9 @@ fn row_55_whatever_is_added_to_a_key_makes_it_another(setup: Setup) {
     server.verify(&key).expect_status(200);
 }
 
-fn row_56_one_changed_character_is_401(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_56_one_changed_character_is_401() {
+    let (server, key) = with_key(Setup::on_sqlite());
     let mut connection = Connection::open(server.address);
     for at in 0..key.len() {
         for other in ["0", "A", "z", "_"].into_iter().filter(|other| **other != key[at..=at]) {
@@ -115,14 +108,16 @@ fn row_56_one_changed_character_is_401(setup: Setup) {
     }
 }
 
-fn row_57_the_right_checksum_is_not_enough(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_57_the_right_checksum_is_not_enough() {
+    let (server, key) = with_key(Setup::on_sqlite());
     server.verify(UNKNOWN).expect_error(401).expect_body(INVALID);
     assert_eq!(with_beginning(&key, "sk_live_"), key);
 }
 
-fn row_58_odd_bytes_are_refused(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_58_odd_bytes_are_refused() {
+    let (server, key) = with_key(Setup::on_sqlite());
     let with = |bytes: &[u8]| [key.as_bytes(), bytes].concat();
     for odd in [with(b"\xff"), with("é".as_bytes()), with(b"\xc3"), vec![0x80; 46]] {
         server.send(&get(VERIFY).header("x-api-key", odd)).expect_error(401);
@@ -135,8 +130,9 @@ fn row_58_odd_bytes_are_refused(setup: Setup) {
     assert!([400, 401].contains(&deleted.status), "{deleted:#?}");
 }
 
-fn row_59_long_keys_are_401_and_endless_ones_431(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_59_long_keys_are_401_and_endless_ones_431() {
+    let (server, key) = with_key(Setup::on_sqlite());
     for size in [257, 7_900] {
         server.verify(&"a".repeat(size)).expect_error(401).expect_body(INVALID);
         server.verify(&format!("{key}{}", "a".repeat(size))).expect_error(401);
@@ -147,8 +143,9 @@ fn row_59_long_keys_are_401_and_endless_ones_431(setup: Setup) {
     server.verify(&key).expect_status(200);
 }
 
-fn row_60_a_key_does_not_work_under_another_beginning(setup: Setup) {
-    let (server, key) = with_key(setup);
+#[test]
+fn row_60_a_key_does_not_work_under_another_beginning() {
+    let (server, key) = with_key(Setup::on_sqlite());
     for beginning in ["sk_test_", "pk_live_", "acme_live_", "k_live_"] {
         server.verify(&with_beginning(&key, beginning)).expect_error(401).expect_body(INVALID);
     }

@@ -6,17 +6,6 @@ use crate::person::{
 };
 use crate::server::{Server, Setup};
 
-on_both_databases![
-    row_63_ambiguous_framing_is_400_and_the_connection_closed,
-    a_head_that_cannot_be_read_is_refused_in_words_and_with_a_code,
-    a_malformed_head_is_no_error_in_the_log_and_shows_at_debug,
-    row_64_a_request_without_a_host_or_with_two_is_400,
-    row_69_methods_that_a_route_lacks_are_405_with_allow,
-    row_70_a_path_that_only_resembles_a_route_is_404,
-    row_71_broken_cookies_are_ignored,
-    row_71_other_cookies_do_not_hide_ours,
-];
-
 /// Sends the head lines after the first as they are, and `body`.
 fn raw(server: &Server, person: &Person, lines: &[&str], body: &str) -> (Response, bool) {
     let lines = lines.join("\r\n");
@@ -27,8 +16,9 @@ fn raw(server: &Server, person: &Person, lines: &[&str], body: &str) -> (Respons
     (answer, connection.is_closed())
 }
 
-fn row_63_ambiguous_framing_is_400_and_the_connection_closed(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_63_ambiguous_framing_is_400_and_the_connection_closed() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let body = r#"{"name":"a"}"#;
     let chunked = format!("c\r\n{body}\r\n0\r\n\r\n");
@@ -62,8 +52,9 @@ fn row_63_ambiguous_framing_is_400_and_the_connection_closed(setup: Setup) {
     assert_eq!(ada.list().len(), 0);
 }
 
-fn a_head_that_cannot_be_read_is_refused_in_words_and_with_a_code(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn a_head_that_cannot_be_read_is_refused_in_words_and_with_a_code() {
+    let server = Setup::on_sqlite().start();
     let large = format!("GET /healthz HTTP/1.1\r\nA: {}", "a".repeat(130 << 10));
     for (head, status) in [
         ("no HTTP at all\r\n\r\n", 400),
@@ -82,7 +73,9 @@ fn a_head_that_cannot_be_read_is_refused_in_words_and_with_a_code(setup: Setup) 
     connection.read(false).expect_error(400);
 }
 
-fn a_malformed_head_is_no_error_in_the_log_and_shows_at_debug(setup: Setup) {
+#[test]
+fn a_malformed_head_is_no_error_in_the_log_and_shows_at_debug() {
+    let setup = Setup::on_sqlite();
     let mut setup = setup;
     for (filter, shown) in
         [("info", false), ("latchkey=warn,actix_http=info", false), ("debug", true)]
@@ -111,8 +104,9 @@ fn a_malformed_head_is_no_error_in_the_log_and_shows_at_debug(setup: Setup) {
     }
 }
 
-fn row_64_a_request_without_a_host_or_with_two_is_400(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_64_a_request_without_a_host_or_with_two_is_400() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     ada.send(get(KEYS).without_host()).expect_status(400);
     ada.send(get(KEYS).header("Host", "other.example")).expect_status(400);
@@ -120,8 +114,9 @@ fn row_64_a_request_without_a_host_or_with_two_is_400(setup: Setup) {
     ada.send(get(KEYS).header("Host", host)).expect_status(400);
 }
 
-fn row_69_methods_that_a_route_lacks_are_405_with_allow(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_69_methods_that_a_route_lacks_are_405_with_allow() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let item = key_path(&ada.create_key("a").id);
     let everywhere = ["TRACE", "PUT", "FOO", "get", "Post"];
@@ -157,8 +152,9 @@ fn row_69_methods_that_a_route_lacks_are_405_with_allow(setup: Setup) {
     assert_eq!(ada.names(), ["a"]);
 }
 
-fn row_70_a_path_that_only_resembles_a_route_is_404(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_70_a_path_that_only_resembles_a_route_is_404() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a").key;
     for path in [
@@ -189,8 +185,9 @@ fn row_70_a_path_that_only_resembles_a_route_is_404(setup: Setup) {
     ada.send(get(VERIFY).header("x-api-key", &key)).expect_status(200);
 }
 
-fn row_71_broken_cookies_are_ignored(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_71_broken_cookies_are_ignored() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let long = format!("session={}", "a".repeat(7_900));
     let many: Vec<_> = (0..100).map(|number| format!("c{number}=x")).collect();
@@ -214,8 +211,9 @@ fn row_71_broken_cookies_are_ignored(setup: Setup) {
     server.send(&get(SESSION).header("Cookie", b"session=\xff\xfe")).expect_error(401);
 }
 
-fn row_71_other_cookies_do_not_hide_ours(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn row_71_other_cookies_do_not_hide_ours() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let many: Vec<_> = (0..100).map(|number| format!("c{number}=x")).collect();
     let many = many.join("; ");

@@ -14,8 +14,6 @@ use crate::server::{Server, Setup, eventually};
 /// Longer than the clock needs to tell two uses apart.
 const MOMENT: Duration = Duration::from_millis(20);
 
-on_both_databases![a_thousand_idle_connections_do_not_close_the_door];
-
 #[test]
 fn beyond_the_cap_of_an_address_the_connection_idle_longest_gives_way() {
     let server = Setup::on_sqlite().with("LATCHKEY_CONNECTIONS_PER_ADDRESS", "3").start();
@@ -57,9 +55,10 @@ fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
     logged(&server, &said);
 }
 
-fn a_thousand_idle_connections_do_not_close_the_door(setup: Setup) {
+#[test]
+fn a_thousand_idle_connections_do_not_close_the_door() {
     allow_many_sockets();
-    let server = setup.start_under("ulimit -n 512");
+    let server = Setup::on_sqlite().start_under("ulimit -n 512");
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");
     let idle: Vec<_> = (0..1_000).map(|_| idle(&server)).collect();

@@ -136,8 +136,12 @@ fn what_comes_while_the_server_stands_still_is_answered() {
     server.signal("STOP");
     before.write(&head);
     sleep(LONGER_THAN_A_HEAD_MAY_TAKE);
-    let mut meanwhile: Vec<_> = (0..20).map(|_| Connection::open(server.address)).collect();
-    meanwhile.iter_mut().for_each(|connection| connection.write(&head));
+    let asked = |_| {
+        let mut connection = Connection::open(server.address);
+        connection.write(&head);
+        connection
+    };
+    let mut meanwhile: Vec<_> = (0..20).map(asked).collect();
     server.signal("CONT");
     for connection in std::iter::once(&mut before).chain(&mut meanwhile) {
         connection.read(false).expect_status(200);

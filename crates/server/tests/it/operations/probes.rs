@@ -10,8 +10,6 @@ use crate::server::Setup;
 
 on_both_databases![
     a_running_server_is_healthy_and_ready,
-    probes_need_no_session_and_take_none_away,
-    the_openapi_document_describes_every_route,
     healthcheck_succeeds_only_while_the_server_is_ready,
 ];
 
@@ -22,8 +20,9 @@ fn a_running_server_is_healthy_and_ready(setup: Setup) {
     }
 }
 
-fn probes_need_no_session_and_take_none_away(setup: Setup) {
-    let server = setup.start();
+#[test]
+fn probes_need_no_session_and_take_none_away() {
+    let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     for path in ["/healthz", "/readyz", "/openapi.json"] {
         ada.get(path).expect_status(200);
@@ -33,7 +32,9 @@ fn probes_need_no_session_and_take_none_away(setup: Setup) {
     assert!(ada.is_signed_in());
 }
 
-fn the_openapi_document_describes_every_route(setup: Setup) {
+#[test]
+fn the_openapi_document_describes_every_route() {
+    let setup = Setup::on_sqlite();
     let server = setup.start();
     let answer = server.send(&get("/openapi.json")).expect_status(200);
     answer.expect_json_type();

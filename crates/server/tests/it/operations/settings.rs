@@ -10,13 +10,6 @@ const CANARY: &str = "c4n4ryc4n4ryc4n4ry";
 on_both_databases![
     check_config_accepts_what_the_server_starts_with,
     every_problem_is_named_at_once_and_the_exit_code_is_2,
-    names_that_kubernetes_injects_are_no_problem,
-    a_bad_secret_is_named_and_not_shown,
-    two_sources_for_one_secret_are_refused,
-    secrets_are_read_from_files,
-    settings_are_flags_too_and_secrets_are_not,
-    each_bad_value_is_refused,
-    an_empty_variable_counts_as_not_given,
 ];
 
 fn check_config_accepts_what_the_server_starts_with(setup: Setup) {
@@ -43,7 +36,9 @@ fn every_problem_is_named_at_once_and_the_exit_code_is_2(setup: Setup) {
     }
 }
 
-fn names_that_kubernetes_injects_are_no_problem(setup: Setup) {
+#[test]
+fn names_that_kubernetes_injects_are_no_problem() {
+    let setup = Setup::on_sqlite();
     let setup = setup
         .with("LATCHKEY_PORT", "tcp://10.0.0.1:8080")
         .with("LATCHKEY_PORT_8080_TCP_ADDR", "10.0.0.1")
@@ -56,7 +51,8 @@ fn names_that_kubernetes_injects_are_no_problem(setup: Setup) {
     setup.start().send(&get("/healthz")).expect_status(200);
 }
 
-fn a_bad_secret_is_named_and_not_shown(setup: Setup) {
+#[test]
+fn a_bad_secret_is_named_and_not_shown() {
     for (name, value) in [
         ("LATCHKEY_PEPPERS", format!("1:{CANARY}")),
         ("LATCHKEY_PEPPERS", format!("{CANARY}:{CANARY}")),
@@ -65,7 +61,7 @@ fn a_bad_secret_is_named_and_not_shown(setup: Setup) {
         ("DATABASE_URL", format!("mysql://user:{CANARY}@localhost/db")),
         ("DATABASE_URL", CANARY.to_owned()),
     ] {
-        let mut command = setup.command(&["check-config"]);
+        let mut command = Setup::on_sqlite().command(&["check-config"]);
         let output = command.env(name, &value).output().expect("it runs");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert_eq!(output.status.code(), Some(2), "{name}: {text}");
@@ -74,7 +70,9 @@ fn a_bad_secret_is_named_and_not_shown(setup: Setup) {
     }
 }
 
-fn two_sources_for_one_secret_are_refused(setup: Setup) {
+#[test]
+fn two_sources_for_one_secret_are_refused() {
+    let setup = Setup::on_sqlite();
     let file = setup.directory().join("secret");
     std::fs::write(&file, PEPPERS).expect("a file can be written");
     let file = file.display().to_string();
@@ -92,7 +90,9 @@ fn two_sources_for_one_secret_are_refused(setup: Setup) {
     }
 }
 
-fn secrets_are_read_from_files(setup: Setup) {
+#[test]
+fn secrets_are_read_from_files() {
+    let setup = Setup::on_sqlite();
     let write = |name: &str, text: &str| {
         let file = setup.directory().join(name);
         std::fs::write(&file, text).expect("a file can be written");
@@ -118,7 +118,9 @@ fn make_private(file: &std::path::Path) {
     std::fs::set_permissions(file, private).expect("the file is ours");
 }
 
-fn settings_are_flags_too_and_secrets_are_not(setup: Setup) {
+#[test]
+fn settings_are_flags_too_and_secrets_are_not() {
+    let setup = Setup::on_sqlite();
     for secret in ["--peppers", "--latchkey-peppers"] {
         setup.run(&["serve", secret, PEPPERS], "").expect_code(2);
     }
@@ -135,7 +137,9 @@ fn settings_are_flags_too_and_secrets_are_not(setup: Setup) {
     }
 }
 
-fn each_bad_value_is_refused(setup: Setup) {
+#[test]
+fn each_bad_value_is_refused() {
+    let setup = Setup::on_sqlite();
     let setup = setup.with("LATCHKEY_LISTEN", "127.0.0.1:8080");
     for (name, value) in [
         ("LATCHKEY_LISTEN", "nowhere"),
@@ -179,7 +183,9 @@ fn each_bad_value_is_refused(setup: Setup) {
     assert!(text.contains("LATCHKEY_PUBLIC_URL"), "{text}");
 }
 
-fn an_empty_variable_counts_as_not_given(setup: Setup) {
+#[test]
+fn an_empty_variable_counts_as_not_given() {
+    let setup = Setup::on_sqlite();
     let postgres = setup.database.url().is_some();
     let names = [
         "LATCHKEY_PUBLIC_URL",
