@@ -19,27 +19,27 @@ def cached(bench: Bench):
     metrics = f"127.0.0.1:{processes.free_port()}"
     settings = {"DATABASE_URL": bench.postgres.url, "LATCHKEY_METRICS_LISTEN": metrics}
     with bench.latchkey(**settings) as latchkey, bench.best_server() as best:
-        yield remember_all(bench, latchkey, f"http://{metrics}/metrics", best)
+        yield cache_all(bench, latchkey, f"http://{metrics}/metrics", best)
         yield from closed_loop(bench, latchkey, best)
         yield from at_a_fixed_rate(bench, latchkey, best)
         yield from refused(bench, latchkey)
 
 
-def remember_all(bench: Bench, latchkey: processes.Server, metrics: str, best: processes.Server) -> Row:
-    """Asks for every key until all but one in a thousand are remembered: the memory is divided into
+def cache_all(bench: Bench, latchkey: processes.Server, metrics: str, best: processes.Server) -> Row:
+    """Asks for every key until all but one in a thousand are cached: the cache is divided into
     parts, and a part that happens to be full forgets some."""
-    def remembered() -> int:
+    def cached() -> int:
         with urllib.request.urlopen(metrics) as answer:
             return int(re.search(rb"^latchkey_verify_cache_entries (\d+)", answer.read(), re.MULTILINE)[1])
 
     idle, asked, count = processes.rss(latchkey.pid), 0, bench.options.keys
     everything = bench.file("everything", bench.keys.texts(count))
-    while remembered() < count * 0.999:
+    while cached() < count * 0.999:
         if asked > 3 * count:
-            raise RuntimeError(f"only {remembered()} keys are remembered")
+            raise RuntimeError(f"only {cached()} keys are cached")
         asked += wrk("keys.lua", latchkey.port, 10, KEYS=everything, FIRST=asked % count).requests
     full, theirs = processes.rss(latchkey.pid), processes.rss(best.pid)
-    return Row(f"memory, {remembered():,} keys remembered", shown(theirs, "MiB"), shown(full, "MiB"),
+    return Row(f"memory, {cached():,} keys cached", shown(theirs, "MiB"), shown(full, "MiB"),
                f"{full / theirs:.2f}; {full - idle:.0f} MiB more than idle", "at most 250 MiB", full <= 250)
 
 

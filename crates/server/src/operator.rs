@@ -8,4 +8,4 @@ mod moving;
 mod order;
 mod scan;
 
-pub(crate) use order::Order;
+pub(crate) use order::{Done, Order};

@@ -128,7 +128,8 @@ impl Connection {
         if self.unread.is_over(UNREAD_LIMIT, now) {
             return Some(Closed::Unread);
         }
-        (!self.is_handling() && self.unfinished.is_over(UNFINISHED_LIMIT, now)).then_some(Closed::Unfinished)
+        (!self.is_handling() && self.unfinished.is_over(UNFINISHED_LIMIT, now))
+            .then_some(Closed::Unfinished)
     }
 
     /// The least gives way first: no proxy of ours, nothing under way, idle longest.

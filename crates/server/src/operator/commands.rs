@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use latchkey_domain::PepperId;
-use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::scan::{self, Scanned};
-use super::{Order, control, moving};
+use super::{Done, Order, control, moving};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::embedded;
@@ -43,19 +42,16 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
         Command::Account(command) => give(logging(raw)?, account_order(command)?).await?,
         Command::Keys(KeysCommand::List { owner }) => {
-            give(logging(raw)?, Order::ListKeys { owner }).await?;
+            give(logging(raw)?, Order::ListKeys { owner, after: None }).await?;
         }
         Command::Keys(KeysCommand::Revoke { which }) => {
             give(logging(raw)?, revoke_order(which)).await?;
         }
         Command::Backup { file } => give(logging(raw)?, backup_order(&file)?).await?,
         Command::Audit(AuditCommand::Export) => {
-            print_all(logging(raw)?, &[|after| Order::ReadEvents { after }]).await?;
+            give(logging(raw)?, Order::ReadEvents { after: None }).await?;
         }
-        Command::Export => {
-            let accounts = |after| Order::ExportAccounts { after };
-            print_all(logging(raw)?, &[accounts, |after| Order::ExportKeys { after }]).await?;
-        }
+        Command::Export => give(logging(raw)?, Order::ExportAccounts { after: None }).await?,
         Command::Move { to } => say(&moving::run(logging(raw)?, &to).await?)?,
         Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
     }
@@ -78,44 +74,26 @@ async fn check(settings: &Settings) -> Result<(), StartError> {
     }
 }
 
-/// Has an order carried out, and prints the answer.
+/// Has an order carried out, and prints the answer, page by page.
 async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
     let executor = Executor::of(settings).await?;
-    let outcome = executor.carry_out(order).await;
-    executor.settle().await;
-    // A script must not take what was done for undone.
-    say(&outcome?).map_err(|error| format!("done, but the answer was not written: {error}").into())
-}
-
-/// Prints everything that some orders answer, one after the other, however much that is.
-async fn print_all(
-    settings: Settings,
-    pages: &[fn(Option<String>) -> Order],
-) -> Result<(), StartError> {
-    let executor = Executor::of(settings).await?;
-    let mut outcome = Ok(());
-    for page in pages {
-        if outcome.is_ok() {
-            outcome = print_pages(&executor, page).await;
-        }
-    }
+    let outcome = print_all(&executor, order).await;
     executor.settle().await;
     outcome
 }
 
-async fn print_pages(
-    executor: &Executor,
-    page_after: impl Fn(Option<String>) -> Order,
-) -> Result<(), StartError> {
-    let mut after = None;
-    loop {
-        let page = executor.carry_out(page_after(after)).await?;
-        if page.is_empty() {
-            return Ok(());
+async fn print_all(executor: &Executor, order: Order) -> Result<(), StartError> {
+    let mut next = Some(order);
+    while let Some(order) = next {
+        let done = executor.carry_out(order).await?;
+        if !done.text.is_empty() {
+            // A script must not take what was done for undone.
+            let unwritten = |error| format!("done, but the answer was not written: {error}");
+            say(&done.text).map_err(unwritten)?;
         }
-        say(&page)?;
-        after = Some(last_id(&page)?);
+        next = done.next;
     }
+    Ok(())
 }
 
 /// Who carries orders out: the running server where that owns the database, else this process.
@@ -133,7 +111,7 @@ impl Executor {
         Ok(Self::Here(Box::new(Box::pin(App::open(settings)).await?)))
     }
 
-    async fn carry_out(&self, order: Order) -> Result<String, StartError> {
+    async fn carry_out(&self, order: Order) -> Result<Done, StartError> {
         match self {
             Self::Server(data_dir) => Ok(control::send(data_dir, &order).await??),
             Self::Here(app) => {
@@ -152,16 +130,6 @@ impl Executor {
     }
 }
 
-/// The id in the last line of a page.
-fn last_id(page: &str) -> Result<String, StartError> {
-    #[derive(Deserialize)]
-    struct Named {
-        id: String,
-    }
-    let last = page.lines().last().unwrap_or_default();
-    Ok(serde_json::from_str::<Named>(last)?.id)
-}
-
 fn account_order(command: AccountCommand) -> Result<Order, StartError> {
     Ok(match command {
         AccountCommand::Create { email } => {
@@ -169,7 +137,7 @@ fn account_order(command: AccountCommand) -> Result<Order, StartError> {
         }
         AccountCommand::Disable { email } => Order::DisableAccount { email },
         AccountCommand::Enable { email } => Order::EnableAccount { email },
-        AccountCommand::List => Order::ListAccounts,
+        AccountCommand::List => Order::ListAccounts { after: None },
         AccountCommand::Delete { email } => Order::DeleteAccount { email },
         AccountCommand::ResetPassword { email } => {
             Order::ResetPassword { email, password: read_secret("New password: ")? }

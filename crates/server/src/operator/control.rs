@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::Order;
+use super::{Done, Order};
 use crate::app::App;
 use crate::data_dir::close;
 
@@ -31,9 +31,9 @@ pub(crate) struct Control {
 }
 
 /// What a server answers to an order.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 enum Answer {
-    Done(String),
+    Done(Done),
     Failed(String),
 }
 
@@ -81,7 +81,7 @@ impl Drop for Control {
 async fn answer(mut stream: UnixStream, app: Arc<App>) {
     let Ok(Ok(order)) = timeout(PATIENCE, receive(&mut stream)).await else { return };
     let answer = match order.carry_out(&app).await {
-        Ok(text) => Answer::Done(text),
+        Ok(done) => Answer::Done(done),
         Err(error) => Answer::Failed(error.to_string()),
     };
     let text = serde_json::to_vec(&answer).unwrap_or_default();
@@ -108,7 +108,7 @@ pub(crate) async fn is_served(data_dir: &Path) -> bool {
 }
 
 /// Has the server on this data directory carry out an order.
-pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<String, String>> {
+pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<Done, String>> {
     let mut stream = connect(data_dir).await?;
     let text = Zeroizing::new(serde_json::to_vec(order)?);
     stream.write_all(&text).await?;
@@ -116,7 +116,7 @@ pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<St
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     match serde_json::from_slice(&answer)? {
-        Answer::Done(text) => Ok(Ok(text)),
+        Answer::Done(done) => Ok(Ok(done)),
         Answer::Failed(text) => Ok(Err(text)),
     }
 }

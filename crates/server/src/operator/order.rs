@@ -2,9 +2,11 @@ use std::fmt::Write as _;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use latchkey_accounts::{AccountId, AccountParts, Email, Password};
+use latchkey_accounts::{Account, AccountId, AccountParts, Email, Password};
 use latchkey_domain::ports::{KeyInUse, PepperUse};
-use latchkey_domain::{ApiKeyId, Caller, EventId, KeyState, OwnerId, PepperId, Timestamp};
+use latchkey_domain::{
+    ApiKeyId, Caller, EventId, KeyState, MalformedId, OwnerId, PepperId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -25,10 +27,10 @@ pub(crate) enum Order {
     CreateAccount { email: String, password: String },
     DisableAccount { email: String },
     EnableAccount { email: String },
-    ListAccounts,
+    ListAccounts { after: Option<String> },
     DeleteAccount { email: String },
     ResetPassword { email: String, password: String },
-    ListKeys { owner: Option<String> },
+    ListKeys { owner: Option<String>, after: Option<String> },
     RevokeKey { id: String },
     RevokeKeysUnder { pepper: NonZeroU16 },
     PepperStatus,
@@ -38,7 +40,16 @@ pub(crate) enum Order {
     ExportKeys { after: Option<String> },
 }
 
-type Outcome = Result<String, Box<dyn std::error::Error + Send + Sync>>;
+/// What a carried-out order answers.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Done {
+    /// What to print.
+    pub(crate) text: String,
+    /// What to order for the rest, where that is more than a page.
+    pub(crate) next: Option<Order>,
+}
+
+type Outcome = Result<Done, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Order {
     /// Whether it must not be carried out with peppers that don't fit what is stored. What shows and
@@ -57,38 +68,42 @@ impl Order {
         )
     }
 
-    /// Does it, and gives what to print.
+    /// Does it.
     pub(crate) async fn carry_out(self, app: &App) -> Outcome {
         match self {
             Self::CreateAccount { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
                 let account = app.accounts.create(email, password, &Caller::OPERATOR).await?;
-                Ok(format!("account {} made for {}", account.parts().id, account.parts().email))
+                Ok(format!("account {} made for {}", account.parts().id, account.parts().email)
+                    .into())
             }
             Self::DisableAccount { email } => {
                 let email = Email::parse(&email)?;
                 app.accounts.disable(&email).await?;
-                Ok(format!("{email} disabled: its sessions have ended and its keys are revoked"))
+                Ok(format!("{email} disabled: its sessions have ended and its keys are revoked")
+                    .into())
             }
             Self::EnableAccount { email } => {
                 let email = Email::parse(&email)?;
                 app.accounts.enable(&email).await?;
-                Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked"))
+                Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked")
+                    .into())
             }
-            Self::ListAccounts => list_accounts(app).await,
+            Self::ListAccounts { after } => list_accounts(app, after).await,
             Self::DeleteAccount { email } => {
                 let email = Email::parse(&email)?;
                 app.accounts.delete(&email).await?;
-                Ok(format!("{email} deleted, with its keys and what was personal in its events"))
+                Ok(format!("{email} deleted, with its keys and what was personal in its events")
+                    .into())
             }
             Self::ResetPassword { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
                 app.accounts.reset_password(&email, password).await?;
-                Ok(format!("password of {email} changed: its sessions have ended"))
+                Ok(format!("password of {email} changed: its sessions have ended").into())
             }
-            Self::ListKeys { owner } => list_keys(app, owner).await,
+            Self::ListKeys { owner, after } => list_keys(app, owner, after).await,
             Self::RevokeKey { id } => revoke_key(app, &id).await,
             Self::RevokeKeysUnder { pepper } => revoke_keys_under(app, pepper).await,
             Self::PepperStatus => pepper_status(app).await,
@@ -98,48 +113,48 @@ impl Order {
             Self::BackUp { file } => {
                 app.back_up(&file).await?;
                 let file = file.display();
-                Ok(format!("{file} is complete; keep it apart from the peppers, which it needs"))
+                Ok(format!("{file} is complete; keep it apart from the peppers, which it needs")
+                    .into())
             }
         }
     }
 }
 
-async fn list_accounts(app: &App) -> Outcome {
-    let mut table = String::from("ID\tSTATE\tCREATED\tEMAIL");
-    let mut after = None;
-    loop {
-        let page = app.accounts.page(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(table) };
-        after = Some(last.parts().id);
-        for account in &page {
-            let state = if account.is_active() { "active" } else { "disabled" };
-            let AccountParts { id, email, created_at, .. } = account.parts();
-            let created = WireTime(*created_at);
-            write!(table, "\n{id}\t{state}\t{created}\t{email}").expect("a String takes all text");
-        }
-    }
+/// The accounts after one, a row a line.
+async fn list_accounts(app: &App, after: Option<String>) -> Outcome {
+    let head = after.is_none().then(|| "ID\tSTATE\tCREATED\tEMAIL".to_owned());
+    let page = app.accounts.page(account_id(after)?, PAGE).await?;
+    let rows = page.iter().map(account_row);
+    Ok(Done {
+        text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
+        next: page.last().map(|last| Order::ListAccounts { after: Some(account_place(last)) }),
+    })
 }
 
-async fn list_keys(app: &App, owner: Option<String>) -> Outcome {
-    let mut table = String::from("ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME");
-    if let Some(owner) = owner {
-        for key in app.keys.list(&OwnerId::parse(owner)?).await? {
-            add_row(&mut table, &key);
-        }
-        return Ok(table);
-    }
-    let mut after = None;
-    loop {
-        let page = app.keys.page(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(table) };
-        after = Some(last.key.parts().id);
-        for key in &page {
-            add_row(&mut table, key);
-        }
-    }
+fn account_row(account: &Account) -> String {
+    let state = if account.is_active() { "active" } else { "disabled" };
+    let AccountParts { id, email, created_at, .. } = account.parts();
+    format!("{id}\t{state}\t{}\t{email}", WireTime(*created_at))
 }
 
-fn add_row(table: &mut String, found: &KeyInUse) {
+/// The keys after one that are not revoked, a row a line; those of one owner are a page.
+async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> Outcome {
+    let head = "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME".to_owned();
+    let head = after.is_none().then_some(head);
+    let is_whole = owner.is_some();
+    let page = match owner {
+        Some(owner) => app.keys.list(&OwnerId::parse(owner)?).await?,
+        None => app.keys.page(key_id(after)?, PAGE).await?,
+    };
+    let rows = page.iter().map(key_row);
+    let last = page.last().filter(|_| !is_whole);
+    Ok(Done {
+        text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
+        next: last.map(|last| Order::ListKeys { owner: None, after: Some(key_place(last)) }),
+    })
+}
+
+fn key_row(found: &KeyInUse) -> String {
     let key = found.key.parts();
     let state = match key.state {
         KeyState::Active => "active",
@@ -149,8 +164,7 @@ fn add_row(table: &mut String, found: &KeyInUse) {
     let created = WireTime(key.created_at);
     let used = used(found.last_used_at);
     let (id, owner, prefix, name) = (key.id, &key.owner, &key.prefix, &key.name);
-    write!(table, "\n{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}")
-        .expect("a String takes all text");
+    format!("{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}")
 }
 
 async fn revoke_key(app: &App, id: &str) -> Outcome {
@@ -158,7 +172,7 @@ async fn revoke_key(app: &App, id: &str) -> Outcome {
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
     let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
     app.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
-    Ok(format!("key {id} of {owner} revoked"))
+    Ok(format!("key {id} of {owner} revoked").into())
 }
 
 async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
@@ -169,32 +183,58 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
     }
     let revoked = app.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
     Ok(match revoked {
-        0 => format!("no key that is not revoked depends on pepper {pepper}"),
-        1 => format!("1 key revoked that depended on pepper {pepper}"),
-        keys => format!("{keys} keys revoked that depended on pepper {pepper}"),
+        0 => format!("no key that is not revoked depends on pepper {pepper}").into(),
+        1 => format!("1 key revoked that depended on pepper {pepper}").into(),
+        keys => format!("{keys} keys revoked that depended on pepper {pepper}").into(),
     })
 }
 
-/// The next events after one, a JSON object a line.
+/// The events after one, a JSON object a line.
 async fn read_events(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(EventId::parse).transpose()?;
     let page = app.trail.all_events(after, PAGE).await?;
     let lines = page.iter().map(|event| serde_json::to_string(&ExportedEvent::from(event)));
-    Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
+    Ok(Done {
+        text: lines.collect::<Result<Vec<_>, _>>()?.join("\n"),
+        next: page.last().map(|last| Order::ReadEvents { after: Some(last.id.to_string()) }),
+    })
 }
 
-/// The next accounts after one, a JSON object a line.
+/// The accounts after one, a JSON object a line, and then the keys.
 async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
-    let after = after.as_deref().map(Uuid::parse_str).transpose()?.map(AccountId::new);
-    let page = app.accounts.page(after, PAGE).await?;
-    Ok(page.iter().map(export::account).collect::<Result<Vec<_>, _>>()?.join("\n"))
+    let page = app.accounts.page(account_id(after)?, PAGE).await?;
+    Ok(Done {
+        text: page.iter().map(export::account).collect::<Result<Vec<_>, _>>()?.join("\n"),
+        next: Some(match page.last() {
+            Some(last) => Order::ExportAccounts { after: Some(account_place(last)) },
+            None => Order::ExportKeys { after: None },
+        }),
+    })
 }
 
-/// The next keys after one, revoked ones too, a JSON object a line.
+/// The keys after one, revoked ones too, a JSON object a line.
 async fn export_keys(app: &App, after: Option<String>) -> Outcome {
-    let after = after.as_deref().map(ApiKeyId::parse).transpose()?;
-    let page = app.keys.page_of_all(after, PAGE).await?;
-    Ok(page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"))
+    let page = app.keys.page_of_all(key_id(after)?, PAGE).await?;
+    Ok(Done {
+        text: page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"),
+        next: page.last().map(|last| Order::ExportKeys { after: Some(key_place(last)) }),
+    })
+}
+
+fn account_place(account: &Account) -> String {
+    account.parts().id.to_string()
+}
+
+fn key_place(found: &KeyInUse) -> String {
+    found.key.parts().id.to_string()
+}
+
+fn account_id(text: Option<String>) -> Result<Option<AccountId>, uuid::Error> {
+    text.map(|text| Uuid::parse_str(&text).map(AccountId::new)).transpose()
+}
+
+fn key_id(text: Option<String>) -> Result<Option<ApiKeyId>, MalformedId> {
+    text.map(|text| ApiKeyId::parse(&text)).transpose()
 }
 
 async fn pepper_status(app: &App) -> Outcome {
@@ -214,7 +254,13 @@ async fn pepper_status(app: &App) -> Outcome {
         write!(table, "\n{pepper}\t{role}\t{}\t{used}", usage.keys)
             .expect("a String takes all text");
     }
-    Ok(table)
+    Ok(table.into())
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Self {
+        Self { text, next: None }
+    }
 }
 
 fn used(at: Option<Timestamp>) -> String {
