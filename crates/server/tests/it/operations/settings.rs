@@ -61,7 +61,8 @@ fn a_bad_secret_is_named_and_not_shown() {
         ("DATABASE_URL", format!("mysql://user:{CANARY}@localhost/db")),
         ("DATABASE_URL", CANARY.to_owned()),
     ] {
-        let mut command = Setup::on_sqlite().command(&["check-config"]);
+        let setup = Setup::on_sqlite();
+        let mut command = setup.command(&["check-config"]);
         let output = command.env(name, &value).output().expect("it runs");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert_eq!(output.status.code(), Some(2), "{name}: {text}");
