@@ -137,7 +137,9 @@ fn what_comes_while_the_server_stands_still_is_answered() {
     before.write(&head);
     sleep(LONGER_THAN_A_HEAD_MAY_TAKE);
     let mut meanwhile: Vec<_> = (0..20).map(|_| Connection::open(server.address)).collect();
-    meanwhile.iter_mut().for_each(|connection| connection.write(&head));
+    for connection in &mut meanwhile {
+        connection.write(&head);
+    }
     server.signal("CONT");
     for connection in std::iter::once(&mut before).chain(&mut meanwhile) {
         connection.read(false).expect_status(200);
