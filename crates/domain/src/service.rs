@@ -70,6 +70,11 @@ impl ApiKeyService {
         Self { keys, barrier, hasher, clock, entropy, ids, policy }
     }
 
+    /// What holds for new keys.
+    pub const fn policy(&self) -> &IssuePolicy {
+        &self.policy
+    }
+
     /// Revokes a key of `owner`, for good. Once this returns, even with [`RevokeError::NotFound`], no
     /// instance accepts the key, if it is the owner's.
     pub async fn revoke(

@@ -1,32 +1,53 @@
 //! Joins HTTP to the use cases: extractors, the envelope around every answer, a file for each
-//! group of routes.
+//! group of routes. It knows the [`Services`] that it is given, and no adapter.
 
 mod accounts;
 mod api_keys;
-pub(crate) mod audit;
+mod attempts;
+mod audit;
 mod body;
 mod caller;
 mod client_address;
+mod counts;
 mod cross_site;
 mod dashboard;
 mod envelope;
-pub(crate) mod error;
+mod error;
 mod error_page;
+pub(crate) mod exposition;
 mod head;
+mod hints;
 mod leaks;
 mod limited;
+mod limits;
 mod name_schema;
 mod openapi;
 mod operations;
+mod origin;
+mod outages;
+mod progress;
 mod query;
+mod request_ids;
 mod routes;
+mod services;
 mod session;
+mod settings;
 pub(crate) mod spans;
+mod state;
 mod this_machine;
 mod trace_context;
 mod verify;
-pub(crate) mod wire_time;
+mod wire_time;
 
+pub(crate) use audit::ExportedEvent;
+pub(crate) use counts::Counts;
 pub(crate) use envelope::refuse_unread;
+pub(crate) use limits::Limits;
 pub(crate) use openapi::document;
+pub(crate) use origin::Origin;
+pub(crate) use progress::Progress;
 pub(crate) use routes::{metrics_service, service};
+pub(crate) use services::{Host, Services};
+pub(crate) use settings::{HttpSettings, SignUp};
+pub(crate) use state::Http;
+pub(crate) use wire_time::WireTime;

@@ -2,23 +2,18 @@
 //! `latchkey-domain`.
 
 mod app;
-mod attempts;
 mod cli;
 mod connections;
 mod data_dir;
 mod embedded;
-mod hints;
+mod host;
 mod housekeeping;
 mod http;
-mod limits;
 mod metrics;
 mod operator;
-mod origin;
-mod outages;
 mod peppers;
 mod postgres;
 mod recovery;
-mod request_ids;
 mod serve;
 mod settings;
 mod system;

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::Http;
 use super::body::{JsonBody, Then};
 use super::caller::caller;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::limited::{client_network, count, count_guess};
 use super::session::{Presented, User, clearing, granting, presented};
+use super::settings::SignUp;
 use super::this_machine::is_local;
 use super::wire_time::WireTime;
-use crate::app::App;
-use crate::settings::SignUp;
 
 /// An e-mail address and a password.
 #[derive(Deserialize, ToSchema)]
@@ -81,12 +81,12 @@ impl SignUpOpen {
         let elsewhere = "Sign-up is open on this machine only: open the page by the address of this \
                          machine, such as http://localhost:8080, or set LATCHKEY_SIGN_UP=open";
         let refused = |why| Err(ApiError::new(ErrorCode::SignUpClosed, why));
-        let Some(app) = req.app_data::<Data<App>>() else { return refused(closed) };
-        match app.settings.sign_up {
+        let Some(http) = req.app_data::<Data<Http>>() else { return refused(closed) };
+        match http.settings.sign_up {
             SignUp::Open => Ok(Self(())),
-            SignUp::OpenToThisMachine if is_local(req, app) => Ok(Self(())),
+            SignUp::OpenToThisMachine if is_local(req, http) => Ok(Self(())),
             SignUp::OpenToThisMachine => {
-                app.hints.local_only("a sign-up", "LATCHKEY_SIGN_UP=open");
+                http.hints.local_only("a sign-up", "LATCHKEY_SIGN_UP=open");
                 refused(elsewhere)
             }
             SignUp::Closed => refused(closed),
@@ -110,22 +110,22 @@ impl SignUpOpen {
 )]
 pub(crate) async fn sign_up(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let email =
         Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let password =
         Password::chosen(Zeroizing::new(body.password), &email).map_err(ApiError::weak_password)?;
-    cookies_in(&req, &app)?;
+    cookies_in(&req, &http)?;
     let message = "Too many sign-ups; try again later";
-    count(&app.limits.sign_ups, client_network(&req, &app), message).map(drop)?;
-    let caller = caller(&req, &app, Actor::ANONYMOUS);
-    let work = app.clone();
-    let signing_up = async move { work.accounts.sign_up(email, password, &caller).await };
-    let (account, token) = app.finish(signing_up).await??;
+    count(&http.services.limits.sign_ups, client_network(&req, &http), message).map(drop)?;
+    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let work = http.clone();
+    let signing_up = async move { work.services.accounts.sign_up(email, password, &caller).await };
+    let (account, token) = http.finish(signing_up).await??;
     Ok(HttpResponse::Created()
-        .insert_header((header::SET_COOKIE, granting(&app.settings, &token)))
+        .insert_header((header::SET_COOKIE, granting(&http, &token)))
         .json(AccountBody::from(&account)))
 }
 
@@ -146,33 +146,35 @@ pub(crate) async fn sign_up(
 )]
 pub(crate) async fn sign_in(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let password = Password::presented(Zeroizing::new(body.password))?;
-    let previous = cookies_in(&req, &app)?;
+    let previous = cookies_in(&req, &http)?;
     let email = Email::parse(&body.email).ok();
     // One sentence for both limits: only who has the password reaches the second.
     let message = "Too many sign-ins; try again later";
-    let network = client_network(&req, &app);
-    let guess = count_guess(&app, &app.limits.sign_in, network, email.as_ref(), message).await?;
-    let success = count(&app.limits.good_sign_ins, email, message)
-        .inspect_err(|_too_many| app.limits.sign_in.forgive(&guess))?;
-    let caller = caller(&req, &app, Actor::ANONYMOUS);
-    let work = app.clone();
+    let network = client_network(&req, &http);
+    let guess =
+        count_guess(&http, &http.services.limits.sign_in, network, email.as_ref(), message).await?;
+    let success = count(&http.services.limits.good_sign_ins, email, message)
+        .inspect_err(|_too_many| http.services.limits.sign_in.forgive(&guess))?;
+    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let work = http.clone();
     let signing_in = async move {
-        let done = work.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
+        let done =
+            work.services.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
         if !matches!(done, Err(SignInError::Rejected)) {
-            work.limits.sign_in.forgive(&guess);
+            work.services.limits.sign_in.forgive(&guess);
         }
         if done.is_err() {
-            work.limits.good_sign_ins.forgive(&success);
+            work.services.limits.good_sign_ins.forgive(&success);
         }
         done
     };
-    let (account, token) = app.finish(signing_in).await??;
+    let (account, token) = http.finish(signing_in).await??;
     Ok(HttpResponse::Ok()
-        .insert_header((header::SET_COOKIE, granting(&app.settings, &token)))
+        .insert_header((header::SET_COOKIE, granting(&http, &token)))
         .json(AccountBody::from(&account)))
 }
 
@@ -189,13 +191,13 @@ pub(crate) async fn sign_in(
 )]
 pub(crate) async fn sign_out(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
-    let caller = caller(&req, &app, Actor::ANONYMOUS);
-    let work = app.clone();
-    app.finish(async move { work.accounts.end_session(&user, &caller).await }).await??;
-    let cookie = clearing(&app.settings);
+    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let work = http.clone();
+    http.finish(async move { work.services.accounts.end_session(&user, &caller).await }).await??;
+    let cookie = clearing(&http.settings);
     Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::DONE))
 }
 
@@ -230,7 +232,7 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
 )]
 pub(crate) async fn change_password(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
     let current = Password::presented(Zeroizing::new(body.current_password))?;
@@ -238,24 +240,25 @@ pub(crate) async fn change_password(
         .map_err(ApiError::weak_password)?;
     let email = Some(&user.account.parts().email);
     let message = "Too many wrong passwords; try again later";
-    let network = client_network(&req, &app);
-    let guess = count_guess(&app, &app.limits.current_password, network, email, message).await?;
-    let caller = caller(&req, &app, Actor::ANONYMOUS);
-    let work = app.clone();
+    let network = client_network(&req, &http);
+    let guess =
+        count_guess(&http, &http.services.limits.current_password, network, email, message).await?;
+    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let work = http.clone();
     let changing = async move {
-        let done = work.accounts.change_password(&user, current, new, &caller).await;
+        let done = work.services.accounts.change_password(&user, current, new, &caller).await;
         if !matches!(done, Err(ChangePasswordError::WrongPassword)) {
-            work.limits.current_password.forgive(&guess);
+            work.services.limits.current_password.forgive(&guess);
         }
         done
     };
-    app.finish(changing).await??;
+    http.finish(changing).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
 
 /// The session cookies that come with a sign-in, unless there are so many that it would not hold.
-fn cookies_in(req: &HttpRequest, app: &App) -> Result<Presented, ApiError> {
-    let name = &app.settings.session_cookie;
+fn cookies_in(req: &HttpRequest, http: &Http) -> Result<Presented, ApiError> {
+    let name = &http.settings.session_cookie;
     let presented = presented(req.headers(), name);
     if presented.are_too_many() {
         let message = format!(

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::bodies::{
     ChangeBody, CreateBody, IssuedBody, ItemBody, KeyFilter, RotateBody, RotatedBody, StatusFilter,
 };
+use super::Http;
 use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
@@ -21,7 +22,6 @@ use super::limited::count_key_change;
 use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
-use crate::app::App;
 
 /// How far back the list of revoked keys goes, and how many it holds.
 const RECENTLY: Duration = Duration::from_hours(90 * 24);
@@ -45,16 +45,16 @@ const UNTITLED: &str = "Untitled key";
 )]
 pub(crate) async fn list(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
     let owner = user.account.parts().id.owner();
     let keys = match filter.status {
-        None => app.keys.list(&owner).await?,
+        None => http.services.keys.list(&owner).await?,
         Some(StatusFilter::Revoked) => {
-            let since = app.clock.now().saturating_sub(RECENTLY);
-            app.keys.revoked(&owner, since, MOST_REVOKED).await?
+            let since = http.services.clock.now().saturating_sub(RECENTLY);
+            http.services.keys.revoked(&owner, since, MOST_REVOKED).await?
         }
     };
     Ok(HttpResponse::Ok().json(items(&keys)))
@@ -82,12 +82,12 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
 )]
 pub(crate) async fn create(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let name = match body.name {
         Some(name) => name,
-        None if app.settings.names_optional => UNTITLED.to_owned(),
+        None if http.settings.names_optional => UNTITLED.to_owned(),
         None => return Err(ApiError::bad_request("name is required")),
     };
     let new = NewKey {
@@ -95,12 +95,13 @@ pub(crate) async fn create(
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
-    count_key_change(&app, user.account.parts().id)?;
+    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &app, &owner);
-    let work = app.clone();
-    let issued =
-        app.finish(async move { work.api_keys.issue(owner, new, &caller).await }).await??;
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    let issued = http
+        .finish(async move { work.services.api_keys.issue(owner, new, &caller).await })
+        .await??;
     shown_once(&IssuedBody::from(&issued))
 }
 
@@ -118,10 +119,10 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn get(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
-    let found = app.keys.find(&user.account.parts().id.owner(), id_in(&req)).await?;
+    let found = http.services.keys.find(&user.account.parts().id.owner(), id_in(&req)).await?;
     let key = found.ok_or_else(ApiError::key_not_found)?;
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
@@ -147,7 +148,7 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn change(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<ChangeBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let change = KeyChange {
@@ -159,12 +160,12 @@ pub(crate) async fn change(
         return Err(ApiError::bad_request("Nothing to change: name, enabled or expiresAt"));
     }
     let id = id_in(&req);
-    count_key_change(&app, user.account.parts().id)?;
+    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &app, &owner);
-    let work = app.clone();
-    let changing = async move { work.api_keys.change(&owner, id, &change, &caller).await };
-    let key = app.finish(changing).await??;
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    let changing = async move { work.services.api_keys.change(&owner, id, &change, &caller).await };
+    let key = http.finish(changing).await??;
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
 
@@ -189,17 +190,17 @@ pub(crate) async fn change(
 )]
 pub(crate) async fn rotate(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     Then(User(user), OptionalJsonBody(body)): Then<User, OptionalJsonBody<RotateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let overlap = body.overlap().map_err(ApiError::bad_request)?;
     let id = id_in(&req);
-    count_key_change(&app, user.account.parts().id)?;
+    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &app, &owner);
-    let work = app.clone();
-    let rotating = async move { work.api_keys.rotate(&owner, id, overlap, &caller).await };
-    let issued = app.finish(rotating).await??;
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    let rotating = async move { work.services.api_keys.rotate(&owner, id, overlap, &caller).await };
+    let issued = http.finish(rotating).await??;
     shown_once(&RotatedBody::of(&issued, id))
 }
 
@@ -219,15 +220,15 @@ pub(crate) async fn rotate(
 )]
 pub(crate) async fn revoke(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
-    count_key_change(&app, user.account.parts().id)?;
+    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &app, &owner);
-    let work = app.clone();
-    app.finish(async move { work.api_keys.revoke(&owner, id, &caller).await }).await??;
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    http.finish(async move { work.services.api_keys.revoke(&owner, id, &caller).await }).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
 

@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
+use super::Http;
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
-use crate::app::App;
 
 const MOST: u32 = 200;
 
@@ -141,12 +141,12 @@ impl ToSchema for ActionName {}
 )]
 pub(crate) async fn list(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let Asked { limit, before, key } = asked_in(&req)?;
     let owner = user.account.parts().id.owner();
-    let events = app.trail.events_of(&owner, key, before, limit).await?;
+    let events = http.services.trail.events_of(&owner, key, before, limit).await?;
     let items: Vec<_> = events.iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(items))
 }

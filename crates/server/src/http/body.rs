@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 pub(super) use self::problem::of_member;
 use super::error::{ApiError, ErrorCode};
-use crate::connections::{Connection, ReadingBody};
+use super::progress::{Progress, ReadingBody};
 
 /// The most bytes a request body may have.
 pub(crate) const MAX_BODY: usize = 16 * 1024;
@@ -111,7 +111,7 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
 
 /// Lets more of the connection be read, until it is dropped.
 fn reading_body(req: &HttpRequest) -> Option<ReadingBody> {
-    req.conn_data::<Arc<Connection>>().map(Connection::reading_body)
+    req.conn_data::<Arc<Progress>>().map(Progress::reading_body)
 }
 
 async fn read(req: &HttpRequest, payload: &mut Payload) -> Result<Zeroizing<Vec<u8>>, ApiError> {

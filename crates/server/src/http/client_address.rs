@@ -4,15 +4,15 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use ipnet::IpNet;
 
-use crate::app::App;
+use super::Http;
 
 /// The address a request comes from: the peer's, or, behind trusted proxies, the last one in
 /// `X-Forwarded-For` that is not itself a trusted proxy (ASVS 5.0, 4.1.3).
-pub(crate) fn client_address(req: &HttpRequest, app: &App) -> Option<IpAddr> {
+pub(crate) fn client_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
     let peer = req.peer_addr()?.ip().to_canonical();
-    let proxies = &app.settings.trusted_proxies;
+    let proxies = &http.settings.trusted_proxies;
     if req.headers().contains_key(header::X_FORWARDED_FOR) && !is_among(proxies, peer) {
-        app.stranger_forwarded.call_once(|| {
+        http.stranger_forwarded.call_once(|| {
             tracing::warn!(
                 %peer,
                 "X-Forwarded-For from an address that LATCHKEY_TRUSTED_PROXIES does not name is not \

@@ -1,8 +1,8 @@
 use std::future::{Ready, ready};
 
+use super::Http;
 use super::error::{ApiError, ErrorCode};
-use crate::app::App;
-use crate::origin::Origin;
+use super::origin::Origin;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
@@ -34,17 +34,17 @@ impl FromRequest for SameSite {
 /// Reading is always allowed; see [`SameSite`] for the rest.
 pub(crate) fn check(req: &HttpRequest) -> Result<SameSite, ApiError> {
     let safe = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let app = req.app_data::<Data<App>>();
+    let http = req.app_data::<Data<Http>>();
     if safe {
         return Ok(SameSite(()));
     }
-    let app = app.ok_or_else(|| Foreign::Unclear.refusal(None))?;
-    match judge(req.headers(), app) {
+    let http = http.ok_or_else(|| Foreign::Unclear.refusal(None))?;
+    match judge(req.headers(), http) {
         Ok(()) => Ok(SameSite(())),
         Err(foreign) => {
-            let ours = our_origin(req.headers(), app);
+            let ours = our_origin(req.headers(), http);
             if let Foreign::Page { origin, settings } = &foreign {
-                app.hints.refused_page(origin, ours.as_ref(), settings);
+                http.hints.refused_page(origin, ours.as_ref(), settings);
             }
             Err(foreign.refusal(ours))
         }
@@ -63,7 +63,7 @@ enum Foreign {
     },
 }
 
-fn judge(headers: &HeaderMap, app: &App) -> Result<(), Foreign> {
+fn judge(headers: &HeaderMap, http: &Http) -> Result<(), Foreign> {
     let origin = only(headers, &header::ORIGIN).ok_or(Foreign::Unclear)?;
     let site = only(headers, &SEC_FETCH_SITE).ok_or(Foreign::Unclear)?;
     let origin = origin.map(|value| Origin::from_header(value.as_bytes()).ok_or(Foreign::Unclear));
@@ -72,8 +72,8 @@ fn judge(headers: &HeaderMap, app: &App) -> Result<(), Foreign> {
     let Some(origin) = origin else {
         return if site_is_ours { Ok(()) } else { Err(Foreign::Unclear) };
     };
-    let is_ours = is_ours(&origin, headers, app);
-    if trusted(&origin, app) || (site_is_ours && is_ours) {
+    let is_ours = is_ours(&origin, headers, http);
+    if trusted(&origin, http) || (site_is_ours && is_ours) {
         return Ok(());
     }
     Err(match site {
@@ -106,30 +106,30 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a Head
     values.next().is_none().then_some(first)
 }
 
-fn trusted(origin: &Origin, app: &App) -> bool {
-    app.settings.trusted_origins.contains(origin)
+fn trusted(origin: &Origin, http: &Http) -> bool {
+    http.settings.trusted_origins.contains(origin)
 }
 
 /// Whether a page of this origin is one of the service's own.
-fn is_ours(origin: &Origin, headers: &HeaderMap, app: &App) -> bool {
+fn is_ours(origin: &Origin, headers: &HeaderMap, http: &Http) -> bool {
     let reached = |url: &Origin| url == origin || url.is_another_loopback_name_of(origin);
-    app.settings
+    http.settings
         .public_url
         .as_ref()
-        .map_or_else(|| our_origin(headers, app).is_some_and(|ours| ours == *origin), reached)
+        .map_or_else(|| our_origin(headers, http).is_some_and(|ours| ours == *origin), reached)
 }
 
 /// The public URL's origin; where none was given explicitly, the host that was asked.
-pub(crate) fn our_origin(headers: &HeaderMap, app: &App) -> Option<Origin> {
-    app.settings.public_url.clone().or_else(|| {
+pub(crate) fn our_origin(headers: &HeaderMap, http: &Http) -> Option<Origin> {
+    http.settings.public_url.clone().or_else(|| {
         let host = only(headers, &header::HOST)??;
         Origin::of_host(host.to_str().ok()?)
     })
 }
 
 /// The trusted origin whose page sent this request, if one did: it is answered with CORS headers.
-pub(crate) fn trusted_origin(headers: &HeaderMap, app: &App) -> Option<HeaderValue> {
+pub(crate) fn trusted_origin(headers: &HeaderMap, http: &Http) -> Option<HeaderValue> {
     let value = only(headers, &header::ORIGIN)??;
     let origin = Origin::from_header(value.as_bytes())?;
-    trusted(&origin, app).then(|| value.clone())
+    trusted(&origin, http).then(|| value.clone())
 }

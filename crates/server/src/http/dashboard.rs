@@ -13,12 +13,12 @@ use url::form_urlencoded;
 
 pub(crate) use self::activity::activity;
 pub(crate) use self::reference::reference;
+use super::Http;
 use super::accounts::SignUpOpen;
 use super::api_keys;
 use super::envelope::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::error::{ApiError, ErrorCode};
 use super::session::User;
-use crate::app::App;
 
 const HOME: &str = "/account/api-keys";
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
@@ -48,30 +48,32 @@ pub(crate) async fn sign_up(req: HttpRequest, visitor: Visitor) -> Result<HttpRe
 
 pub(crate) async fn profile(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     match signed_in(visitor)? {
-        Some(user) => Ok(page(&ProfilePage { account: &user.account, now: app.clock.now() })),
+        Some(user) => {
+            Ok(page(&ProfilePage { account: &user.account, now: http.services.clock.now() }))
+        }
         None => Ok(asked_to_sign_in(&req)),
     }
 }
 
 pub(crate) async fn api_keys(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
-    let keys = app.keys.list(&user.account.parts().id.owner()).await?;
+    let keys = http.services.keys.list(&user.account.parts().id.owner()).await?;
     Ok(page(&ApiKeysPage {
         account: &user.account,
         keys: &keys,
         keys_json: &json(&api_keys::items(&keys))?,
-        limit: app.settings.issue_policy.max_keys_per_owner,
-        names_optional: app.settings.names_optional,
-        public_url: app.settings.public_url.as_ref().map(ToString::to_string),
-        now: app.clock.now(),
+        limit: http.services.api_keys.policy().max_keys_per_owner,
+        names_optional: http.settings.names_optional,
+        public_url: http.settings.public_url.as_ref().map(ToString::to_string),
+        now: http.services.clock.now(),
     }))
 }
 

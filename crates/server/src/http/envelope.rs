@@ -15,20 +15,20 @@ use latchkey_domain::ports::Clock;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::Http;
 use super::caller::RequestId;
+use super::counts::known_method;
 use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
 use super::error_page::{for_people, prefers_html};
 use super::head::refuse_head;
+use super::progress::Progress;
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::spans::{Answered, Span};
 use super::this_machine::forwarding;
 use super::trace_context::trace_id;
 use super::verify;
 use super::wire_time::WireTime;
-use crate::app::App;
-use crate::connections::Connection;
-use crate::metrics::known_method;
 
 /// Of requests that no route took.
 const UNKNOWN_ROUTE: &str = "unknown";
@@ -46,12 +46,12 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; ba
 ///
 /// A verification that asks nobody is answered here: routing, extracting and waiting cost more than
 /// it does.
-pub(crate) struct Envelope(pub(crate) Data<App>);
+pub(crate) struct Envelope(pub(crate) Data<Http>);
 
 /// A service in an [`Envelope`].
 pub(crate) struct Enveloped<S> {
     next: S,
-    app: Data<App>,
+    http: Data<Http>,
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Envelope
@@ -67,7 +67,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, next: S) -> Self::Future {
-        ready(Ok(Enveloped { next, app: Data::clone(&self.0) }))
+        ready(Ok(Enveloped { next, http: Data::clone(&self.0) }))
     }
 }
 
@@ -88,13 +88,15 @@ where
 
     fn call(&self, req: ServiceRequest) -> Self::Future {
         let began = Instant::now();
-        let common = Common::of(&req, &self.app);
+        let common = Common::of(&req, &self.http);
         let answer = match refuse_head(&req) {
             Some(error) => Some(Err(error)),
-            None if !self.app.is_prepared() && !is_about_the_server(req.path()) => {
+            None if !self.http.host.is_prepared() && !is_about_the_server(req.path()) => {
                 Some(Err(ApiError::unavailable("the database was away at the start")))
             }
-            None if common.kind == Kind::Verify => verify::at_once(req.request(), &self.app, began),
+            None if common.kind == Kind::Verify => {
+                verify::at_once(req.request(), &self.http, began)
+            }
             None => None,
         };
         if let Some(answer) = answer {
@@ -103,27 +105,27 @@ where
                 Err(error) => req.error_response(error),
             };
             let response = response.map_into_right_body();
-            return Either::Left(ready(Ok(common.enclose(response, began, &self.app))));
+            return Either::Left(ready(Ok(common.enclose(response, began, &self.http))));
         }
         if common.kind != Kind::Verify
-            && self.app.settings.public_url.is_none()
+            && self.http.settings.public_url.is_none()
             && let Some(header) = forwarding(req.headers())
         {
-            self.app.hints.forwarded(header);
+            self.http.hints.forwarded(header);
         }
         if common.kind == Kind::Management {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
-        let handling = req.conn_data::<Arc<Connection>>().map(Connection::handling);
+        let handling = req.conn_data::<Arc<Progress>>().map(Progress::handling);
         let trace = trace_id(req.headers()).map(str::to_owned);
-        let app = Data::clone(&self.app);
+        let http = Data::clone(&self.http);
         let answering = timeout(common.kind.time_limit(), self.next.call(req));
         Either::Right(Box::pin(async move {
             let _until_answered = handling;
             match answering.await {
-                Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began, &app)),
+                Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began, &http)),
                 // The request went with the call; an error is all that is left to answer with.
-                Err(elapsed) => Err(common.too_late(elapsed, trace.as_deref(), &app)),
+                Err(elapsed) => Err(common.too_late(elapsed, trace.as_deref(), &http)),
             }
         }))
     }
@@ -149,18 +151,18 @@ struct Common {
 }
 
 impl Common {
-    fn of(req: &ServiceRequest, app: &App) -> Self {
+    fn of(req: &ServiceRequest, http: &Http) -> Self {
         let kind = Kind::of(req.path());
         let is_management = kind == Kind::Management;
         Self {
             kind,
             method: req.method().clone(),
             span: Span::begin(req.headers()),
-            request_id: request_id(req.headers(), app),
+            request_id: request_id(req.headers(), http),
             for_people: kind == Kind::Other && prefers_html(req),
-            cors: if is_management { trusted_origin(req.headers(), app) } else { None },
-            clock: is_management.then(|| Arc::clone(&app.clock)),
-            is_https: app.settings.is_https(),
+            cors: if is_management { trusted_origin(req.headers(), http) } else { None },
+            clock: is_management.then(|| Arc::clone(&http.services.clock)),
+            is_https: http.settings.is_https(),
         }
     }
 
@@ -168,9 +170,9 @@ impl Common {
         self,
         response: ServiceResponse<EitherBody<B>>,
         began: Instant,
-        app: &App,
+        http: &Http,
     ) -> ServiceResponse<EitherBody<B>> {
-        self.note(&response, began, app);
+        self.note(&response, began, http);
         let mut response = if self.for_people {
             let (req, response) = response.into_parts();
             let page = for_people(response, &self.request_id);
@@ -186,13 +188,13 @@ impl Common {
             }
         }
         self.add_to(response.headers_mut());
-        close_if_draining(response.response_mut(), app);
+        close_if_draining(response.response_mut(), http);
         response
     }
 
     /// Counts it, and logs what is to be logged. It is the route and not the path: somebody may have put a
     /// key there.
-    fn note(&self, response: &ServiceResponse<impl MessageBody>, began: Instant, app: &App) {
+    fn note(&self, response: &ServiceResponse<impl MessageBody>, began: Instant, http: &Http) {
         let status = response.status();
         let is_good_verification = self.kind == Kind::Verify && status.is_success();
         if is_good_verification && !self.span.is_wanted() {
@@ -207,7 +209,7 @@ impl Common {
         }
         let route = route.as_deref().unwrap_or(UNKNOWN_ROUTE);
         if self.kind != Kind::Verify {
-            app.counts.requests.count(route, &self.method, status, took);
+            http.counts.requests.count(route, &self.method, status, took);
         }
         let method = self.method.as_str();
         let request_id = self.request_id.to_str().unwrap_or_default();
@@ -218,7 +220,7 @@ impl Common {
         let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
         let failed = error.and_then(|error| Some((error.code(), error.cause_chain()?)));
         if let Some((failed, cause)) = failed {
-            if failed != ErrorCode::Unavailable || app.outages.is_first(self.kind.name(), &cause) {
+            if failed != ErrorCode::Unavailable || http.outages.is_first(self.kind.name(), &cause) {
                 tracing::error!(
                     request_id,
                     trace_id,
@@ -280,15 +282,15 @@ impl Common {
         }
     }
 
-    fn too_late(self, elapsed: Elapsed, trace_id: Option<&str>, app: &App) -> Error {
+    fn too_late(self, elapsed: Elapsed, trace_id: Option<&str>, http: &Http) -> Error {
         let what = "no answer in time";
-        if app.outages.is_first(self.kind.name(), what) {
+        if http.outages.is_first(self.kind.name(), what) {
             let request_id = self.request_id.to_str().unwrap_or_default();
             tracing::error!(request_id, trace_id, kind = self.kind.name(), "{what}");
         }
         let (status, took) = (StatusCode::SERVICE_UNAVAILABLE, self.kind.time_limit());
         if self.kind != Kind::Verify {
-            app.counts.requests.count(UNKNOWN_ROUTE, &self.method, status, took);
+            http.counts.requests.count(UNKNOWN_ROUTE, &self.method, status, took);
         }
         let error = ApiError::unavailable(elapsed);
         self.end_span(None, status, Some(error.code().as_str()), took);
@@ -340,24 +342,24 @@ impl Kind {
 }
 
 /// A client that opens its next connection elsewhere meets no connection that is about to close.
-fn close_if_draining<B>(response: &mut HttpResponse<B>, app: &App) {
-    if app.is_draining() {
+fn close_if_draining<B>(response: &mut HttpResponse<B>, http: &Http) {
+    if http.host.is_draining() {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }
 
-fn request_id(headers: &HeaderMap, app: &App) -> HeaderValue {
+fn request_id(headers: &HeaderMap, http: &Http) -> HeaderValue {
     let sane = |value: &&HeaderValue| {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
             // It is logged and kept.
             && Secret::find_in(value.as_bytes()).next().is_none()
     };
-    headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| app.new_request_id())
+    headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| http.request_ids.next())
 }
 
 /// The answer to a head that the framework could not read, and so no handler saw.
-pub(crate) fn refuse_unread(status: StatusCode, app: &App) -> HttpResponse {
+pub(crate) fn refuse_unread(status: StatusCode, http: &Http) -> HttpResponse {
     let error = match status {
         StatusCode::REQUEST_TIMEOUT => {
             ApiError::new(ErrorCode::Timeout, "The request did not arrive in time")
@@ -372,10 +374,10 @@ pub(crate) fn refuse_unread(status: StatusCode, app: &App) -> HttpResponse {
     };
     let mut response = error.error_response();
     let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, app.new_request_id());
+    headers.insert(X_REQUEST_ID, http.request_ids.next());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    secure(headers, app.settings.is_https());
+    secure(headers, http.settings.is_https());
     response
 }
 

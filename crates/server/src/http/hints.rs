@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, Once, PoisonError};
 
-use crate::origin::Origin;
+use super::origin::Origin;
 
 /// Strangers choose the origins: there is an end to what they can write into the log.
 const MOST_ORIGINS: usize = 100;

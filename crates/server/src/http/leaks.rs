@@ -5,12 +5,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::Http;
 use super::accounts::Success;
 use super::body::JsonBody;
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
 use super::limited::{client_network, count};
-use crate::app::App;
 
 /// Leaked keys.
 #[derive(Deserialize, ToSchema)]
@@ -38,20 +38,20 @@ pub(crate) struct LeakBody {
 )]
 pub(crate) async fn report(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     JsonBody(body): JsonBody<LeakBody>,
 ) -> Result<HttpResponse, ApiError> {
     let key = Zeroizing::new(body.key);
     let message = "Too many reports; try again later";
-    count(&app.limits.leak_reports, client_network(&req, &app), message).map(drop)?;
+    count(&http.services.limits.leak_reports, client_network(&req, &http), message).map(drop)?;
     // The limit on bodies bounds how many there can be.
     let secrets: Vec<_> = Secret::find_in(key.as_bytes()).map(|(_, secret)| secret).collect();
     if secrets.is_empty() {
         return Err(ApiError::bad_request("No API key found in this text"));
     }
-    let caller = caller(&req, &app, Actor::LEAK_REPORT);
-    let work = app.clone();
-    let revoking = async move { work.api_keys.report_leaks(&secrets, &caller).await };
-    app.finish(revoking).await??;
+    let caller = caller(&req, &http, Actor::LEAK_REPORT);
+    let work = http.clone();
+    let revoking = async move { work.services.api_keys.report_leaks(&secrets, &caller).await };
+    http.finish(revoking).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }

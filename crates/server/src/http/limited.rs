@@ -3,15 +3,15 @@ use std::hash::Hash;
 use actix_web::HttpRequest;
 use latchkey_accounts::{AccountId, Email, Network};
 
+use super::Http;
+use super::attempts::{Attempt, Attempts};
 use super::client_address::client_address;
 use super::error::ApiError;
-use crate::app::App;
-use crate::attempts::{Attempt, Attempts};
-use crate::limits::{Guess, Guesses};
+use super::limits::{Guess, Guesses};
 
 /// The network that a request comes from.
-pub(crate) fn client_network(req: &HttpRequest, app: &App) -> Option<Network> {
-    client_address(req, app).map(Network::of)
+pub(crate) fn client_network(req: &HttpRequest, http: &Http) -> Option<Network> {
+    client_address(req, http).map(Network::of)
 }
 
 /// Counts one more of `whose`, or refuses it with `message` and 429.
@@ -25,16 +25,16 @@ pub(crate) fn count(
 }
 
 /// Counts a change of a key by the session of `account`.
-pub(crate) fn count_key_change(app: &App, account: AccountId) -> Result<(), ApiError> {
+pub(crate) fn count_key_change(http: &Http, account: AccountId) -> Result<(), ApiError> {
     let message = "Too many changes of API keys; try again later";
-    count(&app.limits.key_changes, Some(account), message).map(drop)
+    count(&http.services.limits.key_changes, Some(account), message).map(drop)
 }
 
 /// Counts a try of a password, or refuses it with `message` and 429.
 ///
 /// A network that has tried too many asks the database nothing.
 pub(crate) async fn count_guess(
-    app: &App,
+    http: &Http,
     guesses: &Guesses,
     network: Option<Network>,
     email: Option<&Email>,
@@ -42,7 +42,9 @@ pub(crate) async fn count_guess(
 ) -> Result<Guess, ApiError> {
     guesses.check(network).map_err(|not_now| ApiError::too_many(message, not_now.retry_after()))?;
     let is_known = match (email, network) {
-        (Some(email), Some(network)) => app.accounts.knows_network(email, network).await?,
+        (Some(email), Some(network)) => {
+            http.services.accounts.knows_network(email, network).await?
+        }
         _ => false,
     };
     let guess = guesses.begin(network, email, is_known);

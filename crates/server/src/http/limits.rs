@@ -3,7 +3,7 @@ use std::sync::Arc;
 use latchkey_accounts::{Email, Network};
 use latchkey_verifier::LeaseClock;
 
-use crate::attempts::{Attempt, Attempts, NotNow};
+use super::attempts::{Attempt, Attempts, NotNow};
 
 const LEAK_REPORTS: u32 = 60;
 

@@ -4,10 +4,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Http;
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::this_machine::is_local;
-use crate::app::App;
-use crate::metrics;
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,8 +37,8 @@ pub(crate) async fn healthz() -> HttpResponse {
         (status = 503, description = "Not ready", body = ErrorBody),
     ),
 )]
-pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
-    if app.ready().await? {
+pub(crate) async fn readyz(http: Data<Http>) -> Result<HttpResponse, ApiError> {
+    if http.host.ready().await? {
         return Ok(HttpResponse::Ok().json(Health { status: "ok" }));
     }
     let error = ApiError::new(ErrorCode::Unavailable, "The server is stopping");
@@ -54,20 +53,20 @@ pub(crate) async fn readyz(app: Data<App>) -> Result<HttpResponse, ApiError> {
     get, path = "/metrics", tag = "Operations", security(()),
     responses((status = 200, description = "Prometheus text", content_type = "text/plain", body = String)),
 )]
-pub(crate) async fn metrics(app: Data<App>) -> HttpResponse {
+pub(crate) async fn metrics(http: Data<Http>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(metrics::text(&app).await)
+        .body(http.host.metrics(&http.counts).await)
 }
 
 /// The same, on the main listener, for requests of this machine alone.
 pub(crate) async fn local_metrics(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
 ) -> Result<HttpResponse, ApiError> {
-    if is_local(&req, &app) {
-        return Ok(metrics(app).await);
+    if is_local(&req, &http) {
+        return Ok(metrics(http).await);
     }
-    app.hints.local_only("/metrics", "LATCHKEY_METRICS_LISTEN");
+    http.hints.local_only("/metrics", "LATCHKEY_METRICS_LISTEN");
     Err(ApiError::not_found())
 }

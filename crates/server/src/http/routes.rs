@@ -9,15 +9,15 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
+use super::Http;
 use super::cross_site::trusted_origin;
 use super::envelope::Envelope;
 use super::error::{ApiError, ErrorCode};
 use super::{accounts, api_keys, audit, dashboard, leaks, openapi, operations, verify};
-use crate::app::App;
 
-/// The whole HTTP service of `app`.
+/// The whole HTTP service.
 pub(crate) fn service(
-    app: Data<App>,
+    http: Data<Http>,
 ) -> actix_web::App<
     impl ServiceFactory<
         ServiceRequest,
@@ -27,7 +27,7 @@ pub(crate) fn service(
         InitError = (),
     >,
 > {
-    let metrics = app.settings.metrics_listen.is_none() && app.settings.is_local();
+    let metrics = http.settings.metrics;
     let routes = move |config: &mut ServiceConfig| {
         api(config);
         pages(config);
@@ -36,13 +36,13 @@ pub(crate) fn service(
         }
         otherwise_not_found(config);
     };
-    let envelope = Envelope(Data::clone(&app));
-    actix_web::App::new().app_data(app).configure(routes).wrap(envelope)
+    let envelope = Envelope(Data::clone(&http));
+    actix_web::App::new().app_data(http).configure(routes).wrap(envelope)
 }
 
-/// `/metrics` of `app`, for a listener of its own.
+/// `/metrics`, for a listener of its own.
 pub(crate) fn metrics_service(
-    app: Data<App>,
+    http: Data<Http>,
 ) -> actix_web::App<
     impl ServiceFactory<
         ServiceRequest,
@@ -56,8 +56,8 @@ pub(crate) fn metrics_service(
         config.service(metrics_resource().get(operations::metrics));
         otherwise_not_found(config);
     };
-    let envelope = Envelope(Data::clone(&app));
-    actix_web::App::new().app_data(app).configure(routes).wrap(envelope)
+    let envelope = Envelope(Data::clone(&http));
+    actix_web::App::new().app_data(http).configure(routes).wrap(envelope)
 }
 
 fn metrics_resource() -> Methods {
@@ -116,7 +116,7 @@ fn pages(config: &mut ServiceConfig) {
 
 /// A resource that answers the methods it is given, trusted preflights, and 405 to the rest.
 fn resource(path: &str, allow: &'static str) -> Methods {
-    let other = move |req: HttpRequest, app: Data<App>| ready(other_method(&req, &app, allow));
+    let other = move |req: HttpRequest, http: Data<Http>| ready(other_method(&req, &http, allow));
     Methods(web::resource(path).default_service(web::to(other)))
 }
 
@@ -169,12 +169,12 @@ impl HttpServiceFactory for Methods {
 
 fn other_method(
     req: &HttpRequest,
-    app: &App,
+    http: &Http,
     allow: &'static str,
 ) -> Result<HttpResponse, ApiError> {
     let is_preflight = *req.method() == Method::OPTIONS
         && req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    if is_preflight && trusted_origin(req.headers(), app).is_some() {
+    if is_preflight && trusted_origin(req.headers(), http).is_some() {
         return Ok(HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allow))
             .insert_header((

@@ -8,10 +8,10 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use latchkey_accounts::{SessionToken, SignedIn};
 
+use super::Http;
 use super::cross_site;
 use super::error::{ApiError, ErrorCode};
-use crate::app::App;
-use crate::settings::Settings;
+use super::settings::HttpSettings;
 
 /// The id of an account. In an answer: whose session it was given to. In a call: whose page sent it.
 ///
@@ -44,9 +44,9 @@ impl FromRequest for User {
         let req = req.clone();
         Box::pin(async move {
             cross_site::check(&req)?;
-            let app = req.app_data::<Data<App>>().ok_or_else(ApiError::session_required)?;
-            let presented = presented(req.headers(), &app.settings.session_cookie);
-            answer_for(&req, signed_in(&presented, app).await?)
+            let http = req.app_data::<Data<Http>>().ok_or_else(ApiError::session_required)?;
+            let presented = presented(req.headers(), &http.settings.session_cookie);
+            answer_for(&req, signed_in(&presented, http).await?)
         })
     }
 }
@@ -64,25 +64,25 @@ fn answer_for(req: &HttpRequest, signed_in: SignedIn) -> Result<User, ApiError> 
     }
 }
 
-async fn signed_in(presented: &Presented, app: &App) -> Result<SignedIn, ApiError> {
+async fn signed_in(presented: &Presented, http: &Http) -> Result<SignedIn, ApiError> {
     let mut found = Vec::new();
     if !presented.are_too_many() {
         for token in &presented.tokens {
-            found.extend(app.accounts.authenticate(token).await?);
+            found.extend(http.services.accounts.authenticate(token).await?);
         }
     }
     if let (Some(signed_in), true) = (found.pop(), found.is_empty()) {
         return Ok(signed_in);
     }
     if presented.cookies > 1 {
-        warn(&app.settings.session_cookie);
+        warn(&http.settings.session_cookie);
     }
     let error = ApiError::session_required();
     // What is not of our form is a neighbour's, who may need it.
     Err(if presented.tokens.is_empty() {
         error
     } else {
-        error.with(header::SET_COOKIE, clearing(&app.settings))
+        error.with(header::SET_COOKIE, clearing(&http.settings))
     })
 }
 
@@ -139,17 +139,18 @@ pub(crate) fn presented(headers: &HeaderMap, cookie: &str) -> Presented {
 }
 
 /// The `Set-Cookie` line that hands out a session.
-pub(crate) fn granting(settings: &Settings, token: &SessionToken) -> HeaderValue {
-    let max_age = settings.session_lifetime.absolute.as_secs();
-    line(settings, &token.expose(), max_age)
+pub(crate) fn granting(http: &Http, token: &SessionToken) -> HeaderValue {
+    let Http { settings, services, .. } = http;
+    let lifetime = services.accounts.lifetime();
+    line(settings, &token.expose(), lifetime.absolute.as_secs())
 }
 
 /// The `Set-Cookie` line that takes a session away.
-pub(crate) fn clearing(settings: &Settings) -> HeaderValue {
+pub(crate) fn clearing(settings: &HttpSettings) -> HeaderValue {
     line(settings, "", 0)
 }
 
-fn line(settings: &Settings, value: &str, max_age: u64) -> HeaderValue {
+fn line(settings: &HttpSettings, value: &str, max_age: u64) -> HeaderValue {
     let name = &settings.session_cookie;
     let secure = if settings.is_https() { "; Secure" } else { "" };
     let line = format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age}{secure}");

@@ -16,6 +16,9 @@ pub(crate) use self::otlp::{Span, close, start};
 #[cfg(not(feature = "otlp"))]
 pub(crate) use self::without_otlp::{Span, close, start};
 
+/// Why spans can't be sent.
+pub(crate) type StartError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The names that OpenTelemetry gives to the address of a collector.
 const COLLECTORS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 

@@ -3,17 +3,17 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 
-use crate::app::App;
-use crate::origin::Origin;
+use super::Http;
+use super::origin::Origin;
 
 /// Whether a request asks for this machine by a loopback name, and no proxy says that it forwarded it,
 /// unless it is one that the settings name.
 ///
 /// What is open because nothing but this machine reaches the server asks for this too: the name of
 /// another site's page may lead to 127.0.0.1 (DNS rebinding), and a proxy lets the world in.
-pub(super) fn is_local(req: &HttpRequest, app: &App) -> bool {
+pub(super) fn is_local(req: &HttpRequest, http: &Http) -> bool {
     let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
-    let proxies = &app.settings.trusted_proxies;
+    let proxies = &http.settings.trusted_proxies;
     let is_named = peer.is_some_and(|peer| proxies.iter().any(|network| network.contains(&peer)));
     asks_for_loopback(req.headers()) && (is_named || forwarding(req.headers()).is_none())
 }

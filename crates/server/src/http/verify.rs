@@ -10,11 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Http;
 use super::body::{drain, has_body};
+use super::counts::Outcome;
 use super::error::{ApiError, ErrorBody};
 use super::wire_time::{ExpirySchema, WireTime};
-use crate::app::App;
-use crate::metrics::Outcome;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
@@ -62,25 +62,25 @@ pub(crate) struct VerifiedBody<'a> {
 pub(crate) async fn verify(
     req: HttpRequest,
     payload: Payload,
-    app: Data<App>,
+    http: Data<Http>,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     drain(&req, &mut payload.into_inner()).await;
     // Taken out first: the look-up must not hold the borrow.
     let missed = req.extensions_mut().remove::<Missed>();
     let verified = match (missed, presented(req.headers())) {
-        (Some(missed), _) => Some(app.verifier.look_up(missed).await),
-        (None, Some(text)) => Some(app.verifier.verify(text).await),
+        (Some(missed), _) => Some(http.services.verifier.look_up(missed).await),
+        (None, Some(text)) => Some(http.services.verifier.verify(text).await),
         (None, None) => None,
     };
-    answer(&app, verified, began)
+    answer(&http, verified, began)
 }
 
 /// The same, where it waits for nothing: there is no body, and memory knows. What memory does not know
 /// is left with the request for [`verify`], so that the key is parsed and hashed once.
 pub(crate) fn at_once(
     req: &HttpRequest,
-    app: &App,
+    http: &Http,
     began: Instant,
 ) -> Option<Result<HttpResponse, ApiError>> {
     if has_body(req.headers()) {
@@ -88,7 +88,7 @@ pub(crate) fn at_once(
     }
     let verified = match presented(req.headers()) {
         None => None,
-        Some(text) => match app.verifier.verify_from_memory(text) {
+        Some(text) => match http.services.verifier.verify_from_memory(text) {
             Ok(answer) => Some(answer.map_err(VerifyError::Refused)),
             Err(missed) => {
                 req.extensions_mut().insert(missed);
@@ -96,11 +96,11 @@ pub(crate) fn at_once(
             }
         },
     };
-    Some(answer(app, verified, began))
+    Some(answer(http, verified, began))
 }
 
 fn answer(
-    app: &App,
+    http: &Http,
     verified: Option<Result<Principal, VerifyError>>,
     began: Instant,
 ) -> Result<HttpResponse, ApiError> {
@@ -109,7 +109,7 @@ fn answer(
         Some(Ok(principal)) => (Outcome::Accepted, Ok(good(&principal))),
         Some(Err(error)) => (Outcome::from(&error), Err(error.into())),
     };
-    app.counts.verifications.count(outcome, began.elapsed());
+    http.counts.verifications.count(outcome, began.elapsed());
     answer
 }
 

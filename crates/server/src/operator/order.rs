@@ -11,8 +11,7 @@ use zeroize::Zeroizing;
 
 use super::export;
 use crate::app::App;
-use crate::http::audit::ExportedEvent;
-use crate::http::wire_time::WireTime;
+use crate::http::{ExportedEvent, WireTime};
 
 /// Keys, accounts or events read at a time.
 const PAGE: u32 = 500;
@@ -63,29 +62,30 @@ impl Order {
             Self::CreateAccount { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
-                let account = app.accounts.create(email, password, &Caller::OPERATOR).await?;
+                let account =
+                    app.services.accounts.create(email, password, &Caller::OPERATOR).await?;
                 Ok(format!("account {} made for {}", account.parts().id, account.parts().email))
             }
             Self::DisableAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.accounts.disable(&email).await?;
+                app.services.accounts.disable(&email).await?;
                 Ok(format!("{email} disabled: its sessions have ended and its keys are revoked"))
             }
             Self::EnableAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.accounts.enable(&email).await?;
+                app.services.accounts.enable(&email).await?;
                 Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked"))
             }
             Self::ListAccounts => list_accounts(app).await,
             Self::DeleteAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.accounts.delete(&email).await?;
+                app.services.accounts.delete(&email).await?;
                 Ok(format!("{email} deleted, with its keys and what was personal in its events"))
             }
             Self::ResetPassword { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
-                app.accounts.reset_password(&email, password).await?;
+                app.services.accounts.reset_password(&email, password).await?;
                 Ok(format!("password of {email} changed: its sessions have ended"))
             }
             Self::ListKeys { owner } => list_keys(app, owner).await,
@@ -108,7 +108,7 @@ async fn list_accounts(app: &App) -> Outcome {
     let mut table = String::from("ID\tSTATE\tCREATED\tEMAIL");
     let mut after = None;
     loop {
-        let page = app.accounts.page(after, PAGE).await?;
+        let page = app.services.accounts.page(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(table) };
         after = Some(last.parts().id);
         for account in &page {
@@ -123,14 +123,14 @@ async fn list_accounts(app: &App) -> Outcome {
 async fn list_keys(app: &App, owner: Option<String>) -> Outcome {
     let mut table = String::from("ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME");
     if let Some(owner) = owner {
-        for key in app.keys.list(&OwnerId::parse(owner)?).await? {
+        for key in app.services.keys.list(&OwnerId::parse(owner)?).await? {
             add_row(&mut table, &key);
         }
         return Ok(table);
     }
     let mut after = None;
     loop {
-        let page = app.keys.page(after, PAGE).await?;
+        let page = app.services.keys.page(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(table) };
         after = Some(last.key.parts().id);
         for key in &page {
@@ -156,8 +156,8 @@ fn add_row(table: &mut String, found: &KeyInUse) {
 async fn revoke_key(app: &App, id: &str) -> Outcome {
     let not_found = "no key that is not revoked has this id";
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
-    let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
-    app.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
+    let owner = app.services.keys.owner_of(id).await?.ok_or(not_found)?;
+    app.services.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
     Ok(format!("key {id} of {owner} revoked"))
 }
 
@@ -167,7 +167,7 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
         let why = "is the signing pepper, and new keys would depend on it; put another one first in LATCHKEY_PEPPERS";
         return Err(format!("pepper {pepper} {why}").into());
     }
-    let revoked = app.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
+    let revoked = app.services.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
     Ok(match revoked {
         0 => format!("no key that is not revoked depends on pepper {pepper}"),
         1 => format!("1 key revoked that depended on pepper {pepper}"),
@@ -178,7 +178,7 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
 /// The next events after one, a JSON object a line.
 async fn read_events(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(EventId::parse).transpose()?;
-    let page = app.trail.all_events(after, PAGE).await?;
+    let page = app.services.trail.all_events(after, PAGE).await?;
     let lines = page.iter().map(|event| serde_json::to_string(&ExportedEvent::from(event)));
     Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
@@ -186,14 +186,14 @@ async fn read_events(app: &App, after: Option<String>) -> Outcome {
 /// The next accounts after one, a JSON object a line.
 async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(Uuid::parse_str).transpose()?.map(AccountId::new);
-    let page = app.accounts.page(after, PAGE).await?;
+    let page = app.services.accounts.page(after, PAGE).await?;
     Ok(page.iter().map(export::account).collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
 
 /// The next keys after one, revoked ones too, a JSON object a line.
 async fn export_keys(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(ApiKeyId::parse).transpose()?;
-    let page = app.keys.page_of_all(after, PAGE).await?;
+    let page = app.services.keys.page_of_all(after, PAGE).await?;
     Ok(page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use latchkey_verifier::Durations;
 
-use super::{head, histogram};
+use crate::http::exposition::{head, histogram};
 
 /// Requests by their route, without verifications, which are [counted elsewhere](super::Verifications):
 /// here is a lock.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(Mutex<Routes>);
+pub(in crate::http) struct Requests(Mutex<Routes>);
 
 /// By route and method.
 #[derive(Debug, Default)]
@@ -25,7 +25,13 @@ struct Answered {
 
 impl Requests {
     /// Counts one. `route` is a pattern of ours, never what somebody sent.
-    pub(crate) fn count(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
+    pub(in crate::http) fn count(
+        &self,
+        route: &str,
+        method: &Method,
+        status: StatusCode,
+        took: Duration,
+    ) {
         self.lock().count((route.to_owned(), known_method(method)), status, took);
     }
 
@@ -75,7 +81,7 @@ impl Routes {
 }
 
 /// A client may send any method; as a label it would be a series of its own.
-pub(crate) fn known_method(method: &Method) -> &'static str {
+pub(in crate::http) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

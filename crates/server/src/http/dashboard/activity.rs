@@ -5,7 +5,7 @@ use latchkey_domain::{ApiKeyId, EventId};
 use url::form_urlencoded;
 
 use super::{Visitor, asked_to_sign_in, page, signed_in};
-use crate::app::App;
+use crate::http::Http;
 use crate::http::error::ApiError;
 
 /// How many events are shown at a time.
@@ -15,19 +15,19 @@ const READ: u32 = 51;
 
 pub(crate) async fn activity(
     req: HttpRequest,
-    app: Data<App>,
+    http: Data<Http>,
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
     let Asked { key, before } = Asked::parse(req.query_string())?;
     let owner = user.account.parts().id.owner();
-    let mut events = app.trail.events_of(&owner, key, before, READ).await?;
+    let mut events = http.services.trail.events_of(&owner, key, before, READ).await?;
     let there_are_more = events.len() > SHOWN;
     events.truncate(SHOWN);
     let older = events.last().map(|event| event.id).filter(|_| there_are_more);
     Ok(page(&ActivityPage {
         account: &user.account,
-        now: app.clock.now(),
+        now: http.services.clock.now(),
         events: &events,
         key,
         is_newest: before.is_none(),

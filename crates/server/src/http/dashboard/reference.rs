@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use latchkey_dashboard::{Reference, ReferencePage};
 
 use super::page;
-use crate::app::App;
+use crate::http::Http;
 use crate::http::cross_site::our_origin;
 use crate::http::openapi;
 
@@ -14,7 +14,7 @@ static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
 });
 
 /// The API reference, the same for everybody; it asks no database.
-pub(crate) async fn reference(req: HttpRequest, app: Data<App>) -> HttpResponse {
-    let base_url = our_origin(req.headers(), &app).map(|origin| origin.to_string());
+pub(crate) async fn reference(req: HttpRequest, http: Data<Http>) -> HttpResponse {
+    let base_url = our_origin(req.headers(), &http).map(|origin| origin.to_string());
     page(&ReferencePage { reference: &REFERENCE, base_url: &base_url.unwrap_or_default() })
 }

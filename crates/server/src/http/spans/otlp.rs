@@ -12,8 +12,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use super::super::trace_context::trace_id;
+use super::StartError;
 use super::{Answered, collector};
-use crate::app::StartError;
 
 /// How long the end of the process waits for the collector.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 use actix_web::http::header::HeaderMap;
 
+use super::StartError;
 use super::{Answered, collector};
-use crate::app::StartError;
 
 /// Says so where spans are wanted, which this build can't send.
 #[expect(clippy::unnecessary_wraps, reason = "a build that sends spans can fail here")]
