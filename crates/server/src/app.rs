@@ -21,11 +21,11 @@ use latchkey_verifier::{
 use crate::connections::Tally;
 use crate::embedded;
 use crate::housekeeping::Clocks;
-use crate::http::{Limits, Services};
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
+use latchkey_http::{Limits, Services};
 
 /// Everything the server is made of, joined once.
 #[derive(Debug)]

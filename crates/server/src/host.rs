@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use latchkey_domain::ports::StoreError;
 
 use crate::app::App;
-use crate::http::{Counts, Host};
 use crate::metrics;
+use latchkey_http::{Counts, Host};
 
 #[async_trait]
 impl Host for App {

@@ -1,5 +1,5 @@
-//! The Latchkey server: HTTP, settings, commands and wiring. What an API key is, is said in
-//! `latchkey-domain`.
+//! The Latchkey server: settings, commands and wiring. What an API key is, is said in
+//! `latchkey-domain`; the routes are in `latchkey-http`.
 
 mod app;
 mod cli;
@@ -8,7 +8,6 @@ mod data_dir;
 mod embedded;
 mod host;
 mod housekeeping;
-mod http;
 mod metrics;
 mod operator;
 mod peppers;

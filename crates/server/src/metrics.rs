@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use self::process::Process;
 use crate::app::App;
 use crate::connections::{Closed, Tally};
-use crate::http::Counts;
-use crate::http::exposition::{head, histogram, metric};
 use crate::telemetry;
+use latchkey_http::Counts;
+use latchkey_http::exposition::{head, histogram, metric};
 
 /// How long the page waits for the database.
 const PATIENCE: Duration = Duration::from_secs(1);

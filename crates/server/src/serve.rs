@@ -15,11 +15,11 @@ use tokio::time::sleep;
 use crate::app::{App, NotPrepared, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::housekeeping;
-use crate::http::{self, Http, SignUp, spans};
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
 use crate::settings::Settings;
 use crate::telemetry;
+use latchkey_http::{Http, SignUp, application, metrics_application, refuse_unread, spans};
 
 /// How long requests may still run when the server has stopped listening; with what comes after it,
 /// the process ends within 30 seconds from then.
@@ -57,7 +57,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
 
     let serving = serving(&app, &http, workers, connections, KEEP_ALIVE);
     let routes = Data::clone(&http);
-    let server = listener.serve(serving, move || http::service(Data::clone(&routes)))?;
+    let server = listener.serve(serving, move || application(Data::clone(&routes)))?;
     let metrics = metrics.map(tokio::spawn);
     tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     let background = [
@@ -123,7 +123,7 @@ fn metrics_server(
     tracing::info!(address = %listener.address(), "listening for /metrics alone");
     let serving = serving(app, http, 1, METRICS_CONNECTIONS, METRICS_KEEP_ALIVE);
     let http = Data::clone(http);
-    let server = listener.serve(serving, move || http::metrics_service(Data::clone(&http)))?;
+    let server = listener.serve(serving, move || metrics_application(Data::clone(&http)))?;
     Ok(Some(async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "the listener for /metrics failed");
@@ -145,7 +145,7 @@ fn serving(
     };
     let tally = Arc::clone(&app.connections);
     let http = Data::clone(http);
-    let refusals = Refusals::new(move |status| http::refuse_unread(status, &http));
+    let refusals = Refusals::new(move |status| refuse_unread(status, &http));
     Serving { workers, keep_alive, grace: GRACE, room, tally, refusals }
 }
 

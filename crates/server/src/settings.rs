@@ -9,7 +9,7 @@ use latchkey_hasher_hmac::PepperRing;
 use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
-use crate::http::{HttpSettings, Origin, SignUp};
+use latchkey_http::{HttpSettings, Origin, SignUp};
 
 mod injected;
 mod raw;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::AbortHandle;
 
 use super::tally::Closed;
-use crate::http::Progress;
+use latchkey_http::Progress;
 
 /// Then a peer that takes nothing of what waits for it is closed.
 const UNREAD_LIMIT: Duration = Duration::from_secs(10);

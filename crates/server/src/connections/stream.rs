@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::refusal::{Bare, Refusals};
 use super::registry::Place;
-use crate::http::Progress;
+use latchkey_http::Progress;
 
 /// How much is read before what it asks for is answered. The framework parses all the requests it
 /// is given before it answers the first, and keeps 7 kB for each, though it be of 25 bytes.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::export;
 use crate::app::App;
-use crate::http::{ExportedEvent, WireTime};
+use latchkey_http::{ExportedEvent, WireTime};
 
 /// Keys, accounts or events read at a time.
 const PAGE: u32 = 500;

@@ -14,8 +14,8 @@ use super::values::{
     Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, span, utf8,
 };
 use super::{Database, Problems, RawSettings, Settings, sqlite_url};
-use crate::http::{HttpSettings, Origin, SignUp};
 use crate::postgres;
+use latchkey_http::{HttpSettings, Origin, SignUp};
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
 const DATABASE_URL: &str = "DATABASE_URL";
@@ -89,6 +89,7 @@ impl RawSettings {
                 names_optional: names_optional?,
                 session_cookie: session_cookie?,
                 metrics,
+                pages: true,
             },
             data_dir,
             database: database?,
