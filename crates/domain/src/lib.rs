@@ -8,6 +8,7 @@
 //! [`Digest`] for what is stored in its place.
 #![warn(clippy::future_not_send)]
 
+mod actor;
 mod api_key;
 mod audit;
 mod brand;
@@ -32,8 +33,9 @@ mod service;
 mod timestamp;
 mod told;
 
+pub use actor::Actor;
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
-pub use audit::{Action, Actor, AuditEvent, Caller, EventId, UserAgent};
+pub use audit::{Action, AuditEvent, Caller, EventId, UserAgent};
 pub use brand::{Brand, BrandError};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use characters::is_plain;

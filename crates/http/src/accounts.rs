@@ -120,7 +120,7 @@ pub(crate) async fn sign_up(
     cookies_in(&req, &http)?;
     let message = "Too many sign-ups; try again later";
     count(&http.services.limits.sign_ups, client_network(&req, &http), message).map(drop)?;
-    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     let signing_up = async move { work.services.accounts.sign_up(email, password, &caller).await };
     let (account, token) = http.finish(signing_up).await??;
@@ -159,7 +159,7 @@ pub(crate) async fn sign_in(
         count_guess(&http, &http.services.limits.sign_in, network, email.as_ref(), message).await?;
     let success = count(&http.services.limits.good_sign_ins, email, message)
         .inspect_err(|_too_many| http.services.limits.sign_in.forgive(&guess))?;
-    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     let signing_in = async move {
         let done =
@@ -194,7 +194,7 @@ pub(crate) async fn sign_out(
     http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
-    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     http.finish(async move { work.services.accounts.end_session(&user, &caller).await }).await??;
     let cookie = clearing(&http.settings);
@@ -243,7 +243,7 @@ pub(crate) async fn change_password(
     let network = client_network(&req, &http);
     let guess =
         count_guess(&http, &http.services.limits.current_password, network, email, message).await?;
-    let caller = caller(&req, &http, Actor::ANONYMOUS);
+    let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     let changing = async move {
         let done = work.services.accounts.change_password(&user, current, new, &caller).await;

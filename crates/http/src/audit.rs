@@ -1,5 +1,7 @@
 #![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
 
+use std::borrow::Cow;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::{
@@ -55,8 +57,8 @@ pub(crate) struct EventBody<'a> {
     key_id: Option<String>,
     /// Who asked: the id of an account, `operator` (by a command), `leak-report` (somebody who held the
     /// key), or `anonymous` (a sign-in that was refused).
-    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
-    actor: &'a str,
+    #[schema(value_type = String, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
+    actor: Cow<'a, str>,
     /// The address the request came from; null for commands.
     #[schema(required, example = "192.0.2.7")]
     address: Option<String>,
@@ -182,7 +184,7 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
             at: WireTime(*at),
             action: action.name(),
             key_id: action.key().map(|key| key.to_string()),
-            actor: caller.actor.as_str(),
+            actor: caller.actor.text(),
             address: caller.address.map(|address| address.to_string()),
             user_agent: caller.user_agent.as_ref().map(UserAgent::as_str),
             request_id: caller.request_id.as_deref(),

@@ -49,7 +49,7 @@ pub(crate) async fn report(
     if secrets.is_empty() {
         return Err(ApiError::bad_request("No API key found in this text"));
     }
-    let caller = caller(&req, &http, Actor::LEAK_REPORT);
+    let caller = caller(&req, &http, Actor::LeakReport);
     let work = http.clone();
     let revoking = async move { work.services.api_keys.report_leaks(&secrets, &caller).await };
     http.finish(revoking).await??;
