@@ -1,12 +1,10 @@
 mod bodies;
 
-use std::time::Duration;
-
 use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, KeyChange, KeyName, NewKey};
+use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NameMissing, NewKey};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -22,12 +20,6 @@ use super::limited::count_key_change;
 use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
-
-/// How far back the list of revoked keys goes, and how many it holds.
-const RECENTLY: Duration = Duration::from_hours(90 * 24);
-const MOST_REVOKED: u32 = 200;
-/// What a key is called where names are optional and none was given.
-const UNTITLED: &str = "Untitled key";
 
 /// List keys.
 ///
@@ -51,11 +43,8 @@ pub(crate) async fn list(
     let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
     let owner = user.account.parts().id.owner();
     let keys = match filter.status {
-        None => http.services.keys.list(&owner).await?,
-        Some(StatusFilter::Revoked) => {
-            let since = http.services.clock.now().saturating_sub(RECENTLY);
-            http.services.keys.revoked(&owner, since, MOST_REVOKED).await?
-        }
+        None => http.services.api_keys.list(&owner).await?,
+        Some(StatusFilter::Revoked) => http.services.api_keys.revoked_lately(&owner).await?,
     };
     Ok(HttpResponse::Ok().json(items(&keys)))
 }
@@ -85,13 +74,9 @@ pub(crate) async fn create(
     http: Data<Http>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let name = match body.name {
-        Some(name) => name,
-        None if http.settings.names_optional => UNTITLED.to_owned(),
-        None => return Err(ApiError::bad_request("name is required")),
-    };
+    let name = http.services.api_keys.policy().name(body.name.map(name_in).transpose()?);
     let new = NewKey {
-        name: name_in(name)?,
+        name: name.map_err(|NameMissing| ApiError::bad_request("name is required"))?,
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
@@ -122,7 +107,7 @@ pub(crate) async fn get(
     http: Data<Http>,
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
-    let found = http.services.keys.find(&user.account.parts().id.owner(), id_in(&req)).await?;
+    let found = http.services.api_keys.get(&user.account.parts().id.owner(), id_in(&req)).await?;
     let key = found.ok_or_else(ApiError::key_not_found)?;
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
@@ -156,8 +141,8 @@ pub(crate) async fn change(
         enabled: body.enabled,
         expires_at: body.expires_at.map(|at| at.map(|WireTime(at)| at)),
     };
-    if matches!(change, KeyChange { name: None, enabled: None, expires_at: None }) {
-        return Err(ApiError::bad_request("Nothing to change: name, enabled or expiresAt"));
+    if change.is_nothing() {
+        return Err(ChangeError::Nothing.into());
     }
     let id = id_in(&req);
     count_key_change(&http, user.account.parts().id)?;
@@ -193,7 +178,7 @@ pub(crate) async fn rotate(
     http: Data<Http>,
     Then(User(user), OptionalJsonBody(body)): Then<User, OptionalJsonBody<RotateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let overlap = body.overlap().map_err(ApiError::bad_request)?;
+    let overlap = body.overlap()?;
     let id = id_in(&req);
     count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();

@@ -65,13 +65,14 @@ pub(crate) async fn api_keys(
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
-    let keys = http.services.keys.list(&user.account.parts().id.owner()).await?;
+    let keys = http.services.api_keys.list(&user.account.parts().id.owner()).await?;
+    let policy = http.services.api_keys.policy();
     Ok(page(&ApiKeysPage {
         account: &user.account,
         keys: &keys,
         keys_json: &json(&api_keys::items(&keys))?,
-        limit: http.services.api_keys.policy().max_keys_per_owner,
-        names_optional: http.settings.names_optional,
+        limit: policy.max_keys_per_owner,
+        names_optional: policy.names_optional,
         public_url: http.settings.public_url.as_ref().map(ToString::to_string),
         now: http.services.clock.now(),
     }))

@@ -1,4 +1,5 @@
 mod code;
+mod refusals;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -8,11 +9,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use latchkey_accounts::ports::HashError;
-use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
-use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{ChangeError, IssueError, RevokeError, error_chain};
-use latchkey_verifier::VerifyError;
+use latchkey_domain::error_chain;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -138,123 +135,5 @@ impl ResponseError for ApiError {
             response.append_header(header.clone());
         }
         response.json(ErrorBody { error: self.message.clone() })
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        Self::unavailable(error)
-    }
-}
-
-impl From<EntropyError> for ApiError {
-    fn from(error: EntropyError) -> Self {
-        Self::unavailable(error)
-    }
-}
-
-impl From<HashError> for ApiError {
-    fn from(error: HashError) -> Self {
-        Self::unavailable(error)
-    }
-}
-
-impl From<IssueError> for ApiError {
-    fn from(error: IssueError) -> Self {
-        match error {
-            IssueError::ExpiryNotInFuture => Self::bad_request(error.to_string()),
-            IssueError::LimitReached { .. } => {
-                Self::new(ErrorCode::LimitReached, error.to_string())
-            }
-            // The account was disabled after the session was checked: the session is dead too.
-            IssueError::OwnerClosed => Self::session_required(),
-            IssueError::Entropy(error) => error.into(),
-            IssueError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ChangeError> for ApiError {
-    fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::ExpiryNotInFuture => Self::bad_request(error.to_string()),
-            ChangeError::NotFound => Self::key_not_found(),
-            ChangeError::LimitReached { .. } => {
-                Self::new(ErrorCode::LimitReached, error.to_string())
-            }
-            ChangeError::Refused(_) | ChangeError::Contended => {
-                Self::new(ErrorCode::Conflict, error.to_string())
-            }
-            ChangeError::Entropy(error) => error.into(),
-            ChangeError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RevokeError> for ApiError {
-    fn from(error: RevokeError) -> Self {
-        match error {
-            RevokeError::NotFound => Self::key_not_found(),
-            RevokeError::Entropy(error) => error.into(),
-            RevokeError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<VerifyError> for ApiError {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Refused(_) => Self::invalid_key(),
-            VerifyError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<CreateAccountError> for ApiError {
-    fn from(error: CreateAccountError) -> Self {
-        match error {
-            CreateAccountError::AddressTaken => {
-                Self::new(ErrorCode::AddressTaken, error.to_string())
-            }
-            CreateAccountError::Hash(error) => error.into(),
-            CreateAccountError::Entropy(error) => error.into(),
-            CreateAccountError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<SignInError> for ApiError {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::Rejected => {
-                Self::new(ErrorCode::InvalidCredentials, error.to_string()).challenged()
-            }
-            SignInError::Hash(error) => error.into(),
-            SignInError::Entropy(error) => error.into(),
-            SignInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<EndSessionError> for ApiError {
-    fn from(error: EndSessionError) -> Self {
-        match error {
-            EndSessionError::Entropy(error) => error.into(),
-            EndSessionError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ChangePasswordError> for ApiError {
-    fn from(error: ChangePasswordError) -> Self {
-        match error {
-            ChangePasswordError::WrongPassword => {
-                Self::new(ErrorCode::WrongPassword, error.to_string())
-            }
-            ChangePasswordError::Stale => Self::new(ErrorCode::Conflict, error.to_string()),
-            ChangePasswordError::Hash(error) => error.into(),
-            ChangePasswordError::Entropy(error) => error.into(),
-            ChangePasswordError::Store(error) => error.into(),
-        }
     }
 }

@@ -21,7 +21,6 @@
 //!         trusted_origins: Vec::new(),
 //!         trusted_proxies: Vec::new(),
 //!         sign_up: SignUp::Closed,
-//!         names_optional: false,
 //!         session_cookie: "keys-session".to_owned(),
 //!         metrics: false,
 //!         pages: false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use latchkey_accounts::AccountService;
 use latchkey_domain::ApiKeyService;
-use latchkey_domain::ports::{ApiKeyRepository, AuditTrail, Clock, StoreError};
+use latchkey_domain::ports::{AuditTrail, Clock, StoreError};
 use latchkey_verifier::Verifier;
 
 use super::counts::Counts;
@@ -13,10 +13,8 @@ use super::limits::Limits;
 /// What the routes do their work with: use cases, and the ports of what needs no rule.
 #[derive(Debug)]
 pub struct Services {
-    /// Issues, changes, rotates and revokes keys.
+    /// Lists, issues, changes, rotates and revokes keys.
     pub api_keys: ApiKeyService,
-    /// Where the keys are read.
-    pub keys: Arc<dyn ApiKeyRepository>,
     /// Accounts and their sessions.
     pub accounts: AccountService,
     /// Verifies keys.

@@ -13,8 +13,6 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may make an account without being asked to.
     pub sign_up: SignUp,
-    /// Whether a key may be made without a name.
-    pub names_optional: bool,
     /// The name of the session's cookie.
     pub session_cookie: String,
     /// Whether `/metrics` is answered here too, to this machine alone.

@@ -66,12 +66,15 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         entropy: entropy.clone(),
         ids,
     };
-    let policy = IssuePolicy { brand: Brand::parse("sk").expect("a brand"), max_keys_per_owner: 9 };
+    let policy = IssuePolicy {
+        brand: Brand::parse("sk").expect("a brand"),
+        max_keys_per_owner: 9,
+        names_optional: false,
+    };
     let hour = Duration::from_hours(1);
     let lifetime = SessionLifetime { idle: hour, absolute: hour };
     Services {
         api_keys: ApiKeyService::new(of_keys, policy),
-        keys: store.clone(),
         accounts: AccountService::new(of_accounts, lifetime),
         verifier,
         trail: store,
@@ -87,7 +90,6 @@ async fn mounted(dir: &Path) -> Data<Http> {
         trusted_origins: Vec::new(),
         trusted_proxies: Vec::new(),
         sign_up: SignUp::Open,
-        names_optional: false,
         session_cookie: "keys-session".to_owned(),
         metrics: false,
         pages: false,

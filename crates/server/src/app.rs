@@ -33,6 +33,8 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// What the routes see.
     pub(crate) services: Arc<Services>,
+    /// What only commands read.
+    pub(crate) keys: Arc<dyn ApiKeyRepository>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
     feed: Arc<dyn ChangeFeed>,
@@ -213,7 +215,6 @@ impl App {
         };
         let services = Services {
             api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
-            keys,
             accounts: AccountService::new(of_accounts, settings.session_lifetime),
             verifier,
             trail,
@@ -222,6 +223,7 @@ impl App {
         };
         Ok(Self {
             services: Arc::new(services),
+            keys,
             entropy,
             peppers,
             feed,

@@ -110,7 +110,7 @@ impl fmt::Display for Settings {
         writeln!(
             f,
             "LATCHKEY_KEY_NAMES={}",
-            choice(self.http.names_optional, "optional", "required")
+            choice(self.issue_policy.names_optional, "optional", "required")
         )?;
         writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
         writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.http.session_cookie)?;

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState};
+use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState, Overlap, OverlapTooLong};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::error::ApiError;
 use crate::name_schema::NameSchema;
 use crate::wire_time::{ExpirySchema, WireTime};
-
-/// The longest that a replaced key goes on working: 30 days.
-const MAX_OVERLAP: u32 = 30 * 24 * 60 * 60;
 
 /// Which keys are meant.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -67,13 +65,13 @@ pub(crate) struct ChangeBody {
 }
 
 /// How to rotate a key.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RotateBody {
     /// How long both keys work; 0: the old one is revoked before the answer.
-    #[serde(default = "a_day")]
-    #[schema(minimum = 0, maximum = 2_592_000, default = 86_400)]
-    overlap_seconds: u32,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = u32, required = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
+    overlap_seconds: Option<u32>,
 }
 
 /// The environment of a key.
@@ -157,22 +155,12 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-const fn a_day() -> u32 {
-    24 * 60 * 60
-}
-
-impl Default for RotateBody {
-    fn default() -> Self {
-        Self { overlap_seconds: a_day() }
-    }
-}
-
 impl RotateBody {
-    pub(super) fn overlap(&self) -> Result<Duration, &'static str> {
-        if self.overlap_seconds > MAX_OVERLAP {
-            return Err("overlapSeconds must be at most 2592000, which is 30 days");
-        }
-        Ok(Duration::from_secs(self.overlap_seconds.into()))
+    pub(super) fn overlap(&self) -> Result<Overlap, ApiError> {
+        let Some(seconds) = self.overlap_seconds else { return Ok(Overlap::default()) };
+        let too_long = "overlapSeconds must be at most 2592000, which is 30 days";
+        Overlap::new(Duration::from_secs(seconds.into()))
+            .map_err(|OverlapTooLong| ApiError::bad_request(too_long))
     }
 }
 

@@ -123,14 +123,14 @@ async fn list_accounts(app: &App) -> Outcome {
 async fn list_keys(app: &App, owner: Option<String>) -> Outcome {
     let mut table = String::from("ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME");
     if let Some(owner) = owner {
-        for key in app.services.keys.list(&OwnerId::parse(owner)?).await? {
+        for key in app.services.api_keys.list(&OwnerId::parse(owner)?).await? {
             add_row(&mut table, &key);
         }
         return Ok(table);
     }
     let mut after = None;
     loop {
-        let page = app.services.keys.page(after, PAGE).await?;
+        let page = app.keys.page(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(table) };
         after = Some(last.key.parts().id);
         for key in &page {
@@ -156,7 +156,7 @@ fn add_row(table: &mut String, found: &KeyInUse) {
 async fn revoke_key(app: &App, id: &str) -> Outcome {
     let not_found = "no key that is not revoked has this id";
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
-    let owner = app.services.keys.owner_of(id).await?.ok_or(not_found)?;
+    let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
     app.services.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
     Ok(format!("key {id} of {owner} revoked"))
 }
@@ -193,7 +193,7 @@ async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
 /// The next keys after one, revoked ones too, a JSON object a line.
 async fn export_keys(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(ApiKeyId::parse).transpose()?;
-    let page = app.services.keys.page_of_all(after, PAGE).await?;
+    let page = app.keys.page_of_all(after, PAGE).await?;
     Ok(page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"))
 }
 
