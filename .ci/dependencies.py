@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the dependencies that Cargo.lock names: their licences, bans and sources against deny.toml,
-and what the domain crate depends on against domain-dependencies.txt.
+what the domain crate depends on against domain-dependencies.txt, and that the HTTP crate names no adapter.
 
 Needs only cargo and Python 3.11. It checks all targets, and development and build dependencies too.
 """
@@ -93,12 +93,23 @@ def check_packages(packages, rules):
             yield f"{name} has a licence that can't be read, {licence}: {error}"
 
 
-def check_domain():
+def built_from(package):
+    """Everything that a package is built from, itself included."""
     tree = cargo(
-        "tree", "--locked", "--package", "latchkey-domain",
+        "tree", "--locked", "--package", package,
         "--edges", "normal", "--prefix", "none", "--target", "all",
     )
-    present = {line.split()[0] for line in tree.splitlines() if line.strip()}
+    return {line.split()[0] for line in tree.splitlines() if line.strip()}
+
+
+def check_http():
+    for name in sorted(built_from("latchkey-http")):
+        if name.startswith(("latchkey-store-", "latchkey-hasher-", "diesel")):
+            yield f"latchkey-http depends on {name}: the service that mounts it chooses the adapters"
+
+
+def check_domain():
+    present = built_from("latchkey-domain")
     lines = DOMAIN_LIST.read_text().splitlines()
     expected = {line for line in lines if line and not line.startswith("#")}
     for name in sorted(present - expected):
@@ -135,7 +146,7 @@ def main():
     packages = json.loads(cargo("metadata", "--locked", "--format-version", "1"))["packages"]
     for name, found in several_versions(packages).items():
         print(f"note: {name} is there {len(found)} times: {', '.join(sorted(found))}")
-    faults = [*check_packages(packages, rules), *check_domain()]
+    faults = [*check_packages(packages, rules), *check_domain(), *check_http()]
     for fault in faults:
         print(f"error: {fault}")
     print(f"dependencies: {len(packages)} packages, {len(faults)} faults")

@@ -90,6 +90,11 @@ impl AccountService {
         }
     }
 
+    /// How long sessions last.
+    pub const fn lifetime(&self) -> SessionLifetime {
+        self.lifetime
+    }
+
     /// Makes an account.
     pub async fn create(
         &self,

@@ -63,17 +63,12 @@ impl ActivityPage<'_> {
     }
 
     fn actor(&self, event: &AuditEvent) -> String {
-        let actor = &event.caller.actor;
-        if *actor == Actor::from(&self.account.parts().id.owner()) {
-            "You".to_owned()
-        } else if *actor == Actor::OPERATOR {
-            "Operator".to_owned()
-        } else if *actor == Actor::LEAK_REPORT {
-            "Whoever held the key".to_owned()
-        } else if *actor == Actor::ANONYMOUS {
-            "Unknown".to_owned()
-        } else {
-            actor.as_str().to_owned()
+        match &event.caller.actor {
+            Actor::Owner(owner) if *owner == self.account.parts().id.owner() => "You".to_owned(),
+            Actor::Operator => "Operator".to_owned(),
+            Actor::LeakReport => "Whoever held the key".to_owned(),
+            Actor::Anonymous => "Unknown".to_owned(),
+            other @ (Actor::Owner(_) | Actor::Recovery) => other.text().into_owned(),
         }
     }
 }

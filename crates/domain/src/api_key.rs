@@ -103,19 +103,19 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TransitionError {
     /// A revoked key does not change any more.
-    #[error("A revoked API key can't be changed")]
+    #[error("the key is revoked")]
     Revoked,
     /// What is switched off is not handed on.
-    #[error("A disabled API key can't be rotated; enable it first")]
+    #[error("the key is disabled")]
     Disabled,
     /// What no longer works is not handed on.
-    #[error("An expired API key can't be rotated; extend it first")]
+    #[error("the key has expired")]
     Expired,
     /// A key has one successor.
-    #[error("This API key has been rotated already")]
+    #[error("the key was replaced already")]
     Replaced,
     /// The overlap with its successor was promised to end.
-    #[error("The expiry of a rotated API key can only come nearer")]
+    #[error("the expiry of a replaced key can only come nearer")]
     NotNearer,
 }
 

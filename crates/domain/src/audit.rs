@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -8,8 +7,8 @@ use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{
-    ApiKey, ApiKeyId, ApiKeyParts, IdSequence, KeyDifference, KeyLabel, MalformedId, OwnerId,
-    Secret, Timestamp,
+    Actor, ApiKey, ApiKeyId, ApiKeyParts, IdSequence, KeyDifference, KeyLabel, MalformedId,
+    OwnerId, Secret, Timestamp,
 };
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
@@ -256,49 +255,20 @@ pub struct Caller {
 impl Caller {
     /// An operator, by a command.
     pub const OPERATOR: Self =
-        Self { actor: Actor::OPERATOR, address: None, user_agent: None, request_id: None };
+        Self { actor: Actor::Operator, address: None, user_agent: None, request_id: None };
 
     /// An instance that makes up for changes that the store has lost.
     pub const RECOVERY: Self =
-        Self { actor: Actor::RECOVERY, address: None, user_agent: None, request_id: None };
+        Self { actor: Actor::Recovery, address: None, user_agent: None, request_id: None };
 
     /// The same caller, who has proved to be `owner` if nothing was known before.
     #[must_use]
     pub fn known_as(&self, owner: &OwnerId) -> Self {
-        let known = self.actor != Actor::ANONYMOUS;
-        let actor = if known { self.actor.clone() } else { owner.into() };
+        let actor = match &self.actor {
+            Actor::Anonymous => owner.into(),
+            known => known.clone(),
+        };
         Self { actor, ..self.clone() }
-    }
-}
-
-/// In whose name something was asked for: an owner, or one of the names here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor(Cow<'static, str>);
-
-impl Actor {
-    /// An operator, by a command.
-    pub const OPERATOR: Self = Self(Cow::Borrowed("operator"));
-    /// Somebody who held a key and reported it as leaked.
-    pub const LEAK_REPORT: Self = Self(Cow::Borrowed("leak-report"));
-    /// An instance that makes up for changes that the store has lost.
-    pub const RECOVERY: Self = Self(Cow::Borrowed("recovery"));
-    /// Somebody who has not proved who they are.
-    pub const ANONYMOUS: Self = Self(Cow::Borrowed("anonymous"));
-
-    /// Wraps a name from storage.
-    pub const fn restore(name: String) -> Self {
-        Self(Cow::Owned(name))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&OwnerId> for Actor {
-    fn from(owner: &OwnerId) -> Self {
-        Self(Cow::Owned(owner.as_str().to_owned()))
     }
 }
 

@@ -47,29 +47,36 @@ pub struct KeyChange {
     pub expires_at: Option<Option<Timestamp>>,
 }
 
+impl KeyChange {
+    /// Whether it leaves everything as it is.
+    pub const fn is_nothing(&self) -> bool {
+        matches!(self, Self { name: None, enabled: None, expires_at: None })
+    }
+}
+
 /// Why a key was not changed or not rotated.
 #[derive(Debug, Error)]
 pub enum ChangeError {
+    /// The change leaves everything as it is.
+    #[error("nothing is to be changed")]
+    Nothing,
     /// To stop a key now, disable or revoke it.
-    #[error("expiresAt must lie in the future")]
+    #[error("the expiry does not lie in the future")]
     ExpiryNotInFuture,
     /// There is no such key, it belongs to someone else, or it is revoked.
-    #[error("API key not found")]
+    #[error("there is no such key, or it is revoked")]
     NotFound,
     /// The state of the key does not allow it.
     #[error(transparent)]
     Refused(TransitionError),
     /// Too many replaced keys of the owner would work.
-    #[error(
-        "You have reached the limit of {limit} rotated API keys that still work; revoke one of \
-         them, or rotate with an overlap of 0"
-    )]
+    #[error("{limit} replaced keys of the owner work, which is the limit")]
     LimitReached {
         /// The most replaced keys of an owner that may work.
         limit: u32,
     },
     /// Others changed the key all the time.
-    #[error("The API key was changed by others at the same time; try again")]
+    #[error("concurrent changes of the key kept conflicting")]
     Contended,
     /// No randomness to make a secret from.
     #[error(transparent)]
@@ -99,6 +106,9 @@ impl ApiKeyService {
         change: &KeyChange,
         caller: &Caller,
     ) -> Result<KeyInUse, ChangeError> {
+        if change.is_nothing() {
+            return Err(ChangeError::Nothing);
+        }
         if has_expired(change.expires_at.flatten(), self.clock.now()) {
             return Err(ChangeError::ExpiryNotInFuture);
         }

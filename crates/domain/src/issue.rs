@@ -30,10 +30,10 @@ pub struct IssuedKey {
 #[derive(Debug, Error)]
 pub enum IssueError {
     /// It would never work.
-    #[error("expiresAt must lie in the future")]
+    #[error("the expiry does not lie in the future")]
     ExpiryNotInFuture,
     /// The owner holds as many keys as the policy allows.
-    #[error("You have reached the limit of {limit} API keys; revoke one you no longer use")]
+    #[error("the owner holds {limit} keys, which is the limit")]
     LimitReached {
         /// The most keys an owner may hold.
         limit: u32,

@@ -8,6 +8,7 @@
 //! [`Digest`] for what is stored in its place.
 #![warn(clippy::future_not_send)]
 
+mod actor;
 mod api_key;
 mod audit;
 mod brand;
@@ -32,8 +33,9 @@ mod service;
 mod timestamp;
 mod told;
 
+pub use actor::Actor;
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
-pub use audit::{Action, Actor, AuditEvent, Caller, EventId, UserAgent};
+pub use audit::{Action, AuditEvent, Caller, EventId, UserAgent};
 pub use brand::{Brand, BrandError};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use characters::is_plain;
@@ -47,7 +49,8 @@ pub use key_prefix::{KeyPrefix, MalformedPrefix};
 pub use name::{KeyName, NameError};
 pub use owner::{OwnerError, OwnerId};
 pub use presented::presented;
+pub use rotate::{Overlap, OverlapTooLong};
 pub use secret::{MalformedSecret, Secret};
-pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, RevokeError};
+pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
 pub use timestamp::Timestamp;
 pub use told::{KeyDifference, KeyLabel};

@@ -38,6 +38,11 @@ impl KeyName {
     /// The most Unicode scalar values a name has.
     pub const MAX_CHARS: usize = 100;
 
+    /// What a key is called that its owner did not name.
+    pub fn untitled() -> Self {
+        Self("Untitled key".to_owned())
+    }
+
     /// Accepts the text unchanged, or says what is wrong with it.
     pub fn parse(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();

@@ -1,11 +1,44 @@
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::change::ATTEMPTS;
 use crate::ports::{OverlapError, Replacement};
 use crate::{
     Action, ApiKey, ApiKeyId, ApiKeyService, AuditEvent, Caller, ChangeError, ChangeNumber,
     IssuedKey, KeyDifference, NewKey, OwnerId, Timestamp,
 };
+
+/// How long a replaced key works beside its successor: a day unless somebody says otherwise, and at
+/// most 30 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlap(Duration);
+
+/// The time is longer than an [`Overlap`] may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an overlap is at most 30 days")]
+pub struct OverlapTooLong;
+
+impl Overlap {
+    /// The longest one.
+    pub const MAX: Self = Self(Duration::from_hours(30 * 24));
+
+    /// Both keys work for `span`; for none at all, the replaced key is revoked.
+    pub fn new(span: Duration) -> Result<Self, OverlapTooLong> {
+        if span <= Self::MAX.0 { Ok(Self(span)) } else { Err(OverlapTooLong) }
+    }
+
+    /// How long it is.
+    pub const fn span(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for Overlap {
+    fn default() -> Self {
+        Self(Duration::from_hours(24))
+    }
+}
 
 impl ApiKeyService {
     /// Issues a key in the place of another of `owner`, like it and with as long a life. Both may
@@ -16,7 +49,7 @@ impl ApiKeyService {
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        overlap: Duration,
+        overlap: Overlap,
         caller: &Caller,
     ) -> Result<IssuedKey, ChangeError> {
         let answer = self.store_rotation(owner, id, overlap, caller).await;
@@ -27,7 +60,7 @@ impl ApiKeyService {
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        overlap: Duration,
+        overlap: Overlap,
         caller: &Caller,
     ) -> Result<(IssuedKey, Option<ChangeNumber>), ChangeError> {
         for _attempt in 0..ATTEMPTS {
@@ -41,7 +74,7 @@ impl ApiKeyService {
             };
             let issued = self.draw(owner.clone(), new, now)?;
             let successor = issued.key.parts().id;
-            let replaced = found.key.replace(successor, overlap, now)?;
+            let replaced = found.key.replace(successor, overlap.span(), now)?;
             let action = Action::KeyRotated { key: id, successor };
             let limit = self.policy.max_keys_per_owner;
             let ended = self.ended_predecessor(owner, id, now, caller).await?;
@@ -78,5 +111,19 @@ impl ApiKeyService {
         let action = Action::KeyChanged { key: ended.parts().id, difference };
         let event = AuditEvent::of_key(&self.ids, now, &ended, action, caller)?;
         Ok(Some((ended, event)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlap_is_a_day_unless_said_otherwise_and_at_most_30_days() {
+        let month = Duration::from_hours(30 * 24);
+        assert_eq!(Overlap::default().span(), Duration::from_hours(24));
+        assert_eq!(Overlap::new(month).map(Overlap::span), Ok(month));
+        assert_eq!(Overlap::new(month + Duration::from_secs(1)), Err(OverlapTooLong));
+        assert_eq!(Overlap::new(Duration::ZERO).map(Overlap::span), Ok(Duration::ZERO));
     }
 }

@@ -1,22 +1,26 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::ports::{
-    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, StoreError,
+    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, StoreError,
 };
 use crate::{
-    Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, OwnerId,
-    PepperId, Secret,
+    Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyName,
+    OwnerId, PepperId, Secret,
 };
 
 /// Keys read at a time where many are revoked.
 const PAGE: u32 = 100;
+/// How far back the list of revoked keys goes, and how many it holds.
+const LATELY: Duration = Duration::from_hours(90 * 24);
+const MOST_REVOKED: u32 = 200;
 
 /// What owners do with their keys, over the ports.
 ///
-/// They [`issue`](Self::issue), [`change`](Self::change), [`rotate`](Self::rotate) and
-/// [`revoke`](Self::revoke) them. Reading keys needs no rule and goes to the repository itself.
+/// They [`list`](Self::list), [`issue`](Self::issue), [`change`](Self::change),
+/// [`rotate`](Self::rotate) and [`revoke`](Self::revoke) them.
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
@@ -47,13 +51,31 @@ pub struct IssuePolicy {
     pub brand: Brand,
     /// The most keys, neither revoked nor replaced, that one owner holds.
     pub max_keys_per_owner: u32,
+    /// Whether a key may be issued that its owner did not name.
+    pub names_optional: bool,
+}
+
+/// Keys have names here, and none was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a key needs a name")]
+pub struct NameMissing;
+
+impl IssuePolicy {
+    /// The name of a key for which its owner gave this one, or none.
+    pub fn name(&self, given: Option<KeyName>) -> Result<KeyName, NameMissing> {
+        match given {
+            Some(name) => Ok(name),
+            None if self.names_optional => Ok(KeyName::untitled()),
+            None => Err(NameMissing),
+        }
+    }
 }
 
 /// Why a key was not revoked.
 #[derive(Debug, Error)]
 pub enum RevokeError {
     /// There is no such key, it belongs to someone else, or it is revoked already.
-    #[error("API key not found")]
+    #[error("there is no such key, or it is revoked")]
     NotFound,
     /// No randomness to make an id from.
     #[error(transparent)]
@@ -68,6 +90,27 @@ impl ApiKeyService {
     pub fn new(ports: ApiKeyPorts, policy: IssuePolicy) -> Self {
         let ApiKeyPorts { keys, barrier, hasher, clock, entropy, ids } = ports;
         Self { keys, barrier, hasher, clock, entropy, ids, policy }
+    }
+
+    /// What holds for new keys.
+    pub const fn policy(&self) -> &IssuePolicy {
+        &self.policy
+    }
+
+    /// All keys of `owner` that are not revoked, newest first.
+    pub async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        self.keys.list(owner).await
+    }
+
+    /// The keys of `owner` that were revoked in the last 90 days, the last revoked first, at most 200.
+    pub async fn revoked_lately(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        let since = self.clock.now().saturating_sub(LATELY);
+        self.keys.revoked(owner, since, MOST_REVOKED).await
+    }
+
+    /// The key `id` of `owner`, unless it is revoked.
+    pub async fn get(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        self.keys.find(owner, id).await
     }
 
     /// Revokes a key of `owner`, for good. Once this returns, even with [`RevokeError::NotFound`], no

@@ -46,7 +46,7 @@ impl Latchkey {
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
         let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
         let brand = Brand::parse("sk").expect("a brand");
-        let policy = IssuePolicy { brand, max_keys_per_owner: 10 };
+        let policy = IssuePolicy { brand, max_keys_per_owner: 10, names_optional: false };
         Self { database, service: ApiKeyService::new(ports, policy) }
     }
 

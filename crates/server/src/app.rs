@@ -1,8 +1,7 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
 
-use actix_web::http::header::HeaderValue;
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_accounts::{AccountPorts, AccountService};
 use latchkey_domain::ports::{
@@ -18,49 +17,34 @@ use latchkey_verifier::{
     Answering, BootClock, FeedBarrier, LastUses, LeaseClock, SystemClock, Verifier, VerifierPorts,
     others_run,
 };
-use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
 
+use crate::connections::Tally;
 use crate::embedded;
-use crate::hints::Hints;
 use crate::housekeeping::Clocks;
-use crate::http::error::ApiError;
-use crate::limits::Limits;
-use crate::metrics::Counts;
-use crate::outages::Outages;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
-use crate::request_ids::RequestIds;
 use crate::settings::{Database, Settings};
 use crate::system::OsEntropy;
+use latchkey_http::{Limits, Services};
 
-/// Everything the server is made of, joined once. Only here is a concrete adapter named.
+/// Everything the server is made of, joined once.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) settings: Settings,
+    /// What the routes see.
+    pub(crate) services: Arc<Services>,
+    /// What only commands read.
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
-    pub(crate) api_keys: ApiKeyService,
-    pub(crate) accounts: AccountService,
-    pub(crate) trail: Arc<dyn AuditTrail>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
     feed: Arc<dyn ChangeFeed>,
     hasher: Arc<HmacHasher>,
-    pub(crate) verifier: Verifier,
-    pub(crate) counts: Counts,
-    pub(crate) outages: Outages,
+    pub(crate) connections: Arc<Tally>,
     pub(crate) started: Timestamp,
     pub(crate) last_uses: Arc<LastUses>,
-    pub(crate) limits: Limits,
-    /// Somebody who is no trusted proxy sent `X-Forwarded-For`, which is said once.
-    pub(crate) stranger_forwarded: Once,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clocks: Clocks,
     pub(crate) housekeeping: Arc<dyn Housekeeping>,
-    pub(crate) hints: Hints,
     store: Store,
-    request_ids: RequestIds,
-    mutations: TaskTracker,
-    runtime: Handle,
     draining: AtomicBool,
     prepared: AtomicBool,
 }
@@ -229,29 +213,27 @@ impl App {
             entropy: Arc::clone(&entropy),
             ids,
         };
-        Ok(Self {
-            accounts: AccountService::new(of_accounts, settings.session_lifetime),
-            keys,
-            trail,
+        let services = Services {
             api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
+            accounts: AccountService::new(of_accounts, settings.session_lifetime),
+            verifier,
+            trail,
+            clock: Arc::clone(&clock),
+            limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
+        };
+        Ok(Self {
+            services: Arc::new(services),
+            keys,
+            entropy,
             peppers,
             feed,
             hasher,
-            verifier,
-            counts: Counts::default(),
-            outages: Outages::default(),
+            connections: Arc::default(),
             started: clock.now(),
             last_uses,
-            stranger_forwarded: Once::new(),
-            limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
-            clocks: Clocks::new(Arc::clone(&clock), Arc::clone(&housekeeping)),
-            clock,
+            clocks: Clocks::new(clock, Arc::clone(&housekeeping)),
             housekeeping,
-            hints: Hints::default(),
             store,
-            request_ids: RequestIds::new(&*entropy)?,
-            mutations: TaskTracker::new(),
-            runtime: Handle::current(),
             draining: AtomicBool::new(false),
             prepared: AtomicBool::new(false),
             settings,
@@ -279,22 +261,11 @@ impl App {
         self.hasher.confirm(&*self.peppers, others_run(&*self.feed)).await.map_err(Into::into)
     }
 
-    /// Runs a change in a task of its own and waits for it: it goes on to its end if the client
-    /// goes away, when the framework drops the handler, and a stop of the server waits for it.
-    pub(crate) async fn finish<T: Send + 'static>(
-        &self,
-        change: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, ApiError> {
-        self.mutations.spawn_on(change, &self.runtime).await.map_err(ApiError::internal)
-    }
-
-    /// Waits for the changes that run, writes what was only noted, leaves the other instances, and
-    /// closes the database.
+    /// Writes what was only noted, leaves the other instances, and closes the database. No change may
+    /// run any more.
     pub(crate) async fn settle(&self) {
-        self.mutations.close();
-        self.mutations.wait().await;
         self.last_uses.close().await;
-        self.verifier.leave().await;
+        self.services.verifier.leave().await;
         if let Store::Sqlite(store) = &self.store {
             store.close().await;
         }
@@ -359,11 +330,6 @@ impl App {
         if let Store::Sqlite(store) = &self.store {
             embedded::watch(store).await;
         }
-    }
-
-    /// A request id for a client that sent none.
-    pub(crate) fn new_request_id(&self) -> HeaderValue {
-        self.request_ids.next()
     }
 
     /// The peppers of the ring, the signing one first.

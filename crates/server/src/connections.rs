@@ -10,7 +10,6 @@ mod registry;
 mod stream;
 mod tally;
 
-pub(crate) use connection::{Connection, ReadingBody};
 pub(crate) use descriptors::Descriptors;
 pub(crate) use listener::{Listener, Serving};
 pub(crate) use refusal::Refusals;

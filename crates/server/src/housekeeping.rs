@@ -130,7 +130,7 @@ pub(crate) async fn keep_purging(app: &App) {
     hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         hours.tick().await;
-        let purged = async { Ok(app.accounts.purge(app.clocks.agreed().await?).await?) };
+        let purged = async { Ok(app.services.accounts.purge(app.clocks.agreed().await?).await?) };
         said(&purged.await, "sessions that are over were not removed");
     }
 }

@@ -1,24 +1,18 @@
-//! The Latchkey server: HTTP, settings, commands and wiring. What an API key is, is said in
-//! `latchkey-domain`.
+//! The Latchkey server: settings, commands and wiring. What an API key is, is said in
+//! `latchkey-domain`; the routes are in `latchkey-http`.
 
 mod app;
-mod attempts;
 mod cli;
 mod connections;
 mod data_dir;
 mod embedded;
-mod hints;
+mod host;
 mod housekeeping;
-mod http;
-mod limits;
 mod metrics;
 mod operator;
-mod origin;
-mod outages;
 mod peppers;
 mod postgres;
 mod recovery;
-mod request_ids;
 mod serve;
 mod settings;
 mod system;

@@ -20,7 +20,8 @@ const SAY_EVERY: Duration = Duration::from_hours(1);
 /// Revokes again what the database has forgotten was revoked, each time that happens.
 pub(crate) async fn keep_recovering(app: Arc<App>) {
     loop {
-        let LostHistory { before, now, revoked, changed } = app.verifier.lost_history().await;
+        let LostHistory { before, now, revoked, changed } =
+            app.services.verifier.lost_history().await;
         tracing::error!(
             before = before.change.get(),
             now = now.change.get(),
@@ -58,9 +59,9 @@ async fn make_up(
 ) -> Result<u64, RevokeError> {
     let event = match event {
         Some(event) => event,
-        None => event.insert(app.api_keys.history_lost()?),
+        None => event.insert(app.services.api_keys.history_lost()?),
     };
-    app.api_keys.recover(&*app.trail, event, revoked).await
+    app.services.api_keys.recover(&*app.services.trail, event, revoked).await
 }
 
 fn listed(keys: &[ApiKeyId]) -> String {
@@ -72,7 +73,9 @@ fn listed(keys: &[ApiKeyId]) -> String {
 pub(crate) async fn keep_warning(app: Arc<App>) {
     loop {
         sleep(SOON).await;
-        if app.settings.failover.is_none() && app.verifier.failover() == Some(Failover::Lossy) {
+        if app.settings.failover.is_none()
+            && app.services.verifier.failover() == Some(Failover::Lossy)
+        {
             tracing::warn!(
                 "the database has standbys that copy changes after they were answered: a failover may \
                  lose a revoke; name the standbys in its synchronous_standby_names, or set \

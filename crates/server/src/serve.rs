@@ -15,11 +15,11 @@ use tokio::time::sleep;
 use crate::app::{App, NotPrepared, StartError};
 use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::housekeeping;
-use crate::http::{self, spans};
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
-use crate::settings::{Settings, SignUp};
+use crate::settings::Settings;
 use crate::telemetry;
+use latchkey_http::{Http, SignUp, application, metrics_application, refuse_unread, spans};
 
 /// How long requests may still run when the server has stopped listening; with what comes after it,
 /// the process ends within 30 seconds from then.
@@ -49,20 +49,21 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     }
     let control = control(&app).await?;
 
-    let data = Data::from(Arc::clone(&app));
+    let http = http_of(&app)?;
     let listener =
         Listener::bind(listen).map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
-    let metrics = metrics_server(&app)?;
+    let metrics = metrics_server(&app, &http)?;
     announce(listener.address(), &app)?;
 
-    let serving = serving(&app, workers, connections, KEEP_ALIVE);
-    let server = listener.serve(serving, move || http::service(data.clone()))?;
+    let serving = serving(&app, &http, workers, connections, KEEP_ALIVE);
+    let routes = Data::clone(&http);
+    let server = listener.serve(serving, move || application(Data::clone(&routes)))?;
     let metrics = metrics.map(tokio::spawn);
     tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     let background = [
         tokio::spawn(keep_obeying(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
-        tokio::spawn(keep_telling(Arc::clone(&app))),
+        tokio::spawn(keep_telling(Data::clone(&http))),
         tokio::spawn(keep_recovering(Arc::clone(&app))),
         tokio::spawn(keep_warning(Arc::clone(&app))),
     ];
@@ -73,8 +74,12 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     for task in background.into_iter().chain(metrics) {
         task.abort();
     }
-    app.outages.tell();
-    if tokio::time::timeout(SETTLE, app.settle()).await.is_err() {
+    http.tell();
+    let settling = async {
+        http.drain().await;
+        app.settle().await;
+    };
+    if tokio::time::timeout(SETTLE, settling).await.is_err() {
         tracing::warn!("stopped before all last uses were written");
     }
     tokio::task::spawn_blocking(spans::close).await?;
@@ -100,17 +105,25 @@ async fn work(app: Arc<App>) -> StartError {
     pending().await
 }
 
+/// The routes, over what `app` has joined.
+fn http_of(app: &Arc<App>) -> Result<Data<Http>, StartError> {
+    let (services, settings) = (Arc::clone(&app.services), app.settings.http.clone());
+    let host = Arc::<App>::clone(app);
+    Ok(Data::new(Http::new(services, settings, host, &*app.entropy)?))
+}
+
 /// The listener for `/metrics` alone, if there is to be one.
 fn metrics_server(
     app: &Arc<App>,
+    http: &Data<Http>,
 ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, StartError> {
     let Some(listen) = app.settings.metrics_listen else { return Ok(None) };
-    let data = Data::from(Arc::clone(app));
     let listener = Listener::bind(listen)
         .map_err(|error| format!("LATCHKEY_METRICS_LISTEN: {listen}: {error}"))?;
     tracing::info!(address = %listener.address(), "listening for /metrics alone");
-    let serving = serving(app, 1, METRICS_CONNECTIONS, METRICS_KEEP_ALIVE);
-    let server = listener.serve(serving, move || http::metrics_service(data.clone()))?;
+    let serving = serving(app, http, 1, METRICS_CONNECTIONS, METRICS_KEEP_ALIVE);
+    let http = Data::clone(http);
+    let server = listener.serve(serving, move || metrics_application(Data::clone(&http)))?;
     Ok(Some(async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "the listener for /metrics failed");
@@ -118,20 +131,26 @@ fn metrics_server(
     }))
 }
 
-fn serving(app: &Arc<App>, workers: usize, most: usize, keep_alive: Duration) -> Serving {
+fn serving(
+    app: &App,
+    http: &Data<Http>,
+    workers: usize,
+    most: usize,
+    keep_alive: Duration,
+) -> Serving {
     let room = Room {
         most,
         per_address: app.settings.connections_per_address,
-        trusted_proxies: app.settings.trusted_proxies.clone(),
+        trusted_proxies: app.settings.http.trusted_proxies.clone(),
     };
-    let tally = Arc::clone(&app.counts.connections);
-    let app = Arc::clone(app);
-    let refusals = Refusals::new(move |status| http::refuse_unread(status, &app));
+    let tally = Arc::clone(&app.connections);
+    let http = Data::clone(http);
+    let refusals = Refusals::new(move |status| refuse_unread(status, &http));
     Serving { workers, keep_alive, grace: GRACE, room, tally, refusals }
 }
 
 async fn keep_verifying(app: Arc<App>) {
-    app.verifier.keep().await;
+    app.services.verifier.keep().await;
 }
 
 async fn keep_writing(app: Arc<App>) {
@@ -159,8 +178,8 @@ async fn keep_obeying(control: Option<Control>, app: Arc<App>) {
     }
 }
 
-async fn keep_telling(app: Arc<App>) {
-    app.outages.keep_telling().await;
+async fn keep_telling(http: Data<Http>) {
+    http.keep_telling().await;
 }
 
 async fn keep_watching(app: Arc<App>) {
@@ -237,13 +256,17 @@ fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
 }
 
 fn greeting(address: SocketAddr, app: &App) -> String {
-    let url =
-        app.settings.public_url.as_ref().map_or(format!("http://{address}"), ToString::to_string);
+    let url = app
+        .settings
+        .http
+        .public_url
+        .as_ref()
+        .map_or(format!("http://{address}"), ToString::to_string);
     let greeting = format!(
         "Latchkey is listening on http://{address}\n\n\
          Open {url}/ to make API keys; {url}/docs describes every call.\n\n"
     );
-    if app.settings.sign_up == SignUp::Closed {
+    if app.settings.http.sign_up == SignUp::Closed {
         return greeting;
     }
     let json = "-H 'Content-Type: application/json'";

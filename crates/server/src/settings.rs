@@ -3,14 +3,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use latchkey_accounts::SessionLifetime;
 use latchkey_domain::{Failover, IssuePolicy};
 use latchkey_hasher_hmac::PepperRing;
 use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
-use crate::origin::Origin;
+use latchkey_http::{HttpSettings, Origin, SignUp};
 
 mod injected;
 mod raw;
@@ -24,18 +23,12 @@ pub(crate) use raw::RawSettings;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
-    /// Where people reach the service, if that was said explicitly.
-    pub(crate) public_url: Option<Origin>,
-    pub(crate) trusted_origins: Vec<Origin>,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) http: HttpSettings,
     pub(crate) data_dir: PathBuf,
     pub(crate) database: Database,
     /// The ring, if it was given; otherwise it is in the data directory.
     pub(crate) peppers: Option<PepperRing>,
-    pub(crate) sign_up: SignUp,
     pub(crate) issue_policy: IssuePolicy,
-    pub(crate) names_optional: bool,
-    pub(crate) session_cookie: String,
     pub(crate) session_lifetime: SessionLifetime,
     pub(crate) sign_in_attempts_per_minute: u32,
     /// Whether verification is answered from memory.
@@ -54,17 +47,6 @@ pub(crate) struct Settings {
     pub(crate) failover: Option<Failover>,
     /// A tracing filter that was checked.
     pub(crate) log: String,
-}
-
-/// Who may make an account without being asked to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignUp {
-    /// Everybody who reaches the service: somebody said so.
-    Open,
-    /// People at this machine: nothing was set, and nobody else should reach the service.
-    OpenToThisMachine,
-    /// Nobody; accounts are made by a command.
-    Closed,
 }
 
 /// Which store keeps everything.
@@ -86,17 +68,6 @@ pub(crate) enum Database {
 pub(crate) struct Problems(Vec<String>);
 
 impl Settings {
-    /// Whether cookies are marked `Secure` and answers carry HSTS.
-    pub(crate) fn is_https(&self) -> bool {
-        self.public_url.as_ref().is_some_and(Origin::is_secure)
-    }
-
-    /// Whether only this machine reaches the service.
-    pub(crate) fn is_local(&self) -> bool {
-        let loopback = self.listen.ip().is_loopback();
-        self.public_url.as_ref().map_or(loopback, Origin::is_loopback)
-    }
-
     /// The address under which this machine itself reaches the server.
     pub(crate) fn local_address(&self) -> SocketAddr {
         let ip = match self.listen.ip() {
@@ -114,8 +85,9 @@ impl fmt::Display for Settings {
         let joined =
             |list: Vec<String>| if list.is_empty() { "none".into() } else { list.join(",") };
         let texts = |origins: &[Origin]| joined(origins.iter().map(ToString::to_string).collect());
-        let proxies = joined(self.trusted_proxies.iter().map(ToString::to_string).collect());
-        let public = self.public_url.as_ref().map_or("the host asked".into(), ToString::to_string);
+        let proxies = joined(self.http.trusted_proxies.iter().map(ToString::to_string).collect());
+        let public =
+            self.http.public_url.as_ref().map_or("the host asked".into(), ToString::to_string);
         let seconds = |span: Duration| humantime::format_duration(span);
         let peppers = match (&self.peppers, &self.database) {
             (Some(ring), _) => joined(ring.ids().map(|id| format!("{id}:[redacted]")).collect()),
@@ -124,7 +96,7 @@ impl fmt::Display for Settings {
         let choice = |yes: bool, if_yes: &'static str, if_no| if yes { if_yes } else { if_no };
         writeln!(f, "LATCHKEY_LISTEN={}", self.listen)?;
         writeln!(f, "LATCHKEY_PUBLIC_URL={public}")?;
-        writeln!(f, "LATCHKEY_TRUSTED_ORIGINS={}", texts(&self.trusted_origins))?;
+        writeln!(f, "LATCHKEY_TRUSTED_ORIGINS={}", texts(&self.http.trusted_origins))?;
         writeln!(f, "LATCHKEY_TRUSTED_PROXIES={proxies}")?;
         writeln!(f, "LATCHKEY_DATA_DIR={}", self.data_dir.display())?;
         writeln!(f, "DATABASE_URL={:?}", self.database)?;
@@ -132,12 +104,16 @@ impl fmt::Display for Settings {
         writeln!(
             f,
             "LATCHKEY_SIGN_UP={}",
-            choice(self.sign_up != SignUp::Closed, "open", "closed")
+            choice(self.http.sign_up != SignUp::Closed, "open", "closed")
         )?;
         writeln!(f, "LATCHKEY_MAX_KEYS_PER_OWNER={}", self.issue_policy.max_keys_per_owner)?;
-        writeln!(f, "LATCHKEY_KEY_NAMES={}", choice(self.names_optional, "optional", "required"))?;
+        writeln!(
+            f,
+            "LATCHKEY_KEY_NAMES={}",
+            choice(self.issue_policy.names_optional, "optional", "required")
+        )?;
         writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
-        writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.session_cookie)?;
+        writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.http.session_cookie)?;
         writeln!(f, "LATCHKEY_SESSION_IDLE={}", seconds(self.session_lifetime.idle))?;
         writeln!(f, "LATCHKEY_SESSION_ABSOLUTE={}", seconds(self.session_lifetime.absolute))?;
         let attempts = self.sign_in_attempts_per_minute;

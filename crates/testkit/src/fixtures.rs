@@ -101,7 +101,7 @@ pub fn an_event_at(at: Timestamp) -> AuditEvent {
 
 /// Somebody of whom nothing is known.
 pub const fn a_caller() -> Caller {
-    Caller { actor: Actor::ANONYMOUS, address: None, user_agent: None, request_id: None }
+    Caller { actor: Actor::Anonymous, address: None, user_agent: None, request_id: None }
 }
 
 /// `key` makes room for `successor`; nothing else ends by it, and no limit holds.

@@ -1,11 +1,12 @@
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::AbortHandle;
 
 use super::tally::Closed;
+use latchkey_http::Progress;
 
 /// Then a peer that takes nothing of what waits for it is closed.
 const UNREAD_LIMIT: Duration = Duration::from_secs(10);
@@ -21,7 +22,7 @@ pub(super) struct Client(IpAddr);
 ///
 /// Nothing is read or written in any order: a moment that is seen late does no harm.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(super) struct Connection {
     pub(super) id: u64,
     pub(super) client: Client,
     trusted: bool,
@@ -29,19 +30,10 @@ pub(crate) struct Connection {
     active: Moment,
     unfinished: Moment,
     unread: Moment,
-    handling: AtomicBool,
-    reading_body: AtomicBool,
+    progress: Arc<Progress>,
     closed: OnceLock<Closed>,
     close: AbortHandle,
 }
-
-/// While it lives, a request of the connection is being handled, and no other is read.
-#[derive(Debug)]
-pub(crate) struct Handling(Arc<Connection>);
-
-/// While it lives, the request that is being handled waits for its body.
-#[derive(Debug)]
-pub(crate) struct ReadingBody(Arc<Connection>);
 
 /// A time in milliseconds, or none, which is 0.
 #[derive(Debug, Default)]
@@ -72,8 +64,7 @@ impl Connection {
             active: Moment::default(),
             unfinished: Moment::default(),
             unread: Moment::default(),
-            handling: AtomicBool::new(false),
-            reading_body: AtomicBool::new(false),
+            progress: Arc::default(),
             closed: OnceLock::new(),
             close,
         };
@@ -81,25 +72,17 @@ impl Connection {
         this
     }
 
-    /// A request is handled from now on. The framework parses all it is given, and what it can't
-    /// begin yet it keeps: so it is given nothing until the answer is there.
-    pub(crate) fn handling(self: &Arc<Self>) -> Handling {
-        self.handling.store(true, Ordering::Relaxed);
-        Handling(Arc::clone(self))
-    }
-
-    /// The request that is handled needs its body.
-    pub(crate) fn reading_body(self: &Arc<Self>) -> ReadingBody {
-        self.reading_body.store(true, Ordering::Relaxed);
-        ReadingBody(Arc::clone(self))
+    /// What handlers say of the request that it carries.
+    pub(super) const fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     pub(super) fn is_handling(&self) -> bool {
-        self.handling.load(Ordering::Relaxed)
+        self.progress.is_handling()
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        !self.is_handling() || self.reading_body.load(Ordering::Relaxed)
+        self.progress.wants_input()
     }
 
     pub(super) fn received(&self) {
@@ -150,18 +133,6 @@ impl Connection {
     /// Never 0.
     fn now(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-    }
-}
-
-impl Drop for Handling {
-    fn drop(&mut self) {
-        self.0.handling.store(false, Ordering::Relaxed);
-    }
-}
-
-impl Drop for ReadingBody {
-    fn drop(&mut self) {
-        self.0.reading_body.store(false, Ordering::Relaxed);
     }
 }
 

@@ -104,7 +104,7 @@ impl Listener {
                 .graceful_shutdown_signal(move || notified(stop.clone()))
                 .local_addr(address)
                 .on_connect_ext(|stream: &Stream, data| {
-                    data.insert(Arc::clone(stream.connection()));
+                    data.insert(Arc::clone(stream.progress()));
                 })
                 .h1(map_config(app, |()| AppConfig::default()));
             apply_fn_factory(http, move |socket: TcpStream, http| {

@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::Connection;
 use super::refusal::{Bare, Refusals};
 use super::registry::Place;
+use latchkey_http::Progress;
 
 /// How much is read before what it asks for is answered. The framework parses all the requests it
 /// is given before it answers the first, and keeps 7 kB for each, though it be of 25 bytes.
@@ -59,8 +59,9 @@ impl Stream {
         }
     }
 
-    pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.place.connection
+    /// What handlers say of the request that the connection carries.
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        self.place.connection.progress()
     }
 
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

@@ -6,7 +6,7 @@ use latchkey_domain::Timestamp;
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
 
-use super::metric;
+use latchkey_http::exposition::metric;
 
 /// What the operating system says of this process. It is asked for each page of metrics.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ use super::{Done, Order, control, moving};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
 use crate::embedded;
-use crate::http;
 use crate::peppers;
 use crate::postgres;
 use crate::serve;
@@ -33,7 +32,7 @@ pub(crate) enum Failure {
 /// Runs a command. Those that need no settings ask for none.
 pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failure> {
     match command {
-        Command::Openapi => say(http::document().trim_end())?,
+        Command::Openapi => say(latchkey_http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
         Command::Scan { paths } => scan(paths)?,
         Command::CheckConfig => check(&logging(raw)?).await?,

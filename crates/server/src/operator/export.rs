@@ -6,7 +6,7 @@ use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{ApiKeyParts, KeyState, Timestamp};
 use serde::Serialize;
 
-use crate::http::wire_time::WireTime;
+use latchkey_http::WireTime;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]

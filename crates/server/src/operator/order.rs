@@ -7,14 +7,13 @@ use latchkey_domain::ports::{KeyInUse, PepperUse};
 use latchkey_domain::{
     ApiKeyId, Caller, EventId, KeyState, MalformedId, OwnerId, PepperId, Timestamp,
 };
+use latchkey_http::{ExportedEvent, WireTime};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::export;
 use crate::app::App;
-use crate::http::audit::ExportedEvent;
-use crate::http::wire_time::WireTime;
 
 /// Keys, accounts or events read at a time.
 const PAGE: u32 = 500;
@@ -74,33 +73,34 @@ impl Order {
             Self::CreateAccount { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
-                let account = app.accounts.create(email, password, &Caller::OPERATOR).await?;
+                let account =
+                    app.services.accounts.create(email, password, &Caller::OPERATOR).await?;
                 Ok(format!("account {} made for {}", account.parts().id, account.parts().email)
                     .into())
             }
             Self::DisableAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.accounts.disable(&email).await?;
+                app.services.accounts.disable(&email).await?;
                 Ok(format!("{email} disabled: its sessions have ended and its keys are revoked")
                     .into())
             }
             Self::EnableAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.accounts.enable(&email).await?;
+                app.services.accounts.enable(&email).await?;
                 Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked")
                     .into())
             }
             Self::ListAccounts { after } => list_accounts(app, after).await,
             Self::DeleteAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.accounts.delete(&email).await?;
+                app.services.accounts.delete(&email).await?;
                 Ok(format!("{email} deleted, with its keys and what was personal in its events")
                     .into())
             }
             Self::ResetPassword { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
-                app.accounts.reset_password(&email, password).await?;
+                app.services.accounts.reset_password(&email, password).await?;
                 Ok(format!("password of {email} changed: its sessions have ended").into())
             }
             Self::ListKeys { owner, after } => list_keys(app, owner, after).await,
@@ -123,7 +123,7 @@ impl Order {
 /// The accounts after one, a row a line.
 async fn list_accounts(app: &App, after: Option<String>) -> Outcome {
     let head = after.is_none().then(|| "ID\tSTATE\tCREATED\tEMAIL".to_owned());
-    let page = app.accounts.page(account_id(after)?, PAGE).await?;
+    let page = app.services.accounts.page(account_id(after)?, PAGE).await?;
     let rows = page.iter().map(account_row);
     Ok(Done {
         text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
@@ -143,7 +143,7 @@ async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> O
     let head = after.is_none().then_some(head);
     let is_whole = owner.is_some();
     let page = match owner {
-        Some(owner) => app.keys.list(&OwnerId::parse(owner)?).await?,
+        Some(owner) => app.services.api_keys.list(&OwnerId::parse(owner)?).await?,
         None => app.keys.page(key_id(after)?, PAGE).await?,
     };
     let rows = page.iter().map(key_row);
@@ -171,7 +171,7 @@ async fn revoke_key(app: &App, id: &str) -> Outcome {
     let not_found = "no key that is not revoked has this id";
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
     let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
-    app.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
+    app.services.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
     Ok(format!("key {id} of {owner} revoked").into())
 }
 
@@ -181,7 +181,7 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
         let why = "is the signing pepper, and new keys would depend on it; put another one first in LATCHKEY_PEPPERS";
         return Err(format!("pepper {pepper} {why}").into());
     }
-    let revoked = app.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
+    let revoked = app.services.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
     Ok(match revoked {
         0 => format!("no key that is not revoked depends on pepper {pepper}").into(),
         1 => format!("1 key revoked that depended on pepper {pepper}").into(),
@@ -192,7 +192,7 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
 /// The events after one, a JSON object a line.
 async fn read_events(app: &App, after: Option<String>) -> Outcome {
     let after = after.as_deref().map(EventId::parse).transpose()?;
-    let page = app.trail.all_events(after, PAGE).await?;
+    let page = app.services.trail.all_events(after, PAGE).await?;
     let lines = page.iter().map(|event| serde_json::to_string(&ExportedEvent::from(event)));
     Ok(Done {
         text: lines.collect::<Result<Vec<_>, _>>()?.join("\n"),
@@ -202,7 +202,7 @@ async fn read_events(app: &App, after: Option<String>) -> Outcome {
 
 /// The accounts after one, a JSON object a line, and then the keys.
 async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
-    let page = app.accounts.page(account_id(after)?, PAGE).await?;
+    let page = app.services.accounts.page(account_id(after)?, PAGE).await?;
     Ok(Done {
         text: page.iter().map(export::account).collect::<Result<Vec<_>, _>>()?.join("\n"),
         next: Some(match page.last() {

@@ -13,9 +13,9 @@ use super::injected::is_injected;
 use super::values::{
     Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, span, utf8,
 };
-use super::{Database, Problems, RawSettings, Settings, SignUp, sqlite_url};
-use crate::origin::Origin;
+use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::postgres;
+use latchkey_http::{HttpSettings, Origin, SignUp};
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
 const DATABASE_URL: &str = "DATABASE_URL";
@@ -75,18 +75,29 @@ impl RawSettings {
         let failover = self.failover.as_deref().map(Failover::parse).transpose();
         let failover = p.keep("LATCHKEY_FAILOVER", failover);
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
+        // Only where this machine alone reaches the service.
+        let reached_locally =
+            public_url.as_ref()?.as_ref().map_or(listen?.ip().is_loopback(), Origin::is_loopback);
+        let metrics = metrics_listen?.is_none() && reached_locally;
         Some(Settings {
             listen: listen?,
-            public_url: public_url?,
-            trusted_origins: trusted_origins?,
-            trusted_proxies: trusted_proxies?,
+            http: HttpSettings {
+                public_url: public_url?,
+                trusted_origins: trusted_origins?,
+                trusted_proxies: trusted_proxies?,
+                sign_up: sign_up?,
+                session_cookie: session_cookie?,
+                metrics,
+                pages: true,
+            },
             data_dir,
             database: database?,
             peppers: peppers?,
-            sign_up: sign_up?,
-            issue_policy: IssuePolicy { brand: brand?, max_keys_per_owner: max_keys? },
-            names_optional: names_optional?,
-            session_cookie: session_cookie?,
+            issue_policy: IssuePolicy {
+                brand: brand?,
+                max_keys_per_owner: max_keys?,
+                names_optional: names_optional?,
+            },
             session_lifetime: session_lifetime?,
             sign_in_attempts_per_minute: attempts?,
             verify_cache: verify_cache?,
@@ -251,8 +262,9 @@ mod tests {
     fn with_nothing_set_it_runs_on_loopback_with_the_embedded_database() {
         let settings = raw(&[]).resolve().expect("the defaults are good");
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.sign_up, SignUp::OpenToThisMachine);
-        assert!(!settings.is_https());
+        assert_eq!(settings.http.sign_up, SignUp::OpenToThisMachine);
+        assert!(!settings.http.is_https());
+        assert!(settings.http.metrics);
         assert_eq!(format!("{:?}", settings.database), "sqlite://./latchkey-data/latchkey.db");
     }
 
@@ -262,10 +274,11 @@ mod tests {
         let problems = open.resolve().expect_err("no public URL").to_string();
         assert!(problems.starts_with("LATCHKEY_PUBLIC_URL: is required"), "{problems}");
         let public = RawSettings { public_url: Some("https://keys.example.com".into()), ..open };
-        assert_eq!(public.resolve().expect("complete").sign_up, SignUp::Closed);
+        let http = public.resolve().expect("complete").http;
+        assert_eq!((http.sign_up, http.metrics), (SignUp::Closed, false));
         let proxied =
             RawSettings { public_url: Some("https://keys.example.com".into()), ..raw(&[]) };
-        assert_eq!(proxied.resolve().expect("complete").sign_up, SignUp::Closed);
+        assert_eq!(proxied.resolve().expect("complete").http.sign_up, SignUp::Closed);
     }
 
     #[test]

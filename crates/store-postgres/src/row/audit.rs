@@ -45,7 +45,7 @@ impl From<&AuditEvent> for EventRow {
             action: action.name().to_owned(),
             key_id: action.key().map(ApiKeyId::as_uuid),
             replaced_by: action.successor().map(ApiKeyId::as_uuid),
-            actor: actor.as_str().to_owned(),
+            actor: actor.text().into_owned(),
             address: address.map(|address| address.to_string()),
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
@@ -78,7 +78,7 @@ impl TryFrom<EventRow> for AuditEvent {
                 .ok_or_else(|| corrupt("action"))?,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
-                actor: Actor::restore(row.actor),
+                actor: Actor::restore(&row.actor).map_err(|_refused| corrupt("actor"))?,
                 address: address.map_err(|_refused| corrupt("address"))?,
                 user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
                 request_id: row.request_id,

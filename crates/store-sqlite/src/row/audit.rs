@@ -56,7 +56,7 @@ impl From<&AuditEvent> for EventRow {
             action: action.name().to_owned(),
             key_id: action.key().map(key),
             replaced_by: action.successor().map(key),
-            actor: actor.as_str().to_owned(),
+            actor: actor.text().into_owned(),
             address: address.map(|address| address.to_string()),
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
@@ -92,7 +92,7 @@ impl TryFrom<EventRow> for AuditEvent {
             action: place.read("action", action)?,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
-                actor: Actor::restore(row.actor),
+                actor: place.read("actor", Actor::restore(&row.actor))?,
                 address: place.read("address", address)?,
                 user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
                 request_id: row.request_id,

@@ -43,9 +43,9 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         Action::KeyRevoked(key),
         Action::KeyLeaked(key),
     ];
-    let actors = [known, v6, Caller::OPERATOR, a_caller()];
-    let actors =
-        actors.into_iter().chain([Actor::LEAK_REPORT].map(|actor| Caller { actor, ..a_caller() }));
+    let others = [Actor::LeakReport, Actor::from(&owner("operator"))];
+    let others = others.map(|actor| Caller { actor, ..a_caller() });
+    let actors = [known, v6, Caller::OPERATOR, a_caller()].into_iter().chain(others);
     let mut want = Vec::new();
     for (action, caller) in actions.into_iter().zip(actors.cycle()) {
         want.push(recorded(ports, AuditEvent { action, caller, ..an_event() }).await);

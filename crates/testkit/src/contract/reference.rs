@@ -10,8 +10,8 @@ use latchkey_domain::ports::{
 };
 use latchkey_domain::{
     ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, ChangeError, ChangeNumber, Environment,
-    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, OwnerId, Refusal,
-    RevokeError, Timestamp,
+    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, Overlap, OwnerId,
+    Refusal, RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
@@ -72,7 +72,11 @@ impl Walk {
             ids: Arc::new(IdSequence::new(Arc::<CountingEntropy>::clone(&entropy))),
             entropy,
         };
-        let policy = IssuePolicy { brand: Brand::default(), max_keys_per_owner: LIMIT };
+        let policy = IssuePolicy {
+            brand: Brand::default(),
+            max_keys_per_owner: LIMIT,
+            names_optional: false,
+        };
         let service = ApiKeyService::new(ports, policy);
         let owners = (0..OWNERS).map(|nth| owner(&format!("walk-{number}-{nth}"))).collect();
         let model = Model::default();
@@ -232,9 +236,10 @@ impl Walk {
     async fn rotate(&mut self, of: &OwnerId, place: &str) {
         let id = self.an_id(of);
         let overlap = self.pick(&[0, 0, 1, 60, 86_400]);
+        let span = Overlap::new(Duration::from_secs(overlap)).expect("a day at most");
         let want = self.model.may_rotate(of, id, overlap, self.now());
         let waits = self.model.waits(of, id, want.err());
-        let got = self.service.rotate(of, id, Duration::from_secs(overlap), &a_caller()).await;
+        let got = self.service.rotate(of, id, span, &a_caller()).await;
         self.check_waited(waits, place);
         match got {
             Ok(issued) => {
@@ -314,7 +319,7 @@ fn issue_refused(error: IssueError) -> Refused {
 
 fn refused(error: ChangeError) -> Refused {
     match error {
-        ChangeError::ExpiryNotInFuture => Refused::Invalid,
+        ChangeError::Nothing | ChangeError::ExpiryNotInFuture => Refused::Invalid,
         ChangeError::NotFound => Refused::NotFound,
         ChangeError::Refused(_) => Refused::Conflict,
         ChangeError::LimitReached { .. } => Refused::Limit,

@@ -112,7 +112,11 @@ impl Instance {
             ids: Arc::new(IdSequence::new(Arc::<CountingEntropy>::clone(&entropy))),
             entropy: Arc::<CountingEntropy>::clone(&entropy),
         };
-        let policy = IssuePolicy { brand: Brand::default(), max_keys_per_owner: 1_000 };
+        let policy = IssuePolicy {
+            brand: Brand::default(),
+            max_keys_per_owner: 1_000,
+            names_optional: false,
+        };
         let service = ApiKeyService::new(ports, policy);
         let kept = Arc::clone(&verifier);
         let keeper = tokio::spawn(async move { kept.keep().await });

@@ -191,6 +191,9 @@ impl Model {
         change: &KeyChange,
         now: i64,
     ) -> Result<(), Refused> {
+        if change.is_nothing() {
+            return Err(Refused::Invalid);
+        }
         let others = self.overlapping(of, Some(id), now);
         let KeyChange { name, enabled, expires_at } = change;
         let expires_at = expires_at.map(|end| end.map(Timestamp::unix_millis));

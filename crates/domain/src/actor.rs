@@ -1,0 +1,100 @@
+use std::borrow::Cow;
+
+use crate::{OwnerError, OwnerId};
+
+const OWNER: &str = "owner:";
+const OPERATOR: &str = "operator";
+const LEAK_REPORT: &str = "leak-report";
+const RECOVERY: &str = "recovery";
+const ANONYMOUS: &str = "anonymous";
+
+/// In whose name something was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// An owner.
+    Owner(OwnerId),
+    /// An operator, by a command.
+    Operator,
+    /// Somebody who held a key and reported it as leaked.
+    LeakReport,
+    /// An instance that makes up for changes that the store has lost.
+    Recovery,
+    /// Somebody who has not proved who they are.
+    Anonymous,
+}
+
+impl Actor {
+    /// The actor as one text, for a store to keep and a reader to see: an owner's id, or the name of
+    /// another actor. Where an id is such a name or has a colon, `owner:` stands before it, so that no
+    /// owner looks like another actor.
+    pub fn text(&self) -> Cow<'_, str> {
+        let name = match self {
+            Self::Owner(owner) => {
+                let id = owner.as_str();
+                let is_plain = named(id).is_none() && !id.contains(':');
+                return if is_plain { id.into() } else { format!("{OWNER}{id}").into() };
+            }
+            Self::Operator => OPERATOR,
+            Self::LeakReport => LEAK_REPORT,
+            Self::Recovery => RECOVERY,
+            Self::Anonymous => ANONYMOUS,
+        };
+        name.into()
+    }
+
+    /// The actor with this [text](Self::text). Before owners were told apart from other actors, an id
+    /// was written as it is; one that has a colon is read all the same.
+    pub fn restore(text: &str) -> Result<Self, OwnerError> {
+        named(text).map_or_else(
+            || OwnerId::parse(text.strip_prefix(OWNER).unwrap_or(text)).map(Self::Owner),
+            Ok,
+        )
+    }
+}
+
+/// The actor that a name stands for, if it is none of an owner.
+fn named(text: &str) -> Option<Actor> {
+    Some(match text {
+        OPERATOR => Actor::Operator,
+        LEAK_REPORT => Actor::LeakReport,
+        RECOVERY => Actor::Recovery,
+        ANONYMOUS => Actor::Anonymous,
+        _ => return None,
+    })
+}
+
+impl From<&OwnerId> for Actor {
+    fn from(owner: &OwnerId) -> Self {
+        Self::Owner(owner.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(id: &str) -> Actor {
+        Actor::Owner(OwnerId::parse(id).expect("an owner"))
+    }
+
+    #[test]
+    fn no_owner_looks_like_another_actor() {
+        for name in [OPERATOR, LEAK_REPORT, RECOVERY, ANONYMOUS] {
+            assert_ne!(owner(name).text(), name);
+        }
+        assert_eq!(owner("operator").text(), "owner:operator");
+        assert_eq!(owner("owner:operator").text(), "owner:owner:operator");
+        assert_eq!(Actor::Operator.text(), "operator");
+    }
+
+    #[test]
+    fn an_actor_is_restored_from_its_text() {
+        let others = [Actor::Operator, Actor::LeakReport, Actor::Recovery, Actor::Anonymous];
+        let ids = ["019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13", "operator", "owner:a", "auth0:1", ":"];
+        for actor in others.into_iter().chain(ids.map(owner)) {
+            assert_eq!(Actor::restore(&actor.text()), Ok(actor));
+        }
+        assert_eq!(Actor::restore("auth0:1"), Ok(owner("auth0:1")), "as it was once written");
+        assert!(Actor::restore("no owner").is_err());
+    }
+}

@@ -1,0 +1,298 @@
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use latchkey_accounts::{
+    Account, ChangePasswordError, Email, Password, PasswordError, SignInError,
+};
+use latchkey_domain::Actor;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::Http;
+use super::body::{JsonBody, Then};
+use super::caller::caller;
+use super::cross_site::{self, SameSite};
+use super::error::{ApiError, ErrorBody, ErrorCode};
+use super::limited::{client_network, count, count_guess};
+use super::session::{Presented, User, clearing, granting, presented};
+use super::settings::SignUp;
+use super::this_machine::is_local;
+use super::wire_time::WireTime;
+
+/// An e-mail address and a password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Credentials {
+    #[schema(format = Email, max_length = 254, example = "ada@example.com")]
+    email: String,
+    /// Characters of any kind.
+    #[schema(format = Password, min_length = 12, max_length = 128, example = "correct horse battery staple")]
+    password: String,
+}
+
+/// The current password and the new one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct PasswordChange {
+    #[schema(format = Password, max_length = 128, example = "correct horse battery staple")]
+    current_password: String,
+    /// Characters of any kind.
+    #[schema(format = Password, min_length = 12, max_length = 128, example = "a longer battery staple")]
+    new_password: String,
+}
+
+/// An account.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccountBody {
+    /// The owner of the keys that the account makes.
+    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
+    id: String,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    created_at: WireTime,
+}
+
+/// Success.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Success {
+    #[schema(example = true)]
+    success: bool,
+}
+
+/// Lets a sign-up through where strangers may make accounts.
+#[derive(Debug)]
+pub(crate) struct SignUpOpen(());
+
+impl FromRequest for SignUpOpen {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        std::future::ready(cross_site::check(req).and_then(|_same_site| Self::check(req)))
+    }
+}
+
+impl SignUpOpen {
+    /// Whether this request may sign somebody up, if its page may call at all.
+    pub(crate) fn check(req: &HttpRequest) -> Result<Self, ApiError> {
+        let closed = "Sign-up is closed; ask the operator of this service for an account";
+        let elsewhere = "Sign-up is open on this machine only: open the page by the address of this \
+                         machine, such as http://localhost:8080, or set LATCHKEY_SIGN_UP=open";
+        let refused = |why| Err(ApiError::new(ErrorCode::SignUpClosed, why));
+        let Some(http) = req.app_data::<Data<Http>>() else { return refused(closed) };
+        match http.settings.sign_up {
+            SignUp::Open => Ok(Self(())),
+            SignUp::OpenToThisMachine if is_local(req, http) => Ok(Self(())),
+            SignUp::OpenToThisMachine => {
+                http.hints.local_only("a sign-up", "LATCHKEY_SIGN_UP=open");
+                refused(elsewhere)
+            }
+            SignUp::Closed => refused(closed),
+        }
+    }
+}
+
+/// Sign up.
+///
+/// Makes an account and signs in to it.
+#[utoipa::path(
+    post, path = "/api/v1/auth/sign-up", operation_id = "signUp", tag = "Accounts", security(()),
+    request_body = Credentials,
+    responses(
+        (status = 201, description = "The account; the answer sets the session cookie", body = AccountBody),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 403, description = "Sign-up is closed, or the call came from another site", body = ErrorBody),
+        (status = 409, description = "The address is taken, or the browser sends too many cookies of the session's name", body = ErrorBody),
+        (status = 429, description = "Too many sign-ups from one address; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn sign_up(
+    req: HttpRequest,
+    http: Data<Http>,
+    Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
+) -> Result<HttpResponse, ApiError> {
+    let email =
+        Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let password =
+        Password::chosen(Zeroizing::new(body.password), &email).map_err(ApiError::weak_password)?;
+    cookies_in(&req, &http)?;
+    let message = "Too many sign-ups; try again later";
+    count(&http.services.limits.sign_ups, client_network(&req, &http), message).map(drop)?;
+    let caller = caller(&req, &http, Actor::Anonymous);
+    let work = http.clone();
+    let signing_up = async move { work.services.accounts.sign_up(email, password, &caller).await };
+    let (account, token) = http.finish(signing_up).await??;
+    Ok(HttpResponse::Created()
+        .insert_header((header::SET_COOKIE, granting(&http, &token)))
+        .json(AccountBody::from(&account)))
+}
+
+/// Sign in.
+///
+/// The session ends by signing out, by a change of the password, and after a while.
+#[utoipa::path(
+    post, path = "/api/v1/auth/sign-in", operation_id = "signIn", tag = "Accounts", security(()),
+    request_body = Credentials,
+    responses(
+        (status = 200, description = "The account; the answer sets the session cookie", body = AccountBody),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No such account, or a wrong password", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 409, description = "The browser sends too many cookies of the session's name", body = ErrorBody),
+        (status = 429, description = "Too many failures or sign-ins; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn sign_in(
+    req: HttpRequest,
+    http: Data<Http>,
+    Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
+) -> Result<HttpResponse, ApiError> {
+    let password = Password::presented(Zeroizing::new(body.password))?;
+    let previous = cookies_in(&req, &http)?;
+    let email = Email::parse(&body.email).ok();
+    // One sentence for both limits: only who has the password reaches the second.
+    let message = "Too many sign-ins; try again later";
+    let network = client_network(&req, &http);
+    let guess =
+        count_guess(&http, &http.services.limits.sign_in, network, email.as_ref(), message).await?;
+    let success = count(&http.services.limits.good_sign_ins, email, message)
+        .inspect_err(|_too_many| http.services.limits.sign_in.forgive(&guess))?;
+    let caller = caller(&req, &http, Actor::Anonymous);
+    let work = http.clone();
+    let signing_in = async move {
+        let done =
+            work.services.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
+        if !matches!(done, Err(SignInError::Rejected)) {
+            work.services.limits.sign_in.forgive(&guess);
+        }
+        if done.is_err() {
+            work.services.limits.good_sign_ins.forgive(&success);
+        }
+        done
+    };
+    let (account, token) = http.finish(signing_in).await??;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::SET_COOKIE, granting(&http, &token)))
+        .json(AccountBody::from(&account)))
+}
+
+/// Sign out.
+///
+/// The session ends on the server, not only in the browser.
+#[utoipa::path(
+    post, path = "/api/v1/auth/sign-out", operation_id = "signOut", tag = "Accounts",
+    responses(
+        (status = 200, description = "Signed out; the answer clears the cookie", body = Success),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn sign_out(
+    req: HttpRequest,
+    http: Data<Http>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let caller = caller(&req, &http, Actor::Anonymous);
+    let work = http.clone();
+    http.finish(async move { work.services.accounts.end_session(&user, &caller).await }).await??;
+    let cookie = clearing(&http.settings);
+    Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::DONE))
+}
+
+/// Get the session.
+///
+/// Who is signed in.
+#[utoipa::path(
+    get, path = "/api/v1/auth/session", operation_id = "getSession", tag = "Accounts",
+    responses(
+        (status = 200, description = "The account", body = AccountBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn session(User(user): User) -> HttpResponse {
+    HttpResponse::Ok().json(AccountBody::from(&user.account))
+}
+
+/// Change the password.
+///
+/// Every other session of the account ends.
+#[utoipa::path(
+    post, path = "/api/v1/auth/password", operation_id = "changePassword", tag = "Accounts",
+    request_body = PasswordChange,
+    responses(
+        (status = 200, description = "Changed", body = Success),
+        (status = 400, description = "Malformed, invalid, or the current password is wrong", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 409, description = "The account was changed at the same time", body = ErrorBody),
+        (status = 429, description = "The current password was wrong too often; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn change_password(
+    req: HttpRequest,
+    http: Data<Http>,
+    Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
+) -> Result<HttpResponse, ApiError> {
+    let current = Password::presented(Zeroizing::new(body.current_password))?;
+    let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)
+        .map_err(ApiError::weak_password)?;
+    let email = Some(&user.account.parts().email);
+    let message = "Too many wrong passwords; try again later";
+    let network = client_network(&req, &http);
+    let guess =
+        count_guess(&http, &http.services.limits.current_password, network, email, message).await?;
+    let caller = caller(&req, &http, Actor::Anonymous);
+    let work = http.clone();
+    let changing = async move {
+        let done = work.services.accounts.change_password(&user, current, new, &caller).await;
+        if !matches!(done, Err(ChangePasswordError::WrongPassword)) {
+            work.services.limits.current_password.forgive(&guess);
+        }
+        done
+    };
+    http.finish(changing).await??;
+    Ok(HttpResponse::Ok().json(Success::DONE))
+}
+
+/// The session cookies that come with a sign-in, unless there are so many that it would not hold.
+fn cookies_in(req: &HttpRequest, http: &Http) -> Result<Presented, ApiError> {
+    let name = &http.settings.session_cookie;
+    let presented = presented(req.headers(), name);
+    if presented.are_too_many() {
+        let message = format!(
+            "Your browser sends too many cookies named {name}; clear the cookies of this site and its domain, then try again"
+        );
+        return Err(ApiError::new(ErrorCode::Conflict, message));
+    }
+    Ok(presented)
+}
+
+impl Success {
+    pub(crate) const DONE: Self = Self { success: true };
+}
+
+impl From<&Account> for AccountBody {
+    fn from(account: &Account) -> Self {
+        let parts = account.parts();
+        Self {
+            id: parts.id.to_string(),
+            email: parts.email.to_string(),
+            created_at: WireTime(parts.created_at),
+        }
+    }
+}
+
+impl ApiError {
+    /// 400 for a new password that must not be used.
+    fn weak_password(error: PasswordError) -> Self {
+        Self::new(ErrorCode::WeakPassword, error.to_string())
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}

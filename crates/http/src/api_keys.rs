@@ -1,0 +1,238 @@
+mod bodies;
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NameMissing, NewKey};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+pub(crate) use self::bodies::{
+    ChangeBody, CreateBody, IssuedBody, ItemBody, KeyFilter, RotateBody, RotatedBody, StatusFilter,
+};
+use super::Http;
+use super::accounts::Success;
+use super::body::{JsonBody, OptionalJsonBody, Then};
+use super::caller::caller;
+use super::error::{ApiError, ErrorBody};
+use super::limited::count_key_change;
+use super::query::query_in;
+use super::session::User;
+use super::wire_time::WireTime;
+
+/// List keys.
+///
+/// All keys of the account that are not revoked, newest first; those that are disabled, have expired or
+/// were replaced are among them. With `status=revoked` instead those that were revoked in the last 90
+/// days, the last revoked first, at most 200.
+#[utoipa::path(
+    get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
+    params(KeyFilter),
+    responses(
+        (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
+        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn list(
+    req: HttpRequest,
+    http: Data<Http>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
+    let owner = user.account.parts().id.owner();
+    let keys = match filter.status {
+        None => http.services.api_keys.list(&owner).await?,
+        Some(StatusFilter::Revoked) => http.services.api_keys.revoked_lately(&owner).await?,
+    };
+    Ok(HttpResponse::Ok().json(items(&keys)))
+}
+
+/// Keys as the API answers them.
+pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
+    keys.iter().map(ItemBody::from).collect()
+}
+
+/// Create a key.
+///
+/// The full text of the key is in this answer and nowhere else: only a keyed hash of it is stored.
+#[utoipa::path(
+    post, path = "/api/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
+    request_body = CreateBody,
+    responses(
+        (status = 201, description = "The key, shown once", body = IssuedBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 409, description = "The account has reached its limit of keys", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn create(
+    req: HttpRequest,
+    http: Data<Http>,
+    Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
+) -> Result<HttpResponse, ApiError> {
+    let name = http.services.api_keys.policy().name(body.name.map(name_in).transpose()?);
+    let new = NewKey {
+        name: name.map_err(|NameMissing| ApiError::bad_request("name is required"))?,
+        environment: body.environment.into(),
+        expires_at: body.expires_at.map(|at| at.0),
+    };
+    count_key_change(&http, user.account.parts().id)?;
+    let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    let issued = http
+        .finish(async move { work.services.api_keys.issue(owner, new, &caller).await })
+        .await??;
+    shown_once(&IssuedBody::from(&issued))
+}
+
+/// Get a key.
+///
+/// One key of the account, as the list has it.
+#[utoipa::path(
+    get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "API keys",
+    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    responses(
+        (status = 200, description = "The key", body = ItemBody<'_>),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn get(
+    req: HttpRequest,
+    http: Data<Http>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let found = http.services.api_keys.get(&user.account.parts().id.owner(), id_in(&req)).await?;
+    let key = found.ok_or_else(ApiError::key_not_found)?;
+    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+}
+
+/// Change a key.
+///
+/// Renames it, switches it off or on, or changes when it expires; members that are left out stay as
+/// they are. A key that has expired works again where its expiry is moved or taken away; that of a key that was
+/// rotated only comes nearer.
+#[utoipa::path(
+    patch, path = "/api/v1/api-keys/{id}", operation_id = "changeApiKey", tag = "API keys",
+    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    request_body = ChangeBody,
+    responses(
+        (status = 200, description = "The key as it is now, on every instance", body = ItemBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
+        (status = 409, description = "The key was rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn change(
+    req: HttpRequest,
+    http: Data<Http>,
+    Then(User(user), JsonBody(body)): Then<User, JsonBody<ChangeBody>>,
+) -> Result<HttpResponse, ApiError> {
+    let change = KeyChange {
+        name: body.name.map(name_in).transpose()?,
+        enabled: body.enabled,
+        expires_at: body.expires_at.map(|at| at.map(|WireTime(at)| at)),
+    };
+    if change.is_nothing() {
+        return Err(ChangeError::Nothing.into());
+    }
+    let id = id_in(&req);
+    count_key_change(&http, user.account.parts().id)?;
+    let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    let changing = async move { work.services.api_keys.change(&owner, id, &change, &caller).await };
+    let key = http.finish(changing).await??;
+    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+}
+
+/// Rotate a key.
+///
+/// Issues a new key in the place of this one, with the same name, environment and length of life. Both work
+/// until the overlap ends; without an overlap the old key is revoked before this call is answered. A key that
+/// this one had replaced ends now. The body is optional.
+#[utoipa::path(
+    post, path = "/api/v1/api-keys/{id}/rotate", operation_id = "rotateApiKey", tag = "API keys",
+    params(("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),
+    request_body = RotateBody,
+    responses(
+        (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
+        (status = 409, description = "The key is disabled, has expired, or was rotated already; or too many rotated keys still work", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn rotate(
+    req: HttpRequest,
+    http: Data<Http>,
+    Then(User(user), OptionalJsonBody(body)): Then<User, OptionalJsonBody<RotateBody>>,
+) -> Result<HttpResponse, ApiError> {
+    let overlap = body.overlap()?;
+    let id = id_in(&req);
+    count_key_change(&http, user.account.parts().id)?;
+    let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    let rotating = async move { work.services.api_keys.rotate(&owner, id, overlap, &caller).await };
+    let issued = http.finish(rotating).await??;
+    shown_once(&RotatedBody::of(&issued, id))
+}
+
+/// Revoke a key.
+///
+/// It stops working for good, on every instance before this call is answered.
+#[utoipa::path(
+    delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys",
+    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    responses(
+        (status = 200, description = "Revoked", body = Success),
+        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn revoke(
+    req: HttpRequest,
+    http: Data<Http>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let id = id_in(&req);
+    count_key_change(&http, user.account.parts().id)?;
+    let owner = user.account.parts().id.owner();
+    let caller = caller(&req, &http, &owner);
+    let work = http.clone();
+    http.finish(async move { work.services.api_keys.revoke(&owner, id, &caller).await }).await??;
+    Ok(HttpResponse::Ok().json(Success::DONE))
+}
+
+/// An answer with the text of a key, which is erased from memory when the answer is sent; the
+/// framework's buffers are not.
+fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    // It has room for any of them: a buffer that grows leaves a copy behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * 1024));
+    serde_json::to_writer(&mut *text, body).map_err(ApiError::internal)?;
+    Ok(HttpResponse::Created().content_type(ContentType::json()).body(Bytes::from_owner(text)))
+}
+
+/// A text that is not an id of ours names no key, and is answered as an id that names none: after
+/// what is wrong with the body.
+fn id_in(req: &HttpRequest) -> ApiKeyId {
+    let text = req.match_info().get("id").unwrap_or_default();
+    ApiKeyId::parse(text).unwrap_or(ApiKeyId::NONE)
+}
+
+fn name_in(text: String) -> Result<KeyName, ApiError> {
+    KeyName::parse(text).map_err(|error| ApiError::bad_request(error.to_string()))
+}

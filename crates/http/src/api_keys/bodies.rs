@@ -1,0 +1,225 @@
+#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
+
+use std::time::Duration;
+
+use latchkey_domain::ports::KeyInUse;
+use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState, Overlap, OverlapTooLong};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::name_schema::NameSchema;
+use crate::wire_time::{ExpirySchema, WireTime};
+
+/// Which keys are meant.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct KeyFilter {
+    /// `revoked`: those that were revoked in the last 90 days, instead of all others.
+    pub(super) status: Option<StatusFilter>,
+}
+
+/// Which keys to list, by status.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StatusFilter {
+    Revoked,
+}
+
+/// A key to be issued.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateBody {
+    /// The key's name: Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required)]
+    pub(super) name: Option<String>,
+    /// The environment of the key; `live` if left out.
+    #[serde(default)]
+    pub(super) environment: EnvironmentBody,
+    /// The first instant at which the key no longer works; it must lie in the future.
+    #[serde(default)]
+    #[schema(value_type = Option<ExpirySchema>)]
+    pub(super) expires_at: Option<WireTime>,
+}
+
+/// What to change about a key; at least one member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(min_properties = 1)]
+pub(crate) struct ChangeBody {
+    /// The key's name: Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required = false)]
+    pub(super) name: Option<String>,
+    /// Whether the key is switched on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
+    pub(super) enabled: Option<bool>,
+    /// The first instant at which the key no longer works, in the future; null: it does not expire.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ExpirySchema>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(super) expires_at: Option<Option<WireTime>>,
+}
+
+/// How to rotate a key.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RotateBody {
+    /// How long both keys work; 0: the old one is revoked before the answer.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = u32, required = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
+    overlap_seconds: Option<u32>,
+}
+
+/// The environment of a key.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EnvironmentBody {
+    #[default]
+    Live,
+    Test,
+}
+
+/// A new key, with its full text.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IssuedBody<'a> {
+    #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
+    id: String,
+    #[schema(example = "Production")]
+    name: &'a str,
+    /// The full key. It can't be shown again: only a keyed hash of it is stored.
+    #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
+    key: &'a str,
+    /// The beginning of the key's text, to tell keys apart.
+    #[schema(example = "sk_live_0123")]
+    key_prefix: &'a str,
+    created_at: WireTime,
+    environment: EnvironmentBody,
+    /// The first instant at which the key no longer works; null if it does not expire.
+    #[schema(value_type = Option<ExpirySchema>, required)]
+    expires_at: Option<WireTime>,
+}
+
+/// A new key, issued by a rotation.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RotatedBody<'a> {
+    #[serde(flatten)]
+    key: IssuedBody<'a>,
+    /// The id of the key that was rotated.
+    #[schema(example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")]
+    replaces: String,
+}
+
+/// A key.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ItemBody<'a> {
+    #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
+    id: String,
+    #[schema(example = "Production")]
+    name: &'a str,
+    /// The beginning of the key's text, to tell keys apart.
+    #[schema(example = "sk_live_0123")]
+    key_prefix: &'a str,
+    /// When it last passed a verification; it may lag a minute behind.
+    #[schema(required)]
+    last_used_at: Option<WireTime>,
+    created_at: WireTime,
+    environment: EnvironmentBody,
+    /// Whether the key is switched on; an expired key may be too.
+    #[schema(example = true)]
+    enabled: bool,
+    /// The first instant at which the key no longer works; null if it does not expire.
+    #[schema(value_type = Option<ExpirySchema>, required)]
+    expires_at: Option<WireTime>,
+    /// The id of the key that took its place.
+    #[schema(required)]
+    replaced_by: Option<String>,
+    /// When it was revoked; only in the list of revoked keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = WireTime, required = false)]
+    revoked_at: Option<WireTime>,
+}
+
+/// For a member that may be left out but not be null.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+impl RotateBody {
+    pub(super) fn overlap(&self) -> Result<Overlap, ApiError> {
+        let Some(seconds) = self.overlap_seconds else { return Ok(Overlap::default()) };
+        let too_long = "overlapSeconds must be at most 2592000, which is 30 days";
+        Overlap::new(Duration::from_secs(seconds.into()))
+            .map_err(|OverlapTooLong| ApiError::bad_request(too_long))
+    }
+}
+
+impl<'a> RotatedBody<'a> {
+    pub(super) fn of(issued: &'a IssuedKey, replaces: ApiKeyId) -> Self {
+        Self { key: issued.into(), replaces: replaces.to_string() }
+    }
+}
+
+impl From<EnvironmentBody> for Environment {
+    fn from(body: EnvironmentBody) -> Self {
+        match body {
+            EnvironmentBody::Live => Self::Live,
+            EnvironmentBody::Test => Self::Test,
+        }
+    }
+}
+
+impl From<Environment> for EnvironmentBody {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Live => Self::Live,
+            Environment::Test => Self::Test,
+        }
+    }
+}
+
+impl<'a> From<&'a IssuedKey> for IssuedBody<'a> {
+    fn from(issued: &'a IssuedKey) -> Self {
+        let key = issued.key.parts();
+        Self {
+            id: key.id.to_string(),
+            name: key.name.as_str(),
+            key: issued.secret.expose(),
+            key_prefix: key.prefix.as_str(),
+            created_at: WireTime(key.created_at),
+            environment: key.environment.into(),
+            expires_at: key.expires_at.map(WireTime),
+        }
+    }
+}
+
+impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
+    fn from(found: &'a KeyInUse) -> Self {
+        let key = found.key.parts();
+        Self {
+            id: key.id.to_string(),
+            name: key.name.as_str(),
+            key_prefix: key.prefix.as_str(),
+            last_used_at: found.last_used_at.map(WireTime),
+            created_at: WireTime(key.created_at),
+            environment: key.environment.into(),
+            enabled: key.state == KeyState::Active,
+            expires_at: key.expires_at.map(WireTime),
+            replaced_by: key.replaced_by.map(|id| id.to_string()),
+            revoked_at: match key.state {
+                KeyState::Revoked { at } => Some(WireTime(at)),
+                KeyState::Active | KeyState::Disabled { .. } => None,
+            },
+        }
+    }
+}

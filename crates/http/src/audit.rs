@@ -1,0 +1,215 @@
+#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
+
+use std::borrow::Cow;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use latchkey_domain::{
+    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, OwnerId,
+    UserAgent,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+use super::Http;
+use super::error::{ApiError, ErrorBody};
+use super::query::query_in;
+use super::session::User;
+use super::wire_time::WireTime;
+
+const MOST: u32 = 200;
+
+/// Which part of the trail is meant.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TrailPage {
+    /// The most events to answer.
+    #[serde(default = "fifty")]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: u32,
+    /// The id of an event: only those before it.
+    #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
+    before: Option<String>,
+    /// The id of a key: only what was done to it, and the `key.rotated` that issued it in the place
+    /// of another. A key of which nothing was ever done has no events.
+    #[param(format = "uuid", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
+    key_id: Option<String>,
+}
+
+const fn fifty() -> u32 {
+    50
+}
+
+/// An event.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventBody<'a> {
+    #[schema(example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
+    id: String,
+    at: WireTime,
+    #[schema(value_type = ActionName)]
+    action: &'static str,
+    /// The key that the event is about, if any; for `key.rotated` the one that was replaced.
+    #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
+    key_id: Option<String>,
+    /// Who asked: the id of an account, `operator` (by a command), `leak-report` (somebody who held the
+    /// key), or `anonymous` (a sign-in that was refused).
+    #[schema(value_type = String, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
+    actor: Cow<'a, str>,
+    /// The address the request came from; null for commands.
+    #[schema(required, example = "192.0.2.7")]
+    address: Option<String>,
+    /// The beginning of the request's `User-Agent`, without control and hidden characters.
+    #[schema(required, max_length = 256, example = "curl/8.14.1")]
+    user_agent: Option<&'a str>,
+    /// The request's `x-request-id`.
+    #[schema(required, example = "019d2070-9a3f-7a02-9d6b-3e5f7a9c1b2d")]
+    request_id: Option<&'a str>,
+    /// The key's name at that time; `key.changed` has the new name. Null where the event is about no key,
+    /// and in events from before this was kept.
+    #[schema(required, example = "Production")]
+    key_name: Option<&'a str>,
+    /// The key's prefix; null where `keyName` is.
+    #[schema(required, example = "sk_live_abc1")]
+    key_prefix: Option<&'a str>,
+    /// What was changed about the key. Null but for `key.changed`, and in events from before this was
+    /// kept.
+    #[schema(required)]
+    changes: Option<ChangesBody<'a>>,
+}
+
+/// What was changed about a key: of each member that differs, what was before and what was after.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangesBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!(["Production", "Old production"]))]
+    name: Option<[&'a str; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([true, false]))]
+    enabled: Option<[bool; 2]>,
+    /// Null stands for no expiry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([null, "2027-03-24T15:30:00.000Z"]))]
+    expires_at: Option<[Option<WireTime>; 2]>,
+}
+
+/// An event with its owner, as it is exported.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedEvent<'a> {
+    owner: Option<&'a str>,
+    /// The key that was issued in the place of the event's; only with `key.rotated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
+    #[serde(flatten)]
+    event: EventBody<'a>,
+}
+
+/// Describes an [`Action`] to readers of the OpenAPI document.
+#[derive(Debug)]
+pub(crate) struct ActionName;
+
+impl utoipa::PartialSchema for ActionName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .enum_values(Some(Action::NAMES))
+            .examples(["key.created"])
+            .description(Some(
+                "What was done. `account.disabled` ended every session and revoked every key",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for ActionName {}
+
+/// List events.
+///
+/// What was done to the account and its keys, newest first. Every sign-up, sign-in (also a refused one, where the address is the account's), sign-out and
+/// change is one event, kept in the same transaction as the change.
+#[utoipa::path(
+    get, path = "/api/v1/audit-events", operation_id = "listAuditEvents", tag = "Audit trail",
+    params(TrailPage),
+    responses(
+        (status = 200, description = "The events", body = Vec<EventBody<'_>>),
+        (status = 400, description = "A parameter that is unknown, repeated or out of bounds", body = ErrorBody),
+        (status = 401, description = "No valid session", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn list(
+    req: HttpRequest,
+    http: Data<Http>,
+    User(user): User,
+) -> Result<HttpResponse, ApiError> {
+    let Asked { limit, before, key } = asked_in(&req)?;
+    let owner = user.account.parts().id.owner();
+    let events = http.services.trail.events_of(&owner, key, before, limit).await?;
+    let items: Vec<_> = events.iter().map(EventBody::from).collect();
+    Ok(HttpResponse::Ok().json(items))
+}
+
+/// A [`TrailPage`] as values.
+struct Asked {
+    limit: u32,
+    before: Option<EventId>,
+    key: Option<ApiKeyId>,
+}
+
+fn asked_in(req: &HttpRequest) -> Result<Asked, ApiError> {
+    let limited = "limit must be a number from 1 to 200";
+    let TrailPage { limit, before, key_id } = query_in(req, limited)?;
+    if !(1..=MOST).contains(&limit) {
+        return Err(ApiError::bad_request(limited));
+    }
+    let before = before.as_deref().map(EventId::parse).transpose();
+    let key = key_id.as_deref().map(ApiKeyId::parse).transpose();
+    Ok(Asked {
+        limit,
+        before: before.map_err(|_no_id| ApiError::bad_request("before must be an event's id"))?,
+        key: key.map_err(|_no_id| ApiError::bad_request("keyId must be a key's id"))?,
+    })
+}
+
+impl<'a> From<&'a AuditEvent> for EventBody<'a> {
+    fn from(event: &'a AuditEvent) -> Self {
+        let AuditEvent { id, at, owner: _, action, label, caller } = event;
+        let (name, prefix) = label.as_ref().map(|KeyLabel { name, prefix }| (name, prefix)).unzip();
+        Self {
+            id: id.to_string(),
+            at: WireTime(*at),
+            action: action.name(),
+            key_id: action.key().map(|key| key.to_string()),
+            actor: caller.actor.text(),
+            address: caller.address.map(|address| address.to_string()),
+            user_agent: caller.user_agent.as_ref().map(UserAgent::as_str),
+            request_id: caller.request_id.as_deref(),
+            key_name: name.map(KeyName::as_str),
+            key_prefix: prefix.map(KeyPrefix::as_str),
+            changes: action.difference().map(ChangesBody::from),
+        }
+    }
+}
+
+impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
+    fn from(difference: &'a KeyDifference) -> Self {
+        let KeyDifference { name, enabled, expires_at } = difference;
+        Self {
+            name: name.as_ref().map(|both| both.each_ref().map(KeyName::as_str)),
+            enabled: *enabled,
+            expires_at: expires_at.map(|both| both.map(|at| at.map(WireTime))),
+        }
+    }
+}
+
+impl<'a> From<&'a AuditEvent> for ExportedEvent<'a> {
+    fn from(event: &'a AuditEvent) -> Self {
+        let owner = event.owner.as_ref().map(OwnerId::as_str);
+        let replaced_by = event.action.successor().map(|key| key.to_string());
+        Self { owner, replaced_by, event: event.into() }
+    }
+}

@@ -1,0 +1,203 @@
+mod activity;
+mod reference;
+
+use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use latchkey_accounts::SignedIn;
+use latchkey_dashboard::{
+    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage, VERSION,
+};
+use serde::Serialize;
+use url::form_urlencoded;
+
+pub(crate) use self::activity::activity;
+pub(crate) use self::reference::reference;
+use super::Http;
+use super::accounts::SignUpOpen;
+use super::api_keys;
+use super::envelope::CROSS_ORIGIN_RESOURCE_POLICY;
+use super::error::{ApiError, ErrorCode};
+use super::session::User;
+
+const HOME: &str = "/account/api-keys";
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
+
+type Visitor = Result<User, ApiError>;
+
+pub(crate) async fn home() -> HttpResponse {
+    see(HOME)
+}
+
+pub(crate) async fn account() -> HttpResponse {
+    see("/account/profile")
+}
+
+pub(crate) async fn sign_in(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+    let sign_up_open = SignUpOpen::check(&req).is_ok();
+    let next = next_in(&req);
+    for_strangers(visitor, &next, &SignInPage { sign_up_open, next: &next })
+}
+
+pub(crate) async fn sign_up(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+    let sign_up_open = SignUpOpen::check(&req).is_ok();
+    let next = next_in(&req);
+    for_strangers(visitor, &next, &SignUpPage { sign_up_open, next: &next })
+}
+
+pub(crate) async fn profile(
+    req: HttpRequest,
+    http: Data<Http>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
+    match signed_in(visitor)? {
+        Some(user) => {
+            Ok(page(&ProfilePage { account: &user.account, now: http.services.clock.now() }))
+        }
+        None => Ok(asked_to_sign_in(&req)),
+    }
+}
+
+pub(crate) async fn api_keys(
+    req: HttpRequest,
+    http: Data<Http>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
+    let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
+    let keys = http.services.api_keys.list(&user.account.parts().id.owner()).await?;
+    let policy = http.services.api_keys.policy();
+    Ok(page(&ApiKeysPage {
+        account: &user.account,
+        keys: &keys,
+        keys_json: &json(&api_keys::items(&keys))?,
+        limit: policy.max_keys_per_owner,
+        names_optional: policy.names_optional,
+        public_url: http.settings.public_url.as_ref().map(ToString::to_string),
+        now: http.services.clock.now(),
+    }))
+}
+
+/// An asset under an address that holds the version: a browser that has it never asks again. Pages of other
+/// origins may load it, for the panel that they embed.
+pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+    let (version, name) = path.into_inner();
+    // While instances are replaced, another may well have what this one has not.
+    let no_store = HeaderValue::from_static("no-store");
+    let absent = || ApiError::not_found().with(header::CACHE_CONTROL, no_store);
+    let asset = Asset::find(&name).filter(|_| version == *VERSION).ok_or_else(absent)?;
+    let year = "public, max-age=31536000, immutable";
+    Ok(HttpResponse::Ok()
+        .content_type(asset.content_type())
+        .insert_header((header::CACHE_CONTROL, year))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))
+        .body(asset.bytes))
+}
+
+/// The panel for pages of other origins, under an address that stays.
+pub(crate) async fn embedded_panel() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/javascript; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))
+        .body(format!("import '../assets/{}/api-keys-panel.js'\n", *VERSION))
+}
+
+/// Nobody's page is shown while the session can't be told; without one, nobody's at all.
+fn signed_in(visitor: Visitor) -> Result<Option<SignedIn>, ApiError> {
+    match visitor {
+        Ok(User(user)) => Ok(Some(user)),
+        Err(error) if error.code() == ErrorCode::SessionRequired => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn json(items: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(items).map_err(ApiError::internal)
+}
+
+fn for_strangers(
+    visitor: Visitor,
+    next: &str,
+    content: &impl Page,
+) -> Result<HttpResponse, ApiError> {
+    Ok(if signed_in(visitor)?.is_some() { see(next) } else { page(content) })
+}
+
+fn asked_to_sign_in(req: &HttpRequest) -> HttpResponse {
+    let here = req.uri().path_and_query().map_or(HOME, |it| it.as_str());
+    let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+    see(&format!("/sign-in?next={next}"))
+}
+
+/// Where to go after a sign-in: to the page that was asked for, if it is one that needs it.
+fn next_in(req: &HttpRequest) -> String {
+    let mut members = form_urlencoded::parse(req.query_string().as_bytes());
+    let next = members.find(|(name, _)| name == "next").map(|(_, next)| next.into_owned());
+    next.filter(|next| is_page_of_account(next)).unwrap_or_else(|| HOME.to_owned())
+}
+
+/// Browsers leave blanks out of an address, take `\` for `/` and walk up at `..`, and so might leave this
+/// origin, or these pages.
+fn is_page_of_account(path: &str) -> bool {
+    let rest = path.strip_prefix("/account").unwrap_or("no page");
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let stays = !path.contains("/.") && !path.contains("%2e") && !path.contains("%2E");
+    is_plain && stays && (rest.is_empty() || rest.starts_with(['/', '?']))
+}
+
+fn see(other: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, other))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+fn page(content: &impl Page) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(ContentType::html())
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+        ))
+        .body(content.html())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_to_pages_of_the_account_and_nowhere_else() {
+        for page in ["/account", "/account/activity?before=1&key=2", "/account/api-keys"] {
+            assert!(is_page_of_account(page), "{page}");
+        }
+        for other in [
+            "",
+            "/",
+            "account",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "/account/\\evil.example",
+            "/account/\t/evil.example",
+            "/accounts",
+            "/account@evil.example",
+            "https://evil.example/account",
+            "javascript:alert(1)",
+            "/account/\r\nSet-Cookie: a=b",
+            " /account",
+            "/account/é",
+            "/account/../verify",
+            "/account/.%2e/verify",
+            "/account/%2E%2E/verify",
+            "/sign-in?next=/account",
+        ] {
+            assert!(!is_page_of_account(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the refusals of use cases and ports are to a client.
+
+use latchkey_accounts::ports::HashError;
+use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
+use latchkey_domain::ports::{EntropyError, StoreError};
+use latchkey_domain::{ChangeError, IssueError, RevokeError, TransitionError};
+use latchkey_verifier::VerifyError;
+
+use super::{ApiError, ErrorCode};
+
+const NOT_IN_FUTURE: &str = "expiresAt must lie in the future";
+
+/// Why the state of a key does not allow what was asked for.
+const fn sentence(refusal: TransitionError) -> &'static str {
+    match refusal {
+        TransitionError::Revoked => "A revoked API key can't be changed",
+        TransitionError::Disabled => "A disabled API key can't be rotated; enable it first",
+        TransitionError::Expired => "An expired API key can't be rotated; extend it first",
+        TransitionError::Replaced => "This API key has been rotated already",
+        TransitionError::NotNearer => "The expiry of a rotated API key can only come nearer",
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<EntropyError> for ApiError {
+    fn from(error: EntropyError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<IssueError> for ApiError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
+            IssueError::LimitReached { limit } => {
+                let message = format!(
+                    "You have reached the limit of {limit} API keys; revoke one you no longer use"
+                );
+                Self::new(ErrorCode::LimitReached, message)
+            }
+            // The account was disabled after the session was checked: the session is dead too.
+            IssueError::OwnerClosed => Self::session_required(),
+            IssueError::Entropy(error) => error.into(),
+            IssueError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Nothing => {
+                Self::bad_request("Nothing to change: name, enabled or expiresAt")
+            }
+            ChangeError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
+            ChangeError::NotFound => Self::key_not_found(),
+            ChangeError::LimitReached { limit } => {
+                let message = format!(
+                    "You have reached the limit of {limit} rotated API keys that still work; revoke \
+                     one of them, or rotate with an overlap of 0"
+                );
+                Self::new(ErrorCode::LimitReached, message)
+            }
+            ChangeError::Refused(refusal) => Self::new(ErrorCode::Conflict, sentence(refusal)),
+            ChangeError::Contended => {
+                let message = "The API key was changed by others at the same time; try again";
+                Self::new(ErrorCode::Conflict, message)
+            }
+            ChangeError::Entropy(error) => error.into(),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeError> for ApiError {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::NotFound => Self::key_not_found(),
+            RevokeError::Entropy(error) => error.into(),
+            RevokeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Refused(_) => Self::invalid_key(),
+            VerifyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateAccountError> for ApiError {
+    fn from(error: CreateAccountError) -> Self {
+        match error {
+            CreateAccountError::AddressTaken => {
+                Self::new(ErrorCode::AddressTaken, error.to_string())
+            }
+            CreateAccountError::Hash(error) => error.into(),
+            CreateAccountError::Entropy(error) => error.into(),
+            CreateAccountError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Rejected => {
+                Self::new(ErrorCode::InvalidCredentials, error.to_string()).challenged()
+            }
+            SignInError::Hash(error) => error.into(),
+            SignInError::Entropy(error) => error.into(),
+            SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EndSessionError> for ApiError {
+    fn from(error: EndSessionError) -> Self {
+        match error {
+            EndSessionError::Entropy(error) => error.into(),
+            EndSessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for ApiError {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::WrongPassword => {
+                Self::new(ErrorCode::WrongPassword, error.to_string())
+            }
+            ChangePasswordError::Stale => Self::new(ErrorCode::Conflict, error.to_string()),
+            ChangePasswordError::Hash(error) => error.into(),
+            ChangePasswordError::Entropy(error) => error.into(),
+            ChangePasswordError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Latchkey over HTTP: the routes of the API and the pages, sessions, and the envelope around every
+//! answer. It sees use cases and ports, in [`Services`], and neither a store nor a hasher.
+//!
+//! The server serves it by [`application`]. Another actix-web service mounts it by [`configure`], under a
+//! path of its choice, and may put keys of its people and the panel that shows them into its own
+//! dashboard:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use actix_web::{App, HttpServer, web};
+//! use latchkey_domain::ports::Entropy;
+//! use latchkey_http::{Http, HttpSettings, Services, SignUp, configure};
+//!
+//! async fn serve(
+//!     services: Services,
+//!     entropy: &dyn Entropy,
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let settings = HttpSettings {
+//!         public_url: None,
+//!         trusted_origins: Vec::new(),
+//!         trusted_proxies: Vec::new(),
+//!         sign_up: SignUp::Closed,
+//!         session_cookie: "keys-session".to_owned(),
+//!         metrics: false,
+//!         pages: false,
+//!     };
+//!     let http = web::Data::new(Http::new(Arc::new(services), settings, Arc::new(()), entropy)?);
+//!     HttpServer::new(move || {
+//!         App::new()
+//!             .route("/", web::get().to(async || "another service"))
+//!             .service(web::scope("/keys").configure(configure(http.clone())))
+//!     })
+//!     .bind(("127.0.0.1", 3000))?
+//!     .run()
+//!     .await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A file for each group of routes; [`Http`] is what all requests share.
+
+mod accounts;
+mod api_keys;
+mod attempts;
+mod audit;
+mod body;
+mod caller;
+mod client_address;
+mod counts;
+mod cross_site;
+mod dashboard;
+mod envelope;
+mod error;
+mod error_page;
+pub mod exposition;
+mod head;
+mod hints;
+mod leaks;
+mod limited;
+mod limits;
+mod mount;
+mod name_schema;
+mod openapi;
+mod operations;
+mod origin;
+mod outages;
+mod progress;
+mod query;
+mod request_ids;
+mod routes;
+mod services;
+mod session;
+mod settings;
+mod shared;
+pub mod spans;
+mod this_machine;
+mod trace_context;
+mod verify;
+mod wire_time;
+
+pub use audit::ExportedEvent;
+pub use counts::Counts;
+pub use envelope::refuse_unread;
+pub use limits::Limits;
+pub use openapi::document;
+pub use origin::{Origin, OriginError};
+pub use progress::Progress;
+pub use routes::{application, configure, metrics_application};
+pub use services::{Host, Services};
+pub use settings::{HttpSettings, SignUp};
+pub use shared::Http;
+pub use wire_time::WireTime;

@@ -1,0 +1,177 @@
+use actix_web::http::header::ContentType;
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Header, Object, Ref, RefOr, Required, Response, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+
+use super::error::ErrorCode;
+use super::{accounts, api_keys, audit, leaks, operations, verify};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Latchkey",
+        description = "API keys: issue, list, rotate and revoke them with a session, verify them anywhere.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "Where this document came from")),
+    paths(
+        api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
+        api_keys::revoke,
+        verify::verify, leaks::report,
+        accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
+        accounts::change_password,
+        audit::list,
+        operations::healthz, operations::readyz, operations::metrics,
+    ),
+    tags(
+        (name = "API keys", description = "Create, watch, rotate and revoke the keys of the signed-in account. A key never opens these calls."),
+        (name = "Verification", description = "Verify a presented key, and report a leaked one."),
+        (name = "Accounts", description = "Who signs in. Signing in and up set the session cookie."),
+        (name = "Audit trail", description = "Who did what, and when, to an account and its keys."),
+        (name = "Operations", description = "For operators of the service. None of these calls needs a session or a key."),
+    ),
+    security(("session" = [])),
+    // What only a parameter names is not found by itself.
+    components(schemas(api_keys::StatusFilter)),
+    modifiers(&Schemes, &CommonAnswers, &AnswerHeaders, &OptionalBody),
+)]
+struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let cookie = ApiKey::Cookie(ApiKeyValue::new("session"));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        let header = ApiKey::Header(ApiKeyValue::new("x-api-key"));
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// What every call under `/api/` may answer, and every call with a body.
+struct CommonAnswers;
+
+impl Modify for CommonAnswers {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let api = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/"));
+        for operation in api.flat_map(|(_, item)| {
+            [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
+        }) {
+            let Some(operation) = operation else { continue };
+            let mut common =
+                vec![("503", "The service cannot answer at the moment; see Retry-After")];
+            if operation.request_body.is_some() {
+                common.push(("408", "The body did not arrive within 10 seconds"));
+                common.push(("413", "The body is larger than 16 KiB"));
+                common.push(("415", "The body is not application/json in UTF-8"));
+            }
+            for (status, description) in common {
+                let answer = ResponseBuilder::new()
+                    .description(description)
+                    .content("application/json", error_body())
+                    .build();
+                operation.responses.responses.insert(status.to_owned(), answer.into());
+            }
+        }
+    }
+}
+
+/// What a status brings along on every route: why, for programs, if it is no success; and the cookie of
+/// the two calls that start a session.
+struct AnswerHeaders;
+
+impl Modify for AnswerHeaders {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            let starts_session = path.ends_with("/sign-up") || path.ends_with("/sign-in");
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let answers =
+                operations.into_iter().flatten().flat_map(|it| &mut it.responses.responses);
+            for (status, answer) in answers {
+                let RefOr::T(answer) = answer else { continue };
+                if status.starts_with(['4', '5']) {
+                    answer.headers.insert("X-Error-Code".to_owned(), error_code(status).into());
+                }
+                match status.as_str() {
+                    "401" => add_header(answer, "WWW-Authenticate", "How to authenticate"),
+                    "429" | "503" => {
+                        add_header(answer, "Retry-After", "Seconds to wait before the next try");
+                    }
+                    "200" | "201" if starts_session => {
+                        add_header(answer, "Set-Cookie", "The session cookie");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+fn add_header(answer: &mut Response, name: &str, description: &str) {
+    let mut header = Header::new(Object::with_type(Type::String));
+    header.description = Some(description.to_owned());
+    answer.headers.insert(name.to_owned(), header.into());
+}
+
+/// Rotation alone may come without its body. An `Option` would say that the body may be `null`.
+struct OptionalBody;
+
+impl Modify for OptionalBody {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let rotate = document.paths.paths.get_mut("/api/v1/api-keys/{id}/rotate");
+        let body = rotate.and_then(|it| it.post.as_mut()?.request_body.as_mut());
+        if let Some(RefOr::T(body)) = body {
+            body.required = Some(Required::False);
+        }
+    }
+}
+
+fn error_code(status: &str) -> Header {
+    let status = status.parse().expect("a status of ours");
+    let codes = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(ErrorCode::of(status)));
+    let mut header = Header::new(codes);
+    header.description = Some("The reason, as a code for programs".to_owned());
+    header
+}
+
+fn error_body() -> Content {
+    Content::new(Some(Ref::from_schema_name("ErrorBody")))
+}
+
+/// The OpenAPI 3.1 description of the whole API, as committed in `openapi.json`.
+pub fn document() -> String {
+    document_at("/")
+}
+
+/// The same for routes that are mounted at `place`.
+fn document_at(place: &str) -> String {
+    let mut document = Document::openapi();
+    for server in document.servers.iter_mut().flatten() {
+        place.clone_into(&mut server.url);
+    }
+    let mut text = document.to_pretty_json().expect("the document is plain data");
+    text.push('\n');
+    text
+}
+
+pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
+    let mount = req.path().strip_suffix("/openapi.json").unwrap_or_default();
+    let place = if mount.is_empty() { "/" } else { mount };
+    HttpResponse::Ok().content_type(ContentType::json()).body(document_at(place))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_description_is_the_one_that_is_served() {
+        let committed = include_str!("../../../openapi.json");
+        assert!(committed == super::document(), "run: just openapi");
+    }
+}

@@ -1,0 +1,216 @@
+use std::future::ready;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{
+    AppService, HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse,
+};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+
+use super::Http;
+use super::cross_site::trusted_origin;
+use super::envelope::Envelope;
+use super::error::{ApiError, ErrorCode};
+use super::settings::HttpSettings;
+use super::{accounts, api_keys, audit, dashboard, leaks, openapi, operations, verify};
+
+/// The routes as an application of their own. It answers a verification with less work than
+/// [mounted](configure) routes do.
+pub fn application(
+    http: Data<Http>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let envelope = Envelope(Data::clone(&http));
+    let routes = routes(&http.settings);
+    actix_web::App::new().app_data(http).configure(routes).wrap(envelope)
+}
+
+/// Mounts the routes in an application or a scope of another service. There they take every path that
+/// nothing before them took.
+pub fn configure(http: Data<Http>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let envelope = Envelope(Data::clone(&http));
+        let routes = routes(&http.settings);
+        config.service(web::scope("").app_data(http).configure(routes).wrap(envelope));
+    }
+}
+
+/// `/metrics` alone, for a listener of its own.
+pub fn metrics_application(
+    http: Data<Http>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let routes = |config: &mut ServiceConfig| {
+        config.service(metrics_resource().get(operations::metrics));
+        otherwise_not_found(config);
+    };
+    let envelope = Envelope(Data::clone(&http));
+    actix_web::App::new().app_data(http).configure(routes).wrap(envelope)
+}
+
+fn routes(settings: &HttpSettings) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let HttpSettings { metrics, pages: has_pages, .. } = *settings;
+    move |config| {
+        api(config);
+        panel(config);
+        if has_pages {
+            pages(config);
+        }
+        if metrics {
+            config.service(metrics_resource().get(operations::local_metrics));
+        }
+        otherwise_not_found(config);
+    }
+}
+
+fn metrics_resource() -> Methods {
+    resource("/metrics", "GET, HEAD")
+}
+
+fn otherwise_not_found(config: &mut ServiceConfig) {
+    config.default_service(web::to(async || -> Result<HttpResponse, ApiError> {
+        Err(ApiError::not_found())
+    }));
+}
+
+fn api(config: &mut ServiceConfig) {
+    let v1 = |path: &str| format!("/api/v1/{path}");
+    // Routes are tried in turn, fixed ones as text and the others by regular expressions: so the hot
+    // one comes first, and the paths below it last.
+    config
+        .service(web::resource(v1("verify")).to(verify::verify))
+        .service(resource(&v1("auth/sign-up"), "POST").post(accounts::sign_up))
+        .service(resource(&v1("auth/sign-in"), "POST").post(accounts::sign_in))
+        .service(resource(&v1("auth/sign-out"), "POST").post(accounts::sign_out))
+        .service(resource(&v1("auth/session"), "GET, HEAD").get(accounts::session))
+        .service(resource(&v1("auth/password"), "POST").post(accounts::change_password))
+        .service(
+            resource(&v1("api-keys"), "GET, HEAD, POST").get(api_keys::list).post(api_keys::create),
+        )
+        .service(
+            resource(&v1("api-keys/{id}"), "GET, HEAD, PATCH, DELETE")
+                .get(api_keys::get)
+                .patch(api_keys::change)
+                .delete(api_keys::revoke),
+        )
+        .service(resource(&v1("api-keys/{id}/rotate"), "POST").post(api_keys::rotate))
+        .service(resource(&v1("leaks"), "POST").post(leaks::report))
+        .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
+        .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
+        .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
+        .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
+        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
+}
+
+fn page(path: &str) -> Methods {
+    resource(path, "GET, HEAD")
+}
+
+fn pages(config: &mut ServiceConfig) {
+    config
+        .service(page("/").get(dashboard::home))
+        .service(page("/sign-in").get(dashboard::sign_in))
+        .service(page("/sign-up").get(dashboard::sign_up))
+        .service(page("/account").get(dashboard::account))
+        .service(page("/account/profile").get(dashboard::profile))
+        .service(page("/account/api-keys").get(dashboard::api_keys))
+        .service(page("/account/activity").get(dashboard::activity))
+        .service(page("/docs").get(dashboard::reference));
+}
+
+/// The panel for other pages, and what both load.
+fn panel(config: &mut ServiceConfig) {
+    config
+        .service(page("/embed/api-keys-panel.js").get(dashboard::embedded_panel))
+        .service(page("/assets/{version}/{name}").get(dashboard::asset));
+}
+
+/// A resource that answers the methods it is given, trusted preflights, and 405 to the rest.
+fn resource(path: &str, allow: &'static str) -> Methods {
+    let other = move |req: HttpRequest, http: Data<Http>| ready(other_method(&req, &http, allow));
+    Methods(web::resource(path).default_service(web::to(other)))
+}
+
+struct Methods(Resource);
+
+impl Methods {
+    /// GET, and HEAD by the same handler: the framework leaves the body out.
+    fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::get().to(handler.clone())).route(web::head().to(handler)))
+    }
+
+    fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::post().to(handler)))
+    }
+
+    fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::patch().to(handler)))
+    }
+
+    fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::delete().to(handler)))
+    }
+}
+
+impl HttpServiceFactory for Methods {
+    fn register(self, config: &mut AppService) {
+        self.0.register(config);
+    }
+}
+
+fn other_method(
+    req: &HttpRequest,
+    http: &Http,
+    allow: &'static str,
+) -> Result<HttpResponse, ApiError> {
+    let is_preflight = *req.method() == Method::OPTIONS
+        && req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight && trusted_origin(req.headers(), http).is_some() {
+        return Ok(HttpResponse::NoContent()
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allow))
+            .insert_header((
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "content-type, x-request-id, x-latchkey-account",
+            ))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
+            .finish());
+    }
+    let error = ApiError::new(ErrorCode::MethodNotAllowed, format!("Allowed here: {allow}"));
+    Err(error.with(header::ALLOW, HeaderValue::from_static(allow)))
+}

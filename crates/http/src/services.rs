@@ -1,0 +1,57 @@
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use latchkey_accounts::AccountService;
+use latchkey_domain::ApiKeyService;
+use latchkey_domain::ports::{AuditTrail, Clock, StoreError};
+use latchkey_verifier::Verifier;
+
+use super::counts::Counts;
+use super::limits::Limits;
+
+/// What the routes do their work with: use cases, and the ports of what needs no rule.
+#[derive(Debug)]
+pub struct Services {
+    /// Lists, issues, changes, rotates and revokes keys.
+    pub api_keys: ApiKeyService,
+    /// Accounts and their sessions.
+    pub accounts: AccountService,
+    /// Verifies keys.
+    pub verifier: Verifier,
+    /// Where the events are read.
+    pub trail: Arc<dyn AuditTrail>,
+    /// The time that answers and pages tell.
+    pub clock: Arc<dyn Clock>,
+    /// How much one client may do.
+    pub limits: Limits,
+}
+
+/// What the program around the routes knows of itself. `()` knows nothing, and is always ready.
+#[async_trait]
+pub trait Host: Send + Sync + fmt::Debug {
+    /// Whether the store has been there since the start. Until then every call that needs it is
+    /// answered with 503.
+    fn is_prepared(&self) -> bool {
+        true
+    }
+
+    /// Whether a stop was asked for: then each answer ends its connection.
+    fn is_draining(&self) -> bool {
+        false
+    }
+
+    /// Whether new requests should come here.
+    async fn ready(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// What `/metrics` shows, in Prometheus's text format, with what the routes have counted.
+    async fn metrics(&self, counts: &Counts) -> String {
+        let mut text = String::new();
+        counts.write(&mut text).expect("a String takes all text");
+        text
+    }
+}
+
+impl Host for () {}

@@ -1,0 +1,137 @@
+#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
+
+use std::time::Instant;
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use latchkey_verifier::{Missed, Principal, VerifyError};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Http;
+use super::body::{drain, has_body};
+use super::counts::Outcome;
+use super::error::{ApiError, ErrorBody};
+use super::wire_time::{ExpirySchema, WireTime};
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
+const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
+const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-environment");
+
+/// A valid key, and its owner.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerifiedBody<'a> {
+    #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
+    key_id: &'a str,
+    /// The account whose key it is.
+    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
+    owner_id: &'a str,
+    #[schema(example = "Production")]
+    name: &'a str,
+    /// The beginning of the key.
+    #[schema(example = "sk_live_0123")]
+    key_prefix: &'a str,
+    #[schema(example = "live")]
+    environment: &'static str,
+    /// The first instant at which the key no longer works; null if it does not expire.
+    #[schema(value_type = Option<ExpirySchema>, required)]
+    expires_at: Option<WireTime>,
+}
+
+/// Verify a key.
+///
+/// Whether the presented key is good. Any method, and any path below this one, is answered alike, so
+/// that a gateway can forward a request's head as it is.
+#[utoipa::path(
+    get, path = "/api/v1/verify", operation_id = "verifyApiKey", tag = "Verification", security(("apiKey" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The key is good", body = VerifiedBody<'_>, headers(
+            ("X-Api-Key-Id" = String, description = "For a gateway to pass on"),
+            ("X-Api-Key-Owner" = String, description = "For a gateway to pass on"),
+            ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
+        )),
+        (status = 401, description = "No key, or one that is not valid", body = ErrorBody, headers(
+            ("WWW-Authenticate" = String, description = "The two ways to present a key"),
+        )),
+    ),
+)]
+pub(crate) async fn verify(
+    req: HttpRequest,
+    payload: Payload,
+    http: Data<Http>,
+) -> Result<HttpResponse, ApiError> {
+    let began = Instant::now();
+    drain(&req, &mut payload.into_inner()).await;
+    // Taken out first: the look-up must not hold the borrow.
+    let missed = req.extensions_mut().remove::<Missed>();
+    let verified = match (missed, presented(req.headers())) {
+        (Some(missed), _) => Some(http.services.verifier.look_up(missed).await),
+        (None, Some(text)) => Some(http.services.verifier.verify(text).await),
+        (None, None) => None,
+    };
+    answer(&http, verified, began)
+}
+
+/// The same, where it waits for nothing: there is no body, and memory knows. What memory does not know
+/// is left with the request for [`verify`], so that the key is parsed and hashed once.
+pub(crate) fn at_once(
+    req: &HttpRequest,
+    http: &Http,
+    began: Instant,
+) -> Option<Result<HttpResponse, ApiError>> {
+    if has_body(req.headers()) {
+        return None;
+    }
+    let verified = match presented(req.headers()) {
+        None => None,
+        Some(text) => match http.services.verifier.verify_from_memory(text) {
+            Ok(answer) => Some(answer.map_err(VerifyError::Refused)),
+            Err(missed) => {
+                req.extensions_mut().insert(missed);
+                return None;
+            }
+        },
+    };
+    Some(answer(http, verified, began))
+}
+
+fn answer(
+    http: &Http,
+    verified: Option<Result<Principal, VerifyError>>,
+    began: Instant,
+) -> Result<HttpResponse, ApiError> {
+    let (outcome, answer) = match verified {
+        None => (Outcome::Missing, Err(ApiError::key_required())),
+        Some(Ok(principal)) => (Outcome::Accepted, Ok(good(&principal))),
+        Some(Err(error)) => (Outcome::from(&error), Err(error.into())),
+    };
+    http.counts.verifications.count(outcome, began.elapsed());
+    answer
+}
+
+fn good(principal: &Principal) -> HttpResponse {
+    let mut buffer = Uuid::encode_buffer();
+    let id: &str = principal.key().as_uuid().hyphenated().encode_lower(&mut buffer);
+    let body = VerifiedBody {
+        key_id: id,
+        owner_id: principal.owner(),
+        name: principal.name(),
+        key_prefix: principal.prefix(),
+        environment: principal.environment().as_str(),
+        expires_at: principal.expires_at().map(WireTime),
+    };
+    HttpResponse::Ok()
+        .insert_header((X_API_KEY_ID, id))
+        .insert_header((X_API_KEY_OWNER, body.owner_id))
+        .insert_header((X_API_KEY_ENVIRONMENT, HeaderValue::from_static(body.environment)))
+        .json(body)
+}
+
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    let all = |name: HeaderName| headers.get_all(name).map(HeaderValue::as_bytes);
+    latchkey_domain::presented(all(X_API_KEY), all(header::AUTHORIZATION))
+}
