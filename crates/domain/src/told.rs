@@ -19,7 +19,7 @@ impl From<&ApiKey> for KeyLabel {
 
 /// What its owner changed about a key: of each member that is different, what was before and what
 /// was after.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyDifference {
     /// What it is called.
     pub name: Option<[KeyName; 2]>,
@@ -55,9 +55,7 @@ impl KeyDifference {
             enabled: pair(&was_on, &is_on),
             expires_at: pair(expires_at, &after.expires_at),
         };
-        let Self { name, enabled, expires_at } = &difference;
-        let is_any = name.is_some() || enabled.is_some() || expires_at.is_some();
-        is_any.then_some(difference)
+        (difference != Self::default()).then_some(difference)
     }
 }
 
@@ -101,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_difference_has_what_really_changed_and_nothing_else() -> Result<(), TransitionError> {
-        let none = KeyDifference { name: None, enabled: None, expires_at: None };
+        let none = KeyDifference::default();
         let before = key();
         let after = |change: KeyChange| before.change(&change, at(1));
         let same = KeyChange {

@@ -69,6 +69,50 @@ async fn what_is_typed_into_psql_is_told_too() {
     }
 }
 
+/// The columns of keys that no verification shows. A change of any other is told.
+const UNTOLD: [&str; 4] = ["digest", "latest_change", "pepper_id", "version"];
+
+/// The columns of keys, and for each a value that it doesn't have.
+async fn other_values(psql: &Client) -> Vec<(String, &'static str)> {
+    let columns = "select column_name::text, data_type::text from information_schema.columns \
+        where table_name = 'api_keys' order by column_name";
+    let columns = psql.query(columns, &[]).await.unwrap();
+    let other = |row: tokio_postgres::Row| {
+        let (column, kind): (String, String) = (row.get(0), row.get(1));
+        let value = match kind.as_str() {
+            "bigint" | "integer" => "2147483647",
+            "boolean" => "true",
+            "bytea" => "sha256('another')",
+            "text" => "'another'",
+            "timestamp with time zone" => "now()",
+            "uuid" => "gen_random_uuid()",
+            _ => panic!("another value for {column}, which is {kind}?"),
+        };
+        (column, value)
+    };
+    columns.into_iter().map(other).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_any_column_that_a_verification_may_show_is_told() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    let any_text = "alter table api_keys drop constraint api_keys_environment_check";
+    psql.batch_execute(any_text).await.unwrap();
+    let (mut told, mut untold) = (Vec::new(), Vec::new());
+    for (column, value) in other_values(&psql).await {
+        psql.batch_execute("delete from api_keys").await.unwrap();
+        ApiKeyRepository::insert(&it.store, &a_key().build(), 10, &an_event()).await.unwrap();
+        let Registration { instance, position } = it.store.register().await.unwrap();
+        psql.batch_execute(&format!("update api_keys set {column} = {value}")).await.unwrap();
+        let news = news(it.store.heartbeat(instance, position).await.unwrap());
+        let is_told = !news.expect("it is registered").changed.is_empty();
+        if is_told { &mut told } else { &mut untold }.push(column);
+    }
+    assert_eq!(untold, UNTOLD);
+    assert!(told.iter().any(|column| column == "revoked_at"), "{told:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_verification_does_not_show_is_not_told() {
     let it = Fixture::new().await;

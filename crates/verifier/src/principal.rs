@@ -1,6 +1,6 @@
 use std::fmt;
 
-use latchkey_domain::{ApiKey, ApiKeyId, Environment, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, ApiKeyParts, Environment, Timestamp};
 use triomphe::ThinArc;
 
 use crate::last_uses::LastUse;
@@ -28,31 +28,41 @@ const TEST: u8 = 1;
 impl Principal {
     /// Whom the key stands for.
     pub(crate) fn of(key: &ApiKey) -> Self {
-        let key = key.parts();
-        let (owner, prefix, name) = (key.owner.as_str(), key.prefix.as_str(), key.name.as_str());
+        // Without `..`: a new part is shown by verifications, or named here as one that is not.
+        let ApiKeyParts {
+            id,
+            owner,
+            name,
+            prefix,
+            environment,
+            expires_at,
+            // Decide whether there is a principal, or say nothing about it.
+            digest: _,
+            created_at: _,
+            state: _,
+            replaced_by: _,
+            version: _,
+        } = key.parts();
+        let (owner, prefix, name) = (owner.as_str(), prefix.as_str(), name.as_str());
         let fixed = Fixed {
-            key: key.id,
-            expires_at: key.expires_at.map_or(NEVER, Timestamp::unix_millis),
+            key: *id,
+            expires_at: expires_at.map_or(NEVER, Timestamp::unix_millis),
             last_use: LastUse::default(),
         };
         let lengths = [
             u8::try_from(owner.len()).expect("an owner has at most 255 bytes"),
             u8::try_from(prefix.len()).expect("a prefix has at most 26 bytes"),
-            u8::from(key.environment == Environment::Test),
+            u8::from(*environment == Environment::Test),
         ];
         let rest = [&lengths, owner.as_bytes(), prefix.as_bytes(), name.as_bytes()].concat();
         Self(ThinArc::from_header_and_slice(fixed, &rest))
     }
 
-    /// Whether this is still what the key says.
-    pub(crate) fn is(&self, key: &ApiKey) -> bool {
-        let key = key.parts();
-        self.key() == key.id
-            && self.expires_at() == key.expires_at
-            && self.owner() == key.owner.as_str()
-            && self.name() == key.name.as_str()
-            && self.prefix() == key.prefix.as_str()
-            && self.environment() == key.environment
+    /// Whether `other` says the same about the same key, whenever either was used.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        let Fixed { key, expires_at, last_use: _ } = self.fixed();
+        let of_other = other.fixed();
+        (key, expires_at) == (&of_other.key, &of_other.expires_at) && self.0.slice == other.0.slice
     }
 
     pub(crate) fn last_use(&self) -> &LastUse {

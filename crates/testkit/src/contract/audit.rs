@@ -51,7 +51,7 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         want.push(recorded(ports, AuditEvent { action, caller, ..an_event() }).await);
     }
     let called = ["a", "'\"\\,{} é \u{1F600}"].map(|name| KeyName::parse(name).expect("a name"));
-    let none = KeyDifference { name: None, enabled: None, expires_at: None };
+    let none = KeyDifference::default();
     for difference in [
         none.clone(),
         KeyDifference { name: Some(called.clone()), ..none.clone() },
