@@ -61,7 +61,8 @@ function select(node) {
 export function copyButton({ label, what, shown, say, said = text.copied, kind = '', iconOnly = false, done = () => {}, ...attributes }) {
   const words = h('span', iconOnly ? { class: 'visually-hidden' } : {}, label)
   const button = h('button', { type: 'button', class: `button copy ${kind}`, ...attributes }, icon('copy'), words)
-  let timer = 0
+  /** @type {Timer} */
+  let timer
   /** @param {'check' | 'copy'} name @param {string} message */
   const show = (name, message) => {
     button.replaceChildren(icon(name), words)

@@ -128,6 +128,7 @@ type SubmitForm = <T>(form: HTMLFormElement, send: (typed: Fields) => Promise<T>
 
 /** Texts for some of many names. */
 type Words = { [name: string]: string | undefined }
+type Timer = ReturnType<typeof setTimeout> | undefined
 /** The index that a key of the keyboard leads to. */
 type Moves = { [key: string]: number | undefined }
 
