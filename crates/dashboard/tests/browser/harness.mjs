@@ -22,17 +22,17 @@ import { startLatchkey, startSite } from './servers.mjs'
  */
 
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
-// Nobody but the servers of the tests can be reached, whatever Chromium itself would like to fetch.
+// Chromium reaches the servers of the tests alone, whatever else it would like to fetch.
 const ARGUMENTS = ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']
 
-// Each has a clipboard of its own, so two tests can run at once.
+// Each has a clipboard of its own, so that two tests can run concurrently.
 const BROWSERS = 2
 
 /** @type {{ name: string, run: () => unknown }[]} */
 const tests = []
 /** @type {Browser[]} */
 const idle = []
-/** All that this run launched: one that a test holds beyond its time would keep the run from ending. @type {Browser[]} */
+/** All browsers of this run: one that a test holds beyond its time would keep the run from ending. @type {Browser[]} */
 const launched = []
 /** @type {Server} */
 let server
@@ -42,7 +42,7 @@ export const launch = (/** @type {LaunchOptions} */ options = {}) =>
 
 /**
  * A test in a browser window of its own, with an account of its own: `body` gets `{ page, person,
- * server, watch }`. At its end nothing may have been asked of other hosts, and the console must be clean.
+ * server, watch }`. At its end no other host may have been asked, and the console must be clean.
  *
  * - `site`: somebody else's pages, by their paths; `body` gets them as `site`
  * - `settings`: of a server for this test alone, or a function of the site that gives them
@@ -100,7 +100,7 @@ async function another() {
 
 /** @param {(window: Window) => Promise<unknown>} body @param {Options} options */
 async function inWindow(body, options) {
-  // A test that took too long may hold one still: it costs no other its own.
+  // A test that took too long may still hold a browser: then another is started.
   const browser = idle.pop() ?? await another()
   /** @type {(() => unknown)[]} */
   const cleanUp = [() => idle.push(browser)]
@@ -137,7 +137,7 @@ async function newWindow(browser, own, options) {
   return context
 }
 
-/** What the pages of a window ask for, and what their consoles say. */
+/** The requests of the pages of a window, and what their consoles say. */
 class Watch {
   /** @type {string[]} */
   requests = []
@@ -166,7 +166,7 @@ class Watch {
   }
 }
 
-/** What the whole text of a key looks like. */
+/** Matches the whole text of a key. */
 export const WHOLE_KEY = /sk_(live|test)_[0-9A-Za-z]{38}/
 
 /** @param {string[]} log */

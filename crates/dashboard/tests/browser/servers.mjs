@@ -79,7 +79,7 @@ function portOf(server) {
   return address !== null && typeof address === 'object' ? address.port : assert.fail('the server does not listen on a port')
 }
 
-/** A port that nobody has, for settings that must name it. */
+/** A free port, for settings that must name one. */
 export async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')

@@ -1,5 +1,5 @@
 // @ts-check
-// What a person does on the pages, and what can be told about them.
+// What a person does on the pages, and what a test can see of them.
 import { strict as assert } from 'node:assert'
 
 /** @import { Locator, Page } from 'playwright-core' */
@@ -111,7 +111,7 @@ export async function assertFits(page, where = 'the page') {
   assert.ok(wide <= room, `${where}: ${wide} px are wider than the window's ${room}`)
 }
 
-/** As if `minutes` had passed at the server: what it tells of the time is later, to the pages and to their calls. @param {Page} page @param {number} minutes */
+/** As if `minutes` had passed at the server: it tells pages and calls a later time. @param {Page} page @param {number} minutes */
 export async function later(page, minutes) {
   const shifted = (/** @type {string} */ time) => new Date(Date.parse(time) + minutes * 60_000).toISOString()
   await page.route(/\/account\/|\/api\/v1\//, async route => {
