@@ -36,6 +36,10 @@ seed-examples:
 scripts:
     node --test crates/dashboard/tests/js/*.test.js
 
+# The types of the dashboard's scripts, with those of the API's bodies from openapi.json; needs Node 18.19 or newer with npm.
+types:
+    crates/dashboard/tests/types.sh
+
 # The dashboard in a real Chromium; needs it, and Node 18.19 or newer with npm. `just browser 'item 7'` runs some.
 browser pattern="":
     cargo build

@@ -1,8 +1,10 @@
+// @ts-check
 import { Api } from './api.js'
 import { hearServerTime, pageBegan } from './clock.js'
 
+/** @type {HTMLElement?} */
 const frame = document.querySelector('.frame')
-if (frame) hearServerTime(frame.dataset.now, pageBegan())
+if (frame) hearServerTime(`${frame.dataset.now}`, pageBegan())
 
-/** The API for the account that this page was made for. The pages of strangers were made for none. */
+/** The API, for the account that the page belongs to, if any. */
 export const api = new Api('', frame?.dataset.account)

@@ -1,17 +1,22 @@
+// @ts-check
 import { api } from './account.js'
+import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { csv } from './csv.js'
-import { h } from './dom.js'
+import { find, h } from './dom.js'
 import { errorNotice } from './problem.js'
 import { text } from './strings.js'
 import { MINUTE, exact, relative } from './times.js'
 import { changesCell } from './told.js'
 
+/** @type {(keyof AuditEvent)[]} */
 const COLUMNS = ['at', 'action', 'keyId', 'keyName', 'keyPrefix', 'changes', 'actor', 'address', 'userAgent', 'requestId', 'id']
 
+/** @type {NodeListOf<HTMLTimeElement>} */
 const ends = document.querySelectorAll('.trail .sentence time')
 for (const end of ends) end.textContent = exact(end.dateTime)
-const times = [...document.querySelectorAll('.trail .when time')]
+/** @type {NodeListOf<HTMLTimeElement>} */
+const times = document.querySelectorAll('.trail .when time')
 const showDistances = () => {
   for (const time of times) time.textContent = relative(time.dateTime, serverNow())
 }
@@ -19,9 +24,9 @@ for (const time of times) time.after(h('span', { class: 'exact' }, exact(time.da
 showDistances()
 setInterval(showDistances, MINUTE)
 
-const button = document.querySelector('.export')
+const button = find(document, '.export', HTMLButtonElement)
 const label = button.textContent
-const [problem, progress] = ['#problem', '#progress'].map(id => document.querySelector(id))
+const [problem, progress] = ['#problem', '#progress'].map(id => find(document, id, HTMLElement))
 let isBusy = false
 
 button.addEventListener('click', async () => {
@@ -31,12 +36,13 @@ button.addEventListener('click', async () => {
   problem.replaceChildren()
   progress.textContent = text.exporting
   try {
-    const soFar = number => { button.textContent = text.exportedSoFar(number) }
+    const soFar = (/** @type {number} */ number) => { button.textContent = text.exportedSoFar(number) }
     const events = await api.allEvents({ key: button.dataset.key, soFar })
-    const cells = event => ({ ...event, changes: changesCell(event.changes) })
-    save(csv([COLUMNS, ...events.map(cells).map(cell => COLUMNS.map(column => cell[column]))]))
+    const cells = events.map(event => ({ ...event, changes: changesCell(event.changes) }))
+    save(csv([COLUMNS, ...cells.map(cell => COLUMNS.map(column => cell[column]))]))
     progress.textContent = text.exported(events.length)
-  } catch (error) {
+  } catch (thrown) {
+    const error = ApiError.of(thrown)
     progress.textContent = ''
     const page = { api, say: () => {} }
     problem.replaceChildren(errorNotice(page, error.isSignedOut ? { message: text.signedOut } : error, []))
@@ -46,6 +52,7 @@ button.addEventListener('click', async () => {
   isBusy = false
 })
 
+/** @param {string} content */
 function save(content) {
   const href = URL.createObjectURL(new Blob([content], { type: 'text/csv' }))
   const today = new Date(serverNow()).toISOString().slice(0, 10)

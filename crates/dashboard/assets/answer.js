@@ -1,31 +1,38 @@
+// @ts-check
 import { text } from './strings.js'
 
-/** Why a call was not answered as wanted. `status` is that of Latchkey's own answer to this account, 0 where there was none. */
+/** Why a call failed. `status` is that of Latchkey's answer to this account, 0 where there is none. */
 export class ApiError extends Error {
+  /** What was thrown, in this form. @param {unknown} thrown */
+  static of(thrown) {
+    return thrown instanceof ApiError ? thrown : new ApiError(thrown instanceof Error ? thrown.message : String(thrown))
+  }
+
+  /** @param {string} message @param {About} about */
   constructor(message, { status = 0, requestId = null, retryAfter = 0, isForeign = false, isOtherAccount = false } = {}) {
     super(message)
     this.status = status
     this.requestId = requestId
     /** Seconds. */
     this.retryAfter = retryAfter
-    /** Somebody else answered: a proxy, a network that wants a sign-in, whatever has the address now. */
+    /** Somebody else answered: a proxy, or a network that wants a sign-in. */
     this.isForeign = isForeign
-    /** The session is of another account than the page. */
+    /** The session belongs to another account than the page. */
     this.isOtherAccount = isOtherAccount
   }
 
   get isSignedOut() { return this.status === 401 }
   /** Latchkey has no such key for this account. */
   get isGone() { return this.status === 404 }
-  /** What was asked for may have been done all the same. */
+  /** The change may have been made all the same. */
   get isUncertain() { return (this.status === 0 && !this.isOtherAccount) || this.status >= 500 }
 }
 
 /**
- * The body of `response`, where it is Latchkey's answer that what was asked for is done; otherwise throws an
- * `ApiError`. This is the one place that says so. A status alone proves nothing: anybody between may
- * have made it. Latchkey's answers hold the time, name the account of the session, are JSON, and have the form
- * that the call is documented with: `wanted` has its `status` and `fits`, which looks at the body.
+ * The body of `response` if Latchkey says that the call is done; else throws an `ApiError`. A status alone proves
+ * nothing, since a proxy may have made it: Latchkey's answers are JSON, hold the time, name the account of the session,
+ * and have the status and the body that `wanted` describes.
+ * @template T @param {Answered<T>} call
  */
 export function judge({ response, body, wanted, account }) {
   const { status, headers } = response
@@ -35,19 +42,22 @@ export function judge({ response, body, wanted, account }) {
   if (!isOurs || !(isDone || isError(status, body))) throw new ApiError(text.foreign(status), { isForeign: true })
   const requestId = headers.get('x-request-id')
   if (account && holder && holder !== account) throw new ApiError(text.otherAccount(null), { requestId, isOtherAccount: true })
-  if (isDone) return body
-  throw new ApiError(body.error, { status, requestId, retryAfter: Number(headers.get('retry-after')) })
+  if (isDone) return /** @type {T} */ (body)
+  throw new ApiError(`${body?.error}`, { status, requestId, retryAfter: Number(headers.get('retry-after')) })
 }
 
+/** @type {(status: number, body: Json) => boolean} */
 const isError = (status, body) => status >= 400 && typeof body?.error === 'string'
 
+/** @type {(...members: string[]) => Fits} */
 const has = (...members) => body => members.every(member => typeof body?.[member] === 'string')
-const isItem = body => has('id', 'name', 'keyPrefix', 'createdAt', 'environment')(body) && typeof body.enabled === 'boolean'
+/** @type {Fits} */
+const isItem = body => has('id', 'name', 'keyPrefix', 'createdAt', 'environment')(body) && typeof body?.enabled === 'boolean'
 const isEvent = has('id', 'at', 'action')
 const isIssued = has('id', 'name', 'key', 'keyPrefix', 'createdAt', 'environment')
 const isAccount = has('id', 'email', 'createdAt')
 
-/** What a call is answered with when it is done. */
+/** The answers to calls that are done. @type {AllWanted} */
 export const wanted = {
   success: { status: 200, fits: body => body?.success === true },
   account: { status: 200, fits: isAccount },
@@ -56,6 +66,6 @@ export const wanted = {
   items: { status: 200, fits: body => Array.isArray(body) && body.every(isItem) },
   events: { status: 200, fits: body => Array.isArray(body) && body.every(isEvent) },
   issued: { status: 201, fits: isIssued },
-  item: id => ({ status: 200, fits: body => isItem(body) && body.id === id }),
-  replacementOf: id => ({ status: 201, fits: body => isIssued(body) && body.replaces === id }),
+  item: id => ({ status: 200, fits: body => isItem(body) && body?.id === id }),
+  replacementOf: id => ({ status: 201, fits: body => isIssued(body) && body?.replaces === id }),
 }

@@ -1,7 +1,8 @@
+// @ts-check
 import { Api } from './api.js'
 import { serverNow } from './clock.js'
 import { openCreate } from './create.js'
-import { h } from './dom.js'
+import { find, h } from './dom.js'
 import { icon } from './icons.js'
 import { counted, isFiltered, matching, pageOf, pageWith, queryOf, viewFrom } from './keys.js'
 import { Keyring } from './keyring.js'
@@ -17,33 +18,42 @@ import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from
 const HIGHLIGHTED = 4_000
 
 /**
- * <api-keys-panel>: everything a person does with API keys.
+ * <api-keys-panel>: everything a person does with API keys; docs/embedding.md describes it.
  *
- * On a page of Latchkey it finds the keys of `account` in `keys`, as the API answers them, and keeps what is
- * shown in the page's address. Another dashboard embeds it with `api-base`, the origin of Latchkey; then it asks
- * for the keys itself and leaves the address alone. It tells of each change by an event
- * `api-keys-changed` with what was done and the id of the key, never the key.
+ * On a page of Latchkey, the attribute `keys` holds the keys of `account`, and the page's address the view. With
+ * `api-base`, the panel asks for the keys and leaves the address alone.
  */
-class ApiKeysPanel extends HTMLElement {
+export class ApiKeysPanel extends HTMLElement {
   view = viewFrom('')
+  /** @type {Set<string>} */
   selected = new Set()
-  /** Ids of keys that a call is under way for. */
+  /** Ids of keys that are being changed. @type {Set<string>} */
   busy = new Set()
-  /** Those that are open. */
+  /** @type {Set<Dialog>} */
   dialogs = new Set()
+
+  // Made again when the panel is connected: before, it may lack its attributes.
+  api = new Api('')
+  keyring = new Keyring(this, null)
+  root = this.attachShadow({ mode: 'open' })
+  problem = problemPlace(this, 'problem')
+  toolbar = createToolbar(this)
+  list = createList(this)
+  place = h('div', { class: 'place' })
 
   #isEditing = false
   #isTakenOver = false
+  /** @type {Set<string>} */
   #fresh = new Set()
-  #life = null
+  #life = new AbortController()
 
   connectedCallback() {
     if (this.#isTakenOver) return
     this.#life = new AbortController()
-    const isFirst = !this.keyring
+    const isFirst = !this.root.firstChild
     if (isFirst) this.#begin()
     if (this.#hasAddress) this.view = viewFrom(location.search)
-    if (!this.shadowRoot) this.#build()
+    if (isFirst) this.#build()
     this.#listen(this.#life.signal)
     this.render()
     if (!isFirst || !this.keys) this.keyring.refresh()
@@ -53,7 +63,7 @@ class ApiKeysPanel extends HTMLElement {
     this.api = new Api(this.getAttribute('api-base') ?? '', this.getAttribute('account'))
     this.api.onOtherAccount = () => this.#leaveToOther()
     this.api.onSignedOut = error => this.#sessionOver(error)
-    this.keyring = new Keyring(this, JSON.parse(this.getAttribute('keys')))
+    this.keyring = new Keyring(this, JSON.parse(this.getAttribute('keys') ?? 'null'))
     this.removeAttribute('keys')
   }
 
@@ -63,39 +73,34 @@ class ApiKeysPanel extends HTMLElement {
     this.dialogs.forEach(dialog => dialog.close())
   }
 
-  /** Where keys are used: the configured address, or that of the API. */
   get publicUrl() {
     return (this.getAttribute('public-url') ?? (this.api.base || location.origin)).replace(/\/+$/, '')
   }
 
-  /** As the API lists them; null until it did. */
+  /** As the API lists them; null before it did. */
   get keys() { return this.keyring.keys }
 
-  /** Attributes of a link to a page of Latchkey: another dashboard stays open. */
+  /** Attributes of links to pages of Latchkey: another dashboard stays open. */
   get elsewhere() { return this.api.base ? { target: '_blank', rel: 'noopener' } : {} }
 
   get #hasAddress() { return !this.hasAttribute('api-base') }
   get #limit() { return Number(this.getAttribute('limit') ?? Infinity) }
 
   #build() {
-    const root = this.attachShadow({ mode: 'open' })
-    // What the server drew is the same list, and would only grow old.
+    // The server's drawing of the list would only grow old.
     this.replaceChildren()
-    root.adoptedStyleSheets = [sheet]
-    this.problem = problemPlace(this, 'problem')
-    this.toolbar = createToolbar(this)
-    this.list = createList(this)
-    this.place = h('div', { class: 'place' })
-    root.append(
+    this.root.adoptedStyleSheets = [sheet]
+    this.root.append(
       h('section', { class: 'panel', 'aria-labelledby': 'heading' },
         h('header', { class: 'panel-head' },
           h('div', {}, h('h2', { id: 'heading', tabindex: -1, 'data-focus': 'heading' }, text.heading), h('p', { class: 'muted' }, text.intro)),
           h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => this.create() }, icon('plus'), text.create)),
         h('p', { id: 'limit', class: 'notice warn', hidden: true }),
         this.problem.place, this.toolbar.element, this.place),
-      h('p', { id: 'status', role: 'status', class: 'visually-hidden' }), tipIn(root))
+      h('p', { id: 'status', role: 'status', class: 'visually-hidden' }), tipIn(this.root))
   }
 
+  /** @param {AbortSignal} signal */
   #listen(signal) {
     addEventListener('focus', () => this.keyring.refresh(), { signal })
     document.addEventListener('visibilitychange', () => document.hidden || this.keyring.refresh(), { signal })
@@ -109,13 +114,13 @@ class ApiKeysPanel extends HTMLElement {
     signal.addEventListener('abort', () => clearInterval(timer))
   }
 
-  /** Shows what is known now. What somebody is typing in the list stays. */
+  /** Draws the list, unless somebody types in it. */
   render() {
     if (this.#isEditing || this.#isTakenOver) return
-    const focused = this.shadowRoot.activeElement?.dataset.focus
+    const { focused } = this
     const now = serverNow()
     const { failure } = this.keyring
-    const found = this.keys && matching(this.keys, this.view, now)
+    const found = matching(this.keys ?? [], this.view, now)
     for (const id of this.selected) if (!this.keys?.some(key => key.id === id)) this.selected.delete(id)
     this.toolbar.element.hidden = !this.keys?.length
     this.toolbar.update(this.view)
@@ -127,25 +132,26 @@ class ApiKeysPanel extends HTMLElement {
       this.#put(this.list.element)
       this.list.update(pageOf(found, this.view.page), this.view, now)
     }
-    if (focused && !this.shadowRoot.activeElement) this.focusOn(focused)
+    if (focused && !this.root.activeElement) this.focusOn(focused)
   }
 
+  /** @param {Node} content */
   #put(content) {
     if (!this.place.firstChild?.isEqualNode(content)) this.place.replaceChildren(content)
   }
 
   #showLimit() {
     const isReached = counted(this.keys ?? []) >= this.#limit
-    const button = this.shadowRoot.querySelector('[data-focus=create]')
+    const button = find(this.root, '[data-focus=create]', HTMLElement)
     if (isReached) button.setAttribute('aria-describedby', 'limit')
     else button.removeAttribute('aria-describedby')
     button.setAttribute('aria-disabled', String(isReached))
-    const notice = this.shadowRoot.getElementById('limit')
+    const notice = find(this.root, '#limit', HTMLElement)
     notice.hidden = !isReached
     notice.textContent = isReached ? text.limitReached(this.#limit) : ''
   }
 
-  /** Shows another part of the list. */
+  /** Shows another part of the list. @param {Partial<View>} part */
   show(part, { isTyping = false } = {}) {
     this.view = { ...this.view, ...part }
     if (this.#hasAddress) {
@@ -155,7 +161,7 @@ class ApiKeysPanel extends HTMLElement {
     }
     this.#isEditing = false
     this.render()
-    const found = matching(this.keys, this.view, serverNow())
+    const found = matching(this.keys ?? [], this.view, serverNow())
     const page = pageOf(found, this.view.page)
     this.say(page.pages > 1 ? text.shown(page) : text.found(found.length))
   }
@@ -164,7 +170,7 @@ class ApiKeysPanel extends HTMLElement {
     this.show({ q: '', status: null, environment: null, page: 1 })
   }
 
-  /** Goes to the key of this id, wherever in the list it is. */
+  /** Goes to the row of a key, also on another page of the list. @param {string} id */
   goTo(id) {
     this.#uncover(id)
     this.#highlight(id)
@@ -172,16 +178,20 @@ class ApiKeysPanel extends HTMLElement {
     this.rowOf(id)?.scrollIntoView({ block: 'nearest' })
   }
 
+  /** @param {string} id */
   #uncover(id) {
     if (this.rowOf(id)) return
     if (isFiltered(this.view)) this.clearFilters()
-    const page = pageWith(matching(this.keys, this.view, serverNow()), id)
+    const page = pageWith(matching(this.keys ?? [], this.view, serverNow()), id)
     if (page !== this.view.page) this.show({ page })
   }
 
+  /** @param {string} id */
   rowOf(id) { return this.list.row(id) }
+  /** @param {Key} key */
   isFresh({ id }) { return this.#fresh.has(id) }
 
+  /** @param {string} id */
   #highlight(id) {
     this.#fresh.add(id)
     this.render()
@@ -202,7 +212,7 @@ class ApiKeysPanel extends HTMLElement {
     this.focusOn('heading')
   }
 
-  /** After the dialog that showed a new key is gone. */
+  /** The dialog that showed a new key was closed. @param {Issued} created */
   revealed({ id, name }) {
     if (!this.keys) return
     this.#uncover(id)
@@ -210,7 +220,7 @@ class ApiKeysPanel extends HTMLElement {
     this.say(text.wasCreated(name))
   }
 
-  /** An action on `key` failed: says why, and brings the list up to date. */
+  /** A change of `key` failed: says why, and refreshes the list. @param {ApiError} error @param {Key} key */
   async failed(error, { id, name }) {
     if (error.isSignedOut || error.isOtherAccount) return
     if (!error.isGone) this.problem.show(error, ...(error.isForeign ? [text.notCarriedOut] : []))
@@ -218,7 +228,7 @@ class ApiKeysPanel extends HTMLElement {
     if (error.isGone) this.problem.show(isGone ? new Error(text.goneMeanwhile(name)) : error)
   }
 
-  /** Nobody is signed in: what is of the account goes, but not what was typed or a key that is shown once. */
+  /** Nobody is signed in: the list goes. What was typed and a key that is shown once stay. @param {ApiError} error */
   #sessionOver(error) {
     this.#isEditing = false
     for (const dialog of this.dialogs) if (!dialog.outlivesSession) dialog.close()
@@ -226,7 +236,7 @@ class ApiKeysPanel extends HTMLElement {
     this.render()
   }
 
-  /** Another account is signed in: nothing of this one is shown or done here any more. */
+  /** Another account is signed in: nothing is shown or done for this one any more. */
   #leaveToOther() {
     if (this.#isTakenOver) return
     this.dialogs.forEach(dialog => dialog.close())
@@ -235,14 +245,15 @@ class ApiKeysPanel extends HTMLElement {
     this.guard(false)
     this.keyring.forget(null)
     const page = this.#hasAddress ? this.closest('.frame') : null
-    showOtherAccount(page ?? this.shadowRoot.querySelector('.panel'), this.api.base)
+    showOtherAccount(page ?? find(this.root, '.panel', HTMLElement), this.api.base)
   }
 
+  /** @param {string[]} ids @param {boolean} isSelected */
   select(ids, isSelected) {
     for (const id of ids) isSelected ? this.selected.add(id) : this.selected.delete(id)
     for (const id of ids) {
       const box = this.rowOf(id)?.querySelector('.select input')
-      if (box) box.checked = box.defaultChecked = isSelected
+      if (box instanceof HTMLInputElement) box.checked = box.defaultChecked = isSelected
     }
     this.list.mark()
     this.say(text.selected(this.selected.size))
@@ -250,7 +261,7 @@ class ApiKeysPanel extends HTMLElement {
 
   // Where the focus is, and what is read out
 
-  /** From here on the list stays as it is, for somebody types in it. */
+  /** The list stays as it is until `endEditing`, since somebody types in it. */
   beginEditing() {
     this.#isEditing = true
   }
@@ -260,45 +271,48 @@ class ApiKeysPanel extends HTMLElement {
     this.render()
   }
 
-  /** Where the focus goes when `keys` are gone: to the menu of the row after them. */
+  /** What gets the focus when `keys` are gone: the menu of the row after them. @param {Key[]} keys */
   afterwards(keys) {
     const gone = new Set(keys.map(key => key.id))
-    const rows = [...this.list.element.querySelectorAll('tbody tr')].map(row => row.dataset.id)
+    const rows = this.list.ids()
     const last = rows.findLastIndex(id => gone.has(id))
     const next = rows.find((id, at) => at > last && !gone.has(id))
     return next ? `menu:${next}` : 'heading'
   }
 
-  /** Gives the focus to the element of that name, or to the heading where it is gone. */
+  get focused() { return this.root.activeElement?.getAttribute('data-focus') ?? null }
+
+  /** Focuses the element of this name, or the heading if it is gone. @param {string?} name */
   focusOn(name) {
-    const of = wanted => this.shadowRoot.querySelector(`[data-focus="${wanted}"]`)
+    /** @param {string?} wanted @returns {HTMLElement?} */
+    const of = wanted => this.root.querySelector(`[data-focus="${wanted}"]`)
     ;(of(name) ?? of('heading'))?.focus()
   }
 
-  /** Has `message` read out, by the region of whatever dialog is open. */
+  /** Has `message` read out, in the open dialog if there is one. @param {string} message */
   say = message => {
-    const region = this.shadowRoot.querySelector('dialog:last-of-type > [role=status]') ?? this.shadowRoot.getElementById('status')
+    const region = this.root.querySelector('dialog:last-of-type > [role=status]') ?? find(this.root, '#status', HTMLElement)
     region.textContent = ''
     setTimeout(() => { region.textContent = message }, 50)
   }
 
-  /** Has the browser ask before the page goes away, or not any more. */
+  /** Whether the browser asks before it leaves the page. @param {boolean} isOn */
   guard(isOn) {
     if (isOn) addEventListener('beforeunload', holdBack)
     else removeEventListener('beforeunload', holdBack)
   }
 }
 
-const holdBack = event => event.preventDefault()
+const holdBack = (/** @type {Event} */ event) => event.preventDefault()
 
-/** The same style sheet as the pages have, there before anything is drawn. */
+/** The style sheet of the pages, loaded before anything is drawn. */
 async function loadSheet() {
   const loaded = new CSSStyleSheet()
   try {
     const response = await fetch(new URL('panel.css', import.meta.url))
     await loaded.replace(await response.text())
   } catch {
-    // The network failed, or the page is left already: a plain panel works, none does not.
+    // The network failed: a panel without styles works, too.
   }
   return loaded
 }

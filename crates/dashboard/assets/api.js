@@ -1,3 +1,4 @@
+// @ts-check
 import { ApiError, judge, wanted } from './answer.js'
 import { hearServerTime } from './clock.js'
 import { text } from './strings.js'
@@ -9,69 +10,84 @@ const EVENTS_AT_MOST = 200
 /**
  * The JSON API at `base`; '' is the page's own origin.
  *
- * It acts for one account, the one that the page was made for, or else the first that is answered for. Tabs
- * share their cookie, so another may be signed in by now: then Latchkey refuses what would change
- * something, and nothing that is answered is handed out.
+ * It speaks for one account: that of the page, or else the first that Latchkey names. Tabs share their cookie, so
+ * another account may be signed in meanwhile: then Latchkey refuses changes, and `judge` every answer.
  */
 export class Api {
-  /** Called when an answer tells that another account is signed in, and when one tells that nobody is. */
+  /** Called when an answer says that another account is signed in, or that nobody is. */
   onOtherAccount = () => {}
+  /** @type {(error: ApiError) => void} */
   onSignedOut = () => {}
 
+  /** @param {string} base @param {string?} account */
   constructor(base, account = null) {
     this.base = base.replace(/\/+$/, '')
     this.account = account
   }
 
   list() { return this.#call('GET', 'api-keys', wanted.items) }
+  /** @param {KeyRequest} body */
   create(body) { return this.#call('POST', 'api-keys', wanted.issued, body) }
+  /** @param {string} id @param {KeyChange} body */
   change(id, body) { return this.#call('PATCH', `api-keys/${id}`, wanted.item(id), body) }
+  /** @param {string} id @param {number} overlapSeconds */
   rotate(id, overlapSeconds) { return this.#call('POST', `api-keys/${id}/rotate`, wanted.replacementOf(id), { overlapSeconds }) }
+  /** @param {string} id */
   revoke(id) { return this.#call('DELETE', `api-keys/${id}`, wanted.success) }
+  /** @param {EventsOf} which */
   #events({ before, key }) {
-    const query = new URLSearchParams({ limit: EVENTS_AT_MOST, ...(before && { before }), ...(key && { keyId: key }) })
+    const query = new URLSearchParams({ limit: `${EVENTS_AT_MOST}`, ...(before && { before }), ...(key && { keyId: key }) })
     return this.#call('GET', `audit-events?${query}`, wanted.events)
   }
-  /** All events, or those of a key, newest first; `soFar` is told how many are there. */
+  /** All events, or those of a key, newest first; `soFar` gets their number after each page. @param {EventsOf} which */
   async allEvents({ key, soFar = () => {} }) {
+    /** @type {AuditEvent[]} */
     const events = []
-    for (let page; !page || page.length === EVENTS_AT_MOST;) {
+    let page
+    do {
       page = await this.#events({ key, before: events.at(-1)?.id })
       events.push(...page)
       soFar(events.length)
-    }
+    } while (page.length === EVENTS_AT_MOST)
     return events
   }
 
   session() { return this.#call('GET', 'auth/session', wanted.account) }
   signOut() { return this.#call('POST', 'auth/sign-out', wanted.success) }
+  /** @param {PasswordChange} passwords */
   changePassword(passwords) { return this.#call('POST', 'auth/password', wanted.success, passwords) }
 
+  /** @param {Credentials} credentials */
   signIn(credentials) { return this.#call('POST', 'auth/sign-in', wanted.signedIn, credentials) }
+  /** @param {Credentials} credentials */
   signUp(credentials) { return this.#call('POST', 'auth/sign-up', wanted.signedUp, credentials) }
 
+  /** @template T @param {string} method @param {string} path @param {Wanted<T>} wanted @param {object} [body] */
   async #call(method, path, wanted, body) {
     const { response, answer, arrived } = await this.#send(method, path, body)
     const { headers } = response
-    if (headers.has('x-latchkey-time')) hearServerTime(headers.get('x-latchkey-time'), arrived)
+    const time = headers.get('x-latchkey-time')
+    if (time !== null) hearServerTime(time, arrived)
     try {
       const done = judge({ response, body: answer, wanted, account: this.account })
       this.account ??= headers.get('x-latchkey-account')
       return done
-    } catch (error) {
+    } catch (thrown) {
+      const error = ApiError.of(thrown)
       if (error.isOtherAccount) this.onOtherAccount()
       if (error.isSignedOut) this.onSignedOut(error)
       throw error
     }
   }
 
+  /** @param {string} method @param {string} path @param {object} [body] */
   async #send(method, path, body) {
     try {
       const response = await fetch(`${this.base}/api/v1/${path}`, {
         method,
         credentials: 'include',
         cache: 'no-store',
-        // Latchkey never sends a call elsewhere.
+        // Latchkey never redirects a call.
         redirect: 'manual',
         headers: this.#headers(method, body),
         body: body && JSON.stringify(body),
@@ -80,11 +96,11 @@ export class Api {
       const arrived = performance.now()
       return { response, answer: jsonIn(await response.text()), arrived }
     } catch (error) {
-      throw new ApiError(error.name === 'TimeoutError' ? text.noAnswer : text.unreachable)
+      throw new ApiError(error instanceof Error && error.name === 'TimeoutError' ? text.noAnswer : text.unreachable)
     }
   }
 
-  /** Reads go without the account: their answers name it, and a page elsewhere need not ask beforehand. */
+  /** Reads don't name the account, so that other origins need no preflight. @param {string} method @param {object} [body] @returns {Fields} */
   #headers(method, body) {
     return {
       ...(body && { 'Content-Type': 'application/json' }),
@@ -93,6 +109,7 @@ export class Api {
   }
 }
 
+/** @param {string} content @returns {Json} */
 function jsonIn(content) {
   try {
     return JSON.parse(content)

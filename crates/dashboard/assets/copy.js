@@ -1,3 +1,4 @@
+// @ts-check
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { text } from './strings.js'
@@ -5,22 +6,28 @@ import { text } from './strings.js'
 const SHOWN = 2_000
 const isMac = /Mac|iP(hone|ad)/.test(globalThis.navigator?.platform ?? '')
 
-/** Writes to the clipboard; false where the browser lets nobody. `beside` is an element that has the focus. */
+/**
+ * Writes to the clipboard; false where the browser refuses. `beside` is the focused element.
+ * @param {string} copied @param {HTMLElement} beside
+ */
 export async function toClipboard(copied, beside) {
   try {
     await navigator.clipboard.writeText(copied)
     return true
   } catch {
-    // Not there on plain http, or refused.
+    // Missing on plain http, or refused.
     return copySelected(copied, beside)
   }
 }
 
-/** The older way, which works on plain http too: the browser copies what is selected. */
+/**
+ * The older way, which works on plain http too: the browser copies the selection.
+ * @param {string} copied @param {HTMLElement} beside
+ */
 function copySelected(copied, beside) {
   const field = h('textarea', { class: 'visually-hidden', readonly: true, tabindex: -1 })
   field.value = copied
-  // A dialog lets nothing outside it be selected.
+  // Nothing outside an open dialog can be selected.
   beside.after(field)
   // Safari on a phone needs the range too.
   field.select()
@@ -34,28 +41,31 @@ function copySelected(copied, beside) {
   }
 }
 
-/** What is left for a person to do with a text that is selected. */
 export const howToCopy = () => matchMedia('(pointer: coarse)').matches ? text.holdToCopy : text.pressToCopy(isMac)
 
+/** @param {HTMLElement} node */
 function select(node) {
-  if ('select' in node) {
+  if (node instanceof HTMLInputElement) {
     node.focus()
     node.select()
   } else {
-    getSelection().selectAllChildren(node)
+    getSelection()?.selectAllChildren(node)
   }
 }
 
 /**
- * A button that copies what `what()` says and shows for two seconds that it did. Where the clipboard
- * can't be written, it selects `shown()`, which has the same text, and says how to copy it.
+ * A button that copies `what()` and confirms that for two seconds. Where the browser refuses, it selects `shown()`,
+ * which has the same text, and says how to copy it.
+ * @param {CopyButton} options
  */
 export function copyButton({ label, what, shown, say, said = text.copied, kind = '', iconOnly = false, done = () => {}, ...attributes }) {
   const words = h('span', iconOnly ? { class: 'visually-hidden' } : {}, label)
   const button = h('button', { type: 'button', class: `button copy ${kind}`, ...attributes }, icon('copy'), words)
+  /** @type {Timer} */
   let timer
+  /** @param {'check' | 'copy'} name @param {string} message */
   const show = (name, message) => {
-    button.firstChild.replaceWith(icon(name))
+    button.replaceChildren(icon(name), words)
     button.classList.toggle('copied', name === 'check')
     words.textContent = message
   }

@@ -1,5 +1,7 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
-import { h } from './dom.js'
+import { find, h } from './dom.js'
 import { expiryField } from './expiry.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
@@ -9,9 +11,9 @@ const LONGEST = 100
 const COUNTED_FROM = 80
 
 /** As the API counts: Unicode scalar values. */
-const lengthOf = name => [...name].length
+const lengthOf = (/** @type {string} */ name) => [...name].length
 
-/** The dialog that creates a key, and then shows it. */
+/** @type {OnPanel} */
 export function openCreate(panel) {
   const dialog = new Dialog(panel, text.create)
   dialog.outlivesSession = true
@@ -34,7 +36,8 @@ export function openCreate(panel) {
       const created = await panel.keyring.during(() => panel.api.create(asked))
       panel.keyring.added(created)
       reveal(panel, dialog, created)
-    } catch (error) {
+    } catch (thrown) {
+      const error = ApiError.of(thrown)
       panel.guard(false)
       name.input.focus()
       name.invalid(error.status === 400)
@@ -45,14 +48,15 @@ export function openCreate(panel) {
   dialog.show(form)
 }
 
+/** @param {boolean} isOptional */
 function nameField(isOptional) {
   const input = h('input', { id: 'name', class: 'input', autofocus: true, autocomplete: 'off', spellcheck: 'false',
     required: !isOptional, 'aria-describedby': 'name-hint name-counter name-problem create-problem' })
   const counter = h('p', { id: 'name-counter', class: 'hint counter' })
   const problem = h('p', { id: 'name-problem', class: 'problem' })
   const typed = () => input.value.trim()
-  const invalid = is => input.setAttribute('aria-invalid', String(is))
-  const complain = message => {
+  const invalid = (/** @type {boolean} */ is) => input.setAttribute('aria-invalid', String(is))
+  const complain = (/** @type {string} */ message) => {
     problem.textContent = message
     invalid(message !== '')
   }
@@ -79,10 +83,11 @@ function nameField(isOptional) {
 }
 
 function environmentField() {
+  /** @param {Key['environment']} value @param {string} hint */
   const choice = (value, hint) => h('label', { class: 'choice' },
     h('input', { type: 'radio', name: 'environment', value, checked: value === 'live' }),
     h('span', {}, h('strong', {}, text.environments[value]), h('span', { class: 'hint' }, hint)))
   const field = h('fieldset', { class: 'field' }, h('legend', {}, text.environment),
     h('div', { class: 'choices' }, choice('live', text.liveHint), choice('test', text.testHint)))
-  return { field, value: () => field.querySelector(':checked').value }
+  return { field, value: () => /** @type {Key['environment']} */ (find(field, ':checked', HTMLInputElement).value) }
 }

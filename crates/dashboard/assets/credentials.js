@@ -1,14 +1,13 @@
+// @ts-check
 import { api } from './account.js'
 import { Api } from './api.js'
 import { onSubmit } from './form.js'
 import { text } from './strings.js'
 import { tellTabs } from './tabs.js'
 
-const calls = { 'sign-in': it => api.signIn(it), 'sign-up': it => api.signUp(it) }
-
-/** That the browser kept the session. Otherwise the next page would lead back here without a word. */
+/** A browser that did not keep the session would come back here without a word. @param {Account} account */
 async function makeSureOf({ id }) {
-  const kept = await new Api('').session().catch(error => {
+  const kept = await new Api('').session().catch((/** @type {ApiError} */ error) => {
     throw error.isSignedOut ? new Error(text.notKept[whyNotKept()]) : error
   })
   if (kept.id !== id) throw new Error(text.otherSession(kept.email))
@@ -22,13 +21,13 @@ function whyNotKept() {
 
 const form = document.querySelector('form')
 if (form) {
-  const send = async ({ email, password }) => {
-    const account = await calls[form.id]({ email: email.trim(), password })
-    await makeSureOf(account)
+  const send = async (/** @type {Fields} */ { email, password }) => {
+    const typed = { email: email.trim(), password }
+    await makeSureOf(await (form.id === 'sign-up' ? api.signUp(typed) : api.signIn(typed)))
   }
-  // The server let only pages of the account stand there. Until that page is there the form stays busy.
+  // The server allows only pages of the account there. Until then the form stays busy.
   onSubmit(form, send, () => {
-    location.replace(form.dataset.next)
+    location.replace(`${form.dataset.next}`)
     return new Promise(() => {})
   })
 }

@@ -1,18 +1,19 @@
+// @ts-check
 /**
- * Rows of cells as a file that spreadsheets read (RFC 4180, in UTF-8, which the mark at its beginning says)
- * and find no formula in.
+ * Rows of cells as a file for spreadsheets (RFC 4180, UTF-8 with a byte order mark), which find no formula in it.
+ * @param {unknown[][]} rows
  */
 export function csv(rows) {
   return `\ufeff${rows.map(row => `${row.map(cell).join(',')}\r\n`).join('')}`
 }
 
 /**
- * Where a spreadsheet begins a cell, and would run what begins with a sign. That is the beginning of ours, and
- * also what follows `;`, a tab or a line break: those separate cells in most of Europe, in spite of quotation
- * marks that don't stand at their beginning.
+ * Where a spreadsheet may find a formula: at the beginning of a cell, and after `;`, a tab or a line break, which
+ * separate cells in most of Europe, also within our quotation marks.
  */
 const FORMULA = /(?<=^|[;\t\r\n])(?=["\s]*[=+\-@＝＋－＠\t\r])/g
 
+/** @param {unknown} value */
 function cell(value) {
   const harmless = String(value ?? '').replace(FORMULA, "'")
   return `"${harmless.replaceAll('"', '""')}"`

@@ -1,3 +1,5 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
 import { Dialog } from './dialog.js'
@@ -8,15 +10,17 @@ import { text } from './strings.js'
 import { exact, relative } from './times.js'
 import { told } from './told.js'
 
-/** Everything there is to know of a key, with its part of the audit trail. */
+/** @type {OnKey} */
 export function openDetails(panel, key) {
   const dialog = new Dialog(panel, key.name, { class: 'wide' })
   const now = serverNow()
   const createdBy = h('dd', {}, '…')
   const history = h('div', { 'aria-busy': 'true' }, h('p', { class: 'muted' }, text.historyLoading))
-  const time = at => at ? `${relative(at, now)} (${exact(at)})` : text.never
+  const time = (/** @type {string?} */ at) => at ? `${relative(at, now)} (${exact(at)})` : text.never
+  /** @param {string} term @param {Leaf[]} value */
   const fact = (term, ...value) => h('div', {}, h('dt', {}, term), h('dd', {}, value))
   const id = h('code', {}, key.id)
+  const old = panel.keyring.replacedByThis(key)
   dialog.show(
     h('dl', { class: 'facts' },
       fact(text.id, id, copyButton({ label: text.copyId, iconOnly: true, kind: 'quiet icon-only', what: () => key.id, shown: () => id, say: panel.say })),
@@ -27,8 +31,8 @@ export function openDetails(panel, key) {
       h('div', {}, h('dt', {}, text.createdBy), createdBy),
       fact(text.columns.used, time(key.lastUsedAt), h('span', { class: 'hint' }, ` ${text.mayLag}`)),
       fact(text.columns.expires, time(key.expiresAt)),
-      key.replacedBy && fact(text.replacedBy, prefixOrId(panel, key.replacedBy)),
-      panel.keyring.replacedByThis(key) && fact(text.replaces, prefixOrId(panel, panel.keyring.replacedByThis(key).id))),
+      key.replacedBy && fact(text.replacedBy, h('code', {}, panel.keyring.find(key.replacedBy)?.keyPrefix ?? key.replacedBy)),
+      old && fact(text.replaces, h('code', {}, old.keyPrefix))),
     h('h3', { id: 'history' }, text.history), history,
     h('div', { class: 'buttons' },
       h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}`, ...panel.elsewhere }, text.allActivity),
@@ -36,12 +40,11 @@ export function openDetails(panel, key) {
   load(panel, key, history, createdBy)
 }
 
-const prefixOrId = (panel, id) => h('code', {}, panel.keyring.find(id)?.keyPrefix ?? id)
-
+/** @param {Panel} panel @param {Key} key @param {HTMLElement} history @param {HTMLElement} createdBy */
 async function load(panel, key, history, createdBy) {
   try {
     const events = await panel.api.allEvents({ key: key.id })
-    // The rotation that issued a key is told of the key that it replaced.
+    // The event of the rotation that issued a key has the id of the old key.
     const beginning = events.findLast(event => event.action === 'key.created' || event.keyId !== key.id)
     createdBy.replaceChildren(...(beginning ? whoAndWhere(beginning) : ['–']))
     history.replaceChildren(events.length ? historyTable(events, key) : h('p', { class: 'muted' }, text.historyEmpty))
@@ -51,23 +54,25 @@ async function load(panel, key, history, createdBy) {
     history.replaceChildren(problem.place, h('button', {
       type: 'button', class: 'button', onclick: () => load(panel, key, history, createdBy),
     }, text.retry))
-    problem.show(error)
+    problem.show(ApiError.of(error))
   }
   history.setAttribute('aria-busy', 'false')
 }
 
-/** An id of an account is the reader's own: others don't get at their keys. */
-const who = event => text.actors[event.actor] ?? text.you
-const whoAndWhere = event => [
+/** The id of an account is the reader's: nobody else can change the key. */
+const who = (/** @type {AuditEvent} */ event) => text.actors[event.actor] ?? text.you
+const whoAndWhere = (/** @type {AuditEvent} */ event) => [
   [who(event), event.address && `${text.from} ${event.address}`].filter(Boolean).join(' '),
   ...(event.userAgent ? [h('span', { class: 'hint' }, event.userAgent)] : []),
 ]
 
+/** @param {Part} part */
 function shown(part) {
   if (typeof part === 'string') return part
-  return part.name === undefined ? exact(part.at) : ['“', h('bdi', {}, part.name), '”']
+  return 'at' in part ? exact(part.at) : ['“', h('bdi', {}, part.name), '”']
 }
 
+/** @param {AuditEvent[]} events @param {Key} key */
 function historyTable(events, key) {
   const head = [text.when, text.what, text.who, text.where]
   return h('table', { class: 'table history', 'aria-labelledby': 'history', role: 'table' },

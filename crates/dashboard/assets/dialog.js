@@ -1,3 +1,4 @@
+// @ts-check
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { text } from './strings.js'
@@ -5,12 +6,13 @@ import { text } from './strings.js'
 let dialogs = 0
 
 /**
- * A modal dialog of the panel. Every way out (Escape, the cross, the backdrop, its buttons) goes
- * through `leave`, which asks `mayLeave` first.
+ * A modal dialog of the panel. Every way out (Escape, the cross, the backdrop, buttons) is `leave`, which asks
+ * `mayLeave` first.
  */
 export class Dialog {
+  /** @type {() => boolean | Promise<boolean>} */
   mayLeave = () => true
-  /** Whether it stays open when the session ends, because it holds only what somebody typed or would lose. */
+  /** Whether it stays open when the session ends: it holds what a person typed or would lose. */
   outlivesSession = false
   onClosed = () => {}
   onCopy = () => {}
@@ -21,9 +23,10 @@ export class Dialog {
   #body = h('div', { class: 'dialog-body' })
   #element
 
+  /** @param {Panel} panel @param {string} title @param {Attributes} attributes */
   constructor(panel, title, attributes = {}) {
     this.#panel = panel
-    this.#opener = panel.shadowRoot.activeElement?.dataset.focus
+    this.#opener = panel.focused
     this.#element = h('dialog', { 'aria-labelledby': this.#heading.id, ...attributes },
       h('header', {}, this.#heading,
         h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.close, onclick: () => this.leave() }, icon('close'))),
@@ -33,16 +36,18 @@ export class Dialog {
     this.#watch()
   }
 
+  /** @param {string} title */
   set title(title) { this.#heading.textContent = title }
 
-  /** Shows `content`; the first element with `autofocus`, or the heading, gets the focus. */
+  /** Shows `content`, and focuses the first element with `autofocus`, or the heading. @param {Node[]} content */
   show(...content) {
     this.#body.replaceChildren(...content)
-    if (!this.#element.isConnected) this.#panel.shadowRoot.append(this.#element)
+    if (!this.#element.isConnected) this.#panel.root.append(this.#element)
     this.#panel.dialogs.add(this)
     if (!this.#element.open) this.#element.showModal()
-    const first = this.#body.querySelector('[autofocus]') ?? this.#heading
-    first.focus()
+    /** @type {HTMLElement?} */
+    const first = this.#body.querySelector('[autofocus]')
+    ;(first ?? this.#heading).focus()
   }
 
   async leave() {
@@ -54,14 +59,14 @@ export class Dialog {
     this.#element.close()
     this.#element.remove()
     this.#body.replaceChildren()
-    // The opener gets the focus back, also where it was drawn anew meanwhile.
-    if (!this.#panel.shadowRoot.activeElement) this.#panel.focusOn(this.#opener)
+    // By name, since the opener may have been drawn again.
+    if (!this.#panel.root.activeElement) this.#panel.focusOn(this.#opener)
     this.onClosed()
   }
 
   #watch() {
     const element = this.#element
-    // A browser lets a second Escape through whatever is said to the first, but not where the key is taken.
+    // A browser closes a dialog at the second Escape whatever `cancel` answers, unless a listener takes the key.
     element.addEventListener('keydown', event => {
       if (event.key !== 'Escape' || event.defaultPrevented) return
       event.preventDefault()
@@ -79,7 +84,7 @@ export class Dialog {
       this.leave()
     })
     element.addEventListener('copy', () => this.onCopy())
-    // Only a press that begins and ends there: not a selection of text that ends outside.
+    // A press that begins and ends there: not a selection of text that ends outside.
     let pressed = false
     element.addEventListener('pointerdown', event => { pressed = isOnBackdrop(element, event) })
     element.addEventListener('click', event => {
@@ -88,12 +93,13 @@ export class Dialog {
   }
 }
 
+/** @param {HTMLElement} element @param {MouseEvent} event */
 function isOnBackdrop(element, { target, clientX: x, clientY: y }) {
   const { left, right, top, bottom } = element.getBoundingClientRect()
   return target === element && (x < left || x > right || y < top || y > bottom)
 }
 
-/** Asks a question over whatever is open; true for `yes`. */
+/** Asks a question over the open dialog; true for `yes`. @type {Ask} */
 export function ask(panel, { title, why, yes, no }) {
   return new Promise(resolve => {
     const dialog = new Dialog(panel, title, { role: 'alertdialog', class: 'small', 'aria-describedby': 'question-why' })
@@ -106,7 +112,7 @@ export function ask(panel, { title, why, yes, no }) {
   })
 }
 
-/** Buttons at the end of a form: leave it, or submit it with `label`. */
+/** @type {FormButtons} */
 export function formButtons(dialog, label, kind = 'primary', cancel = {}) {
   const submit = h('button', { class: `button ${kind}` }, label)
   const buttons = h('div', { class: 'buttons' },
@@ -115,8 +121,8 @@ export function formButtons(dialog, label, kind = 'primary', cancel = {}) {
 }
 
 /**
- * Runs `work` at each submit of `form`, one at a time however often somebody presses Enter. Meanwhile
- * the button says `progress`, and the dialog stays.
+ * Runs `work` at each submit of `form`, one at a time. Meanwhile the button says `progress`, and the dialog stays.
+ * @type {OnSubmit}
  */
 export function onSubmit(dialog, form, submit, progress, work) {
   const label = submit.textContent

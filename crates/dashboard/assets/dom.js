@@ -1,20 +1,37 @@
-/** An element: attributes by name, listeners as `onclick`, children as nodes or text. */
+// @ts-check
+/**
+ * An element: attributes by name, listeners as `onclick`, children as nodes or text.
+ * @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Attributes} attributes @param {Child[]} children
+ */
 export function h(tag, attributes, ...children) {
   const element = document.createElement(tag)
-  for (const [name, value] of Object.entries(attributes ?? {})) {
+  for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
-    else element.setAttribute(name, value === true ? '' : value)
+    if (typeof value === 'function') element.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
+    else element.setAttribute(name, value === true ? '' : `${value}`)
   }
-  element.append(...children.flat(Infinity).filter(child => child !== null && child !== undefined && child !== false))
+  element.append(...children.flat(2).filter(child => child !== null && child !== undefined && child !== false))
   return element
 }
 
-/** Puts `fresh` rows in the place of those of `body` that look otherwise, so that the rest keeps its state. */
+/**
+ * The element that `selector` finds in `root`; throws if there is none.
+ * @template {Element} T @param {ParentNode} root @param {string} selector @param {new () => T} kind
+ */
+export function find(root, selector, kind) {
+  const element = root.querySelector(selector)
+  if (element instanceof kind) return element
+  throw new Error(`${selector} is missing`)
+}
+
+/**
+ * Replaces those rows of `body` that look different in `fresh`, so that the others keep their state.
+ * @param {HTMLTableSectionElement} body @param {HTMLTableRowElement[]} fresh
+ */
 export function patchRows(body, fresh) {
-  const ids = rows => rows.map(row => row.dataset.id).join()
-  if (ids([...body.children]) !== ids(fresh)) return body.replaceChildren(...fresh)
-  for (const [at, row] of [...body.children].entries()) {
+  const ids = (/** @type {HTMLElement[]} */ rows) => rows.map(row => row.dataset.id).join()
+  if (ids([...body.rows]) !== ids(fresh)) return body.replaceChildren(...fresh)
+  for (const [at, row] of [...body.rows].entries()) {
     if (!row.isEqualNode(fresh[at])) row.replaceWith(fresh[at])
   }
 }

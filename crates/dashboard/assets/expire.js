@@ -1,3 +1,5 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
 import { expiryField } from './expiry.js'
@@ -5,7 +7,7 @@ import { problemPlace } from './problem.js'
 import { text } from './strings.js'
 import { exact } from './times.js'
 
-/** Another expiry for `key`: an expired one works again by it. */
+/** An expired key works again by another expiry. @type {OnKey} */
 export function openExpiry(panel, key) {
   const dialog = new Dialog(panel, text.expiryTitle)
   const expiry = expiryField(key)
@@ -26,7 +28,8 @@ export function openExpiry(panel, key) {
       panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { expiresAt })))
       dialog.close()
       panel.say(text.expiryChanged(key.name))
-    } catch (error) {
+    } catch (thrown) {
+      const error = ApiError.of(thrown)
       if (!error.isGone) return problem.show(error)
       dialog.close()
       panel.failed(error, key)

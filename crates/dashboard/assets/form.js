@@ -1,21 +1,25 @@
+// @ts-check
 import { api } from './account.js'
+import { ApiError } from './answer.js'
+import { find } from './dom.js'
 import { errorNotice } from './problem.js'
 import { text } from './strings.js'
 import { seconds } from './times.js'
 
 /**
- * Hands what is typed into `form` to `send`, once at a time, and its answer to `done`. What is wrong is
- * said in place, and what was typed stays.
+ * Gives the fields of `form` to `send`, one submit at a time, and its answer to `done`. The form says what is wrong,
+ * and keeps what was typed.
+ * @type {SubmitForm}
  */
 export function onSubmit(form, send, done) {
-  const button = form.querySelector('[type="submit"]')
+  const button = find(form, '[type="submit"]', HTMLButtonElement)
   const label = button.textContent
-  const problem = form.querySelector('#problem')
+  const problem = find(form, '#problem', HTMLElement)
   let isBusy = false
-  const setBusy = busy => {
+  const setBusy = (/** @type {boolean} */ busy) => {
     isBusy = busy
-    button.setAttribute('aria-disabled', busy)
-    button.textContent = busy ? button.dataset.busy : label
+    button.setAttribute('aria-disabled', String(busy))
+    button.textContent = busy ? `${button.dataset.busy}` : label
   }
   for (const input of form.querySelectorAll('input')) input.addEventListener('input', () => say(input, ''))
   for (const toggle of form.querySelectorAll('.password button')) makeToggle(toggle)
@@ -27,17 +31,17 @@ export function onSubmit(form, send, done) {
     if (!isComplete(form)) return
     setBusy(true)
     try {
-      await done(await send(Object.fromEntries(new FormData(form))))
+      await done(await send(/** @type {Fields} */ (Object.fromEntries(new FormData(form)))))
     } catch (error) {
-      problem.replaceChildren(notice(error))
+      problem.replaceChildren(notice(ApiError.of(error)))
     }
     setBusy(false)
   })
 }
 
-/** Whether every field is as it can be sent; of the others each says what it lacks, and the first gets the focus. */
+/** Fields that can't be sent say what they lack; the first gets the focus. @param {HTMLFormElement} form */
 function isComplete(form) {
-  const lacking = [...form.querySelectorAll('input[required]')].filter(input => {
+  const lacking = [...form.querySelectorAll('input')].filter(input => input.required).filter(input => {
     say(input, lack(input))
     return lack(input) !== ''
   })
@@ -45,14 +49,16 @@ function isComplete(form) {
   return lacking.length === 0
 }
 
+/** @param {HTMLInputElement} input */
 function lack(input) {
   if (input.autocomplete === 'new-password') {
     const length = [...input.value].length
     return length >= 12 && length <= 128 ? '' : text.passwordLength(length)
   }
-  return input.value === '' ? text.missing[input.name] : ''
+  return input.value === '' ? text.missing[input.name] ?? '' : ''
 }
 
+/** @param {HTMLInputElement} input @param {string} message */
 function say(input, message) {
   const place = document.getElementById(`${input.name}-problem`)
   if (!place) return
@@ -61,17 +67,20 @@ function say(input, message) {
   else input.removeAttribute('aria-invalid')
 }
 
+/** @param {Element} toggle */
 function makeToggle(toggle) {
-  const input = document.getElementById(toggle.getAttribute('aria-controls'))
-  const show = shown => {
+  const input = find(document, `#${toggle.getAttribute('aria-controls')}`, HTMLInputElement)
+  const words = find(toggle, 'span', HTMLElement)
+  const show = (/** @type {boolean} */ shown) => {
     input.type = shown ? 'text' : 'password'
-    toggle.firstElementChild.textContent = shown ? text.hide : text.show
+    words.textContent = shown ? text.hide : text.show
   }
   toggle.addEventListener('click', () => show(input.type === 'password'))
-  // So that nothing takes it for a text to remember.
-  input.form.addEventListener('submit', () => show(false))
+  // So that no browser stores the password as a text.
+  input.form?.addEventListener('submit', () => show(false))
 }
 
+/** @param {ApiError} error */
 function notice(error) {
   const page = { api, say: () => {} }
   const { message, retryAfter } = error

@@ -1,3 +1,4 @@
+// @ts-check
 const SVG = 'http://www.w3.org/2000/svg'
 
 const PATHS = {
@@ -12,7 +13,7 @@ const PATHS = {
   warning: 'M10 3l8 14H2zM10 8v4M10 14.5v.01',
 }
 
-/** A drawing beside a text or a label that says the same: nothing reads it out. */
+/** Screen readers skip it: a text beside it says the same. @param {keyof typeof PATHS} name */
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg')
   svg.setAttribute('class', `icon ${name}`)

@@ -1,24 +1,34 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 
 /** The keys that a panel shows, and how they change. */
 export class Keyring {
-  /** Why they could not be had, if it was so the last time. */
+  /** Why the last refresh failed, if it did. @type {ApiError?} */
   failure = null
 
   #panel
   #changes = 0
+  /** @type {Promise<void>?} */
   #refreshing = null
+  /** @type {(() => void)[]} */
   #onSignedIn = []
 
+  /** @param {Panel} panel @param {Key[]?} keys */
   constructor(panel, keys) {
     this.#panel = panel
     this.keys = keys
   }
 
+  /** @param {string?} id */
   find(id) { return this.keys?.find(key => key.id === id) }
-  replacedByThis({ id }) { return this.keys.find(key => key.replacedBy === id) }
+  /** @param {Key} key */
+  replacedByThis({ id }) { return this.keys?.find(key => key.replacedBy === id) }
 
-  /** Runs a call that changes something; a list that was asked for meanwhile is asked for again. */
+  /**
+   * Runs a call that changes something. A list that was asked for meanwhile is asked for again.
+   * @template T @param {() => Promise<T>} work
+   */
   async during(work) {
     this.#panel.problem.clear()
     this.#changes += 1
@@ -29,7 +39,7 @@ export class Keyring {
     }
   }
 
-  /** Asks for the list again; an answer that was under way while something changed does not count. */
+  /** Asks for the list again. An answer from before a change does not count. */
   refresh() {
     this.#refreshing ??= this.#load().finally(() => { this.#refreshing = null })
     return this.#refreshing
@@ -47,49 +57,52 @@ export class Keyring {
       if (this.failure) this.#panel.problem.clear()
       this.failure = null
       for (const call of this.#onSignedIn.splice(0)) call()
-    } catch (error) {
-      this.failure = error
-      // A list that is there stays readable; a session that is over takes it away, and says so in its place.
+    } catch (thrown) {
+      const error = this.failure = ApiError.of(thrown)
+      // A list stays readable; the end of the session takes it away, and is shown in its place.
       if (!this.keys && !error.isSignedOut) this.#panel.problem.show(error)
     }
     this.#panel.render()
   }
 
-  /** Whether the key of this id is gone: only a fresh list of this account says so, never a status. */
+  /** Whether a key is gone: only a fresh list of this account proves it, never a status. @param {string} id */
   async isGone(id) {
     await this.refresh()
     return this.failure === null && !this.find(id)
   }
 
-  /** Makes sure that Latchkey has said whose page this is, and what time it is. */
+  /** Waits until Latchkey has named the account and the time. */
   async met() {
     if (this.#panel.api.account === null) await this.refresh()
     if (this.#panel.api.account === null) throw this.failure
   }
 
-  /** Keeps nothing of an account whose session is over, which `failure` says. */
+  /** @param {ApiError?} failure */
   forget(failure) {
     this.keys = null
     this.failure = failure
   }
 
-  /** Calls back once the session is there again. */
+  /** @param {() => void} call */
   onceSignedIn(call) { this.#onSignedIn.push(call) }
 
-  /** Shows a key as it may soon be. Nothing has changed yet. */
+  /** Shows a key as it may soon be. @param {Key} key */
   preview(key) {
     this.keys = this.#with(key)
     this.#panel.render()
   }
 
+  /** @param {Key} key */
   replace(key) {
     this.#become(this.#with(key), 'changed', key.id)
   }
 
+  /** @param {Issued} created */
   added(created) {
     this.#become([itemOf(created), ...this.keys ?? []], 'created', created.id)
   }
 
+  /** @param {Key} old @param {Issued} created @param {number} overlapSeconds */
   rotated(old, created, overlapSeconds) {
     const end = serverNow() + overlapSeconds * 1000
     const expiresAt = new Date(Math.min(end, old.expiresAt ? Date.parse(old.expiresAt) : end)).toISOString()
@@ -100,12 +113,15 @@ export class Keyring {
     this.refresh()
   }
 
+  /** @param {string} id */
   removed(id) {
     this.#become(this.keys?.filter(key => key.id !== id), 'revoked', id)
   }
 
+  /** @param {Key} key */
   #with(key) { return this.keys?.map(other => other.id === key.id ? key : other) ?? null }
 
+  /** @param {Key[] | null | undefined} keys @param {string} action @param {string} id */
   #become(keys, action, id) {
     this.keys = keys ?? null
     this.#panel.render()
@@ -113,7 +129,7 @@ export class Keyring {
   }
 }
 
-/** The item that the list has of a key that was just issued; its text is not in it. */
+/** A new key as the list has it, without its text. @param {Issued} issued @returns {Key} */
 function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }) {
   return { id, name, keyPrefix, lastUsedAt: null, createdAt, environment, enabled: true, expiresAt, replacedBy: null }
 }

@@ -1,66 +1,70 @@
+// @ts-check
 import { DAY } from './times.js'
 
 const PAGE_SIZE = 25
-export const STATUSES = ['active', 'disabled', 'expired', 'replaced', 'unused']
-export const ENVIRONMENTS = ['live', 'test']
-const SORTS = ['created', 'name', 'used']
+export const STATUSES = /** @type {const} */ (['active', 'disabled', 'expired', 'replaced', 'unused'])
+export const ENVIRONMENTS = /** @type {const} */ (['live', 'test'])
+export const SORTS = /** @type {const} */ (['created', 'name', 'used'])
+const ORDERS = /** @type {const} */ (['asc', 'desc'])
 
+/** @type {OfKey<number>} */
 const until = (key, now) => key.expiresAt === null ? Infinity : Date.parse(key.expiresAt) - now
 
+/** @type {OfKey<boolean>} */
 export const isExpired = (key, now) => until(key, now) <= 0
 
-/** Within a week; the end of a replaced key is told otherwise. */
+/** Within a week; a replaced key shows its end in another way. @type {OfKey<boolean>} */
 export const expiresSoon = (key, now) =>
   !key.replacedBy && !isExpired(key, now) && until(key, now) <= 7 * DAY
 
+/** @type {OfKey<boolean>} */
 export const isActive = (key, now) => key.enabled && !key.replacedBy && !isExpired(key, now)
 
-/** For 90 days, counted from its creation where it was never used. */
+/** For 90 days, from its creation if it was never used. @type {OfKey<boolean>} */
 export const isUnused = (key, now) => now - Date.parse(key.lastUsedAt ?? key.createdAt) >= 90 * DAY
 
+/** @type {OfKey<boolean>} */
 export const wasUsedLately = (key, now) =>
   key.lastUsedAt !== null && now - Date.parse(key.lastUsedAt) <= 7 * DAY
 
 /** How many keys count towards the limit. */
-export const counted = keys => keys.filter(key => !key.replacedBy).length
+export const counted = (/** @type {Key[]} */ keys) => keys.filter(key => !key.replacedBy).length
 
-/** Every status a person may filter by that the key has. */
+/** @param {Key} key @param {number} now */
 export function statuses(key, now) {
-  return [
-    isActive(key, now) && 'active',
-    !key.enabled && 'disabled',
-    isExpired(key, now) && 'expired',
-    key.replacedBy && 'replaced',
-    isUnused(key, now) && 'unused',
-  ].filter(Boolean)
+  const has = {
+    active: isActive(key, now), disabled: !key.enabled, expired: isExpired(key, now), replaced: key.replacedBy, unused: isUnused(key, now),
+  }
+  return STATUSES.filter(status => has[status])
 }
 
 /**
- * Cuts whatever looks like a key down to its prefix, which is all that a list can be searched by: so
- * that no key stays in a field or gets into an address.
+ * Cuts each text that looks like a key down to its prefix, so that no key stays in a field or gets into an address.
  */
-export const cutSecrets = text =>
+export const cutSecrets = (/** @type {string} */ text) =>
   text.replace(/([a-z][a-z0-9]{0,15}_(?:live|test)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1')
 
-/** What part of the list is shown, from the query string of a page. */
+/** The view that a page's query string asks for. @param {string} query */
 export function viewFrom(query) {
   const params = new URLSearchParams(query)
-  const oneOf = (name, values) => values.includes(params.get(name)) ? params.get(name) : null
+  /** @template {string} V @param {string} name @param {readonly V[]} values */
+  const oneOf = (name, values) => values.find(value => value === params.get(name)) ?? null
   const sort = oneOf('sort', SORTS) ?? 'created'
   return {
     q: cutSecrets(params.get('q') ?? ''),
     status: oneOf('status', STATUSES),
     environment: oneOf('environment', ENVIRONMENTS),
     sort,
-    order: oneOf('order', ['asc', 'desc']) ?? firstOrder(sort),
-    page: /^[1-9]\d{0,3}$/.test(params.get('page')) ? Number(params.get('page')) : 1,
+    order: oneOf('order', ORDERS) ?? firstOrder(sort),
+    page: /^[1-9]\d{0,3}$/.test(params.get('page') ?? '') ? Number(params.get('page')) : 1,
   }
 }
 
-/** The query string that says so, beside what else stands in `query`. */
+/** The query string for a view; the other members of `query` stay. @param {View} view */
 export function queryOf(view, query = '') {
   const params = new URLSearchParams(query)
-  const set = (name, value, standard) => value === standard ? params.delete(name) : params.set(name, value)
+  /** @param {string} name @param {unknown} value @param {unknown} standard */
+  const set = (name, value, standard) => value === standard ? params.delete(name) : params.set(name, `${value}`)
   set('q', view.q, '')
   set('status', view.status, null)
   set('environment', view.environment, null)
@@ -70,12 +74,12 @@ export function queryOf(view, query = '') {
   return params.size ? `?${params}` : ''
 }
 
-/** Names begin with A, times with the newest. */
+/** Names from A, times from the newest. @type {(sort: Sort) => Order} */
 export const firstOrder = sort => sort === 'name' ? 'asc' : 'desc'
 
-export const isFiltered = view => Boolean(view.q || view.status || view.environment)
+export const isFiltered = (/** @type {View} */ view) => Boolean(view.q || view.status || view.environment)
 
-/** The keys of a view, sorted; the order of the API breaks ties. */
+/** The keys of a view, sorted; the order of the API breaks ties. @param {Key[]} keys @param {View} view @param {number} now */
 export function matching(keys, view, now) {
   const sought = view.q.trim().toLowerCase()
   const found = keys.filter(key =>
@@ -84,13 +88,14 @@ export function matching(keys, view, now) {
     && (!view.status || statuses(key, now).includes(view.status)))
   const sign = view.order === 'asc' ? 1 : -1
   if (view.sort === 'created') return sign < 0 ? found : found.reverse()
+  /** @type {(a: Key, b: Key) => number} */
   const compare = view.sort === 'name'
     ? (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })
     : (a, b) => (a.lastUsedAt ?? '').localeCompare(b.lastUsedAt ?? '')
   return found.sort((a, b) => sign * compare(a, b))
 }
 
-/** One page of `found`: its keys, the page it is, and from which to which it shows. */
+/** One page of `found`: its keys, its number, and the numbers of its first and last key. @param {Key[]} found @param {number} page */
 export function pageOf(found, page) {
   const pages = Math.max(1, Math.ceil(found.length / PAGE_SIZE))
   const at = Math.min(page, pages)
@@ -99,10 +104,10 @@ export function pageOf(found, page) {
   return { keys, page: at, pages, from: from + 1, to: from + keys.length, total: found.length }
 }
 
-/** The number of the page of `found` that holds the key of this id. */
+/** The number of the page of `found` that holds the key of this id. @param {Key[]} found @param {string} id */
 export const pageWith = (found, id) => Math.floor(Math.max(0, found.findIndex(key => key.id === id)) / PAGE_SIZE) + 1
 
-/** A name for the variable that a program reads the key from: "Production" gives PRODUCTION_API_KEY. */
+/** A name for the variable that a program reads the key from: "Production" gives PRODUCTION_API_KEY. @param {string} name */
 export function variableFor(name) {
   const words = name.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase()
     .replace(/[^A-Z0-9]+/g, '_').replace(/^_+|_+$/g, '')

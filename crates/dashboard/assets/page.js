@@ -1,15 +1,19 @@
+// @ts-check
 import { api } from './account.js'
+import { ApiError } from './answer.js'
+import { find } from './dom.js'
 import { hearTabs, tellTabs } from './tabs.js'
 import { showOtherAccount, showSignedOut } from './takeover.js'
 
-/** Signs out; a session that is over already is as good. */
+/** Signs out, also where the session is over already. @param {HTMLElement} button @param {HTMLElement} problem */
 async function signOut(button, problem) {
   if (button.ariaDisabled === 'true') return
   button.ariaDisabled = 'true'
   problem.textContent = ''
   try {
     await api.signOut()
-  } catch (error) {
+  } catch (thrown) {
+    const error = ApiError.of(thrown)
     if (!error.isSignedOut) {
       button.ariaDisabled = 'false'
       problem.textContent = error.message
@@ -20,29 +24,32 @@ async function signOut(button, problem) {
   location.replace('/sign-in')
 }
 
+/** @type {HTMLElement?} */
 const button = document.querySelector('.sign-out')
-button?.addEventListener('click', () => signOut(button, document.querySelector('#sign-out-problem')))
+button?.addEventListener('click', () => signOut(button, find(document, '#sign-out-problem', HTMLElement)))
 
-/** Shows a page of an account no longer than that account is signed in, in whatever tab that ends. */
+/** Takes a page away when its account is not signed in any more, also by another tab. @param {Element} frame */
 function watch(frame) {
   const ended = new AbortController()
   const { signal } = ended
-  api.onOtherAccount = () => {
+  const toOther = () => {
     ended.abort()
     showOtherAccount(frame, api.base)
   }
-  api.onSignedOut = () => {
+  const toNobody = () => {
     ended.abort()
     showSignedOut(frame)
   }
+  api.onOtherAccount = toOther
+  api.onSignedOut = toNobody
   hearTabs(account => {
-    if (account === null) api.onSignedOut()
-    else if (account !== api.account) api.onOtherAccount()
+    if (account === null) toNobody()
+    else if (account !== api.account) toOther()
     else if (signal.aborted) location.reload()
   })
-  // The list of keys asks by itself.
+  // The panel asks by itself.
   if (frame.querySelector('api-keys-panel')) return
-  // What an answer tells is told by the two calls above; a failure says nothing about who is signed in.
+  // The two functions above see the answer; a failure says nothing about the session.
   const check = () => api.session().catch(() => null)
   addEventListener('focus', check, { signal })
   document.addEventListener('visibilitychange', () => document.hidden || check(), { signal })
@@ -51,6 +58,6 @@ function watch(frame) {
 const frame = document.querySelector('.frame')
 if (frame) watch(frame)
 
-// A browser that goes Back may show a page as it was left, also after a sign-out: then it is asked for anew.
+// Back may show a page as it was left, also after a sign-out: so it is loaded again.
 addEventListener('pagehide', () => { document.documentElement.hidden = true })
 addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload() })

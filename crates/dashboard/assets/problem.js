@@ -1,16 +1,19 @@
+// @ts-check
 import { copyButton } from './copy.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { text } from './strings.js'
 
-/** A place where errors are said, and stay until the next try. */
+/** @param {Panel} panel @param {string} id */
 export function problemPlace(panel, id) {
   const place = h('div', { id, class: 'problem-place', role: 'alert' })
-  let isSignedOut = false
+  /** @type {boolean | undefined} */
+  let isSignedOut
   const clear = () => place.replaceChildren()
   return {
     place,
     clear,
+    /** @param {Failure} error @param {string[]} more */
     show(error, ...more) {
       isSignedOut = error.isSignedOut
       place.replaceChildren(isSignedOut ? signedOutNotice(panel) : errorNotice(panel, error, more))
@@ -19,23 +22,26 @@ export function problemPlace(panel, id) {
   }
 }
 
-/** What to do where the session is over. */
+/** @param {Panel} panel */
 export function signInLink(panel, label = text.signInAgain) {
   return h('a', { class: 'button', href: `${panel.api.base}/sign-in`, target: '_blank', rel: 'noopener' },
     label, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
 }
 
+/** @param {Panel} panel */
 function signedOutNotice(panel) {
   return h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.signedOutKept), signInLink(panel))
 }
 
-export function errorNotice(panel, error, more) {
+/** @param {Speaker} page @param {Failure} error @param {string[]} more */
+export function errorNotice(page, error, more) {
   return h('div', { class: 'notice bad' }, icon('warning'),
-    h('div', {}, h('p', {}, [error.message, ...more].join(' ')), error.requestId && requestId(panel, error.requestId)))
+    h('div', {}, h('p', {}, [error.message, ...more].join(' ')), error.requestId && requestId(page, error.requestId)))
 }
 
-function requestId(panel, id) {
+/** @param {Speaker} page @param {string} id */
+function requestId(page, id) {
   const code = h('code', {}, id)
   return h('p', { class: 'request-id' }, `${text.requestId} `, code,
-    copyButton({ label: text.copyRequestId, iconOnly: true, kind: 'quiet icon-only', what: () => id, shown: () => code, say: panel.say }))
+    copyButton({ label: text.copyRequestId, iconOnly: true, kind: 'quiet icon-only', what: () => id, shown: () => code, say: page.say }))
 }

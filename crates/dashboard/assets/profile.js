@@ -1,12 +1,14 @@
+// @ts-check
 import { api } from './account.js'
+import { find } from './dom.js'
 import { onSubmit } from './form.js'
 import { text } from './strings.js'
 import { day } from './times.js'
 
-const form = document.querySelector('form')
-const done = form.querySelector('#done')
+const form = find(document, 'form', HTMLFormElement)
+const done = find(form, '#done', HTMLElement)
 
-const send = ({ currentPassword, newPassword }) => {
+const send = (/** @type {Fields} */ { currentPassword, newPassword }) => {
   done.textContent = ''
   return api.changePassword({ currentPassword, newPassword })
 }
@@ -16,5 +18,5 @@ onSubmit(form, send, () => {
   done.textContent = text.passwordChanged
 })
 
-const since = document.querySelector('.facts time')
+const since = find(document, '.facts time', HTMLTimeElement)
 since.textContent = day(since.dateTime)

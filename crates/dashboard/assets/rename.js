@@ -1,11 +1,13 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { problemPlace } from './problem.js'
 import { text } from './strings.js'
 
 /**
- * Puts a field in the place of a key's name. The new name shows at once; where the API refuses it, the
- * old one is back, and the field with what was typed.
+ * Puts a field in the place of a key's name. The new name shows immediately; if the API refuses it, the field is back.
+ * @type {StartRename}
  */
 export function startRename(panel, id, back, typed = null, error = null) {
   panel.endEditing()
@@ -19,7 +21,8 @@ export function startRename(panel, id, back, typed = null, error = null) {
     panel.endEditing()
     panel.focusOn(back)
   }
-  const button = (label, drawing, attributes) =>
+  /** @param {string} label @param {'check' | 'close'} drawing @param {Attributes} attributes */
+  const button = (label, drawing, attributes = {}) =>
     h('button', { class: 'button quiet icon-only', 'aria-label': label, 'data-tip': label, ...attributes }, icon(drawing))
   const form = h('form', { class: 'rename-form', novalidate: true }, input,
     button(text.save, 'check'), button(text.cancel, 'close', { type: 'button', onclick: end }), problem.place)
@@ -41,22 +44,25 @@ export function startRename(panel, id, back, typed = null, error = null) {
   if (error) refuse(input, problem, error)
 }
 
+/** @param {HTMLElement} input @param {Problem} problem @param {Failure} error */
 function refuse(input, problem, error) {
   input.setAttribute('aria-invalid', 'true')
   problem.show(error)
 }
 
+/** @param {Panel} panel @param {Key} key @param {string} name @param {string} back */
 async function rename(panel, key, name, back) {
   panel.keyring.preview({ ...key, name })
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { name })))
     panel.say(text.wasRenamed(name))
-  } catch (error) {
+  } catch (thrown) {
+    const error = ApiError.of(thrown)
     panel.keyring.preview(key)
     if (error.isSignedOut) return panel.keyring.onceSignedIn(() => startRename(panel, key.id, back, name))
     if (error.isGone) return panel.failed(error, key)
     startRename(panel, key.id, back, name, error)
-    // The answer that got lost may have been a good one.
+    // The change may have been made.
     if (error.isUncertain) panel.keyring.refresh()
   }
 }

@@ -1,3 +1,4 @@
+// @ts-check
 import { copyButton } from './copy.js'
 import { ask } from './dialog.js'
 import { h } from './dom.js'
@@ -6,8 +7,8 @@ import { snippets } from './snippets.js'
 import { text } from './strings.js'
 
 /**
- * Turns `dialog` into the one place where a key is ever shown. Whoever leaves without having copied it
- * is asked once more; whoever leaves leaves nothing of it behind.
+ * Shows a new key in `dialog`, this once. A person who leaves without a copy is asked. A closed dialog keeps nothing.
+ * @param {Panel} panel @param {Dialog} dialog @param {Issued} created @param {Node[]} notes
  */
 export function reveal(panel, dialog, created, ...notes) {
   let isCopied = false
@@ -18,6 +19,7 @@ export function reveal(panel, dialog, created, ...notes) {
   const field = keyField(created.key)
   const question = { title: text.notCopied, why: text.notCopiedWhy, yes: text.closeAnyway, no: text.goBack }
   dialog.outlivesSession = true
+  /** @type {Promise<boolean>?} */
   let asking = null
   dialog.mayLeave = () => {
     if (isCopied) return true
@@ -26,7 +28,7 @@ export function reveal(panel, dialog, created, ...notes) {
   }
   const forget = () => {
     field.value = ''
-    created.key = null
+    created.key = ''
     panel.guard(false)
     removeEventListener('pagehide', dismiss)
   }
@@ -37,22 +39,23 @@ export function reveal(panel, dialog, created, ...notes) {
     closed()
     panel.revealed(created)
   }
-  // A page that the browser keeps for its Back button keeps no key.
+  // The browser may keep the page for its Back button, and must not keep the key.
   addEventListener('pagehide', dismiss)
   panel.guard(true)
   dialog.title = text.revealTitle
-  dialog.onCopy = () => { if (selectedIn(panel.shadowRoot).includes(created.key)) onKeyCopied() }
+  dialog.onCopy = () => { if (selectedIn(panel.root).includes(created.key)) onKeyCopied() }
   dialog.show(
     h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.revealNotice)),
     ...notes,
     h('label', { class: 'visually-hidden', for: 'the-key' }, text.theKey),
     h('div', { class: 'copy-row' }, field,
       copyButton({ label: text.copyKey, kind: 'primary', what: () => field.value, shown: () => field, say: panel.say, done: onKeyCopied })),
-    snippets(panel, created, { say: panel.say, onKeyCopied }),
+    snippets(panel, created, onKeyCopied),
     h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.done)))
   panel.say(text.revealSay)
 }
 
+/** @param {string} key */
 function keyField(key) {
   const field = h('input', { id: 'the-key', class: 'input mono', readonly: true, autofocus: true, autocomplete: 'off', spellcheck: 'false' })
   field.value = key
@@ -60,10 +63,11 @@ function keyField(key) {
   return field
 }
 
-/** What a person copies with the keys or the menu of the browser. */
+/** The text that the browser's own Copy would take. @param {ShadowRoot} root */
 function selectedIn(root) {
   const { activeElement: field } = root
-  if (Number.isInteger(field?.selectionStart)) return field.value.slice(field.selectionStart, field.selectionEnd)
-  // Chromium alone keeps the selection of a shadow tree to that tree.
+  const isField = field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement
+  if (isField && field.selectionStart !== null) return field.value.slice(field.selectionStart, Number(field.selectionEnd))
+  // Chromium alone has a selection for each shadow tree.
   return String(root.getSelection?.() ?? getSelection())
 }

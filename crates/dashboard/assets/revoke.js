@@ -1,3 +1,5 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
@@ -6,7 +8,7 @@ import { problemPlace } from './problem.js'
 import { text } from './strings.js'
 import { relative } from './times.js'
 
-/** Asks whether to revoke `keys`, one or several, and does it. */
+/** @param {Panel} panel @param {Key[]} keys */
 export function openRevoke(panel, keys) {
   const now = serverNow()
   const isOne = keys.length === 1
@@ -33,7 +35,8 @@ export function openRevoke(panel, keys) {
         else before += 1
         keys = keys.filter(other => other !== key)
       }
-    } catch (error) {
+    } catch (thrown) {
+      const error = ApiError.of(thrown)
       problem.show(error.isForeign ? new Error(text.notRevoked) : error, ...(error.status === 0 && !error.isForeign ? [text.mayStillWork] : []))
       return lines.replaceChildren(...keys.map(key => keyLine(key, now)))
     }
@@ -45,35 +48,38 @@ export function openRevoke(panel, keys) {
 }
 
 /**
- * Revokes a key; false where it was revoked already. One that could not be found, or whose answer got lost, is
- * revoked only where a fresh list is without it.
+ * Revokes a key; false if it was revoked already. After a 404 or a lost answer, only a fresh list without the key proves
+ * that it is revoked.
+ * @param {Panel} panel @param {Key} key
  */
 async function revoke(panel, { id }) {
   try {
     await panel.keyring.during(() => panel.api.revoke(id))
     panel.keyring.removed(id)
     return true
-  } catch (error) {
+  } catch (thrown) {
+    const error = ApiError.of(thrown)
     if ((error.isGone || error.isUncertain) && await panel.keyring.isGone(id)) return false
     throw error
   }
 }
 
+/** @param {Key} key @param {number} now */
 function keyLine(key, now) {
   const used = key.lastUsedAt ? `${text.lastUsed} ${relative(key.lastUsedAt, now)}` : `${text.lastUsed}: ${text.never}`
   return h('li', {}, h('bdi', {}, key.name), h('code', {}, `${key.keyPrefix}••••`), h('span', { class: 'muted' }, used))
 }
 
-/** The name of the one key to be typed, or the word for several. */
+/** The field in which to type the key's name, or a word for several keys. @param {string?} name */
 function confirmationField(name) {
   const [before, wanted, after] = name === null ? text.typeWord(text.word) : text.typeName(name)
   const input = h('input', { id: 'confirmation', class: 'input', autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off', 'aria-describedby': 'confirmation-problem' })
   const problem = h('p', { id: 'confirmation-problem', class: 'problem' })
-  const complain = message => {
+  const complain = (/** @type {string} */ message) => {
     problem.textContent = message
     input.setAttribute('aria-invalid', String(message !== ''))
   }
-  const same = value => value.normalize().trim().replace(/\s+/g, ' ')
+  const same = (/** @type {string} */ value) => value.normalize().trim().replace(/\s+/g, ' ')
   input.addEventListener('input', () => complain(''))
   return {
     field: h('div', { class: 'field' }, h('label', { for: 'confirmation' }, before, h('bdi', { class: 'wanted' }, wanted), after), input, problem),

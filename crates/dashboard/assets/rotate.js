@@ -1,6 +1,8 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
-import { h } from './dom.js'
+import { find, h } from './dom.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
 import { text } from './strings.js'
@@ -8,7 +10,7 @@ import { exact } from './times.js'
 
 const A_DAY = '86400'
 
-/** Puts a new key in the place of `key`, after asking how long the old one works on. */
+/** @type {OnKey} */
 export function openRotate(panel, key) {
   const dialog = new Dialog(panel, text.rotateTitle)
   const overlap = overlapField(key)
@@ -26,7 +28,8 @@ export function openRotate(panel, key) {
       const created = await panel.keyring.during(() => panel.api.rotate(key.id, seconds))
       panel.keyring.rotated(key, created, seconds)
       reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? text.overlapUntil(exact(overlap.end())) : text.rotatedNow))
-    } catch (error) {
+    } catch (thrown) {
+      const error = ApiError.of(thrown)
       panel.guard(false)
       if (error.isGone && await panel.keyring.isGone(key.id)) {
         dialog.close()
@@ -39,12 +42,13 @@ export function openRotate(panel, key) {
   dialog.show(form)
 }
 
+/** @param {Key} key */
 function overlapField(key) {
   const radios = Object.entries(text.overlaps).map(([value, label]) => h('label', { class: 'choice' },
     h('input', { type: 'radio', name: 'overlap', value, checked: value === A_DAY, autofocus: value === A_DAY }), h('span', {}, label)))
   const hint = h('p', { class: 'hint', 'aria-live': 'polite' })
   const field = h('fieldset', { class: 'field' }, h('legend', {}, text.overlapLegend), h('div', { class: 'choices' }, radios), hint)
-  const seconds = () => Number(field.querySelector(':checked').value)
+  const seconds = () => Number(find(field, ':checked', HTMLInputElement).value)
   const end = () => {
     const chosen = serverNow() + seconds() * 1000
     return new Date(key.expiresAt ? Math.min(chosen, Date.parse(key.expiresAt)) : chosen)

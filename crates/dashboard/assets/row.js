@@ -1,3 +1,5 @@
+// @ts-check
+import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
 import { openDetails } from './detail.js'
@@ -12,8 +14,9 @@ import { openRotate } from './rotate.js'
 import { text } from './strings.js'
 import { countdown, exact, relative } from './times.js'
 
-/** The row of a key. What is told by one glance stands in it, everything else in the details. */
+/** @param {Panel} panel @param {Key} key @param {number} now */
 export function rowOf(panel, key, now) {
+  /** @param {Column} name @param {Content[]} content */
   const cell = (name, ...content) =>
     h('td', { role: 'cell', class: name, 'data-label': text.labels[name] ?? text.columns[name] }, h('div', { class: 'cell' }, content))
   return h('tr', { role: 'row', 'data-id': key.id, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
@@ -27,22 +30,25 @@ export function rowOf(panel, key, now) {
     cell('actions', enabledSwitch(panel, key), menuButton(panel, key)))
 }
 
-/** How long ago or ahead; the exact time at hand for pointer, finger and keyboard. */
+/** The distance from now; pointer, finger and keyboard bring up the exact time. @param {string} at @param {number} now */
 function timeOf(at, now, note = '') {
   return h('button', { type: 'button', class: 'time', 'data-tip': `${exact(at)}${note && `. ${note}`}` },
     h('time', { datetime: at }, relative(at, now)))
 }
 
+/** @param {Panel} panel @param {Key} key */
 function selectBox(panel, { id, name }) {
-  return h('label', { class: 'target' }, h('input', {
+  const box = h('input', {
     type: 'checkbox', 'aria-label': text.select(name), checked: panel.selected.has(id), 'data-focus': `select:${id}`,
-    onchange: event => {
-      event.target.defaultChecked = event.target.checked
-      panel.select([id], event.target.checked)
-    },
-  }))
+  })
+  box.addEventListener('change', () => {
+    box.defaultChecked = box.checked
+    panel.select([id], box.checked)
+  })
+  return h('label', { class: 'target' }, box)
 }
 
+/** @param {Panel} panel @param {Key} key */
 function nameOf(panel, { id, name, environment }) {
   return h('div', { class: 'cell' }, h('bdi', { class: 'key-name' }, name),
     h('span', { class: 'beside' }, h('span', { class: `badge ${environment === 'live' ? 'live' : 'plain'}` }, text.environments[environment]),
@@ -52,6 +58,7 @@ function nameOf(panel, { id, name, environment }) {
       }, icon('pencil'))))
 }
 
+/** @param {Panel} panel @param {Key} key */
 function prefixOf(panel, { keyPrefix }) {
   const code = h('code', { class: 'prefix' }, keyPrefix)
   return [h('span', { class: 'masked' }, code, h('span', { 'aria-hidden': 'true' }, '••••')),
@@ -59,69 +66,87 @@ function prefixOf(panel, { keyPrefix }) {
       what: () => keyPrefix, shown: () => code, say: panel.say, said: text.prefixCopied })]
 }
 
+/** @param {Panel} panel @param {Key} key @param {number} now */
 function statusOf(panel, key, now) {
+  /** @param {string} tone @param {string} label */
   const badge = (tone, label) => h('span', { class: `badge ${tone}` }, label)
   const old = panel.keyring.replacedByThis(key)
   return h('div', { class: 'badges' },
     isActive(key, now) && badge('good', text.statuses.active),
     !key.enabled && badge('plain', text.statuses.disabled),
     isExpired(key, now) && badge('bad', text.statuses.expired),
-    expiresSoon(key, now) && badge('warn', text.expiresIn(relative(key.expiresAt, now))),
+    key.expiresAt && expiresSoon(key, now) && badge('warn', text.expiresIn(relative(key.expiresAt, now))),
     isUnused(key, now) && h('button', { type: 'button', class: 'badge plain chip', onclick: () => panel.show({ status: 'unused', page: 1 }) }, text.showUnused),
-    key.replacedBy && replaced(panel, key, now, badge),
+    key.replacedBy && badge('warn', text.statuses.replaced),
+    key.replacedBy && replaced(panel, key, now),
     old && h('span', { class: 'link-line' }, text.replaces, ' ', linkTo(panel, old)),
-    old && !isExpired(old, now) && h('span', { class: 'link-line' }, text.oldStopsIn(countdown(old.expiresAt, now))))
+    old?.expiresAt && !isExpired(old, now) && h('span', { class: 'link-line' }, text.oldStopsIn(countdown(old.expiresAt, now))))
 }
 
-function replaced(panel, key, now, badge) {
+/** @param {Panel} panel @param {Key} key @param {number} now */
+function replaced(panel, key, now) {
   const successor = panel.keyring.find(key.replacedBy)
   const revokeOld = h('button', { type: 'button', class: 'link', 'data-focus': `old:${key.id}`, onclick: () => openRevoke(panel, [key]) }, text.revokeOld)
-  return [badge('warn', text.statuses.replaced),
+  return [
     successor && h('span', { class: 'link-line' }, text.replacedBy, ' ', linkTo(panel, successor)),
-    !isExpired(key, now) && h('span', { class: 'link-line' }, text.stopsIn(countdown(key.expiresAt, now)), ' ', revokeOld)]
+    key.expiresAt && !isExpired(key, now) && h('span', { class: 'link-line' }, text.stopsIn(countdown(key.expiresAt, now)), ' ', revokeOld),
+  ]
 }
 
+/** @param {Panel} panel @param {Key} key */
 const linkTo = (panel, { id, keyPrefix }) =>
   h('button', { type: 'button', class: 'link mono', onclick: () => panel.goTo(id) }, keyPrefix)
 
-function enabledSwitch(panel, { id, name, enabled }) {
+/**
+ * The key as it is now. A row of a key that is gone stays while somebody types in the list: then the API refuses.
+ * @param {Panel} panel @param {Key} drawn
+ */
+const latest = (panel, drawn) => panel.keyring.find(drawn.id) ?? drawn
+
+/** @param {Panel} panel @param {Key} key */
+function enabledSwitch(panel, key) {
+  const { id, name, enabled } = key
   return h('button', {
     type: 'button', role: 'switch', class: 'switch', 'aria-checked': String(enabled), 'aria-label': text.enabled(name),
-    'aria-busy': panel.busy.has(id), 'data-focus': `enabled:${id}`, onclick: () => toggle(panel, id),
+    'aria-busy': panel.busy.has(id), 'data-focus': `enabled:${id}`, onclick: () => toggle(panel, key),
   })
 }
 
-/** Shows the other state when it holds everywhere, not before: that is when the API answers. */
-async function toggle(panel, id) {
+/** Shows the new state when the API has answered: then it holds on every instance. @param {Panel} panel @param {Key} drawn */
+async function toggle(panel, drawn) {
+  const key = latest(panel, drawn)
+  const { id, name, enabled } = key
   if (panel.busy.has(id)) return
-  const key = panel.keyring.find(id)
-  const { name, enabled } = key
   panel.busy.add(id)
   panel.render()
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(id, { enabled: !enabled })))
     panel.say(enabled ? text.wasDisabled(name) : text.wasEnabled(name))
   } catch (error) {
-    panel.failed(error, key)
+    panel.failed(ApiError.of(error), key)
   } finally {
     panel.busy.delete(id)
     panel.render()
   }
 }
 
-function menuButton(panel, { id, name }) {
-  const open = (button, last) => openMenu(panel.shadowRoot, button, itemsFor(panel, panel.keyring.find(id)), { last, back: () => panel.focusOn(`menu:${id}`) })
-  return h('button', {
+/** @param {Panel} panel @param {Key} key */
+function menuButton(panel, key) {
+  const { id, name } = key
+  const open = (last = false) => openMenu(panel.root, button, itemsFor(panel, latest(panel, key)), { last, back: () => panel.focusOn(`menu:${id}`) })
+  const button = h('button', {
     type: 'button', class: 'button quiet icon-only', 'aria-label': text.actions(name), 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'data-focus': `menu:${id}`,
-    onclick: event => open(event.currentTarget, false),
+    onclick: () => open(),
     onkeydown: event => {
       if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return
       event.preventDefault()
-      open(event.currentTarget, event.key === 'ArrowUp')
+      open(event.key === 'ArrowUp')
     },
   }, icon('more'))
+  return button
 }
 
+/** @param {Panel} panel @param {Key} key */
 function itemsFor(panel, key) {
   const old = panel.keyring.replacedByThis(key)
   const mayRotate = isActive(key, serverNow())
@@ -132,5 +157,5 @@ function itemsFor(panel, key) {
     mayRotate && { label: text.rotate, run: () => openRotate(panel, key) },
     old && { label: text.revokeOld, kind: 'danger', run: () => openRevoke(panel, [old]) },
     { label: text.revoke, kind: 'danger', run: () => openRevoke(panel, [key]) },
-  ].filter(Boolean)
+  ].filter(item => !!item)
 }

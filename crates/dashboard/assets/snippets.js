@@ -1,8 +1,10 @@
+// @ts-check
 import { copyButton } from './copy.js'
 import { h } from './dom.js'
 import { variableFor } from './keys.js'
 import { text } from './strings.js'
 
+/** @type {Languages} */
 const LANGUAGES = {
   curl: (url, variable, key) => `curl ${url} \\\n  -H ${key ? `'x-api-key: ${key}'` : `"x-api-key: $${variable}"`}`,
 
@@ -20,8 +22,9 @@ response = requests.get(
 print(response.status_code, response.json())`,
 }
 
-/** How a program uses the key: its line for a .env file, and code to paste. */
-export function snippets(panel, created, { say, onKeyCopied }) {
+/** @param {Panel} panel @param {Issued} created @param {() => void} onKeyCopied */
+export function snippets(panel, created, onKeyCopied) {
+  const { say } = panel
   const variable = variableFor(created.name)
   const url = `${panel.publicUrl}/api/v1/verify`
   const line = h('code', {}, `${variable}=${created.keyPrefix}••••`)
@@ -38,39 +41,45 @@ export function snippets(panel, created, { say, onKeyCopied }) {
   return h('section', { class: 'snippets', 'aria-label': text.useIt },
     h('h3', {}, text.useIt), envLine,
     h('div', { class: 'snippet-bar' }, tablist,
-      copyButton({ label: text.copySnippet, what: () => code.textContent, shown: () => code, say, done: () => real.checked && onKeyCopied() })),
+      copyButton({ label: text.copySnippet, what: () => `${code.textContent}`, shown: () => code, say, done: () => real.checked && onKeyCopied() })),
     panelOf,
     h('label', { class: 'check' }, real, text.realKey))
 }
 
-/** Puts the whole line where only its beginning stands, for a person to copy by hand. */
+/** @param {HTMLElement} line @param {string} whole */
 function reallyShown(line, whole) {
   line.textContent = whole
   return line
 }
 
-/** Tabs by the pattern: arrows move and choose, one stop for the Tab key. */
+/** Tabs by the pattern: arrows choose, one stop for the Tab key. @param {string[]} names @param {(name: string) => void} choose */
 function tabs(names, choose) {
   const list = h('div', { role: 'tablist', 'aria-label': text.languages, class: 'segments' })
-  const select = chosen => {
-    for (const tab of list.children) {
+  const select = (/** @type {HTMLElement} */ chosen) => {
+    for (const tab of all) {
       tab.setAttribute('aria-selected', String(tab === chosen))
       tab.tabIndex = tab === chosen ? 0 : -1
     }
-    choose(chosen.textContent)
-    list.getRootNode().getElementById?.('snippet')?.setAttribute('aria-labelledby', chosen.id)
+    choose(`${chosen.textContent}`)
+    const root = list.getRootNode()
+    if (root instanceof ShadowRoot) root.getElementById('snippet')?.setAttribute('aria-labelledby', chosen.id)
   }
-  list.append(...names.map((name, at) => h('button', {
-    type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': 'snippet', 'aria-selected': String(at === 0), tabindex: at === 0 ? 0 : -1,
-    onclick: event => select(event.currentTarget),
-  }, name)))
+  const all = names.map((name, at) => {
+    const tab = h('button', {
+      type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': 'snippet', 'aria-selected': String(at === 0), tabindex: at === 0 ? 0 : -1,
+      onclick: () => select(tab),
+    }, name)
+    return tab
+  })
+  list.append(...all)
   list.addEventListener('keydown', event => {
-    const all = [...list.children]
-    const at = all.indexOf(event.target)
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key]
-    if (to === undefined) return
+    const at = all.findIndex(tab => tab === event.target)
+    /** @type {Moves} */
+    const moves = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }
+    const to = moves[event.key]
+    const tab = to === undefined ? undefined : all.at(to % all.length)
+    if (!tab) return
     event.preventDefault()
-    const tab = all.at(to % all.length)
     select(tab)
     tab.focus()
   })

@@ -1,8 +1,10 @@
-/** The language is English; dates and numbers are written the reader's way of writing English. */
+// @ts-check
+/** English, with dates and numbers in the reader's variety of it. */
 export const locale = globalThis.navigator?.languages?.find(it => /^en\b/.test(it)) ?? 'en'
 
+/** @param {number} number @param {string} one @param {string} many */
 const count = (number, one, many) => `${new Intl.NumberFormat(locale).format(number)} ${number === 1 ? one : many}`
-const keys = number => count(number, 'API key', 'API keys')
+const keys = (/** @type {number} */ number) => count(number, 'API key', 'API keys')
 
 /** Every text that scripts show or have read out. */
 export const text = {
@@ -16,24 +18,24 @@ export const text = {
   // The API
   unreachable: 'Can’t reach the server. Check your connection and try again.',
   noAnswer: 'The server took too long to answer. Try again.',
-  foreign: status => `The answer did not come from Latchkey${status ? ` (status ${status})` : ''}. Check your connection and try again.`,
+  foreign: (/** @type {number} */ status) => `The answer did not come from Latchkey${status ? ` (status ${status})` : ''}. Check your connection and try again.`,
   notCarriedOut: 'Nothing is known to have changed.',
   requestId: 'Request ID',
   copyRequestId: 'Copy request ID',
   signedOut: 'You’re signed out.',
-  otherAccount: email => `${email ? `You’re signed in as ${email} in another tab.` : 'Another account is signed in now.'} Reload this page.`,
+  otherAccount: (/** @type {string?} */ email) => `${email ? `You’re signed in as ${email} in another tab.` : 'Another account is signed in now.'} Reload this page.`,
   reload: 'Reload this page',
   notKept: {
     blocked: 'Your browser did not keep the session because it blocks cookies. Allow cookies for this site, then sign in again.',
     insecure: 'Your browser did not keep the session. Open this page over https, or delete the cookies of this site, then sign in again.',
     shadowed: 'Your browser did not keep the session. Another cookie of the same name may be in the way: delete the cookies of this site, then sign in again. If that doesn’t help, the setting LATCHKEY_SESSION_COOKIE gives the cookie another name.',
   },
-  otherSession: email => `Your browser sends the session of ${email} instead. Delete the cookies of this site, then sign in again.`,
+  otherSession: (/** @type {string} */ email) => `Your browser sends the session of ${email} instead. Delete the cookies of this site, then sign in again.`,
   signedOutKept: 'You’re signed out. Nothing you typed is lost: sign in again, come back to this page and go on.',
   signIn: 'Sign in',
   signInAgain: 'Sign in again',
   opensInNewTab: '(opens in a new tab)',
-  goneMeanwhile: name => `“${name}” was already revoked. We’ve refreshed the list.`,
+  goneMeanwhile: (/** @type {string} */ name) => `“${name}” was already revoked. We’ve refreshed the list.`,
 
   // The list
   heading: 'API keys',
@@ -47,9 +49,9 @@ export const text = {
   signedOutAgain: 'You’re signed out. Sign in again to see your API keys.',
   emptyTitle: 'No API keys yet',
   empty: 'An API key identifies your program when it calls the API. Create one to get started.',
-  noMatches: view => view.q ? `No keys match “${view.q}”.` : 'No keys match these filters.',
+  noMatches: (/** @type {View} */ view) => view.q ? `No keys match “${view.q}”.` : 'No keys match these filters.',
   clear: 'Clear filters',
-  limitReached: limit => `You have ${keys(limit)}, which is as many as you may have. Revoke one that you no longer use to create another.`,
+  limitReached: (/** @type {number} */ limit) => `You have ${keys(limit)}, which is as many as you may have. Revoke one that you no longer use to create another.`,
   search: 'Search API keys',
   searchHint: 'Search by name or prefix',
   cut: 'That looks like a key, so only its beginning was kept: it is all that a search needs.',
@@ -64,43 +66,43 @@ export const text = {
     'used desc': 'Last used', 'used asc': 'Longest unused',
   },
   columns: { name: 'Name', key: 'Key', created: 'Created', used: 'Last used', expires: 'Expires', status: 'Status', actions: 'Actions' },
-  labels: { actions: 'Enabled' },
-  found: number => `${keys(number)} found.`,
+  labels: /** @type {Words} */ ({ actions: 'Enabled' }),
+  found: (/** @type {number} */ number) => `${keys(number)} found.`,
   pages: 'Pages',
-  range: ({ from, to, total }) => `${from}–${to} of ${total}`,
-  shown: ({ from, to, total }) => `Showing keys ${from} to ${to} of ${total}.`,
+  range: (/** @type {Page} */ { from, to, total }) => `${from}–${to} of ${total}`,
+  shown: (/** @type {Page} */ { from, to, total }) => `Showing keys ${from} to ${to} of ${total}.`,
   previous: 'Previous',
   next: 'Next',
 
   // A row
-  select: name => `Select ${name}`,
+  select: (/** @type {string} */ name) => `Select ${name}`,
   selectAll: 'Select all on this page',
-  selected: number => `${count(number, 'key', 'keys')} selected`,
-  revokeSelected: number => `Revoke ${count(number, 'key', 'keys')}…`,
+  selected: (/** @type {number} */ number) => `${count(number, 'key', 'keys')} selected`,
+  revokeSelected: (/** @type {number} */ number) => `Revoke ${count(number, 'key', 'keys')}…`,
   clearSelection: 'Clear selection',
-  copyPrefix: prefix => `Copy the prefix ${prefix}`,
+  copyPrefix: (/** @type {string} */ prefix) => `Copy the prefix ${prefix}`,
   copyPrefixTip: 'Copies the prefix. The key itself is not stored.',
   prefixCopied: 'Prefix copied.',
-  enabled: name => `Enabled: ${name}`,
-  actions: name => `Actions for ${name}`,
-  expiresIn: when => `Expires ${when}`,
+  enabled: (/** @type {string} */ name) => `Enabled: ${name}`,
+  actions: (/** @type {string} */ name) => `Actions for ${name}`,
+  expiresIn: (/** @type {string} */ when) => `Expires ${when}`,
   replacedBy: 'Replaced by',
   replaces: 'Replaces',
-  stopsIn: left => `Stops in ${left}`,
-  oldStopsIn: left => `Old key stops in ${left}`,
+  stopsIn: (/** @type {string} */ left) => `Stops in ${left}`,
+  oldStopsIn: (/** @type {string} */ left) => `Old key stops in ${left}`,
   revokeOld: 'Revoke old now',
   showUnused: 'Unused 90 days',
   details: 'Details',
   rename: 'Rename',
-  renameKey: name => `Rename ${name}`,
-  newName: name => `New name of ${name}`,
+  renameKey: (/** @type {string} */ name) => `Rename ${name}`,
+  newName: (/** @type {string} */ name) => `New name of ${name}`,
   save: 'Save',
   rotate: 'Rotate…',
   changeExpiry: 'Change expiry…',
   revoke: 'Revoke…',
-  wasRenamed: name => `Renamed to ${name}.`,
-  wasEnabled: name => `${name} is enabled.`,
-  wasDisabled: name => `${name} is disabled. Requests with it are refused.`,
+  wasRenamed: (/** @type {string} */ name) => `Renamed to ${name}.`,
+  wasEnabled: (/** @type {string} */ name) => `${name} is enabled.`,
+  wasDisabled: (/** @type {string} */ name) => `${name} is disabled. Requests with it are refused.`,
 
   // Dialogs
   close: 'Close',
@@ -111,23 +113,23 @@ export const text = {
   nameHint: 'What it’s for, such as “Server-side app” or “Zapier integration”.',
   nameMissing: 'Enter a name.',
   nameTooLong: 'A name has at most 100 characters.',
-  counter: used => `${used} of 100 characters`,
+  counter: (/** @type {number} */ used) => `${used} of 100 characters`,
   liveHint: 'For production',
   testHint: 'For development and tests',
   expiry: 'Expires',
   expiryPresets: { none: 'Never', 7: 'In 7 days', 30: 'In 30 days', 60: 'In 60 days', 90: 'In 90 days', 365: 'In 1 year', date: 'On a date…' },
   expiryDate: 'Last day it works',
   expiryDateMissing: 'Choose a day that is not over yet.',
-  expiryDateNearer: last => `Choose a day until ${last}.`,
+  expiryDateNearer: (/** @type {string} */ last) => `Choose a day until ${last}.`,
   expiryNone: 'It works until you revoke it.',
-  expiryOn: at => `It works until ${at}.`,
-  expiryPassed: at => `It expired on ${at}.`,
-  expiryKeep: day => `Keep ${day}`,
+  expiryOn: (/** @type {string} */ at) => `It works until ${at}.`,
+  expiryPassed: (/** @type {string} */ at) => `It expired on ${at}.`,
+  expiryKeep: (/** @type {string} */ day) => `Keep ${day}`,
   expiryNearer: { now: 'Now', hour: 'In 1 hour' },
   expiryNow: 'It stops working within 10 seconds.',
   creating: 'Creating…',
   maybeCreated: 'If the key was created all the same, it is in the list: revoke it there, because its text can’t be shown any more.',
-  wasCreated: name => `API key ${name} was created. It is in the list now.`,
+  wasCreated: (/** @type {string} */ name) => `API key ${name} was created. It is in the list now.`,
 
   // The one time that a key is shown
   revealTitle: 'Save your API key',
@@ -136,7 +138,7 @@ export const text = {
   theKey: 'API key',
   copyKey: 'Copy key',
   copied: 'Copied',
-  pressToCopy: isMac => `Press ${isMac ? '⌘C' : 'Ctrl+C'} to copy`,
+  pressToCopy: (/** @type {boolean} */ isMac) => `Press ${isMac ? '⌘C' : 'Ctrl+C'} to copy`,
   holdToCopy: 'Hold the selected text, then tap Copy',
   notCopied: 'You haven’t copied this key. Close anyway?',
   notCopiedWhy: 'It can’t be shown again. Without a copy you would have to create another.',
@@ -154,7 +156,7 @@ export const text = {
   overlapLegend: 'The old key stops',
   overlaps: { 0: 'Now', 3600: 'In 1 hour', 86400: 'In 24 hours', 604800: 'In 7 days' },
   overlapNow: 'Programs that still use the old key are refused from the moment the new one exists.',
-  overlapUntil: at => `The old key works until ${at}.`,
+  overlapUntil: (/** @type {string} */ at) => `The old key works until ${at}.`,
   rotateDo: 'Rotate key',
   rotating: 'Rotating…',
   rotatedNow: 'The old key no longer works.',
@@ -163,28 +165,28 @@ export const text = {
   expiryTitle: 'Change expiry',
   saving: 'Saving…',
   expiryOnlyNearer: 'This key has been replaced. You can only make it expire sooner.',
-  expiryChanged: name => `The expiry of ${name} was changed.`,
+  expiryChanged: (/** @type {string} */ name) => `The expiry of ${name} was changed.`,
 
   // Revoking
   revokeTitle: 'Revoke API key?',
   revokeWarning: 'It stops working immediately. This can’t be undone.',
   lastUsed: 'Last used',
-  typeName: name => ['Type ', name, ' to confirm, because it was used within the last 7 days'],
+  typeName: (/** @type {string} */ name) => ['Type ', name, ' to confirm, because it was used within the last 7 days'],
   typeNameMismatch: 'This is not the name of the key.',
   revokeDo: 'Revoke key',
   revoking: 'Revoking…',
-  wasRevoked: name => `${name} was revoked.`,
-  wasAlreadyRevoked: name => `${name} was already revoked.`,
+  wasRevoked: (/** @type {string} */ name) => `${name} was revoked.`,
+  wasAlreadyRevoked: (/** @type {string} */ name) => `${name} was already revoked.`,
   notRevoked: 'Nothing was revoked: the answer did not come from Latchkey. The key may still work; try again.',
   mayStillWork: 'The key may still work.',
-  revokeManyTitle: number => `Revoke ${keys(number)}?`,
+  revokeManyTitle: (/** @type {number} */ number) => `Revoke ${keys(number)}?`,
   revokeManyWarning: 'They stop working immediately. This can’t be undone.',
-  revokeManyDo: number => `Revoke ${count(number, 'key', 'keys')}`,
-  revokedOf: (done, all) => `Revoking: ${done} of ${all}`,
-  typeWord: word => ['Type ', word, ' to confirm, because some of them were used within the last 7 days'],
+  revokeManyDo: (/** @type {number} */ number) => `Revoke ${count(number, 'key', 'keys')}`,
+  revokedOf: (/** @type {number} */ done, /** @type {number} */ all) => `Revoking: ${done} of ${all}`,
+  typeWord: (/** @type {string} */ word) => ['Type ', word, ' to confirm, because some of them were used within the last 7 days'],
   word: 'revoke',
   typeWordMismatch: 'Type the word exactly as it stands there.',
-  wereRevoked: (number, before) =>
+  wereRevoked: (/** @type {number} */ number, /** @type {number} */ before) =>
     `${count(number, 'key was', 'keys were')} revoked.${before ? ` ${count(before, 'key was', 'keys were')} already revoked.` : ''}`,
 
   // Details
@@ -193,7 +195,7 @@ export const text = {
   prefix: 'Prefix',
   createdBy: 'Created by',
   you: 'You',
-  actors: { operator: 'An operator', 'leak-report': 'A leak report', anonymous: 'Somebody unknown' },
+  actors: /** @type {Words} */ ({ operator: 'An operator', 'leak-report': 'A leak report', anonymous: 'Somebody unknown' }),
   from: 'from',
   history: 'History',
   historyLoading: 'Loading the history…',
@@ -203,27 +205,29 @@ export const text = {
   what: 'What',
   who: 'Who',
   where: 'From where',
-  events: {
+  events: /** @type {Words} */ ({
     'key.created': 'Created', 'key.changed': 'Changed', 'key.rotated': 'Replaced', 'key.revoked': 'Revoked', 'key.leaked': 'Reported as leaked',
-  },
+  }),
   issuedInPlace: 'Issued as a replacement',
-  // With the name of the key behind each, and what follows that.
-  told: {
+  // The name of the key follows each, and then the rest.
+  toldOf: /** @type {Words} */ ({
     'key.created': 'Created ', 'key.changed': 'Changed ', 'key.rotated': 'Rotated ', 'key.revoked': 'Revoked ', 'key.leaked': 'Key leaked, revoked ',
+  }),
+  told: {
     issuedFor: 'Issued in the place of ', renamed: 'Renamed ', to: ' to ', enabled: 'Enabled ', disabled: 'Disabled ',
     expiry: 'Expiry of ', setTo: ' set to ', movedTo: ' moved to ', removed: ' removed',
   },
 
   // Forms of pages
-  missing: { email: 'Enter your email address.', password: 'Enter your password.', currentPassword: 'Enter your current password.' },
-  passwordLength: length => `A password has 12 to 128 characters; this one has ${length}.`,
+  missing: /** @type {Words} */ ({ email: 'Enter your email address.', password: 'Enter your password.', currentPassword: 'Enter your current password.' }),
+  passwordLength: (/** @type {number} */ length) => `A password has 12 to 128 characters; this one has ${length}.`,
   show: 'Show',
   hide: 'Hide',
-  retryIn: duration => `(in ${duration})`,
+  retryIn: (/** @type {string} */ duration) => `(in ${duration})`,
   passwordChanged: 'Your password was changed, and every other session has ended.',
 
   // Activity
   exporting: 'Collecting the activity…',
-  exportedSoFar: number => `${count(number, 'event', 'events')}…`,
-  exported: number => `${count(number, 'event', 'events')} saved.`,
+  exportedSoFar: (/** @type {number} */ number) => `${count(number, 'event', 'events')}…`,
+  exported: (/** @type {number} */ number) => `${count(number, 'event', 'events')} saved.`,
 }

@@ -1,12 +1,13 @@
-// What the tabs of a browser tell each other: the id of the account that has signed in, or null where it has
-// signed out. Pages of other origins hear nothing of it.
+// @ts-check
+// Tabs tell each other the id of the account that signed in, or null when it signed out. Other origins don't hear it.
 const channel = new BroadcastChannel('latchkey-account')
 
+/** @param {string?} account */
 export function tellTabs(account) {
   channel.postMessage(account)
 }
 
-/** Calls `listener` with what other tabs tell. */
+/** @param {(account: string?) => void} listener */
 export function hearTabs(listener) {
   channel.addEventListener('message', ({ data }) => listener(data))
 }

@@ -1,11 +1,12 @@
+// @ts-check
 import { Api } from './api.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { text } from './strings.js'
 
-// What stands in the place of everything that belongs to an account which is not signed in any more.
+// In the place of what belongs to an account that is not signed in any more.
 
-/** Another account is signed in: says which, and how to go on. */
+/** Names the account that is signed in, and offers to reload. @param {Element} place @param {string} base */
 export async function showOtherAccount(place, base) {
   const message = h('p', {}, text.otherAccount(null))
   takeOver(place, message, h('button', { type: 'button', class: 'button primary', onclick: () => location.reload() }, text.reload))
@@ -13,16 +14,17 @@ export async function showOtherAccount(place, base) {
     const { email } = await new Api(base).session()
     message.textContent = text.otherAccount(email)
   } catch {
-    // Then the name of the other account is not said.
+    // Then the account stays unnamed.
   }
 }
 
-/** Nobody is signed in. Signing in leads back to the page. */
+/** Signing in leads back to the page. @param {Element} place */
 export function showSignedOut(place) {
   const next = encodeURIComponent(location.pathname + location.search)
   takeOver(place, h('p', {}, text.signedOut), h('a', { class: 'button primary', href: `/sign-in?next=${next}` }, text.signIn))
 }
 
+/** @param {Element} place @param {Node} message @param {Node} action */
 function takeOver(place, message, action) {
   const view = h('div', { class: 'blank', role: 'alert' }, icon('warning'), message, h('div', { class: 'buttons' }, action))
   place.replaceChildren(place.matches('.frame') ? h('main', { id: 'main', tabindex: -1 }, view) : view)

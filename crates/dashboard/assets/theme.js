@@ -1,4 +1,5 @@
-// No module, for it has to run before the first paint: shows the theme that was chosen last.
+// @ts-check
+// Shows the theme that was chosen last. No module, since it must run before the first paint.
 (() => {
   const root = document.documentElement
   const stored = 'latchkey.theme'
@@ -7,24 +8,25 @@
     try {
       return localStorage.getItem(stored) ?? 'system'
     } catch {
-      return 'system' // a browser that keeps nothing
+      return 'system' // the browser stores nothing
     }
   }
 
-  const keep = theme => {
+  const keep = (/** @type {string} */ theme) => {
     try {
       localStorage.setItem(stored, theme)
     } catch {
-      // then it lasts as long as the page
+      // then the choice lasts as long as the page
     }
   }
 
-  const show = theme => {
+  const show = (/** @type {string} */ theme) => {
     const fixed = theme === 'light' || theme === 'dark'
     if (fixed) root.dataset.theme = theme
     else delete root.dataset.theme
-    // The empty page, before its style sheet is there.
-    document.querySelector('meta[name="color-scheme"]').content = fixed ? theme : 'light dark'
+    // For the empty page, before its style sheet is loaded.
+    document.querySelector('meta[name="color-scheme"]')?.setAttribute('content', fixed ? theme : 'light dark')
+    /** @type {HTMLInputElement?} */
     const choice = document.querySelector(`input[name="theme"][value="${fixed ? theme : 'system'}"]`)
     if (choice) choice.checked = true
   }
@@ -32,7 +34,7 @@
   show(chosen())
   document.addEventListener('DOMContentLoaded', () => show(chosen()))
   document.addEventListener('change', ({ target }) => {
-    if (target.name !== 'theme') return
+    if (!(target instanceof HTMLInputElement) || target.name !== 'theme') return
     keep(target.value)
     show(target.value)
   })

@@ -1,13 +1,15 @@
+// @ts-check
 import { locale, text } from './strings.js'
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [['year', 365 * DAY], ['month', 30 * DAY], ['day', DAY], ['hour', HOUR], ['minute', MINUTE]]
 const distance = new Intl.RelativeTimeFormat(locale, { numeric: 'always' })
 
-/** "3 minutes ago", "in 7 days". What has passed counts when it is complete, what comes is rounded. */
+/** "3 minutes ago", "in 7 days". The past is rounded down, the future to the nearest. @param {string} at @param {number} now */
 export function relative(at, now) {
   const away = Date.parse(at) - now
   const whole = away < 0 ? Math.trunc : Math.round
@@ -18,47 +20,47 @@ export function relative(at, now) {
   return away < 0 ? text.justNow : text.inAMoment
 }
 
-/** The instant in local time, with its zone. */
+/** The instant in local time, with its zone. @param {string | Date} at */
 export function exact(at) {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'long' }).format(new Date(at))
 }
 
-/** "37 seconds". */
+/** "37 seconds". @param {number} count */
 export function seconds(count) {
   return new Intl.NumberFormat(locale, { style: 'unit', unit: 'second', unitDisplay: 'long' }).format(count)
 }
 
-/** The day alone, in local time. */
+/** @param {string} at */
 export function day(at) {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(new Date(at))
 }
 
-/** What is left until `end`, by its two largest units: "23 hr 59 min". */
+/** What is left until `end`, by its two largest units: "23 hr 59 min". @param {string} end @param {number} now */
 export function countdown(end, now) {
   const left = Math.max(0, Date.parse(end) - now)
-  const parts = [['day', Infinity, DAY], ['hour', 24, HOUR], ['minute', 60, MINUTE]]
-    .map(([unit, most, size]) => [unit, Math.floor(left / size) % most])
-  const first = parts.findIndex(([, count]) => count > 0)
+  const parts = [{ unit: 'day', most: Infinity, size: DAY }, { unit: 'hour', most: 24, size: HOUR }, { unit: 'minute', most: 60, size: MINUTE }]
+    .map(({ unit, most, size }) => ({ unit, count: Math.floor(left / size) % most }))
+  const first = parts.findIndex(({ count }) => count > 0)
   if (first < 0) return text.lessThanAMinute
-  return parts.slice(first, first + 2).filter(([, count]) => count > 0).map(([unit, count]) =>
+  return parts.slice(first, first + 2).filter(({ count }) => count > 0).map(({ unit, count }) =>
     new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short' }).format(count)).join(' ')
 }
 
-/** The last instant of a day that a date field names, in local time, as the API takes it. */
+/** The last instant of a date field's day, in local time, for the API. @param {string} date */
 export function endOfDay(date) {
   const [year, month, dayOfMonth] = date.split('-').map(Number)
   return new Date(year, month - 1, dayOfMonth, 23, 59, 59, 999).toISOString()
 }
 
-/** The last day that is over by `end`, where the reader is, as a date field writes it. */
+/** The last day that is over by `end`, in local time, for a date field. @param {string} end */
 export function lastWholeDay(end) {
   const after = new Date(Date.parse(end) + 1)
-  return dateField(new Date(after.getFullYear(), after.getMonth(), after.getDate()) - 1)
+  return dateField(new Date(after.getFullYear(), after.getMonth(), after.getDate()).getTime() - 1)
 }
 
-/** The day of `now` as a date field writes it, in local time. */
+/** The day of `now`, in local time, for a date field. @param {number} now */
 export function dateField(now) {
   const at = new Date(now)
-  const two = number => String(number).padStart(2, '0')
+  const two = (/** @type {number} */ number) => String(number).padStart(2, '0')
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
 }

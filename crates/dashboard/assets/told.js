@@ -1,8 +1,9 @@
+// @ts-check
 import { text } from './strings.js'
 
 /**
- * What `event` says was done, in the words of the Activity page: a sentence for each thing, made of texts,
- * names `{ name }` and instants `{ at }`. `id` is the key whose history is told.
+ * `event` in the history of the key `id`, in the words of the Activity page.
+ * @param {Told} event @param {string} id @returns {Part[][]}
  */
 export function told(event, id) {
   const { action, keyName, changes } = event
@@ -10,20 +11,22 @@ export function told(event, id) {
   if (keyName === null) return [[wasIssued ? text.issuedInPlace : text.events[action] ?? action]]
   const key = { name: keyName }
   if (wasIssued) return [[text.told.issuedFor, key]]
-  const sentences = Object.entries(changes ?? {}).flatMap(([member, values]) => sentence(member, values, key))
-  return sentences.length ? sentences : [[text.told[action] ?? `${action} `, key]]
+  const { name, enabled, expiresAt } = changes ?? {}
+  /** @type {Part[][]} */
+  const sentences = []
+  if (name) sentences.push([text.told.renamed, { name: name[0] }, text.told.to, { name: name[1] }])
+  if (enabled) sentences.push([enabled[1] ? text.told.enabled : text.told.disabled, key])
+  if (expiresAt) sentences.push([text.told.expiry, key, ...moved(expiresAt)])
+  return sentences.length ? sentences : [[text.toldOf[action] ?? `${action} `, key]]
 }
 
-function sentence(member, [before, after], key) {
-  if (member === 'name') return [[text.told.renamed, { name: before }, text.told.to, { name: after }]]
-  if (member === 'enabled') return [[after ? text.told.enabled : text.told.disabled, key]]
-  if (member !== 'expiresAt') return []
-  if (after === null) return [[text.told.expiry, key, text.told.removed]]
-  return [[text.told.expiry, key, before === null ? text.told.setTo : text.told.movedTo, { at: after }]]
+/** @param {[string | null, string | null]} expiry @returns {Part[]} */
+function moved([before, after]) {
+  if (after === null) return [text.told.removed]
+  return [before === null ? text.told.setTo : text.told.movedTo, { at: after }]
 }
 
-/** The changes of an event as one cell of a table. */
+/** @param {AuditEvent['changes']} changes */
 export function changesCell(changes) {
-  const value = it => it ?? text.never
-  return Object.entries(changes ?? {}).map(([member, [before, after]]) => `${member}: ${value(before)} → ${value(after)}`).join('; ')
+  return Object.entries(changes ?? {}).map(([member, values]) => `${member}: ${values.map(value => value ?? text.never).join(' → ')}`).join('; ')
 }

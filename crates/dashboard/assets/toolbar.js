@@ -1,9 +1,10 @@
+// @ts-check
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { ENVIRONMENTS, STATUSES, cutSecrets } from './keys.js'
 import { text } from './strings.js'
 
-/** Search and filters. Typing replaces the page's address, choosing adds one, so that Back undoes it. */
+/** Back undoes a choice, which adds an address, but not typing, which replaces it. @param {Panel} panel */
 export function createToolbar(panel) {
   const search = h('input', { type: 'search', class: 'input', 'aria-label': text.search, placeholder: text.searchHint, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': 'cut' })
   const cut = h('p', { id: 'cut', class: 'hint' })
@@ -14,34 +15,35 @@ export function createToolbar(panel) {
     panel.show({ q: kept, page: 1 }, { isTyping: true })
     if (cut.textContent) panel.say(text.cut)
   })
-  const status = filter(panel, 'status', text.status, STATUSES.map(it => [it, text.statuses[it]]))
-  const environment = filter(panel, 'environment', text.environment, ENVIRONMENTS.map(it => [it, text.environments[it]]))
+  const status = filter(text.status, STATUSES, text.statuses, chosen => panel.show({ status: chosen, page: 1 }))
+  const environment = filter(text.environment, ENVIRONMENTS, text.environments, chosen => panel.show({ environment: chosen, page: 1 }))
   const sort = h('select', {
     class: 'input', 'aria-label': text.sort,
     onchange: () => {
-      const [by, order] = sort.value.split(' ')
+      const [by, order] = /** @type {[Sort, Order]} */ (sort.value.split(' '))
       panel.show({ sort: by, order, page: 1 })
     },
   }, Object.entries(text.sorts).map(([value, label]) => h('option', { value }, label)))
   const element = h('div', { class: 'toolbar', role: 'search', 'aria-label': text.heading },
-    h('div', { class: 'search' }, icon('search'), search), status, environment, h('div', { class: 'sort-choice' }, sort), cut)
+    h('div', { class: 'search' }, icon('search'), search), h('div', {}, status), h('div', {}, environment), h('div', { class: 'sort-choice' }, sort), cut)
   return {
     element,
-    update(view) {
+    update(/** @type {View} */ view) {
       if (search.value !== view.q) {
         search.value = view.q
         cut.textContent = ''
       }
-      status.firstChild.value = view.status ?? ''
-      environment.firstChild.value = view.environment ?? ''
+      status.value = view.status ?? ''
+      environment.value = view.environment ?? ''
       sort.value = `${view.sort} ${view.order}`
     },
   }
 }
 
-function filter(panel, name, label, options) {
-  const select = h('select', {
-    class: 'input', 'aria-label': label, onchange: () => panel.show({ [name]: select.value || null, page: 1 }),
-  }, h('option', { value: '' }, `${label}: ${text.all}`), options.map(([value, shown]) => h('option', { value }, shown)))
-  return h('div', {}, select)
+/** @type {Filter} */
+function filter(label, values, words, choose) {
+  const select = h('select', { class: 'input', 'aria-label': label }, h('option', { value: '' }, `${label}: ${text.all}`),
+    values.map(value => h('option', { value }, words[value])))
+  select.addEventListener('change', () => choose(values.find(value => value === select.value) ?? null))
+  return select
 }

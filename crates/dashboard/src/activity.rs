@@ -8,30 +8,30 @@ use latchkey_domain::{
 #[derive(Debug, Template)]
 #[template(path = "activity.html")]
 pub struct ActivityPage<'a> {
-    /// Whose page it is.
+    /// The account that the page belongs to.
     pub account: &'a Account,
-    /// The time it is.
+    /// The current time.
     pub now: Timestamp,
     /// The events, newest first.
     pub events: &'a [AuditEvent],
-    /// The key that all the events are of, if that was asked for.
+    /// The key that all the events are about, if only its events are shown.
     pub key: Option<ApiKeyId>,
-    /// Whether these are the newest.
+    /// Whether these events are the newest.
     pub is_newest: bool,
-    /// Where the trail goes on, if it does.
+    /// Where the next page begins, if there is one.
     pub older: Option<EventId>,
 }
 
 impl ActivityPage<'_> {
-    /// What the latest event here calls the key that all are of.
+    /// The name and prefix of the chosen key in the latest event on this page.
     fn label(&self) -> Option<&KeyLabel> {
         self.events.iter().find_map(|event| event.label.as_ref())
     }
 
-    /// What was done, a sentence for each thing that an event tells.
+    /// What was done: a sentence for each thing that the event says.
     fn sentences<'e>(&self, event: &'e AuditEvent) -> Vec<Vec<Part<'e>>> {
         let unnamed = || match tone(&event.action) {
-            // The badge says it.
+            // The badge says what was done.
             Some(_) => Vec::new(),
             None => vec![vec![Part::Words(words(&event.action))]],
         };
@@ -73,16 +73,16 @@ impl ActivityPage<'_> {
     }
 }
 
-/// A piece of a sentence.
+/// A part of a sentence.
 #[derive(Debug)]
 enum Part<'a> {
     Words(&'static str),
-    /// What a key is called, in quotation marks.
+    /// The name of a key, in quotation marks.
     Name(&'a str),
     Instant(Timestamp),
 }
 
-/// What an owner changed about a key that is called `name` since.
+/// What an owner changed about a key whose name is `name` afterwards.
 fn changes<'a>(difference: &'a KeyDifference, name: &'a str) -> Vec<Vec<Part<'a>>> {
     use Part::{Instant, Name, Words};
     let KeyDifference { name: names, enabled, expires_at } = difference;
@@ -127,7 +127,7 @@ const fn words(action: &Action) -> &'static str {
     }
 }
 
-/// The kind of badge for what deserves a second look.
+/// The class of the badge of an action that deserves a second look.
 const fn tone(action: &Action) -> Option<&'static str> {
     match action {
         Action::SessionRefused => Some("warn"),
@@ -136,7 +136,7 @@ const fn tone(action: &Action) -> Option<&'static str> {
     }
 }
 
-/// Enough of an id to tell it from others: those of one day all begin alike.
+/// The end of an id, which tells it from others: all ids of one day begin alike.
 fn end_of(id: ApiKeyId) -> String {
     let id = id.to_string();
     let (_, end) = id.rsplit_once('-').unwrap_or_default();

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
     name: &'static str,
-    /// The file.
+    /// The content of the file.
     pub bytes: &'static [u8],
 }
 
@@ -25,8 +25,8 @@ const ASSETS: &[Asset] = assets![
     "times.js" "tip.js" "told.js" "toolbar.js" "views.js"
 ];
 
-/// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser
-/// may keep what it has without a limit, and never mixes the files of two builds.
+/// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser may keep
+/// a file without a limit, and never mixes the files of two builds.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut all = Sha256::new();
     for asset in ASSETS {

@@ -1,20 +1,19 @@
 use askama::Template;
 
-/// Says to a person why there is no page, and what to do.
+/// Tells a person why there is no page, and what to do.
 #[derive(Debug, Template)]
 #[template(path = "error.html")]
 pub struct ErrorPage<'a> {
     status: u16,
     title: &'static str,
     advice: &'static str,
-    /// An address, and what its link is called.
+    /// The address and the text of a link.
     way_on: Option<(&'static str, &'static str)>,
     request_id: &'a str,
 }
 
 impl<'a> ErrorPage<'a> {
-    /// The page for an error of this status, if people meet that. `request_id` is what the log calls
-    /// the request.
+    /// The page for an error of this status, if people can meet one. `request_id` is that of the log line.
     pub const fn of(status: u16, request_id: &'a str) -> Option<Self> {
         let (title, advice, way_on) = match status {
             404 => (

@@ -9,7 +9,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 /// A word about a key: its tone, which is a class, and its text.
 pub(crate) struct Badge(pub(crate) &'static str, pub(crate) String);
 
-/// What is to be said about the state of a key.
+/// The badges that show the state of a key.
 pub(crate) fn badges(KeyInUse { key, last_used_at }: &KeyInUse, now: Timestamp) -> Vec<Badge> {
     let key = key.parts();
     let expired = has_expired(key.expires_at, now);
@@ -31,7 +31,7 @@ pub(crate) fn badges(KeyInUse { key, last_used_at }: &KeyInUse, now: Timestamp) 
     .collect()
 }
 
-/// "3 minutes ago", "in 7 days": what has passed counts when it is complete, what comes is rounded.
+/// "3 minutes ago", "in 7 days": the past is rounded down, the future to the nearest.
 pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
     let away = away(at, now);
     let units = [

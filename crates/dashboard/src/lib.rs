@@ -1,12 +1,11 @@
 //! The pages people see in a browser, and the scripts and styles that the pages load.
 //!
-//! A page is a value that renders itself: [`SignInPage`], [`ApiKeysPage`] and so on, from what the
-//! domain answers. Everything a page loads is an [`Asset`], compiled in. No page asks another host for
-//! anything, and none holds a script or a style of its own, so that [`CONTENT_SECURITY_POLICY`] can
-//! forbid both.
+//! A page is a value that renders itself from the domain's answers: [`SignInPage`], [`ApiKeysPage`] and so
+//! on. Everything a page loads is an [`Asset`], compiled in. No page asks another host for anything, and
+//! none has inline scripts or styles, so that [`CONTENT_SECURITY_POLICY`] can forbid all of these.
 //!
-//! The scripts are plain ES modules, clients of the JSON API like any other. They build what they show
-//! from elements and text, never from markup, which the policy enforces too (Trusted Types).
+//! The scripts are plain ES modules, clients of the JSON API like any other. They build the page from
+//! elements and text, never from markup, which the policy enforces too (Trusted Types).
 
 mod activity;
 mod assets;

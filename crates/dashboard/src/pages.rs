@@ -9,8 +9,8 @@ use time::macros::format_description;
 
 use crate::key_row;
 
-/// What pages allow themselves: files and calls of their own origin, nothing inline, no frame around
-/// them, and no text that becomes markup.
+/// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
+/// text becomes markup.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
@@ -27,23 +27,23 @@ impl<T: Template> Page for T {
     }
 }
 
-/// Asks who it is.
+/// The page to sign in.
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage<'a> {
-    /// Whether strangers may make an account.
+    /// Whether sign-up is open.
     pub sign_up_open: bool,
-    /// Where to go then, a path of ours.
+    /// The path of the page that follows.
     pub next: &'a str,
 }
 
-/// Makes an account.
+/// The page to make an account.
 #[derive(Debug, Template)]
 #[template(path = "sign_up.html")]
 pub struct SignUpPage<'a> {
-    /// Whether strangers may make an account; if not, the page says so.
+    /// Whether sign-up is open; if not, the page says so.
     pub sign_up_open: bool,
-    /// Where to go then, a path of ours.
+    /// The path of the page that follows.
     pub next: &'a str,
 }
 
@@ -51,9 +51,9 @@ pub struct SignUpPage<'a> {
 #[derive(Debug, Template)]
 #[template(path = "profile.html")]
 pub struct ProfilePage<'a> {
-    /// Whose page it is.
+    /// The account that the page belongs to.
     pub account: &'a Account,
-    /// The time it is.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -61,7 +61,7 @@ pub struct ProfilePage<'a> {
 #[derive(Debug, Template)]
 #[template(path = "api_keys.html")]
 pub struct ApiKeysPage<'a> {
-    /// Whose page it is.
+    /// The account that the page belongs to.
     pub account: &'a Account,
     /// The keys, as the API orders them.
     pub keys: &'a [KeyInUse],
@@ -69,15 +69,15 @@ pub struct ApiKeysPage<'a> {
     pub keys_json: &'a str,
     /// How many keys the account may hold.
     pub limit: u32,
-    /// Whether a key may go without a name.
+    /// Whether a key needs no name.
     pub names_optional: bool,
-    /// Where the service is reached, if that was said explicitly.
+    /// The configured public address of the service, if there is one.
     pub public_url: Option<String>,
-    /// The time it is.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// A `time` element that reads without scripts; scripts put the distance from now in its place.
+/// A `time` element for readers without scripts; scripts show the distance from now instead.
 pub(crate) fn time(at: Timestamp) -> String {
     element(at, format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
 }
@@ -87,7 +87,7 @@ pub(crate) fn day(at: Timestamp) -> String {
     element(at, format_description!("[day padding:none] [month repr:long] [year]"))
 }
 
-/// How far it is from now, with the exact time at hand.
+/// The distance from now, with the exact time as a title.
 pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
     let (exact, away) = (exact(at), key_row::distance(at, now));
     format!("<time class=\"time\" datetime=\"{exact}\" title=\"{exact}\">{away}</time>")
@@ -99,7 +99,7 @@ fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
     format!("<time datetime=\"{exact}\">{short}</time>")
 }
 
-/// As the API writes an instant, but for zeros at the end of a fraction.
+/// An instant as the API writes it, but without zeros at the end of the fraction.
 pub(crate) fn exact(at: Timestamp) -> String {
     let at = OffsetDateTime::from(at);
     at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339")

@@ -1,9 +1,8 @@
-//! The API reference: what the OpenAPI document says, as a page to read.
+//! The API reference: the OpenAPI document as a page to read.
 //!
-//! The document comes in as the JSON that the server publishes, and is read into types that know only
-//! what this page shows. So the page can't say anything else than the document does, this crate needs
-//! nothing of what writes it, and a keyword that the page would leave out is an error instead
-//! (`deny_unknown_fields`). The document's order, of operations and of members, is the page's.
+//! The types here know only what this page shows, and read the JSON that the server publishes. So the page
+//! can't contradict the document, this crate needs nothing that writes OpenAPI, and a keyword that the page
+//! would leave out is an error (`deny_unknown_fields`). Operations and members keep the document's order.
 
 mod document;
 mod example;
@@ -37,9 +36,9 @@ struct Group {
 #[derive(Debug, Template)]
 #[template(path = "reference.html")]
 pub struct ReferencePage<'a> {
-    /// What it shows.
+    /// The calls that the page shows.
     pub reference: &'a Reference,
-    /// Where the API is reached, for the examples.
+    /// The address of the API, for the examples.
     pub base_url: &'a str,
 }
 

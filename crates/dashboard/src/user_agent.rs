@@ -1,6 +1,6 @@
-/// What a browser is called, from what it says of itself; anything else in its own words.
+/// The name of the browser in a `User-Agent`; the text itself if no browser is found.
 ///
-/// Browsers name each other for the sake of old sites, so those that name fewer come later.
+/// Browsers name other browsers for the sake of old sites. One that names fewer comes later in the list.
 pub(crate) fn short(user_agent: &str) -> String {
     const BROWSERS: [(&str, &str); 6] = [
         ("Edg", "Edge"),

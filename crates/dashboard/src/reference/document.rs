@@ -1,4 +1,4 @@
-//! As much of OpenAPI 3.1 as the document uses.
+//! The part of OpenAPI 3.1 that the document uses.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub(super) struct Tag {
     pub(super) description: String,
 }
 
-/// The names of the schemes that together open a call.
+/// The names of the security schemes that a call needs together.
 pub(super) type Requirement = IndexMap<String, Vec<String>>;
 
 #[derive(Debug, Deserialize)]
@@ -145,7 +145,7 @@ pub(super) struct Schema {
     pub(super) maximum: Option<Number>,
     pub(super) min_length: Option<u64>,
     pub(super) max_length: Option<u64>,
-    /// Not shown: a description says the same in words.
+    /// Not shown: the description says the same in words.
     #[serde(rename = "pattern")]
     pub(super) _pattern: Option<String>,
     pub(super) min_items: Option<u64>,

@@ -17,8 +17,8 @@ pub(super) enum Example {
 }
 
 impl Example {
-    /// What the schema says is an example. What it says nothing about is null if it may be, and
-    /// absent if it need not be there.
+    /// The example of the schema. A member without an example is null if the schema allows null, and absent
+    /// if the schema does not require it.
     pub(super) fn of(schema: &Schema, schemas: &Schemas) -> Self {
         let whole = schema.resolved(schemas);
         let own = schema.example.as_ref();
@@ -39,12 +39,12 @@ impl Example {
         }
     }
 
-    /// As it stands in an answer.
+    /// As an answer has it.
     pub(super) fn pretty(&self) -> String {
         serde_json::to_string_pretty(self).expect("values of JSON are JSON")
     }
 
-    /// As it is typed: on one line, if it has one member.
+    /// As a person types it: on one line if it has one member.
     pub(super) fn brief(&self) -> String {
         let text = self.pretty();
         let lines: Vec<_> = text.lines().map(str::trim).collect();
@@ -55,7 +55,7 @@ impl Example {
     }
 }
 
-/// Those that must be there; where none must, the first.
+/// The required members; if there is none, the first.
 fn members(whole: &Schema, schemas: &Schemas) -> IndexMap<String, Example> {
     let any = whole.required.is_empty();
     let needed = whole.properties.iter().filter(|(name, _)| any || whole.required.contains(name));

@@ -14,7 +14,7 @@ pub(super) struct Operation {
     pub(super) path: String,
     pub(super) title: String,
     pub(super) description: String,
-    /// What opens it, one of them being enough; nothing if it is open to everybody.
+    /// The ways to authenticate, of which one is enough; empty if everybody may call.
     pub(super) opened_by: Vec<String>,
     pub(super) path_parameters: Vec<Member>,
     pub(super) query_parameters: Vec<Member>,
@@ -36,22 +36,22 @@ pub(super) struct Answer {
     pub(super) status: String,
     pub(super) description: String,
     pub(super) is_success: bool,
-    /// The media type, or how many there are of what.
+    /// The type of a JSON body; the media type of any other.
     pub(super) kind: String,
     pub(super) headers: Vec<Member>,
     pub(super) members: Vec<Member>,
     pub(super) example: Option<String>,
 }
 
-/// A command that makes the call, but for where the service is.
+/// A command that makes the call; the address of the service is left open.
 #[derive(Debug, Clone)]
 pub(super) struct Curl {
     pub(super) path: String,
-    /// One on each line.
+    /// One argument on each line.
     pub(super) options: Vec<String>,
 }
 
-/// All calls of a document, in its order; those of one path from reading to ending.
+/// All calls of a document, in its order; those of one path from GET to DELETE.
 pub(super) fn all(document: &Document) -> impl Iterator<Item = Operation> {
     document.paths.iter().flat_map(move |(path, item)| {
         let methods = [

@@ -16,22 +16,22 @@ pub(super) struct Member {
     /// Members of members have a path, `owner.id`; those of each item of an array, `keys[].id`.
     pub(super) name: String,
     pub(super) kind: String,
-    /// A time, whose form is said once for all of them.
+    /// An instant; the page describes the form of all instants once.
     pub(super) is_time: bool,
     pub(super) is_required: bool,
     pub(super) description: String,
     /// Limits, in words.
     pub(super) limits: Vec<String>,
-    /// The only values there are; none where there are others.
+    /// The only values that are allowed; empty if others are.
     pub(super) values: Vec<String>,
-    /// What it is where it is left out.
+    /// The value if the member is left out.
     pub(super) default: Option<String>,
 }
 
 impl Schema {
-    /// The same without references: what each of them and each part of an `allOf` says, unless this
-    /// schema says otherwise itself. A `oneOf` is read in the same way, which is right for the only
-    /// use that the document makes of it: this, or null.
+    /// The same schema without references: it takes over what each reference and each part of an `allOf` says,
+    /// unless it says something else itself. A `oneOf` is read in the same way, since the document uses it only
+    /// for "this, or null".
     pub(super) fn resolved(&self, schemas: &Schemas) -> Self {
         let mut whole = self.clone();
         let named = whole
@@ -78,7 +78,7 @@ impl Schema {
         self.format.as_deref() == Some("date-time")
     }
 
-    /// The name of its type, of a schema that is resolved.
+    /// The name of the type of a resolved schema.
     pub(super) fn kind(&self, schemas: &Schemas) -> String {
         let name = |name: &String| match (name.as_str(), &self.items) {
             ("array", Some(items)) => {
@@ -91,7 +91,7 @@ impl Schema {
         self.types.0.iter().map(name).collect::<Vec<_>>().join(" or ")
     }
 
-    /// Everything that may be in it, where it is an object or an array of objects.
+    /// All members of an object, or of each item of an array of objects.
     pub(super) fn members(&self, schemas: &Schemas) -> Vec<Member> {
         let whole = self.resolved(schemas);
         if let Some(items) = whole.items {
@@ -143,7 +143,7 @@ fn range<T: Display + PartialEq>(least: Option<T>, most: Option<T>) -> Option<St
     }
 }
 
-/// A value as it is written in a sentence: texts without quotes.
+/// A value in a sentence: texts have no quotes.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,4 +1,4 @@
-// What a page says is done: after Latchkey's own answer, and after nobody else's.
+// A page says that something is done after Latchkey's own answer, and after nobody else's.
 import { strict as assert } from 'node:assert'
 
 import { eventually, item } from './harness.mjs'

@@ -1,4 +1,4 @@
-// Times go by the server's clock, whatever the reader's says.
+// Times are those of the server's clock, whatever the reader's says.
 import { strict as assert } from 'node:assert'
 
 import { eventually, item } from './harness.mjs'

@@ -1,6 +1,6 @@
-// What pages of other origins can do in the name of somebody who is signed in: nothing, unless they are
-// trusted. `site.url` is of the same site (another port), so that the cookie comes along;
-// `site.foreignUrl` is of another.
+// Pages of other origins can do nothing in the name of a person who is signed in, unless they are trusted.
+// `site.url` is of the same site (another port), so that the browser sends the cookie; `site.foreignUrl` is of
+// another.
 import { strict as assert } from 'node:assert'
 
 import { eventually, test } from './harness.mjs'
@@ -147,7 +147,7 @@ test('a page of a trusted origin calls with the session, and reads the answers',
   assert.match(outcomes['create, text/plain'], /^415 /)
 }, { site, settings: site => ({ LATCHKEY_TRUSTED_ORIGINS: site.url }), expected })
 
-// What runs in the page.
+// The rest runs in the page.
 
 function send({ action, enctype }) {
   const form = document.createElement('form')

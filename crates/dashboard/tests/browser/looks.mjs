@@ -1,4 +1,4 @@
-// Every state in every dress: what axe finds, what is wider than a small window.
+// Every state, light, dark and narrow: axe finds nothing, and nothing is wider than a small window.
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,12 +11,12 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const WIDE = { width: 1280, height: 800 }
 const NARROW = { width: 320, height: 640 }
 
-// The size of targets is a rule of WCAG 2.2, which axe leaves to be asked for.
+// The size of targets is a rule of WCAG 2.2, which axe checks on demand.
 const ALL = { rules: { 'target-size': { enabled: true } } }
 const CONTRAST = { runOnly: ['color-contrast'] }
 
 async function assertNoViolation(page, look, rules) {
-  // The protocol runs it, which the page's policy has no say in.
+  // By the protocol, since the page's policy would forbid it.
   const session = await page.context().newCDPSession(page)
   await session.send('Runtime.evaluate', { expression: AXE })
   const violations = await page.evaluate(async rules => {

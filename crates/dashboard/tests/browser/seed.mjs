@@ -1,4 +1,4 @@
-// The API reference's own examples, where they are meant to run: on a page of the dashboard.
+// The fetch examples of the API reference, on a page of the dashboard.
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 

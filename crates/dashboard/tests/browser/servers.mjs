@@ -1,3 +1,5 @@
+// @ts-check
+import { strict as assert } from 'node:assert'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,7 +10,9 @@ import { createInterface } from 'node:readline'
 
 const binary = resolve(process.argv[2] ?? '')
 
-/** A Latchkey of its own, on a free port and an empty database. */
+/** @typedef {{ url: string, log: string[], stop(): Promise<void> }} Server */
+
+/** A Latchkey of its own, on a free port and an empty database. @param {Record<string, string>} settings @returns {Promise<Server>} */
 export async function startLatchkey(settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-browser-'))
   const env = {
@@ -20,8 +24,10 @@ export async function startLatchkey(settings = {}) {
     ...settings,
   }
   const child = spawn(binary, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  /** @type {string[]} */
   const log = []
   const ended = once(child, 'exit')
+  /** @type {string} */
   const url = await new Promise((found, failed) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', line => {
@@ -44,17 +50,17 @@ export async function startLatchkey(settings = {}) {
   }
 }
 
-/** Somebody else's pages, by their paths. `url` is of the server's own site, `foreignUrl` of another. */
+/** Somebody else's pages, by their paths. `url` is of the server's own site, `foreignUrl` of another. @param {Record<string, string>} pages */
 export async function startSite(pages = {}) {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://site')
+    const { pathname } = new URL(`${request.url}`, 'http://site')
     const type = pathname.endsWith('.css') ? 'text/css' : 'text/html'
     response.writeHead(pathname in pages ? 200 : 204, { 'content-type': `${type}; charset=utf-8` })
     response.end(pages[pathname])
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address()
+  const port = portOf(server)
   return {
     url: `http://127.0.0.1:${port}`,
     foreignUrl: `http://localhost:${port}`,
@@ -67,11 +73,17 @@ export async function startSite(pages = {}) {
   }
 }
 
-/** A port that nobody has, for settings that must name it. */
+/** @param {import('node:http').Server} server */
+function portOf(server) {
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : assert.fail('the server does not listen on a port')
+}
+
+/** A free port, for settings that must name one. */
 export async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
-  const { port } = probe.address()
+  const port = portOf(probe)
   probe.close()
   await once(probe, 'close')
   return port

@@ -1,4 +1,4 @@
-// Every state of the pages that looks different, and how to get there.
+// Every state of the pages that looks different, and the steps to it.
 import { button, chooseAction, create, dialog, later, nameField, openCreate, openKeys, question, row, theKey } from './steps.mjs'
 
 const DAY = 24 * 60 * 60_000

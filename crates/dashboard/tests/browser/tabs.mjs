@@ -1,4 +1,4 @@
-// Tabs of one browser share their session: what a page does when another account is signed in, or nobody.
+// Tabs of one browser share their session: a page sees that another account is signed in, or that nobody is.
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 

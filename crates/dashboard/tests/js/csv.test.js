@@ -1,12 +1,13 @@
+// @ts-check
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { csv } from '../../assets/csv.js'
 
-const cell = value => csv([[value]]).replace(/^\ufeff/, '').replace(/\r\n$/, '')
+const cell = (/** @type {unknown} */ value) => csv([[value]]).replace(/^\ufeff/, '').replace(/\r\n$/, '')
 
 /** What a spreadsheet would run. */
-const isFormula = cell => /^["\s]*[=+\-@＝＋－＠\t\r]/.test(cell)
+const isFormula = (/** @type {string} */ cell) => /^["\s]*[=+\-@＝＋－＠\t\r]/.test(cell)
 
 const SIGNS = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t=', '\r=']
 const ATTACKS = SIGNS.flatMap(sign => [

@@ -1,3 +1,4 @@
+// @ts-check
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
@@ -7,9 +8,10 @@ import {
 
 const NOW = Date.parse('2026-03-24T15:30:00.000Z')
 const DAY = 86_400_000
-const at = days => new Date(NOW + days * DAY).toISOString()
+const at = (/** @type {number} */ days) => new Date(NOW + days * DAY).toISOString()
 const SECRET = 'sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7'
 
+/** @param {Partial<Key>} more @returns {Key} */
 const key = (more = {}) => ({
   id: 'a', name: 'Production', keyPrefix: 'sk_live_abc1', lastUsedAt: null, createdAt: at(-1), environment: 'live', enabled: true, expiresAt: null, replacedBy: null, ...more,
 })
@@ -61,6 +63,7 @@ test('whatever looks like a key is cut to its prefix', () => {
 })
 
 test('a view survives the way to the query string and back', () => {
+  /** @type {View} */
   const view = { q: 'a&b', status: 'unused', environment: 'test', sort: 'name', order: 'desc', page: 3 }
   assert.deepEqual(viewFrom(queryOf(view)), view)
 })
@@ -78,7 +81,7 @@ test('nonsense in the query string is the plain view, and a key in it is cut', (
 
 test('a search finds names and prefixes, in either case', () => {
   const keys = [key(), key({ id: 'b', name: 'Zapier', keyPrefix: 'sk_test_XYZ9', environment: 'test' })]
-  const found = query => matching(keys, viewFrom(query), NOW).map(({ id }) => id).join('')
+  const found = (/** @type {string} */ query) => matching(keys, viewFrom(query), NOW).map(({ id }) => id).join('')
   assert.equal(found('?q=ZAP'), 'b')
   assert.equal(found('?q=sk_live'), 'a')
   assert.equal(found('?q=%20xyz9%20'), 'b')
@@ -88,7 +91,7 @@ test('a search finds names and prefixes, in either case', () => {
 
 test('keys are sorted by name as people count, by creation as the API lists, by use with the unused last', () => {
   const keys = [key({ id: 'a', name: 'Key 10' }), key({ id: 'b', name: 'Key 9', lastUsedAt: at(-2) }), key({ id: 'c', name: 'key 1', lastUsedAt: at(-1) })]
-  const order = query => matching(keys, viewFrom(query), NOW).map(({ id }) => id).join('')
+  const order = (/** @type {string} */ query) => matching(keys, viewFrom(query), NOW).map(({ id }) => id).join('')
   assert.equal(order(''), 'abc')
   assert.equal(order('?order=asc'), 'cba')
   assert.equal(order('?sort=name'), 'cba')
@@ -97,7 +100,7 @@ test('keys are sorted by name as people count, by creation as the API lists, by 
 })
 
 test('a page says from which to which key it shows, and none lies beyond the last', () => {
-  const keys = Array.from({ length: 132 }, (_, at) => key({ id: at }))
+  const keys = Array.from({ length: 132 }, (_, at) => key({ id: `${at}` }))
   const { from, to, total, pages } = pageOf(keys, 1)
   assert.deepEqual([from, to, total, pages], [1, 25, 132, 6])
   assert.deepEqual([pageOf(keys, 99).page, pageOf(keys, 99).from, pageOf(keys, 99).to], [6, 126, 132])

@@ -1,11 +1,13 @@
+// @ts-check
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { changesCell, told } from '../../assets/told.js'
 
-const event = (action, more = {}) => ({ action, keyId: 'a', keyName: 'B', keyPrefix: 'sk_live_abc1', changes: null, ...more })
-const read = (event, id = 'a') =>
-  told(event, id).map(parts => parts.map(part => typeof part === 'string' ? part : part.at ?? `“${part.name}”`).join(''))
+/** @param {Told['action']} action @param {Partial<Told>} more @returns {Told} */
+const event = (action, more = {}) => ({ action, keyId: 'a', keyName: 'B', changes: null, ...more })
+const shown = (/** @type {Part} */ part) => typeof part === 'string' ? part : 'at' in part ? part.at : `“${part.name}”`
+const read = (/** @type {Told} */ event, id = 'a') => told(event, id).map(parts => parts.map(shown).join(''))
 
 test('an event says what was done to which key', () => {
   assert.deepEqual(read(event('key.created')), ['Created “B”'])
@@ -16,7 +18,7 @@ test('an event says what was done to which key', () => {
 })
 
 test('a change says what was before and after', () => {
-  const changed = changes => read(event('key.changed', { changes }))
+  const changed = (/** @type {object} */ changes) => read(event('key.changed', { changes }))
   const [may, june] = ['2027-05-01T00:00:00.000Z', '2027-06-01T00:00:00.000Z']
   assert.deepEqual(changed({ name: ['A', 'B'] }), ['Renamed “A” to “B”'])
   assert.deepEqual(changed({ enabled: [true, false] }), ['Disabled “B”'])

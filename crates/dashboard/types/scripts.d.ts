@@ -1,0 +1,148 @@
+// The types that the dashboard's scripts name in their comments. All are global: every browser would load an import.
+// `just types` makes api.d.ts, the bodies of the API, from openapi.json.
+
+// The API
+
+type Key = import('./api').ItemBody
+type Issued = import('./api').IssuedBody
+type Rotated = import('./api').RotatedBody
+type Success = import('./api').Success
+type Account = import('./api').AccountBody
+type Credentials = import('./api').Credentials
+type PasswordChange = import('./api').PasswordChange
+type KeyChange = import('./api').ChangeBody
+type AuditEvent = import('./api').EventBody
+/** With LATCHKEY_KEY_NAMES=optional the name may be left out. */
+type KeyRequest = Partial<import('./api').CreateBody>
+
+/** A body of which nothing is known yet. */
+type Json = { [member: string]: unknown } | null | undefined
+type Fits = (body: Json) => boolean
+/** What a call is answered with when it is done. A body that fits is a `T`. */
+interface Wanted<T> {
+  status: number
+  fits: Fits
+  isAnonymous?: boolean
+  /** For the compiler alone: no value has it. */
+  body?: T
+}
+interface AllWanted {
+  success: Wanted<Success>
+  account: Wanted<Account>
+  signedIn: Wanted<Account>
+  signedUp: Wanted<Account>
+  items: Wanted<Key[]>
+  events: Wanted<AuditEvent[]>
+  issued: Wanted<Issued>
+  item(id: string): Wanted<Key>
+  replacementOf(id: string): Wanted<Rotated>
+}
+interface Answered<T> {
+  response: Pick<Response, 'status' | 'headers'>
+  body: Json
+  wanted: Wanted<T>
+  account: string | null
+}
+interface EventsOf {
+  key?: string
+  before?: string
+  soFar?: (number: number) => void
+}
+
+type ApiError = import('../assets/answer.js').ApiError
+/** The members of an `ApiError` beside its message. */
+interface About {
+  status?: number
+  requestId?: string | null
+  retryAfter?: number
+  isForeign?: boolean
+  isOtherAccount?: boolean
+}
+/** An error as a person sees it: an `ApiError`, or words alone. */
+interface Failure {
+  message: string
+  requestId?: string | null
+  isSignedOut?: boolean
+}
+
+// Keys and the list of them
+
+/** Says something about a key at an instant, in milliseconds. */
+type OfKey<T> = (key: Key, now: number) => T
+type View = ReturnType<typeof import('../assets/keys.js').viewFrom>
+type Sort = (typeof import('../assets/keys.js').SORTS)[number]
+type Order = 'asc' | 'desc'
+type Page = ReturnType<typeof import('../assets/keys.js').pageOf>
+type Column = keyof typeof import('../assets/strings.js').text.columns
+
+type Told = Pick<AuditEvent, 'action' | 'keyId' | 'keyName' | 'changes'>
+/** A part of a sentence: words, the name of a key, or an instant. */
+type Part = string | { name: string } | { at: string }
+
+// The panel and its parts
+
+type Panel = import('../assets/api-keys-panel.js').ApiKeysPanel
+/** What copies and says something: the panel, or a page. */
+type Speaker = Pick<Panel, 'api' | 'say'>
+type Problem = ReturnType<typeof import('../assets/problem.js').problemPlace>
+type OnPanel = (panel: Panel) => void
+type OnKey = (panel: Panel, key: Key) => void
+type StartRename = (panel: Panel, id: string, back: string, typed?: string | null, error?: Failure | null) => void
+
+type Dialog = import('../assets/dialog.js').Dialog
+type Ask = (panel: Panel, question: { title: string, why: string, yes: string, no: string }) => Promise<boolean>
+type FormButtons = (dialog: Dialog, label: string, kind?: string, cancel?: Attributes) => { buttons: HTMLElement, submit: HTMLButtonElement }
+type OnSubmit = (dialog: Dialog, form: HTMLFormElement, submit: HTMLButtonElement, progress: string, work: () => Promise<void>) => void
+
+interface MenuItem {
+  label: string
+  kind?: string
+  run: () => void
+}
+type OpenMenu = (root: ShadowRoot, button: HTMLElement, items: MenuItem[], way: { last: boolean, back: () => void }) => void
+
+type Filter = <V extends string>(
+  label: string, values: readonly V[], words: Record<V, string>, choose: (chosen: V | null) => void,
+) => HTMLSelectElement
+
+/** What a button copies, and how it says so. Other members are attributes. */
+interface CopyButton extends Attributes {
+  label: string
+  what: () => string
+  shown: () => HTMLElement
+  say: (message: string) => void
+  said?: string
+  kind?: string
+  iconOnly?: boolean
+  done?: () => void
+}
+
+/** Code for each language. Without a key, the program reads it from the variable. */
+type Languages = { [name: string]: (url: string, variable: string, key: string | null) => string }
+
+// Pages and elements
+
+/** The fields of a form, or the headers of a call. */
+type Fields = { [name: string]: string }
+type SubmitForm = <T>(form: HTMLFormElement, send: (typed: Fields) => Promise<T>, done: (answer: T) => unknown) => void
+
+/** Texts for some of many names. */
+type Words = { [name: string]: string | undefined }
+type Timer = ReturnType<typeof setTimeout> | undefined
+/** The index that a key of the keyboard leads to. */
+type Moves = { [key: string]: number | undefined }
+
+type Leaf = Node | string | false | null | undefined
+type Content = Leaf | readonly Leaf[]
+type Child = Content | readonly Content[]
+
+type Listeners = { [E in keyof HTMLElementEventMap as `on${E}`]?: (event: HTMLElementEventMap[E]) => void }
+/** By name; one that is false, null or undefined is left out. */
+interface Attributes extends Listeners {
+  [name: string]: string | number | boolean | null | undefined | ((event: never) => void)
+}
+
+interface ShadowRoot {
+  /** In Chromium alone. */
+  getSelection?(): Selection | null
+}
