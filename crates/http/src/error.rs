@@ -11,8 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use latchkey_accounts::ports::HashError;
 use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{ChangeError, IssueError, RevokeError, error_chain};
-use latchkey_verifier::VerifyError;
+use latchkey_domain::{ChangeError, IssueError, RevokeError, VerifyError, error_chain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
