@@ -22,10 +22,11 @@ use latchkey_domain::ports::{Clock, KeyHasher};
 use latchkey_domain::{Brand, Environment, Secret};
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
+use latchkey_system::SystemClock;
 use latchkey_testkit::fakes::CountingEntropy;
 use latchkey_testkit::fixtures::pepper;
 use latchkey_verifier::{
-    Answering, BootClock, LastUses, LeaseClock, Principal, SystemClock, Verifier, VerifierPorts,
+    Answering, BootClock, LastUses, LeaseClock, Principal, Verifier, VerifierPorts,
 };
 use made_up::AnyKey;
 

@@ -261,6 +261,11 @@ impl Caller {
     pub const RECOVERY: Self =
         Self { actor: Actor::Recovery, address: None, user_agent: None, request_id: None };
 
+    /// An owner, of whose program nothing is known.
+    pub fn of(owner: &OwnerId) -> Self {
+        Self { actor: owner.into(), address: None, user_agent: None, request_id: None }
+    }
+
     /// The same caller, who has proved to be `owner` if nothing was known before.
     #[must_use]
     pub fn known_as(&self, owner: &OwnerId) -> Self {

@@ -32,6 +32,7 @@ mod secret;
 mod service;
 mod timestamp;
 mod told;
+mod verify;
 
 pub use actor::Actor;
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
@@ -54,3 +55,4 @@ pub use secret::{MalformedSecret, Secret};
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
 pub use timestamp::Timestamp;
 pub use told::{KeyDifference, KeyLabel};
+pub use verify::VerifyError;

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use latchkey_domain::Secret;
 use latchkey_domain::ports::{Clock, StoreError};
+use latchkey_domain::{Secret, VerifyError};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
+use latchkey_system::SystemClock;
 use latchkey_verifier::{
-    Answering, BootClock, LastUses, Principal, SystemClock, Verifier, VerifierPorts, VerifyError,
-    others_run,
+    Answering, BootClock, LastUses, Principal, Verifier, VerifierPorts, others_run,
 };
 use thiserror::Error;
 

@@ -15,10 +15,11 @@ use latchkey_domain::{
 use latchkey_guard_actix::{ApiKeyPrincipal, Embedded, EmbeddedError, Guard};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_system::SystemClock;
 use latchkey_testkit::fakes::CountingEntropy;
 use latchkey_testkit::fixtures::{a_caller, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
-use latchkey_verifier::{BootClock, FeedBarrier, SystemClock};
+use latchkey_verifier::{BootClock, FeedBarrier};
 use tokio_postgres::NoTls;
 
 const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";

@@ -20,10 +20,9 @@ use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_http::{Http, HttpSettings, Limits, Services, SignUp, configure};
 use latchkey_store_sqlite::SqliteStore;
+use latchkey_system::SystemClock;
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_verifier::{
-    Answering, BootClock, LastUses, LeaseClock, SystemClock, Verifier, VerifierPorts,
-};
+use latchkey_verifier::{Answering, BootClock, LastUses, LeaseClock, Verifier, VerifierPorts};
 use serde_json::{Value, json};
 
 const PEPPERS: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

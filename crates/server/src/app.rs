@@ -13,9 +13,9 @@ use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
+use latchkey_system::{OsEntropy, SystemClock};
 use latchkey_verifier::{
-    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, SystemClock, Verifier, VerifierPorts,
-    others_run,
+    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, Verifier, VerifierPorts, others_run,
 };
 
 use crate::connections::Tally;
@@ -24,7 +24,6 @@ use crate::housekeeping::Clocks;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::settings::{Database, Settings};
-use crate::system::OsEntropy;
 use latchkey_http::{Limits, Services};
 
 /// Everything the server is made of, joined once.

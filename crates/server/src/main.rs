@@ -12,10 +12,10 @@ mod metrics;
 mod operator;
 mod peppers;
 mod postgres;
+mod private_memory;
 mod recovery;
 mod serve;
 mod settings;
-mod system;
 mod telemetry;
 
 use std::io::{self, Write as _};
@@ -33,7 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exits with 0 when all went well, 1 when a command failed, 2 when the settings are wrong.
 fn main() -> ExitCode {
     let Cli { command, settings } = Cli::read();
-    if let Err(error) = system::keep_memory_private() {
+    if let Err(error) = private_memory::keep_private() {
         complain(&format!("core files may hold secrets: {error}"));
     }
     let command = command.unwrap_or(Command::Serve);

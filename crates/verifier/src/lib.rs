@@ -20,7 +20,6 @@ mod others;
 mod principal;
 pub mod protocol;
 mod renewals;
-mod system_clock;
 mod tally;
 mod verifier;
 
@@ -34,5 +33,4 @@ pub use last_uses::LastUses;
 pub use losses::LostHistory;
 pub use others::others_run;
 pub use principal::Principal;
-pub use system_clock::SystemClock;
-pub use verifier::{Answering, Missed, Misses, Status, Verifier, VerifierPorts, VerifyError};
+pub use verifier::{Answering, Missed, Misses, Status, Verifier, VerifierPorts};

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
 use latchkey_domain::{
-    Candidates, ChangeNumber, Failover, KeyedDigest, Refusal, Secret, has_expired,
+    Candidates, ChangeNumber, Failover, KeyedDigest, Refusal, Secret, VerifyError, has_expired,
 };
-use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::barrier::FeedBarrier;
@@ -79,17 +78,6 @@ pub enum Answering {
     /// Always from the store. The heartbeats go on: by them a look-up is known to come from the
     /// server that changes are made on.
     FromStore,
-}
-
-/// Why a presented secret was not accepted.
-#[derive(Debug, Error)]
-pub enum VerifyError {
-    /// It is not good. The presenter is told only that.
-    #[error("Invalid API key")]
-    Refused(Refusal),
-    /// Nothing is remembered that can be vouched for, and the store failed: nobody can say.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// A secret that memory can't vouch for: the digests by which the store is asked for its key.

@@ -2,8 +2,7 @@ use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::Refusal;
-use latchkey_verifier::VerifyError;
+use latchkey_domain::{Refusal, VerifyError};
 
 use crate::exposition::head;
 

@@ -3,8 +3,7 @@
 use latchkey_accounts::ports::HashError;
 use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{ChangeError, IssueError, RevokeError, TransitionError};
-use latchkey_verifier::VerifyError;
+use latchkey_domain::{ChangeError, IssueError, RevokeError, TransitionError, VerifyError};
 
 use super::{ApiError, ErrorCode};
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use latchkey_domain::PepperId;
+use latchkey_system::OsEntropy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,7 +19,6 @@ use crate::peppers;
 use crate::postgres;
 use crate::serve;
 use crate::settings::{Database, Problems, RawSettings, Settings};
-use crate::system::OsEntropy;
 use crate::telemetry;
 
 /// Why a command failed.

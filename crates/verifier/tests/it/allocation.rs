@@ -5,9 +5,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use latchkey_domain::Refusal;
+use latchkey_domain::{Refusal, VerifyError};
 use latchkey_testkit::fixtures::{a_caller, moment};
-use latchkey_verifier::{Verifier, VerifyError};
+use latchkey_verifier::Verifier;
 
 use crate::instance::Instance;
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use latchkey_domain::ports::{ApiKeyRepository, Barrier, KeyHasher, LastUseRepository};
 use latchkey_domain::{
     ApiKey, ApiKeyPorts, ApiKeyService, Brand, Candidates, Environment, IdSequence, IssuePolicy,
-    IssuedKey, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp,
+    IssuedKey, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp, VerifyError,
 };
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::{CountingEntropy, FakeClock};
 use latchkey_testkit::fixtures::{a_caller, an_event, owner, pepper};
 use latchkey_verifier::{
-    Answering, BootTime, LastUses, LeaseClock, Principal, Verifier, VerifierPorts, VerifyError,
+    Answering, BootTime, LastUses, LeaseClock, Principal, Verifier, VerifierPorts,
 };
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, yield_now};

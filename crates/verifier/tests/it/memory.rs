@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_domain::Refusal;
+use latchkey_domain::{Refusal, VerifyError};
 use latchkey_testkit::fixtures::{a_caller, moment};
+use latchkey_verifier::Answering;
 use latchkey_verifier::protocol::LEASE;
-use latchkey_verifier::{Answering, VerifyError};
 use tokio::task::JoinSet;
 
 use crate::instance::Instance;

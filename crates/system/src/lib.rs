@@ -1,7 +1,9 @@
+//! What the domain asks the operating system for: the time, and randomness.
+
 use std::time::{Duration, SystemTime};
 
 use latchkey_domain::Timestamp;
-use latchkey_domain::ports::Clock;
+use latchkey_domain::ports::{Clock, Entropy, EntropyError};
 
 /// The machine's wall clock.
 #[derive(Debug, Clone, Copy)]
@@ -13,5 +15,15 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp::UNIX_EPOCH.saturating_add(since.unwrap_or(Duration::ZERO))
+    }
+}
+
+/// The operating system's source of randomness, which is good for secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        getrandom::fill(bytes).map_err(EntropyError::new)
     }
 }

@@ -1,0 +1,29 @@
+use thiserror::Error;
+
+use crate::ports::StoreError;
+use crate::{ApiKey, ApiKeyService, Refusal, Secret};
+
+/// Why a presented secret was not accepted.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// It is not good. The presenter is told only that.
+    #[error("Invalid API key")]
+    Refused(Refusal),
+    /// The store failed, and no cache can vouch for the secret: nobody can say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiKeyService {
+    /// The key that has this secret, if the key may be used now. Each call asks the store; the crate
+    /// `latchkey-verifier` answers the same from a cache. No use of the key is noted.
+    pub async fn verify(&self, secret: &Secret) -> Result<ApiKey, VerifyError> {
+        let candidates = self.hasher.candidates(secret);
+        let found = self.keys.find_by_digest(&candidates, None).await?;
+        let key = found
+            .filter(|key| candidates.contain(&key.parts().digest.digest))
+            .ok_or(VerifyError::Refused(Refusal::Unknown))?;
+        key.check(self.clock.now()).map_err(VerifyError::Refused)?;
+        Ok(key)
+    }
+}

@@ -1,0 +1,120 @@
+//! Another service with API keys of its own, in its own process; `README.md` says how to try it.
+
+use std::error::Error;
+use std::future::ready;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use clap::Parser;
+use latchkey_domain::ports::{ApiKeyRepository, Entropy, NoBarrier};
+use latchkey_domain::{
+    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssuePolicy,
+    KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError, presented,
+};
+use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_store_sqlite::SqliteStore;
+use latchkey_system::{OsEntropy, SystemClock};
+use serde_json::{Value, json};
+
+/// Greets callers that have an API key.
+#[derive(Debug, Parser)]
+struct Settings {
+    /// A Postgres of this service's own; without it, the file `own-service.db` holds the keys.
+    #[arg(long, env, hide_env_values = true)]
+    database_url: Option<String>,
+    /// The secrets of the keys' digests.
+    #[arg(long, env = "LATCHKEY_PEPPERS", hide_env_values = true)]
+    peppers: String,
+}
+
+type Service = State<Arc<ApiKeyService>>;
+type Answer = Result<Json<Value>, StatusCode>;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let routes = Router::new()
+        .route("/greeting", get(greet))
+        .route("/keys", get(list).post(issue))
+        .route("/keys/{id}", delete(revoke))
+        .with_state(Arc::new(open(&Settings::parse()).await?));
+    Ok(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, routes).await?)
+}
+
+/// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
+async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
+    let hasher = HmacHasher::new(&PepperRing::parse(&settings.peppers)?);
+    let keys: Arc<dyn ApiKeyRepository> = if let Some(url) = &settings.database_url {
+        let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
+        store.migrate().await?;
+        hasher.confirm(&store, ready(Ok(false))).await?;
+        Arc::new(store)
+    } else {
+        let store = SqliteStore::open("own-service.db".as_ref())?;
+        store.migrate().await?;
+        hasher.confirm(&store, ready(Ok(false))).await?;
+        Arc::new(store)
+    };
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
+    let (barrier, clock) = (Arc::new(NoBarrier), Arc::new(SystemClock));
+    let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
+    let (brand, max_keys_per_owner, names_optional) = (Brand::parse("own")?, u32::MAX, false);
+    let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
+    Ok(ApiKeyService::new(ports, policy))
+}
+
+async fn greet(State(service): Service, headers: HeaderMap) -> Answer {
+    let all = |name| headers.get_all(name).into_iter().map(|value| value.as_bytes());
+    let text = presented(all("x-api-key"), all("authorization"));
+    let secret = text.and_then(|text| Secret::parse(text).ok()).ok_or(StatusCode::UNAUTHORIZED)?;
+    match service.verify(&secret).await {
+        Ok(key) => Ok(Json(json!({ "hello": key.parts().owner.as_str() }))),
+        Err(VerifyError::Refused(_)) => Err(StatusCode::UNAUTHORIZED),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+async fn issue(State(service): Service, headers: HeaderMap, Json(name): Json<String>) -> Answer {
+    let owner = user(&headers)?;
+    let name = KeyName::parse(name).map_err(|_bad_name| StatusCode::BAD_REQUEST)?;
+    let new = NewKey { name, environment: Environment::Live, expires_at: None };
+    // In a task of its own: a client that goes away can't stop a change halfway.
+    let issuing =
+        tokio::spawn(async move { service.issue(owner.clone(), new, &Caller::of(&owner)).await });
+    let issued = issuing.await.map_err(unavailable)?.map_err(unavailable)?;
+    Ok(Json(json!({ "id": issued.key.parts().id.to_string(), "key": issued.secret.expose() })))
+}
+
+async fn list(State(service): Service, headers: HeaderMap) -> Answer {
+    let keys = service.list(&user(&headers)?).await.map_err(unavailable)?;
+    let keys = keys.iter().map(|found| found.key.parts());
+    Ok(Json(keys.map(|key| json!([key.id.to_string(), key.name.as_str()])).collect()))
+}
+
+async fn revoke(State(service): Service, headers: HeaderMap, id: Path<String>) -> Answer {
+    let owner = user(&headers)?;
+    let id = ApiKeyId::parse(&id).map_err(|_malformed| StatusCode::NOT_FOUND)?;
+    let revoking =
+        tokio::spawn(async move { service.revoke(&owner, id, &Caller::of(&owner)).await });
+    match revoking.await.map_err(unavailable)? {
+        Ok(()) => Ok(Json(json!({ "success": true }))),
+        Err(RevokeError::NotFound) => Err(StatusCode::NOT_FOUND),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Who is signed in. A real service looks at its session; this one believes a header.
+fn user(headers: &HeaderMap) -> Result<OwnerId, StatusCode> {
+    let user = headers.get("x-user").and_then(|value| value.to_str().ok());
+    OwnerId::parse(user.unwrap_or_default()).map_err(|_nobody| StatusCode::UNAUTHORIZED)
+}
+
+fn unavailable(error: impl Error) -> StatusCode {
+    tracing::error!(%error);
+    StatusCode::SERVICE_UNAVAILABLE
+}
