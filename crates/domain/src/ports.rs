@@ -316,9 +316,10 @@ pub trait Barrier: Send + Sync + fmt::Debug {
     async fn pass(&self, change: ChangeNumber);
 }
 
-/// The barrier of a service that verifies in one process and keeps no cache: there a change holds as
-/// soon as it is committed. Where another instance verifies on the same store, a revoke that passes
-/// this barrier is answered too early.
+/// The barrier of a service that verifies in one process and keeps no cache.
+///
+/// There a change holds as soon as it is committed. Where another instance verifies on the same store,
+/// a revoke that passes this barrier is answered too early.
 #[derive(Debug, Clone, Copy)]
 pub struct NoBarrier;
 

@@ -20,7 +20,6 @@ use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{OsEntropy, SystemClock};
 use serde_json::{Value, json};
 
-/// Greets callers that have an API key.
 #[derive(Debug, Parser)]
 struct Settings {
     /// A Postgres of this service's own; without it, the file `own-service.db` holds the keys.
@@ -29,6 +28,8 @@ struct Settings {
     /// The secrets of the keys' digests.
     #[arg(long, env = "LATCHKEY_PEPPERS", hide_env_values = true)]
     peppers: String,
+    #[arg(long, env, default_value = "127.0.0.1:3000")]
+    listen: String,
 }
 
 type Service = State<Arc<ApiKeyService>>;
@@ -37,12 +38,13 @@ type Answer = Result<Json<Value>, StatusCode>;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
+    let settings = Settings::parse();
     let routes = Router::new()
         .route("/greeting", get(greet))
         .route("/keys", get(list).post(issue))
         .route("/keys/{id}", delete(revoke))
-        .with_state(Arc::new(open(&Settings::parse()).await?));
-    Ok(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, routes).await?)
+        .with_state(Arc::new(open(&settings).await?));
+    Ok(axum::serve(tokio::net::TcpListener::bind(settings.listen).await?, routes).await?)
 }
 
 /// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
@@ -64,8 +66,7 @@ async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
     let (barrier, clock) = (Arc::new(NoBarrier), Arc::new(SystemClock));
     let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
     let (brand, max_keys_per_owner, names_optional) = (Brand::parse("own")?, u32::MAX, false);
-    let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
-    Ok(ApiKeyService::new(ports, policy))
+    Ok(ApiKeyService::new(ports, IssuePolicy { brand, max_keys_per_owner, names_optional }))
 }
 
 async fn greet(State(service): Service, headers: HeaderMap) -> Answer {
@@ -84,9 +85,9 @@ async fn issue(State(service): Service, headers: HeaderMap, Json(name): Json<Str
     let name = KeyName::parse(name).map_err(|_bad_name| StatusCode::BAD_REQUEST)?;
     let new = NewKey { name, environment: Environment::Live, expires_at: None };
     // In a task of its own: a client that goes away can't stop a change halfway.
-    let issuing =
+    let task =
         tokio::spawn(async move { service.issue(owner.clone(), new, &Caller::of(&owner)).await });
-    let issued = issuing.await.map_err(unavailable)?.map_err(unavailable)?;
+    let issued = task.await.map_err(unavailable)?.map_err(unavailable)?;
     Ok(Json(json!({ "id": issued.key.parts().id.to_string(), "key": issued.secret.expose() })))
 }
 
@@ -99,9 +100,8 @@ async fn list(State(service): Service, headers: HeaderMap) -> Answer {
 async fn revoke(State(service): Service, headers: HeaderMap, id: Path<String>) -> Answer {
     let owner = user(&headers)?;
     let id = ApiKeyId::parse(&id).map_err(|_malformed| StatusCode::NOT_FOUND)?;
-    let revoking =
-        tokio::spawn(async move { service.revoke(&owner, id, &Caller::of(&owner)).await });
-    match revoking.await.map_err(unavailable)? {
+    let task = tokio::spawn(async move { service.revoke(&owner, id, &Caller::of(&owner)).await });
+    match task.await.map_err(unavailable)? {
         Ok(()) => Ok(Json(json!({ "success": true }))),
         Err(RevokeError::NotFound) => Err(StatusCode::NOT_FOUND),
         Err(error) => Err(unavailable(error)),
