@@ -23,6 +23,10 @@ deny:
 dependencies:
     python3 .ci/dependencies.py
 
+# Each crate that other projects may take, as a package that builds by itself.
+packages:
+    .ci/packages.sh
+
 # The server on the embedded database.
 run *arguments:
     cargo run -- {{ arguments }}

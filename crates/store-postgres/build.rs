@@ -1,5 +1,5 @@
 //! `embed_migrations!` reads files that Cargo doesn't know about.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../migrations/postgres");
+    println!("cargo::rerun-if-changed=migrations");
 }

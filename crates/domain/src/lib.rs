@@ -2,7 +2,52 @@
 //!
 //! This crate knows no database, no HTTP, no JSON and no async runtime: it holds the
 //! [`ApiKey`] aggregate, the values it is made of, the [`ports`] it needs from outside, and
-//! the use cases in [`ApiKeyService`]. Any Rust service can use it without the server.
+//! the use cases in [`ApiKeyService`]. Any Rust service can use it without the server:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use latchkey_domain::ports::{Entropy, NoBarrier};
+//! use latchkey_domain::{
+//!     ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssuePolicy, KeyName,
+//!     NewKey, OwnerId,
+//! };
+//! use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+//! use latchkey_store_sqlite::SqliteStore;
+//! use latchkey_system::{OsEntropy, SystemClock};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("keys.db");
+//! # let peppers = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+//! let store = SqliteStore::open(&path)?;
+//! store.migrate().await?;
+//! let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+//! let ports = ApiKeyPorts {
+//!     keys: Arc::new(store),
+//!     barrier: Arc::new(NoBarrier), // only this process verifies, and keeps no cache
+//!     hasher: Arc::new(HmacHasher::new(&PepperRing::parse(peppers)?)),
+//!     clock: Arc::new(SystemClock),
+//!     entropy: Arc::clone(&entropy),
+//!     ids: Arc::new(IdSequence::new(entropy)),
+//! };
+//! let brand = Brand::parse("acme")?;
+//! let policy = IssuePolicy { brand, max_keys_per_owner: 10, names_optional: false };
+//! let keys = ApiKeyService::new(ports, policy);
+//!
+//! let ada = OwnerId::parse("user_123")?;
+//! let name = KeyName::parse("Production")?;
+//! let new = NewKey { name, environment: Environment::Live, expires_at: None };
+//! let issued = keys.issue(ada.clone(), new, &Caller::of(&ada)).await?;
+//! assert!(issued.secret.expose().starts_with("acme_live_"));
+//!
+//! let key = keys.verify(&issued.secret).await?;
+//! keys.revoke(&ada, key.parts().id, &Caller::of(&ada)).await?;
+//! assert!(keys.verify(&issued.secret).await.is_err());
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,
 //! [`Digest`] for what is stored in its place.

@@ -3,6 +3,25 @@
 //!
 //! A key has 190 random bits, so a fast hash is enough; the pepper makes a stolen database useless
 //! for confirming a guess. The ring is read here, but where it comes from is the server's business.
+//!
+//! ```
+//! use latchkey_domain::ports::KeyHasher as _;
+//! use latchkey_domain::{Brand, Environment, Secret};
+//! use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+//! use latchkey_system::OsEntropy;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let old = HmacHasher::new(&PepperRing::parse("1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=")?);
+//! let secret = Secret::generate(&Brand::parse("sk")?, Environment::Live, &OsEntropy)?;
+//! let stored = old.digest(&secret);
+//!
+//! // Another pepper signs from now on; the old one still verifies.
+//! let ring = "2:bGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=,1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+//! let new = HmacHasher::new(&PepperRing::parse(ring)?);
+//! assert!(new.candidates(&secret).contain(&stored.digest));
+//! # Ok(())
+//! # }
+//! ```
 
 mod ring;
 

@@ -5,6 +5,20 @@
 //! the version, the owner, "not revoked" and the limit on keys. Each call is one transaction, but for
 //! the disabling and the deleting of an account with very many keys, and each transaction that changes
 //! a key is one statement: a client that is frozen holds no lock.
+//!
+//! ```no_run
+//! use latchkey_domain::OwnerId;
+//! use latchkey_domain::ports::ApiKeyRepository as _;
+//! use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+//!
+//! # async fn keys() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = "postgres://latchkey@127.0.0.1:5432/latchkey";
+//! let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
+//! store.migrate().await?;
+//! let keys = store.list(&OwnerId::parse("user_123")?).await?;
+//! # Ok(())
+//! # }
+//! ```
 #![warn(clippy::future_not_send)]
 
 mod accounts;

@@ -24,7 +24,7 @@ use crate::fault::chain;
 use crate::pooler::Pooler;
 use crate::schema::{__diesel_schema_migrations as applied, schema_compat};
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// How long a migration waits for its tables.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);

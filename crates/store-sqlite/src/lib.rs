@@ -2,7 +2,24 @@
 //!
 //! It stores what the domain built and gives it back equal; it decides nothing but uniqueness,
 //! versions, owners and the limit on keys. One process [holds](SqliteStore::open) the file, and
-//! [notices](SqliteStore::held) where it is another; one thread writes, several read, and none of the work runs on an async worker.
+//! [notices](SqliteStore::held) where it is another; one thread writes, several read, and none of the work
+//! runs on an async worker.
+//!
+//! ```
+//! use latchkey_domain::OwnerId;
+//! use latchkey_domain::ports::ApiKeyRepository as _;
+//! use latchkey_store_sqlite::SqliteStore;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("keys.db");
+//! let store = SqliteStore::open(&path)?;
+//! store.migrate().await?;
+//! assert!(store.list(&OwnerId::parse("user_123")?).await?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 #![warn(clippy::future_not_send)]
 
 mod accounts;

@@ -12,7 +12,7 @@ use crate::SqliteStore;
 use crate::fault::{Fault, Outcome};
 use crate::schema::{schema_compat, schema_migrations, sqlite_schema};
 
-pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// Why the schema was not brought up to date. Nothing was changed then.
 #[derive(Debug, Error)]

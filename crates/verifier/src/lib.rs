@@ -5,6 +5,37 @@
 //! of what it remembers is decided in [`freshness`], what it says to the other instances in
 //! [`protocol`]; neither does I/O, and the model in `tests/model/` runs both. The store is
 //! reached through the ports of the domain.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use latchkey_domain::ports::{Barrier, KeyHasher};
+//! use latchkey_store_sqlite::SqliteStore;
+//! use latchkey_system::SystemClock;
+//! use latchkey_verifier::{Answering, BootClock, LastUses, Verifier, VerifierPorts};
+//!
+//! # async fn verify(store: Arc<SqliteStore>, hasher: Arc<dyn KeyHasher>, presented: &[u8]) {
+//! let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
+//! let ports = VerifierPorts {
+//!     keys: Arc::<SqliteStore>::clone(&store),
+//!     feed: store,
+//!     hasher,
+//!     clock: Arc::new(SystemClock),
+//!     lease_clock: Arc::new(BootClock),
+//!     last_uses: Arc::clone(&last_uses),
+//! };
+//! let verifier = Arc::new(Verifier::new(ports, Answering::FromMemory, None));
+//! // The changes of this process wait for it, by its place in `ApiKeyPorts`.
+//! let barrier: Arc<dyn Barrier> = Arc::new(verifier.barrier());
+//!
+//! let keeping = Arc::clone(&verifier);
+//! tokio::spawn(async move { keeping.keep().await });
+//! tokio::spawn(async move { last_uses.keep_writing().await });
+//! if let Ok(principal) = verifier.verify(presented).await {
+//!     println!("a key of {}", principal.owner());
+//! }
+//! # }
+//! ```
 #![warn(clippy::future_not_send)]
 
 mod barrier;
