@@ -1,4 +1,4 @@
-//! The maps that were compared for the verifier's memory: a look-up among a million digests, and
+//! The maps that were compared for the verifier's cache: a look-up among a million digests, and
 //! what an entry takes beyond its digest and its value.
 
 #![expect(clippy::print_stdout, reason = "it tells what it has measured")]

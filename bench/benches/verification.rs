@@ -1,8 +1,8 @@
-//! One verification from memory, and what it is made of, in one run.
+//! One verification from the cache, and what it is made of, in one run.
 //!
-//! A million keys are remembered, through the same look-ups as ever; the store behind them is made
+//! A million keys are cached, through the same look-ups as ever; the store behind them is made
 //! up, because it is not asked once they are. They are presented in another order than they were
-//! remembered in: all of them, or the same few again and again.
+//! cached in: all of them, or the same few again and again.
 
 #![expect(clippy::panic, clippy::print_stdout, reason = "it tells what it has measured")]
 
@@ -49,15 +49,15 @@ fn main() {
 
     let mut secrets = secrets();
     let mut few = secrets.get(..FEW).expect("a million").to_vec();
-    remember(&verifier, &runtime, &few);
+    fill(&verifier, &runtime, &few);
     few.sort_unstable();
     of_parts(&mut criterion, &*hasher, &few);
     whole(&mut criterion, &verifier, "10,000 of 10,000 keys", &few);
-    remember(&verifier, &runtime, &secrets);
+    fill(&verifier, &runtime, &secrets);
     secrets.sort_unstable();
     // A map with many shards has lost a few of a million.
     secrets.retain(|secret| verify(&verifier, secret).is_some());
-    println!("{} keys are remembered", secrets.len());
+    println!("{} keys are cached", secrets.len());
     for (which, presented) in [("1,000", FEW / 10), ("10,000", FEW), ("all", secrets.len())] {
         let presented = secrets.get(..presented).expect("nearly a million");
         whole(&mut criterion, &verifier, &format!("{which} of 1,000,000 keys"), presented);
@@ -87,10 +87,10 @@ fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
         lease_clock: Arc::new(BootClock),
         last_uses: Arc::new(LastUses::new(store)),
     };
-    Arc::new(Verifier::new(ports, Answering::FromMemory, None))
+    Arc::new(Verifier::new(ports, Answering::FromCache, None))
 }
 
-fn remember(verifier: &Verifier, runtime: &tokio::runtime::Runtime, secrets: &[Text]) {
+fn fill(verifier: &Verifier, runtime: &tokio::runtime::Runtime, secrets: &[Text]) {
     while verifier.status().lease_left.is_none() {
         std::thread::yield_now();
     }
@@ -116,7 +116,7 @@ fn whole(criterion: &mut Criterion, verifier: &Verifier, which: &str, presented:
     criterion.bench_function(&format!("verification/{which}"), |bencher| {
         bencher.iter(|| {
             let secret = presented.next().expect("there is always one");
-            verify(verifier, secret).unwrap_or_else(|| panic!("it is not remembered"))
+            verify(verifier, secret).unwrap_or_else(|| panic!("it is not cached"))
         });
     });
 }

@@ -8,7 +8,7 @@ use latchkey_testkit::fixtures::a_digest;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
-/// As many keys as are remembered.
+/// As many keys as are cached.
 pub(crate) const MANY: usize = 1_000_000;
 /// Keys that are asked for all the time; they fit the processor's caches.
 pub(crate) const FEW: usize = 10_000;

@@ -179,7 +179,7 @@ pub trait AuditTrail: Send + Sync + fmt::Debug {
     ) -> Result<Vec<AuditEvent>, StoreError>;
 }
 
-/// How the instances that verify from memory learn of changes, and show each other how far they are.
+/// How the instances that verify from the cache learn of changes, and show each other how far they are.
 ///
 /// A change is whatever makes a verification answer differently: revoke, disable, enable, another
 /// expiry, a replacement, a new name; by whichever way the store was changed.
@@ -214,7 +214,7 @@ pub trait ChangeFeed: Send + Sync + fmt::Debug {
     /// What becomes of changes when another server of the store takes over, as far as it can tell.
     async fn failover(&self) -> Result<Failover, StoreError>;
 
-    /// Removes an instance that answers nothing from memory any more.
+    /// Removes an instance that answers nothing from the cache any more.
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreError>;
 
     /// All instances there are, and how far the server that shows them has come.

@@ -16,7 +16,7 @@ use crate::{ApiKeyPrincipal, KeyName, KeyPrefix, OwnerId, Unavailable, Verify};
 /// Latchkey's Postgres, for verifying in this process: one more instance, which every revoke waits
 /// for like any other. Clones are one.
 ///
-/// It answers from memory while it can show the database that it is alive. Its work in the
+/// It answers from the cache while it can show the database that it is alive. Its work in the
 /// background ends with the runtime it was opened on.
 #[derive(Debug, Clone)]
 pub struct Embedded {
@@ -67,11 +67,8 @@ impl Embedded {
             lease_clock: Arc::new(BootClock),
             last_uses: Arc::clone(&last_uses),
         };
-        let answering = if BootClock::NEVER_STANDS_STILL {
-            Answering::FromMemory
-        } else {
-            Answering::FromStore
-        };
+        let answering =
+            if BootClock::NEVER_STANDS_STILL { Answering::FromCache } else { Answering::FromStore };
         let verifier = Arc::new(Verifier::new(ports, answering, None));
         let (keeping, writing) = (Arc::clone(&verifier), Arc::clone(&last_uses));
         tokio::spawn(async move { keeping.keep().await });

@@ -27,7 +27,7 @@
 //! ```
 //!
 //! [`Remote`] asks a Latchkey over HTTP. With the feature `embedded`, `Embedded` opens its Postgres
-//! and verifies in this process, from memory and as strictly as the server does.
+//! and verifies in this process, from the cache and as strictly as the server does.
 //!
 //! The key is taken from `x-api-key`; only where that header is absent or empty, from
 //! `Authorization: Bearer`.

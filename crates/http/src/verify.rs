@@ -77,7 +77,7 @@ pub(crate) async fn verify(
     answer(&http, verified, began)
 }
 
-/// The same, where it waits for nothing: there is no body, and memory knows. What memory does not know
+/// The same, where it waits for nothing: there is no body, and the cache knows. What the cache does not know
 /// is left with the request for [`verify`], so that the key is parsed and hashed once.
 pub(crate) fn at_once(
     req: &HttpRequest,
@@ -89,7 +89,7 @@ pub(crate) fn at_once(
     }
     let verified = match presented(req.headers()) {
         None => None,
-        Some(text) => match http.services.verifier.verify_from_memory(text) {
+        Some(text) => match http.services.verifier.verify_from_cache(text) {
             Ok(answer) => Some(answer.map_err(VerifyError::Refused)),
             Err(missed) => {
                 req.extensions_mut().insert(missed);

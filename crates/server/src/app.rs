@@ -342,10 +342,10 @@ impl App {
     }
 }
 
-/// Memory needs a clock that never stands still.
+/// A cache needs a clock that never stands still.
 fn answering(settings: &Settings) -> Answering {
     match settings.verify_cache {
-        true if BootClock::NEVER_STANDS_STILL => Answering::FromMemory,
+        true if BootClock::NEVER_STANDS_STILL => Answering::FromCache,
         true => {
             tracing::warn!(
                 "the verification cache is off: this platform has no clock that counts the time of a suspend"

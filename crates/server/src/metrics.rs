@@ -58,7 +58,7 @@ fn write(out: &mut String, app: &App, counts: &Counts, asked: &Asked) -> fmt::Re
 
     let status = app.services.verifier.status();
     let name = "latchkey_verify_cache_entries";
-    metric(out, name, "gauge", "Keys in the verification cache.", status.remembered)?;
+    metric(out, name, "gauge", "Keys in the verification cache.", status.cached)?;
     let name = "latchkey_verify_cache_misses_total";
     metric(
         out,
@@ -186,7 +186,7 @@ fn write_misses(out: &mut String, misses: &Misses) -> fmt::Result {
 fn write_protocol(out: &mut String, status: &Status, heartbeats: &Heartbeats) -> fmt::Result {
     let name = "latchkey_verify_cache_enabled";
     let help = "Whether the verification cache is on.";
-    metric(out, name, "gauge", help, u8::from(status.remembers))?;
+    metric(out, name, "gauge", help, u8::from(status.caches))?;
     let name = "latchkey_lease_remaining_seconds";
     let left = status.lease_left.unwrap_or_default().as_secs_f64();
     let help =

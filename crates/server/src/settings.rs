@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) issue_policy: IssuePolicy,
     pub(crate) session_lifetime: SessionLifetime,
     pub(crate) sign_in_attempts_per_minute: u32,
-    /// Whether verification is answered from memory.
+    /// Whether verification is answered from the cache.
     pub(crate) verify_cache: bool,
     /// The most connections from one address.
     pub(crate) connections_per_address: usize,

@@ -147,7 +147,7 @@ impl ChangeFeed for SqliteStore {
         instance: InstanceId,
         applied: Position,
     ) -> Result<Heartbeat, StoreError> {
-        // What is remembered of a file that was taken away counts no longer than the file.
+        // What is cached of a file that was taken away counts no longer than the file.
         if self.held().await.is_err() {
             return Ok(Heartbeat::Unlisted);
         }

@@ -197,9 +197,9 @@ promises! { $
         recording_a_use_leaves_the_key_as_it_is
     }
     peppers {
-        the_first_check_of_a_pepper_is_remembered
+        the_first_check_of_a_pepper_is_cached
         each_pepper_has_its_own_check
-        of_different_first_checks_at_once_exactly_one_is_remembered
+        of_different_first_checks_at_once_exactly_one_is_cached
         of_equal_first_checks_at_once_all_are_confirmed
         a_store_without_keys_depends_on_no_pepper
         peppers_in_use_are_those_of_unrevoked_keys_ascending

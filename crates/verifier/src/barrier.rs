@@ -25,7 +25,7 @@ pub struct FeedBarrier(Arc<Inner>);
 struct Inner {
     feed: Arc<dyn ChangeFeed>,
     clock: Arc<dyn LeaseClock>,
-    /// This process's own instance, where it verifies from memory.
+    /// This process's own instance, where it verifies from the cache.
     keeper: Option<Arc<Keeper>>,
     waiters: Mutex<Waiters>,
     arrival: Notify,
@@ -65,7 +65,7 @@ impl FeedBarrier {
         Self(Arc::new(Inner { feed, clock, keeper, waiters, arrival, passed }))
     }
 
-    /// For a process that changes keys but answers nothing from memory.
+    /// For a process that changes keys but answers nothing from the cache.
     pub fn outside(feed: Arc<dyn ChangeFeed>, clock: Arc<dyn LeaseClock>) -> Self {
         Self::new(feed, clock, None)
     }

@@ -48,7 +48,7 @@ pub trait LeaseClock: Send + Sync + fmt::Debug {
 ///
 /// `CLOCK_BOOTTIME` on Linux; `CLOCK_MONOTONIC` on Apple's systems, where it also counts while the
 /// machine sleeps. Elsewhere that one may stand still: good enough to wait
-/// by, but not to answer from memory.
+/// by, but not to answer from the cache.
 #[derive(Debug, Clone, Copy)]
 pub struct BootClock;
 

@@ -5,8 +5,8 @@ use latchkey_domain::Refusal;
 use tokio::sync::watch;
 
 use crate::Principal;
+use crate::cache::{ByDigest, FirstBytes};
 use crate::freshness::{Fill, Freshness};
-use crate::memory::{ByDigest, FirstBytes};
 
 pub(crate) type Answer = Result<Principal, Refusal>;
 

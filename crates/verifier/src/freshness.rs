@@ -1,4 +1,4 @@
-//! What may still be believed of what is remembered: the decisions that strict revocation rests on,
+//! What may still be believed of what is cached: the decisions that strict revocation rests on,
 //! without locks and without I/O. The server, the model and the interleaving test run this code.
 
 use std::fmt;
@@ -44,16 +44,16 @@ impl Word for AtomicU64 {
     }
 }
 
-/// The lease, and which memories are void.
+/// The lease, and which entries of the cache are void.
 ///
-/// A memory carries a [`Stamp`]: its key's bucket and the generation of that bucket. A change to a
-/// key moves its bucket on, so that no index from keys to memories is needed, whatever digests a
-/// key has been found by; of a million memories it voids about four.
+/// An entry carries a [`Stamp`]: its key's bucket and the generation of that bucket. A change to a
+/// key moves its bucket on, so that no index from keys to entries is needed, whatever digests a
+/// key has been found by; of a million entries it voids about four.
 ///
 /// | who | does, in this order |
 /// |---|---|
 /// | a verification | reads the clock; asks [`covers`](Self::covers); looks up; asks [`holds`](Self::holds) |
-/// | a fill | [`begin_fill`](Self::begin_fill); reads the store; [`stamp`](Self::stamp); remembers |
+/// | a fill | [`begin_fill`](Self::begin_fill); reads the store; [`stamp`](Self::stamp); inserts |
 /// | the keeper | [`void`](Self::void) for each change; then [`extend`](Self::extend) |
 #[derive(Default, Clone, PartialEq, Eq, Hash)]
 pub struct Freshness<W = AtomicU64> {
@@ -67,7 +67,7 @@ pub struct Freshness<W = AtomicU64> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fill(u64);
 
-/// What a memory needs to know about itself to tell whether it still holds: its bucket in the lowest
+/// What an entry needs to know about itself to tell whether it still holds: its bucket in the lowest
 /// bits, and that bucket's generation in the other 46, which no clock of changes ever fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp(u64);
@@ -97,9 +97,9 @@ impl<W: Word> Freshness<W> {
         Self { lease_end: W::default(), changes: W::default(), generations }
     }
 
-    /// Whether memories may be believed at `now`. The clock must have been read after the request
-    /// arrived and before the memory is: the other way round, a lease renewed between the two would
-    /// cover a memory from before the renewal.
+    /// Whether entries may be believed at `now`. The clock must have been read after the request
+    /// arrived and before the entry is: the other way round, a lease renewed between the two would
+    /// cover an entry from before the renewal.
     #[inline]
     pub fn covers(&self, now: BootTime) -> bool {
         now < BootTime::from_nanos(self.lease_end.load())
@@ -128,7 +128,7 @@ impl<W: Word> Freshness<W> {
         self.changes.load() == fill.0
     }
 
-    /// The stamp under which the answer of the store may be remembered, unless a change was applied
+    /// The stamp under which the answer of the store may be cached, unless a change was applied
     /// meanwhile: the row may have been read before it.
     ///
     /// A change counts itself before it moves the bucket on, and here the bucket is read before the
@@ -139,7 +139,7 @@ impl<W: Word> Freshness<W> {
         self.unchanged_since(fill).then_some(Stamp::new(bucket, generation))
     }
 
-    /// A change to `key` is applied: what is remembered of it is void, and so are all fills under
+    /// A change to `key` is applied: what is cached of it is void, and so are all fills under
     /// way.
     pub fn void(&self, key: ApiKeyId) {
         self.changes.increment();
@@ -148,7 +148,7 @@ impl<W: Word> Freshness<W> {
         }
     }
 
-    /// Everything that is remembered is void, and so are all fills under way.
+    /// Everything that is cached is void, and so are all fills under way.
     pub fn void_all(&self) {
         self.changes.increment();
         for generation in &self.generations {
@@ -156,12 +156,12 @@ impl<W: Word> Freshness<W> {
         }
     }
 
-    /// Memories may be believed before `end`.
+    /// Entries may be believed before `end`.
     pub fn extend(&self, end: BootTime) {
         self.lease_end.store(end.nanos());
     }
 
-    /// Nothing may be answered from memory any more.
+    /// Nothing may be answered from the cache any more.
     pub fn end_lease(&self) {
         self.lease_end.store(0);
     }

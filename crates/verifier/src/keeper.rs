@@ -129,7 +129,7 @@ impl Keeper {
         }
     }
 
-    /// Ends [`keep`](Self::keep) and leaves the list. Nothing is answered from memory from now on.
+    /// Ends [`keep`](Self::keep) and leaves the list. Nothing is answered from the cache from now on.
     pub(crate) async fn leave(&self) {
         self.stop.notify_one();
         let _kept = self.keeping.lock().await;

@@ -1,8 +1,8 @@
-//! Verification from memory, with revocation that is strict on every instance: once a change to a
+//! Verification from the cache, with revocation that is strict on every instance: once a change to a
 //! key has been answered, no instance answers by what was before.
 //!
 //! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. What it may believe
-//! of what it remembers is decided in [`freshness`], what it says to the other instances in
+//! of what its cache holds is decided in [`freshness`], what it says to the other instances in
 //! [`protocol`]; neither does I/O, and the model in `tests/model/` runs both. The store is
 //! reached through the ports of the domain.
 //!
@@ -24,7 +24,7 @@
 //!     lease_clock: Arc::new(BootClock),
 //!     last_uses: Arc::clone(&last_uses),
 //! };
-//! let verifier = Arc::new(Verifier::new(ports, Answering::FromMemory, None));
+//! let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
 //! // The changes of this process wait for it, by its place in `ApiKeyPorts`.
 //! let barrier: Arc<dyn Barrier> = Arc::new(verifier.barrier());
 //!
@@ -40,13 +40,13 @@
 
 mod barrier;
 mod boot_clock;
+mod cache;
 mod durations;
 mod flights;
 pub mod freshness;
 mod keeper;
 mod last_uses;
 mod losses;
-mod memory;
 mod others;
 mod principal;
 pub mod protocol;

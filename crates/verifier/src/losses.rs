@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::BootTime;
 
-/// How long a change is remembered, and how many are at most: 56 bytes each.
+/// How long a change is kept, and how many are at most: 56 bytes each.
 const REMEMBERED_FOR: Duration = Duration::from_hours(24);
 const MOST: usize = 100_000;
 /// How many points of the history the store is asked for, to see where it ends.

@@ -7,7 +7,7 @@ use crate::last_uses::LastUse;
 
 /// Who presents a good key: what a verification answers. Cheap to clone.
 ///
-/// A million of them are remembered, so each is one piece of memory: what has a fixed size, and then
+/// A million of them are cached, so each is one piece of memory: what has a fixed size, and then
 /// the texts of owner, prefix and name, behind the lengths of the first two.
 #[derive(Clone)]
 pub struct Principal(ThinArc<Fixed, u8>);

@@ -4,13 +4,13 @@
 //! driver, the model and the tests feed it. [`freshness`](crate::freshness) is the other half.
 //!
 //! Why it is safe. Let a change commit, and its maker know of it at `t`. A heartbeat whose statement
-//! saw the change names its key before the lease is extended, so the memory is void first. Where one
+//! saw the change names its key before the lease is extended, so the entry of the cache is void first. Where one
 //! answer can't name all changed keys, only the answer with the last of them extends the lease. A
 //! heartbeat that did not see the change was *sent* before `t`, and the lease runs from that: it ends
 //! before `t` + [`WAIT`] on any clock that is at most a tenth faster or slower. The change is answered
 //! when every instance has applied it or `WAIT` is over. A verification that was sent after that and passes the check of
 //! the lease runs under one that followed the change. An instance that is not on the list got its
-//! lease later, and remembered nothing then.
+//! lease later, and had an empty cache then.
 //!
 //! Why it is safe where a server takes over that lacks changes. What was answered before and is lost,
 //! nobody can keep. What is committed on the new server is answered when the leases that the one
@@ -18,7 +18,7 @@
 //!
 //! Why it is safe where several servers answer, one of which lags or was the primary before. A
 //! verification that passes the check of the lease, and was sent after the answer to a change, is on
-//! an instance that has applied that change. What it does not remember it believes only from a server
+//! an instance that has applied that change. What it has not cached it believes only from a server
 //! that shows every change that was applied here before it was asked: [`Effect::Require`]. Likewise the
 //! list of instances counts only from a server that shows the change. A server with changes of its own
 //! may show more; that no such one is asked is the part of the store.
@@ -30,7 +30,7 @@ use latchkey_domain::{ApiKeyId, ChangeNumber};
 
 use crate::BootTime;
 
-/// How long a heartbeat lets an instance answer from memory, from the instant before it was sent.
+/// How long a heartbeat lets an instance answer from the cache, from the instant before it was sent.
 pub const LEASE: Duration = Duration::from_millis(2_700);
 /// How long a change waits for instances that don't show that they have applied it. It is longer
 /// than [`LEASE`] by the factor 1.22: clocks may run at rates a tenth apart in either direction.
@@ -64,7 +64,7 @@ pub enum Effect {
     VoidAll,
     /// Forget this key.
     Void(ApiKeyId),
-    /// Believe what is remembered until then.
+    /// Believe the cache until then.
     Extend(BootTime),
     /// From now on, ask only for what the store had come to then, or later.
     Require(Position),
@@ -104,7 +104,7 @@ impl Membership {
             return vec![Effect::EndLease, Effect::VoidAll];
         };
         inside.position = news.position;
-        // First, so that a look-up that begins after a memory is void asks for the change as well.
+        // First, so that a look-up that begins after an entry is void asks for the change as well.
         let mut effects = vec![Effect::Require(news.position)];
         effects.extend(news.changed.into_iter().map(Effect::Void));
         // One of the changes that are not told yet may void what a longer lease would cover.

@@ -7,8 +7,8 @@ use latchkey_domain::{ApiKeyId, Candidates, KeyedDigest};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use crate::cache::KeyCache;
 use crate::cause;
-use crate::memory::Memory;
 
 /// Keys that wait at most; others come again when they are used again.
 const MOST: usize = 10_000;
@@ -49,13 +49,13 @@ impl Renewals {
     }
 
     /// Stores what waits; never returns.
-    pub(crate) async fn keep_storing(&self, keys: &dyn ApiKeyRepository, memory: &Memory) {
+    pub(crate) async fn keep_storing(&self, keys: &dyn ApiKeyRepository, cache: &KeyCache) {
         loop {
             while let Some((key, Renewal { stored, renewed })) = self.next() {
                 match keys.redigest(key, &stored.digest, &renewed).await {
                     // Also where another instance did it: it is to be found under this one alone.
                     Ok(()) => {
-                        memory.rename(&stored, &renewed);
+                        cache.rename(&stored, &renewed);
                         self.waiting().remove(&key);
                     }
                     Err(error) => {

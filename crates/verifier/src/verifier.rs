@@ -10,11 +10,11 @@ use latchkey_domain::{
 use tokio::sync::Semaphore;
 
 use crate::barrier::FeedBarrier;
+use crate::cache::{ByDigest, KeyCache, Known};
 use crate::flights::{Answer, Flights, Seat};
 use crate::freshness::{Fill, Freshness};
 use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
-use crate::memory::{ByDigest, Known, Memory};
 use crate::renewals::Renewals;
 use crate::tally::Tally;
 use crate::{LeaseClock, LostHistory, Principal};
@@ -24,7 +24,7 @@ const LEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// Look-ups that ask the store at one time; more wait.
 const LOOK_UPS: usize = 256;
 
-/// Tells whether a presented secret is good: from memory while that can be vouched for, otherwise
+/// Tells whether a presented secret is good: from the cache while that can be vouched for, otherwise
 /// from the store.
 pub struct Verifier {
     keys: Arc<dyn ApiKeyRepository>,
@@ -38,7 +38,7 @@ pub struct Verifier {
     /// What the site says of its failover; the store is asked where it says nothing.
     failover: Option<Failover>,
     barrier: FeedBarrier,
-    memory: Memory,
+    cache: KeyCache,
     renewals: Renewals,
     flights: Flights,
     look_ups: Semaphore,
@@ -47,14 +47,14 @@ pub struct Verifier {
     missed: Misses,
 }
 
-/// Verifications that memory could not answer, by why.
+/// Verifications that the cache could not answer, by why.
 #[derive(Debug, Default)]
 pub struct Misses {
-    /// There was no lease, or no memory at all.
+    /// There was no lease, or no cache at all.
     pub no_lease: AtomicU64,
     /// The key, or one in its bucket, had been changed.
     pub changed: AtomicU64,
-    /// The key was not remembered.
+    /// The key was not in the cache.
     pub not_seen: AtomicU64,
 }
 
@@ -70,17 +70,17 @@ pub struct VerifierPorts {
     pub last_uses: Arc<LastUses>,
 }
 
-/// Whether a verifier answers from memory.
+/// Whether a verifier answers from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answering {
-    /// From memory, under a lease; from the store where there is none.
-    FromMemory,
+    /// From the cache, under a lease; from the store where there is none.
+    FromCache,
     /// Always from the store. The heartbeats go on: by them a look-up is known to come from the
     /// server that changes are made on.
     FromStore,
 }
 
-/// A secret that memory can't vouch for: the digests by which the store is asked for its key.
+/// A secret that the cache can't vouch for: the digests by which the store is asked for its key.
 #[derive(Debug)]
 pub struct Missed(Candidates);
 
@@ -88,13 +88,13 @@ pub struct Missed(Candidates);
 #[derive(Debug, Clone, Copy)]
 pub struct Status {
     /// Keys in the verification cache.
-    pub remembered: usize,
+    pub cached: usize,
     /// Verifications of well-formed keys that were answered without asking the store, since the start.
     pub recalled: u64,
     /// Verifications that have asked the store, since the start.
     pub looked_up: u64,
-    /// Whether it answers from memory at all.
-    pub remembers: bool,
+    /// Whether it answers from the cache at all.
+    pub caches: bool,
     /// What is left of the lease; `None` without one.
     pub lease_left: Option<Duration>,
     /// The last change that this instance has applied; `None` where it is not on the list of instances.
@@ -108,7 +108,7 @@ pub struct Status {
 }
 
 impl Verifier {
-    /// Joins the ports. [`keep`](Self::keep) must run for anything to be answered from memory.
+    /// Joins the ports. [`keep`](Self::keep) must run for anything to be answered from the cache.
     ///
     /// `failover` is what is known of the store; where that is `None`, the store is asked.
     pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
@@ -129,7 +129,7 @@ impl Verifier {
             answering,
             failover,
             barrier,
-            memory: Memory::new(),
+            cache: KeyCache::new(),
             renewals: Renewals::default(),
             flights: Flights::default(),
             look_ups: Semaphore::new(LOOK_UPS),
@@ -143,7 +143,7 @@ impl Verifier {
     /// key that was answered before this call is seen, on whichever instance it was made. A text that
     /// does not have the form of a key is refused without the store.
     pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
-        match self.verify_from_memory(presented) {
+        match self.verify_from_cache(presented) {
             Ok(answer) => answer.map_err(VerifyError::Refused),
             Err(missed) => self.look_up(missed).await,
         }
@@ -160,7 +160,7 @@ impl Verifier {
     /// As [`verify`](Self::verify), without waiting: where the store has to be asked, it returns what
     /// [`look_up`](Self::look_up) needs for that.
     #[inline]
-    pub fn verify_from_memory(
+    pub fn verify_from_cache(
         &self,
         presented: &[u8],
     ) -> Result<Result<Principal, Refusal>, Missed> {
@@ -170,7 +170,7 @@ impl Verifier {
         self.recall(&secret).map(|answer| self.use_now(answer))
     }
 
-    /// Asks the store. To be called soon: what was missed is not looked for in memory again.
+    /// Asks the store. To be called soon: what was missed is not looked for in the cache again.
     pub async fn look_up(&self, missed: Missed) -> Result<Principal, VerifyError> {
         let answer = Box::pin(self.ask(&missed.0)).await?;
         self.use_now(answer).map_err(VerifyError::Refused)
@@ -184,10 +184,10 @@ impl Verifier {
     /// Keeps the lease until [`leave`](Self::leave), and moves used keys to the pepper that signs. Never
     /// returns.
     pub async fn keep(&self) {
-        tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.keys, &self.memory));
+        tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.keys, &self.cache));
     }
 
-    /// Answers nothing from memory any more, and lets no change wait for this instance. Changes of
+    /// Answers nothing from the cache any more, and lets no change wait for this instance. Changes of
     /// this process that wait for it must have been answered.
     pub async fn leave(&self) {
         self.keeper.leave().await;
@@ -208,11 +208,11 @@ impl Verifier {
     pub fn status(&self) -> Status {
         let (end, now) = (self.freshness.lease_end(), self.lease_clock.now());
         Status {
-            remembered: self.memory.len(),
+            cached: self.cache.len(),
             recalled: self.recalled.total(),
             looked_up: self.looked_up.load(Ordering::Relaxed),
-            remembers: self.remembers(),
-            lease_left: (self.remembers() && now < end).then(|| end.since(now)),
+            caches: self.caches(),
+            lease_left: (self.caches() && now < end).then(|| end.since(now)),
             applied: self.keeper.standing().borrow().applied,
             unwritten_uses: self.last_uses.unwritten(),
             last_use_lag: self.last_uses.lag(),
@@ -225,7 +225,7 @@ impl Verifier {
         self.keeper.heartbeats()
     }
 
-    /// Why verifications were not answered from memory.
+    /// Why verifications were not answered from the cache.
     pub const fn missed(&self) -> &Misses {
         &self.missed
     }
@@ -233,10 +233,10 @@ impl Verifier {
     #[inline]
     fn recall(&self, secret: &Secret) -> Result<Answer, Missed> {
         let candidates = self.hasher.candidates(secret);
-        // The clock before the memory: see `Freshness::covers`.
+        // The clock before the cache: see `Freshness::covers`.
         let now = || self.lease_clock.now();
-        let found = if self.remembers() && self.freshness.covers(now()) {
-            self.memory.recall(&candidates, &self.freshness, now)
+        let found = if self.caches() && self.freshness.covers(now()) {
+            self.cache.recall(&candidates, &self.freshness, now)
         } else {
             None
         };
@@ -250,8 +250,8 @@ impl Verifier {
         Ok(answer)
     }
 
-    fn remembers(&self) -> bool {
-        self.answering == Answering::FromMemory
+    fn caches(&self) -> bool {
+        self.answering == Answering::FromCache
     }
 
     /// The wall clock decides about expiry, at the very last.
@@ -276,7 +276,7 @@ impl Verifier {
         if !covered && !alone_is_believed {
             return Err(StoreError::new("no heartbeat has reached the database lately"));
         }
-        let shared = covered && self.remembers();
+        let shared = covered && self.caches();
         self.why_missed(candidates, shared).fetch_add(1, Ordering::Relaxed);
         let Some(first) = candidates.as_slice().first().filter(|_| shared) else {
             return self.read(candidates, self.freshness.begin_fill()).await;
@@ -302,10 +302,10 @@ impl Verifier {
     }
 
     fn why_missed(&self, candidates: &Candidates, covered: bool) -> &AtomicU64 {
-        let is_remembered = |it: &KeyedDigest| self.memory.last(it).is_some();
+        let is_cached = |it: &KeyedDigest| self.cache.last(it).is_some();
         match covered {
             false => &self.missed.no_lease,
-            true if candidates.as_slice().iter().any(is_remembered) => &self.missed.changed,
+            true if candidates.as_slice().iter().any(is_cached) => &self.missed.changed,
             true => &self.missed.not_seen,
         }
     }
@@ -329,8 +329,8 @@ impl Verifier {
         let found = self.keys.find_by_digest(candidates, required).await?;
         drop(permit);
         let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) else {
-            if self.remembers() {
-                self.memory.remember_unknown(candidates, fill, self.lease_clock.now());
+            if self.caches() {
+                self.cache.insert_unknown(candidates, fill, self.lease_clock.now());
             }
             return Ok(Err(Refusal::Unknown));
         };
@@ -340,14 +340,14 @@ impl Verifier {
         let digest = &key.parts().digest;
         let answer = key.parts().state.check().map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.
-            let last = self.memory.last(digest).and_then(|known| known.answer.ok());
+            let last = self.cache.last(digest).and_then(|known| known.answer.ok());
             let read = Principal::of(&key);
             last.filter(|last| last.says_the_same_as(&read)).unwrap_or(read)
         });
-        if self.remembers()
+        if self.caches()
             && let Some(stamp) = self.freshness.stamp(fill, key.parts().id)
         {
-            self.memory.remember(digest, Known { stamp, answer: answer.clone() });
+            self.cache.insert(digest, Known { stamp, answer: answer.clone() });
         }
         if answer.is_ok() {
             self.renewals.offer(key.parts().id, digest, candidates);

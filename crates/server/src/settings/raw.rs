@@ -52,7 +52,7 @@ pub(crate) struct RawSettings {
         hide_env_values = true
     )]
     pub(crate) sign_in_attempts_per_minute: Option<String>,
-    /// Whether verification is answered from memory: on or off [default: on]
+    /// Whether verification is answered from a cache: on or off [default: on]
     #[arg(long, global = true, env = "LATCHKEY_VERIFY_CACHE", hide_env_values = true)]
     pub(crate) verify_cache: Option<String>,
     /// The most connections from one client address; trusted proxies have no limit [default: 1000]

@@ -324,7 +324,7 @@ fn a_revoke_after_a_failover_waits_for_an_instance_that_the_new_primary_does_not
     pair.has_copied("api_keys");
     pair.stop_copying();
     let unknown = Setup::on(Database::Private(Arc::clone(&pair.primary))).start();
-    // Until it has a lease, and remembers.
+    // Until it has a lease, and a cache.
     for _time in 0..20 {
         unknown.verify(&keys[0].key).expect_status(200);
         thread::sleep(Duration::from_millis(100));

@@ -28,11 +28,11 @@ macro_rules! on_both_databases {
     };
 }
 
-/// The same, and each once more without memory, where every verification asks the database.
-macro_rules! on_both_databases_with_and_without_memory {
+/// The same, and each once more without a cache, where every verification asks the database.
+macro_rules! on_both_databases_with_and_without_cache {
     ($($name:ident),+ $(,)?) => {
         on_both_databases![$($name),+];
-        mod without_memory {
+        mod without_cache {
             use crate::server::Setup;
 
             mod sqlite {

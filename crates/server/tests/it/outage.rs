@@ -14,7 +14,7 @@ use crate::secret::UNKNOWN;
 use crate::server::{Server, Setup, eventually};
 use crate::verify::INVALID;
 
-/// How long an instance answers from memory after a heartbeat.
+/// How long an instance answers from the cache after a heartbeat.
 const LEASE: Duration = Duration::from_millis(2_700);
 
 /// Every call that cannot be answered without a database.
@@ -204,7 +204,7 @@ fn changes_that_wait_for_a_lost_standby_make_no_server_unready_that_verifies() {
 }
 
 #[test]
-fn the_count_of_answers_from_memory_never_goes_down() {
+fn the_count_of_answers_from_the_cache_never_goes_down() {
     let database = Database::private_postgres();
     let server = Setup::on(database.clone()).start();
     let key = server.sign_up(ADA).create_key("a");

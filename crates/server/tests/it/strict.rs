@@ -42,7 +42,7 @@ fn a_revoke_answered_by_one_instance_is_refused_by_all() {
 }
 
 #[test]
-fn a_revoke_by_an_instance_without_memory_holds_on_those_with() {
+fn a_revoke_by_an_instance_without_a_cache_holds_on_those_with() {
     let database = Database::postgres();
     let settings = [("LATCHKEY_VERIFY_CACHE", "on"), ("LATCHKEY_VERIFY_CACHE", "off")];
     let servers = instances(&database, &settings);
@@ -175,7 +175,7 @@ fn an_instance_that_has_stopped_is_not_waited_for() {
 }
 
 #[test]
-fn memory_answers_and_the_database_is_not_asked_again() {
+fn the_cache_answers_and_the_database_is_not_asked_again() {
     let (_database, servers) = three();
     let key = servers[0].sign_up(ADA).create_key("a");
     for _ in 0..20 {

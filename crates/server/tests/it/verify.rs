@@ -15,7 +15,7 @@ use crate::server::{Server, Setup};
 pub(crate) const INVALID: &str = r#"{"error":"Invalid API key"}"#;
 const REQUIRED: &str = r#"{"error":"API key required"}"#;
 
-on_both_databases_with_and_without_memory![
+on_both_databases_with_and_without_cache![
     a_good_key_answers_200_with_exactly_the_documented_members_and_headers,
     the_answer_tells_environment_and_expiry,
     owners_are_told_apart,

@@ -1,4 +1,4 @@
-//! A changed or rotated key in use: what was answered holds, with and without memory.
+//! A changed or rotated key in use: what was answered holds, with and without a cache.
 
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -9,7 +9,7 @@ use crate::person::{ADA, Issued, Person, text};
 use crate::server::{Server, Setup};
 use crate::verify::INVALID;
 
-on_both_databases_with_and_without_memory![
+on_both_databases_with_and_without_cache![
     a_disabled_key_is_refused_and_an_enabled_one_accepted_from_the_answer_on,
     a_new_name_shows_in_verifications_from_the_answer_on,
     an_expiry_holds_at_its_very_millisecond,

@@ -7,7 +7,7 @@ use super::Ports;
 use super::steps::{added, all_at_once, revoke, stored};
 use crate::fixtures::{a_digest, a_key, moment, pepper};
 
-pub async fn the_first_check_of_a_pepper_is_remembered(ports: &Ports) {
+pub async fn the_first_check_of_a_pepper_is_cached(ports: &Ports) {
     let (right, wrong) = (a_digest(), a_digest());
     assert!(confirm(ports, &right).await);
     assert!(confirm(ports, &right).await);
@@ -26,7 +26,7 @@ pub async fn each_pepper_has_its_own_check(ports: &Ports) {
     assert!(!confirm(ports, &swapped).await);
 }
 
-pub async fn of_different_first_checks_at_once_exactly_one_is_remembered(ports: &Ports) {
+pub async fn of_different_first_checks_at_once_exactly_one_is_cached(ports: &Ports) {
     let checks: Vec<_> = (0..10).map(|_| a_digest()).collect();
     let answers = all_at_once(checks.clone().into_iter().map(|check| {
         let peppers = Arc::clone(&ports.peppers);

@@ -1,4 +1,4 @@
-//! The corner where a look-up fills the memory while a change voids it: every interleaving of a
+//! The corner where a look-up fills the cache while a change voids it: every interleaving of a
 //! keeper, a fill and a verification, and every stale value that the memory model lets them read.
 //!
 //! It runs [`Freshness`] and the effects of [`Membership`]. The store is weaker here than any
@@ -43,7 +43,7 @@ struct Corner<R: Rules> {
     rules: R,
     /// How often the key was changed.
     row: AtomicU64,
-    memory: Mutex<Option<(R::Stamp, u64)>>,
+    cache: Mutex<Option<(R::Stamp, u64)>>,
     acknowledged: AtomicU64,
 }
 
@@ -54,7 +54,7 @@ impl<R: Rules> Corner<R> {
             Sent::AfterTheAcknowledgement => NOW.after(LEASE),
         }));
         let (row, acknowledged) = (AtomicU64::new(0), AtomicU64::new(0));
-        let corner = Self { rules, row, memory: Mutex::new(None), acknowledged };
+        let corner = Self { rules, row, cache: Mutex::new(None), acknowledged };
         corner.fill();
         corner
     }
@@ -63,7 +63,7 @@ impl<R: Rules> Corner<R> {
         let fill = self.rules.begin_fill();
         let row = self.row.load(Ordering::Acquire);
         if let Some(stamp) = self.rules.stamp(fill) {
-            *self.memory.lock().expect("nobody panics") = Some((stamp, row));
+            *self.cache.lock().expect("nobody panics") = Some((stamp, row));
         }
     }
 
@@ -81,7 +81,7 @@ impl<R: Rules> Corner<R> {
         if !self.rules.covers(NOW) {
             return None;
         }
-        let (stamp, row) = (*self.memory.lock().expect("nobody panics"))?;
+        let (stamp, row) = (*self.cache.lock().expect("nobody panics"))?;
         self.rules.holds(stamp).then_some(row)
     }
 }
@@ -167,7 +167,7 @@ fn holds(sent: Sent) {
     for effects in [told, registered_anew] {
         let seen = explore(None, real, effects, sent);
         assert_eq!(seen.old_row.into_inner(), 0, "a row from before the change is believed");
-        assert!(seen.new_row.into_inner() > 0, "the memory is never filled anew");
+        assert!(seen.new_row.into_inner() > 0, "the cache is never filled again");
     }
 }
 

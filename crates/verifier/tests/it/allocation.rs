@@ -1,4 +1,4 @@
-//! What is answered from memory allocates nothing.
+//! What is answered from the cache allocates nothing.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -27,7 +27,7 @@ pub(crate) fn allocations(verifier: &Verifier, presented: &[u8]) -> (u64, Option
 }
 
 #[tokio::test]
-async fn a_remembered_key_is_accepted_without_an_allocation() {
+async fn a_cached_key_is_accepted_without_an_allocation() {
     let instance = Instance::with_lease().await;
     let issued = instance.issue_until(Some(moment(10_000))).await;
     instance.verify(&issued.secret).await.expect("it is good");

@@ -66,9 +66,9 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// One that answers from memory and has its lease.
+    /// One that answers from the cache and has its lease.
     pub(crate) async fn with_lease() -> Self {
-        let instance = Self::start(Answering::FromMemory).await;
+        let instance = Self::start(Answering::FromCache).await;
         while instance.verifier.status().lease_left.is_none() {
             yield_now().await;
         }

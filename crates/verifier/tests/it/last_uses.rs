@@ -76,7 +76,7 @@ async fn a_first_use_is_written_within_a_second_and_later_ones_once_a_minute() {
     assert_eq!(writing.stored(&issued).await, Some(moment(0)));
     writing.pass(9).await;
     assert_eq!(writing.stored(&issued).await, Some(moment(50_000)));
-    // All of them were of a remembered key.
+    // All of them were of a cached key.
     let markers = 1 + 50 + 9;
     assert_eq!(writing.instance.looked_up(), 1 + markers);
 }
@@ -164,7 +164,7 @@ impl LastUseRepository for SlowStore {
 /// A key that was used, and used again while its first use is being written by a task.
 async fn used_again_while_it_is_written() -> (Instance, Arc<SlowStore>, IssuedKey, JoinHandle<()>) {
     let mut slow = None;
-    let instance = Instance::writing_to(Answering::FromMemory, |store| {
+    let instance = Instance::writing_to(Answering::FromCache, |store| {
         let (begun, let_through) = (Semaphore::new(0), Semaphore::new(0));
         Arc::clone(slow.insert(Arc::new(SlowStore { store, begun, let_through })))
     })

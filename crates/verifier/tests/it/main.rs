@@ -3,7 +3,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod allocation;
+mod cache;
 mod instance;
 mod last_uses;
-mod memory;
 mod renewals;

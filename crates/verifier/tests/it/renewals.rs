@@ -29,7 +29,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
         lease_clock: Arc::<FakeLeaseClock>::clone(&instance.lease_clock),
         last_uses: Arc::clone(&instance.last_uses),
     };
-    let verifier = Arc::new(Verifier::new(ports, Answering::FromMemory, None));
+    let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
     let kept = Arc::clone(&verifier);
     tokio::spawn(async move { kept.keep().await });
     while verifier.status().lease_left.is_none() {
@@ -44,7 +44,7 @@ async fn peppers_in_use(instance: &Instance) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn a_key_stays_remembered_while_it_moves_and_is_accepted_without_an_allocation() {
+async fn a_key_stays_cached_while_it_moves_and_is_accepted_without_an_allocation() {
     let instance = Instance::with_lease().await;
     let issued = instance.issue().await;
     let verifier = promoted(&instance).await;
@@ -58,7 +58,7 @@ async fn a_key_stays_remembered_while_it_moves_and_is_accepted_without_an_alloca
         sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(verifier.status().looked_up, 1);
-    assert_eq!(verifier.status().remembered, 1);
+    assert_eq!(verifier.status().cached, 1);
 }
 
 #[tokio::test]
@@ -74,6 +74,6 @@ async fn a_key_that_was_moved_is_refused_like_any_other_once_it_is_revoked() {
     let key = issued.key.parts();
     instance.service.revoke(&key.owner, key.id, &a_caller()).await.expect("it was not revoked");
     verifier.verify(secret).await.expect_err("it is revoked");
-    verifier.verify(secret).await.expect_err("it is remembered as revoked");
+    verifier.verify(secret).await.expect_err("it is cached as revoked");
     assert_eq!(verifier.status().looked_up, 2);
 }

@@ -4,8 +4,8 @@
 pub(crate) enum Flaw {
     /// A fill is stored whatever was applied since it began.
     LateFillIsStored,
-    /// A verification looks into the memory first and at the lease then.
-    MemoryBeforeClock,
+    /// A verification looks into the cache first and at the lease then.
+    CacheBeforeClock,
     /// The lease runs from when the answer to a heartbeat arrives.
     LeaseFromReceipt,
     /// The maker of a change waits a tick less than it must.
@@ -18,10 +18,10 @@ pub(crate) enum Flaw {
     ExpelledAtOnce,
     /// The lease is extended first and the changes are applied then.
     ExtendBeforeVoid,
-    /// Who registers anew keeps the fills under way.
+    /// An instance that registers again keeps the fills under way.
     FillSurvivesRegistration,
-    /// Who registers anew keeps what it remembers.
-    MemorySurvivesRegistration,
+    /// An instance that registers again keeps its cache.
+    CacheSurvivesRegistration,
     /// A heartbeat acknowledges what it tells, not what has been applied.
     AckBeforeApply,
     /// Numbers are given out before the commit, as a sequence does.
@@ -30,11 +30,11 @@ pub(crate) enum Flaw {
     ClockStandsStill,
     /// A look-up is believed though its server has not made what was applied here.
     NoFence,
-    /// The fence moves after the memory is void, not before.
+    /// The fence moves after the cache is void, not before.
     FenceAfterVoid,
     /// A look-up reads a server that has made other changes.
     AnotherHistory,
-    /// A change voids what is remembered under the digest that the row has now.
+    /// A change voids what is cached under the digest that the row has now.
     VoidByDigest,
     /// A verification joins a look-up that began before a change was applied.
     AnyFlight,
@@ -53,7 +53,7 @@ pub(crate) enum Flaw {
 impl Flaw {
     pub(crate) const ALL: [Self; 23] = [
         Self::LateFillIsStored,
-        Self::MemoryBeforeClock,
+        Self::CacheBeforeClock,
         Self::LeaseFromReceipt,
         Self::WaitIsShort,
         Self::NoWait,
@@ -61,7 +61,7 @@ impl Flaw {
         Self::ExpelledAtOnce,
         Self::ExtendBeforeVoid,
         Self::FillSurvivesRegistration,
-        Self::MemorySurvivesRegistration,
+        Self::CacheSurvivesRegistration,
         Self::AckBeforeApply,
         Self::NumbersOutOfOrder,
         Self::ClockStandsStill,

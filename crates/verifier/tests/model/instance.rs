@@ -11,7 +11,7 @@ use crate::number::Number;
 use crate::protocol::Protocol;
 use crate::store::{KEY, Row, Server, Store};
 
-/// An instance that verifies from memory.
+/// An instance that verifies from the cache.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Instance {
     pub(crate) freshness: Freshness<Number>,
@@ -21,8 +21,8 @@ pub(crate) struct Instance {
     pub(crate) required: Option<Position>,
     /// What follows from the last answer and is not done yet.
     pub(crate) effects: VecDeque<Effect>,
-    /// What is remembered of [`KEY`].
-    pub(crate) memory: Option<Memory>,
+    /// What is cached of [`KEY`].
+    pub(crate) cache: Option<Cached>,
     /// The look-up of [`KEY`] that is under way.
     pub(crate) look_up: Option<LookUp>,
     /// For how many ticks its clock has stood still.
@@ -53,7 +53,7 @@ pub(crate) enum Answer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Memory {
+pub(crate) struct Cached {
     stamp: Stamp,
     pub(crate) row: Row,
 }
@@ -73,7 +73,7 @@ impl Instance {
             call: None,
             required: None,
             effects: VecDeque::new(),
-            memory: None,
+            cache: None,
             look_up: None,
             stood_still: 0,
         }
@@ -84,9 +84,9 @@ impl Instance {
         self.membership.applied().filter(|_| self.effects.is_empty())
     }
 
-    /// What a verification finds in the memory.
+    /// What a verification finds in the cache.
     pub(crate) fn recall(&self) -> Option<Row> {
-        self.memory.filter(|it| self.freshness.holds(it.stamp)).map(|it| it.row)
+        self.cache.filter(|it| self.freshness.holds(it.stamp)).map(|it| it.row)
     }
 
     /// What a verification is told by the look-up that it joins, if that has read the row already.
@@ -177,7 +177,7 @@ impl Instance {
 
     /// One of the effects of the last answer.
     pub(crate) fn apply(&mut self, row: Row, flaw: Option<Flaw>) -> Option<()> {
-        let known = self.memory;
+        let known = self.cache;
         match self.effects.pop_front()? {
             Effect::EndLease => self.freshness.end_lease(),
             Effect::Extend(end) => self.freshness.extend(end),
@@ -186,7 +186,7 @@ impl Instance {
                 self.freshness.void_all();
                 match flaw {
                     Some(Flaw::FillSurvivesRegistration) => self.renew_fill(),
-                    Some(Flaw::MemorySurvivesRegistration) => self.renew_memory(),
+                    Some(Flaw::CacheSurvivesRegistration) => self.renew_cached(),
                     _ => {}
                 }
             }
@@ -194,12 +194,12 @@ impl Instance {
                 self.freshness.void(key);
                 let is_missed = known.is_some_and(|it| it.row.redigested != row.redigested);
                 if flaw == Some(Flaw::VoidByDigest) && is_missed {
-                    self.renew_memory();
+                    self.renew_cached();
                 }
             }
         }
         // What is void stays void.
-        self.memory = self.memory.filter(|it| self.freshness.holds(it.stamp));
+        self.cache = self.cache.filter(|it| self.freshness.holds(it.stamp));
         Some(())
     }
 
@@ -216,7 +216,7 @@ impl Instance {
         Some(())
     }
 
-    /// Remembers what was read, if it may.
+    /// Caches what was read, if it may.
     pub(crate) fn land(&mut self, flaw: Option<Flaw>) -> Option<()> {
         let row = self.look_up?.read?;
         if flaw == Some(Flaw::LateFillIsStored) {
@@ -224,7 +224,7 @@ impl Instance {
         }
         let LookUp { fill, .. } = self.look_up.take()?;
         if let Some(stamp) = self.freshness.stamp(fill, KEY) {
-            self.memory = Some(Memory { stamp, row });
+            self.cache = Some(Cached { stamp, row });
         }
         Some(())
     }
@@ -235,11 +235,11 @@ impl Instance {
         }
     }
 
-    fn renew_memory(&mut self) {
-        if let Some(memory) = &mut self.memory
+    fn renew_cached(&mut self) {
+        if let Some(cached) = &mut self.cache
             && let Some(stamp) = self.freshness.stamp(self.freshness.begin_fill(), KEY)
         {
-            memory.stamp = stamp;
+            cached.stamp = stamp;
         }
     }
 }

@@ -5,7 +5,7 @@
 //! [`Membership`](latchkey_verifier::protocol::Membership) with `Effect`, `Wait` and `Silence`. The
 //! model adds the world: a database with a log and a list of instances, and servers of it that lag;
 //! calls that take their snapshot, commit and are answered at any time or never; look-ups that begin,
-//! read any of the servers and land, and may be joined; a verification that reads the clock and the memory in two steps. A version of the
+//! read any of the servers and land, and may be joined; a verification that reads the clock and the cache in two steps. A version of the
 //! key stands for any change, so that enabling and extending count as well as revoking.
 //!
 //! The bounds: one instance, or two by chance; one key that is verified and one other, one change of

@@ -310,17 +310,17 @@ impl Model for Protocol {
                 |_, world: &World| world.answered.is_some_and(|(_, how)| how == How::ByAll),
             ),
             Property::sometimes(
-                "an answer is given by time, with an old memory",
+                "an answer is given by time, with an old cache",
                 |_, world: &World| world.forgets_too_late(),
             ),
             Property::sometimes(
-                "the memory is believed before the change",
+                "the cache is believed before the change",
                 |protocol: &Self, world: &World| {
-                    world.store.row().version == 0 && world.remembers_before(1, protocol)
+                    world.store.row().version == 0 && world.caches_before(1, protocol)
                 },
             ),
-            Property::sometimes("the memory is believed after the answer", |_, world: &World| {
-                world.was_told_by(Source::Memory)
+            Property::sometimes("the cache is believed after the answer", |_, world: &World| {
+                world.was_told_by(Source::Cache)
             }),
             Property::sometimes("a look-up is joined after the answer", |_, world: &World| {
                 world.was_told_by(Source::LookUp)

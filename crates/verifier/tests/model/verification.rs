@@ -20,9 +20,9 @@ pub(crate) struct Verification {
 enum Step {
     /// It has read the clock.
     Clocked(BootTime),
-    /// The lease covers what is remembered.
+    /// The lease covers what is cached.
     Covered,
-    /// It has looked into the memory before it read the clock: [`Flaw::MemoryBeforeClock`].
+    /// It has looked into the cache before it read the clock: [`Flaw::CacheBeforeClock`].
     Recalled(Row),
     Told(Row, Source),
 }
@@ -30,7 +30,7 @@ enum Step {
 /// Where the answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
-    Memory,
+    Cache,
     LookUp,
     Server,
 }
@@ -44,7 +44,7 @@ impl Verification {
     ) -> Option<Self> {
         let (answered, _) = world.answered?;
         let step = match protocol.flaw {
-            Some(Flaw::MemoryBeforeClock) => Step::Recalled(world.instances[at].recall()?),
+            Some(Flaw::CacheBeforeClock) => Step::Recalled(world.instances[at].recall()?),
             Some(Flaw::CoarseClock) => Step::Clocked(protocol.a_tick_before(now)),
             _ => Step::Clocked(now),
         };
@@ -56,9 +56,9 @@ impl Verification {
         let instance = &world.instances[self.at];
         let step = match self.step {
             Step::Clocked(clock) => instance.freshness.covers(clock).then_some(Step::Covered),
-            Step::Covered => instance.recall().map(|row| Step::Told(row, Source::Memory)),
+            Step::Covered => instance.recall().map(|row| Step::Told(row, Source::Cache)),
             Step::Recalled(row) => {
-                instance.freshness.covers(now).then_some(Step::Told(row, Source::Memory))
+                instance.freshness.covers(now).then_some(Step::Told(row, Source::Cache))
             }
             Step::Told(..) => None,
         };

@@ -80,8 +80,8 @@ impl World {
         }
     }
 
-    /// Whether an instance would answer by a row of before `version`, from memory, now.
-    pub(crate) fn remembers_before(&self, version: u8, protocol: &Protocol) -> bool {
+    /// Whether an instance would answer by a row of before `version`, from the cache, now.
+    pub(crate) fn caches_before(&self, version: u8, protocol: &Protocol) -> bool {
         let mut instances = self.instances.iter().enumerate();
         instances.any(|(at, it)| {
             it.freshness.covers(protocol.instance_now(self, at))

@@ -1,4 +1,4 @@
-//! One server has one database file, and says nothing from memory when it is another.
+//! One server has one database file, and says nothing from the cache when it is another.
 
 use std::fs::{copy, exists, hard_link, remove_file, rename};
 use std::net::SocketAddr;
@@ -53,7 +53,7 @@ fn errors_that_say(server: &Server, why: &str) -> usize {
 /// Everything that needs the database is refused, and one line says why.
 fn refuses(server: &Server, ada: &Person, key: &Issued, why: &str) {
     wait_for_readiness(server, 503);
-    // The next heartbeat ends the memory.
+    // The next heartbeat ends the cache.
     wait_for(server, "503", || server.verify(&key.key).status == 503);
     server.verify(&key.key).expect_error(503);
     ada.create(r#"{"name":"lost"}"#).expect_error(503);
@@ -134,7 +134,7 @@ fn nothing_is_answered_once_another_database_lies_in_its_place() {
 }
 
 #[test]
-fn without_memory_a_database_that_was_moved_away_is_not_answered_from_either() {
+fn without_a_cache_a_database_that_was_moved_away_is_not_answered_from_either() {
     let server = Setup::on_sqlite().with("LATCHKEY_VERIFY_CACHE", "off").start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");

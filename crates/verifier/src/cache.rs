@@ -8,10 +8,10 @@ use quick_cache::{OptionsBuilder, UnitWeighter};
 use crate::freshness::{Fill, Freshness, Stamp};
 use crate::{BootTime, Principal};
 
-/// Keys that are remembered at most; then those that were asked for least give way. About 240 bytes
+/// Keys that are cached at most; then those that were asked for least give way. About 240 bytes
 /// each.
 pub(crate) const CAPACITY: usize = 1 << 20;
-/// Secrets of no key that are remembered at most, and for how long: a restored backup may bring a
+/// Secrets of no key that are cached at most, and for how long: a restored backup may bring a
 /// key back without a change being told.
 const UNKNOWN_CAPACITY: usize = 10_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
@@ -19,14 +19,14 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// What earlier look-ups found, by digest. It says nothing about whether that is still so: see
 /// [`Freshness`].
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct KeyCache {
     keys: Map<Known>,
     unknown: Map<Unknown>,
 }
 
 type Map<V> = Cache<ByDigest, V, UnitWeighter, FirstBytes>;
 
-/// What is remembered of a key.
+/// What the cache holds of a key.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) stamp: Stamp,
@@ -39,12 +39,12 @@ struct Unknown {
     until: BootTime,
 }
 
-impl Memory {
+impl KeyCache {
     pub(crate) fn new() -> Self {
         Self { keys: map(CAPACITY), unknown: map(UNKNOWN_CAPACITY) }
     }
 
-    /// What is remembered of the secret with these digests, if it still holds, and under which of
+    /// What the cache holds of the secret with these digests, if it still holds, and under which of
     /// them.
     #[inline]
     pub(crate) fn recall<'a>(
@@ -64,25 +64,25 @@ impl Memory {
         holds.then_some((first, Err(Refusal::Unknown)))
     }
 
-    /// What was last remembered under this digest, whether or not it still holds.
+    /// What was last cached under this digest, whether or not it still holds.
     pub(crate) fn last(&self, digest: &KeyedDigest) -> Option<Known> {
         self.keys.peek(&ByDigest(digest.digest))
     }
 
-    pub(crate) fn remember(&self, digest: &KeyedDigest, known: Known) {
+    pub(crate) fn insert(&self, digest: &KeyedDigest, known: Known) {
         self.keys.insert(ByDigest(digest.digest), known);
     }
 
-    /// Lets what is remembered be found under another digest of the same secret. It holds as long
+    /// Lets the entry be found under another digest of the same secret. It holds as long
     /// as before: that depends on the key alone.
     pub(crate) fn rename(&self, from: &KeyedDigest, to: &KeyedDigest) {
         if let Some(known) = self.last(from) {
-            self.remember(to, known);
+            self.insert(to, known);
             self.keys.remove(&ByDigest(from.digest));
         }
     }
 
-    pub(crate) fn remember_unknown(&self, candidates: &Candidates, fill: Fill, now: BootTime) {
+    pub(crate) fn insert_unknown(&self, candidates: &Candidates, fill: Fill, now: BootTime) {
         if let Some(first) = candidates.as_slice().first() {
             let unknown = Unknown { fill, until: now.after(UNKNOWN_FOR) };
             self.unknown.insert(ByDigest(first.digest), unknown);

@@ -1,4 +1,4 @@
-//! What is answered from memory, and what is not.
+//! What is answered from the cache, and what is not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::instance::Instance;
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
 #[tokio::test]
-async fn a_key_is_looked_up_once_and_then_remembered() {
+async fn a_key_is_looked_up_once_and_then_cached() {
     let instance = Instance::with_lease().await;
     let issued = instance.issue().await;
     for _ in 0..5 {
@@ -32,7 +32,7 @@ async fn a_presented_secret_is_hashed_once_whether_or_not_the_store_is_asked() {
         let issued = instance.issue().await;
         let presented = issued.secret.expose().as_bytes();
         for time in 1..=2 {
-            match instance.verifier.verify_from_memory(presented) {
+            match instance.verifier.verify_from_cache(presented) {
                 Ok(answer) => answer.map(drop).expect("it is good"),
                 Err(missed) => instance.verifier.look_up(missed).await.map(drop).expect("so"),
             }
@@ -44,7 +44,7 @@ async fn a_presented_secret_is_hashed_once_whether_or_not_the_store_is_asked() {
 }
 
 #[tokio::test]
-async fn under_the_lease_a_remembered_key_needs_no_store_and_after_it_nobody_can_say() {
+async fn under_the_lease_a_cached_key_needs_no_store_and_after_it_nobody_can_say() {
     let instance = Instance::with_lease().await;
     let known = instance.issue().await;
     let revoked = instance.issue().await;
@@ -86,7 +86,7 @@ async fn without_a_lease_every_verification_asks_the_store() {
 }
 
 #[tokio::test]
-async fn nothing_is_answered_from_memory_where_that_is_switched_off() {
+async fn nothing_is_answered_from_the_cache_where_that_is_switched_off() {
     let instance = Instance::start(Answering::FromStore).await;
     let issued = instance.issue().await;
     for asked in 1..=3 {
@@ -97,7 +97,7 @@ async fn nothing_is_answered_from_memory_where_that_is_switched_off() {
 }
 
 #[tokio::test]
-async fn after_leaving_nothing_is_answered_from_memory() {
+async fn after_leaving_nothing_is_answered_from_the_cache() {
     let instance = Instance::with_lease().await;
     let issued = instance.issue().await;
     assert!(instance.verify(&issued.secret).await.is_ok());
@@ -110,7 +110,7 @@ async fn after_leaving_nothing_is_answered_from_memory() {
 }
 
 #[tokio::test]
-async fn a_remembered_key_is_refused_from_the_very_millisecond_of_its_expiry() {
+async fn a_cached_key_is_refused_from_the_very_millisecond_of_its_expiry() {
     let instance = Instance::with_lease().await;
     let issued = instance.issue_until(Some(moment(1_000))).await;
     assert!(instance.verify(&issued.secret).await.is_ok());
@@ -138,7 +138,7 @@ async fn a_crowd_that_asks_for_one_key_asks_the_store_once() {
 }
 
 #[tokio::test]
-async fn an_unknown_secret_is_remembered_for_a_second_and_no_longer() {
+async fn an_unknown_secret_is_cached_for_a_second_and_no_longer() {
     let instance = Instance::with_lease().await;
     let unknown = instance.unknown();
     let asked = async |span| {
@@ -152,7 +152,7 @@ async fn an_unknown_secret_is_remembered_for_a_second_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_change_of_any_key_ends_the_memory_of_unknown_secrets() {
+async fn a_change_of_any_key_ends_what_is_cached_of_unknown_secrets() {
     let instance = Instance::with_lease().await;
     let (issued, unknown) = (instance.issue().await, instance.unknown());
     assert_eq!(instance.refusal(&unknown).await, Some(Refusal::Unknown));
