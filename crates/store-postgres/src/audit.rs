@@ -2,10 +2,7 @@ use async_trait::async_trait;
 use diesel::dsl::{AsSelect, auto_type};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl as _};
-use diesel::sql_query;
-use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{AuditTrail, StoreError};
 use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
@@ -16,44 +13,11 @@ use crate::cached_sql::cached;
 use crate::fault::failed;
 use crate::row::EventRow;
 use crate::schema::audit_events;
+use crate::sql::{Sql, new_row};
 
-/// Adds the event that a statement begins its arguments with; what follows says when: `from` a part
-/// of the statement that has a row where the change can be made. The change itself comes after it,
-/// so that the change clock is taken last. What the event calls its key may be taken from there too.
-macro_rules! add_event {
-    () => {
-        add_event!("$11, $12")
-    };
-    ($name_and_prefix:literal) => {
-        concat!(
-            "insert into audit_events (id, at, owner, action, key_id, replaced_by, actor, address, \
-             user_agent, request_id, key_name, key_prefix, changes) \
-             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, ",
-            $name_and_prefix,
-            ", $13 "
-        )
-    };
-}
-pub(crate) use add_event;
-
-/// A statement whose first thirteen arguments are an event.
-pub(crate) fn with_event(sql: &str, event: &AuditEvent) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
-    let row = EventRow::from(event);
-    sql_query(sql)
-        .into_boxed()
-        .bind::<SqlUuid, _>(row.id)
-        .bind::<Timestamptz, _>(row.at)
-        .bind::<Nullable<Text>, _>(row.owner)
-        .bind::<Text, _>(row.action)
-        .bind::<Nullable<SqlUuid>, _>(row.key_id)
-        .bind::<Nullable<SqlUuid>, _>(row.replaced_by)
-        .bind::<Text, _>(row.actor)
-        .bind::<Nullable<Text>, _>(row.address)
-        .bind::<Nullable<Text>, _>(row.user_agent)
-        .bind::<Nullable<Text>, _>(row.request_id)
-        .bind::<Nullable<Text>, _>(row.key_name)
-        .bind::<Nullable<Text>, _>(row.key_prefix)
-        .bind::<Nullable<Text>, _>(row.changes)
+/// An event, for `insert into audit_events`.
+pub(crate) fn event_row(event: &AuditEvent) -> Sql {
+    new_row(EventRow::from(event))
 }
 
 #[expect(clippy::elidable_lifetime_names, reason = "the macro names the type by it")]
@@ -69,7 +33,8 @@ fn events_of<'a>(owner: &'a str, before: Uuid) -> _ {
 #[async_trait]
 impl AuditTrail for PostgresStore {
     async fn record(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let record = cached(with_event(concat!(add_event!(), "on conflict do nothing"), event));
+        let record = diesel::insert_into(audit_events::table).values(EventRow::from(event));
+        let record = cached(record.on_conflict_do_nothing());
         record.execute(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(())
     }

@@ -7,13 +7,30 @@ use latchkey_accounts::ports::InsertAccountError;
 pub(crate) use latchkey_domain::error_chain as chain;
 use latchkey_domain::ports::{InsertError, StoreError, UpdateError};
 use thiserror::Error;
+use uuid::Uuid;
 
-/// A stored value that the domain refuses: somebody wrote to the table behind Latchkey's back.
+/// A value that cannot be read back. It names the place and never shows the value.
 #[derive(Debug, Error)]
-#[error("the column {column} of {table} holds something that Latchkey didn't write")]
-pub(crate) struct Corrupt {
+#[error("{table}.{column} can't be read back (id {row})")]
+struct Corrupt {
+    table: &'static str,
+    column: &'static str,
+    row: Uuid,
+}
+
+/// The row a value was read from. A session is named by its account: its own key is a digest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
     pub(crate) table: &'static str,
-    pub(crate) column: &'static str,
+    pub(crate) row: Uuid,
+}
+
+impl Place {
+    /// What the domain made of the stored value of `column`; it refuses what somebody wrote to the table
+    /// behind Latchkey's back.
+    pub(crate) fn read<T>(self, column: &'static str, value: Option<T>) -> Result<T, StoreError> {
+        value.ok_or_else(|| failed(Corrupt { table: self.table, column, row: self.row }))
+    }
 }
 
 /// Any failure without a named answer.

@@ -5,13 +5,13 @@ use diesel::sql_query;
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{PepperRepository, PepperUse, StoreError};
-use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
+use latchkey_domain::{KeyedDigest, PepperId, Timestamp};
 use time::OffsetDateTime;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
-use crate::fault::{Corrupt, failed};
-use crate::row::pepper_id;
+use crate::fault::failed;
+use crate::row::{digest_from, pepper_from};
 use crate::schema::{api_keys, last_uses, peppers};
 
 /// Jumps from one pepper to the next along the index, where `distinct` would read every key.
@@ -42,10 +42,9 @@ impl PepperRepository for PostgresStore {
             .returning(peppers::check_digest);
         let mut stored: Vec<Vec<u8>> =
             insert.load(&mut *self.connection().await?).await.map_err(failed)?;
-        let stored = stored.pop().unwrap_or_default().try_into().map_err(|_wrong_length| {
-            failed(Corrupt { table: "peppers", column: "check_digest" })
-        })?;
-        Ok(digest.matches(&Digest::new(stored)))
+        // The table admits 32 bytes only; anything else is not the same.
+        let stored = digest_from(&stored.pop().unwrap_or_default());
+        Ok(stored.is_some_and(|stored| digest.matches(&stored)))
     }
 
     async fn known(&self) -> Result<Vec<PepperId>, StoreError> {
@@ -55,7 +54,7 @@ impl PepperRepository for PostgresStore {
             .load(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
-        ids.into_iter().map(|id| pepper_id("peppers", id)).collect()
+        ids.into_iter().map(|id| pepper("peppers", "id", id)).collect()
     }
 
     async fn in_use(&self) -> Result<Vec<PepperId>, StoreError> {
@@ -64,7 +63,7 @@ impl PepperRepository for PostgresStore {
             .load(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
-        ids.into_iter().map(|id| pepper_id("api_keys", id)).collect()
+        ids.into_iter().map(|id| pepper("api_keys", "pepper_id", id)).collect()
     }
 
     async fn usage(&self) -> Result<Vec<PepperUse>, StoreError> {
@@ -79,11 +78,16 @@ impl PepperRepository for PostgresStore {
             .map_err(failed)?;
         let usage = |(id, keys, used_at): (i32, i64, Option<OffsetDateTime>)| {
             Ok(PepperUse {
-                pepper: pepper_id("api_keys", id)?,
+                pepper: pepper("api_keys", "pepper_id", id)?,
                 keys: keys.unsigned_abs(),
                 last_used_at: used_at.map(Timestamp::from),
             })
         };
         rows.into_iter().map(usage).collect()
     }
+}
+
+/// Many rows may hold it; no one of them is to be named.
+fn pepper(table: &str, column: &str, id: i32) -> Result<PepperId, StoreError> {
+    pepper_from(id).ok_or_else(|| failed(format!("{table}.{column} holds no pepper id")))
 }

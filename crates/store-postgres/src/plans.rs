@@ -3,13 +3,13 @@
 
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Integer, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail as _, ChangeFeed as _, Heartbeat, LastUseRepository, OverlapError,
-    PepperRepository as _, Registration, UpdateError,
+    PepperRepository as _, Registration, Replacement, UpdateError,
 };
 use latchkey_testkit::fixtures::{
     a_digest, a_key, a_replacement, an_event, an_event_at, an_id, changed, moment, owner,
@@ -40,17 +40,6 @@ select gen_random_uuid(), now(), owner, 'key.rotated', key_id, gen_random_uuid()
 from audit_events where random() < 0.1; \
 analyze";
 
-/// Arguments of the events of a key.
-const OF_KEY: &str = "('', gen_random_uuid(), gen_random_uuid(), \
-     '', gen_random_uuid(), gen_random_uuid(), 50)";
-/// An event.
-const EVENT: &str =
-    "gen_random_uuid(), now(), null, '', null, null, '', null, null, null, null, null, null";
-/// The next version of a key.
-const NEXT: &str = "gen_random_uuid(), 2, '', null, null, null, null";
-/// A new key.
-const NEW: &str = "gen_random_uuid(), '', '', '', 'live', '', 1, now(), null, null, null, null, 1";
-
 /// With one connection, so that a test sees what the calls before it prepared.
 async fn migrated() -> (Database, PostgresStore) {
     let database = empty_database().await;
@@ -66,12 +55,15 @@ struct Prepared {
     name: String,
     #[diesel(sql_type = BigInt)]
     runs: i64,
+    #[diesel(sql_type = Integer)]
+    arguments: i32,
 }
 
 /// The statement that this connection has prepared whose text contains `part`.
 async fn prepared(mut connection: &AsyncPgConnection, part: &str) -> Option<Prepared> {
     let mut found: Vec<Prepared> = sql_query(
-        "select name, generic_plans + custom_plans as runs from pg_prepared_statements \
+        "select name, generic_plans + custom_plans as runs, cardinality(parameter_types) as arguments \
+         from pg_prepared_statements \
          where position($1 in lower(statement)) > 0 and position('pg_prepared' in statement) = 0",
     )
     .bind::<Text, _>(part)
@@ -83,7 +75,7 @@ async fn prepared(mut connection: &AsyncPgConnection, part: &str) -> Option<Prep
 }
 
 /// The plan that Postgres makes for a prepared statement without knowing its arguments.
-async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -> String {
+async fn plan(mut connection: &AsyncPgConnection, statement: &Prepared) -> String {
     #[derive(QueryableByName)]
     struct Line {
         #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
@@ -91,10 +83,10 @@ async fn plan(mut connection: &AsyncPgConnection, name: &str, arguments: &str) -
     }
     let generic = "set plan_cache_mode = force_generic_plan";
     sql_query(generic).execute(&mut connection).await.unwrap();
-    let lines: Vec<Line> = sql_query(format!("explain (costs off) execute {name} {arguments}"))
-        .load(&mut connection)
-        .await
-        .unwrap();
+    let nulls = vec!["null"; usize::try_from(statement.arguments).unwrap()].join(", ");
+    let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+    let explain = format!("explain (costs off) execute {} {arguments}", statement.name);
+    let lines: Vec<Line> = sql_query(explain).load(&mut connection).await.unwrap();
     lines.into_iter().map(|line| line.text + "\n").collect()
 }
 
@@ -126,17 +118,16 @@ async fn change(store: &PostgresStore) {
     store.remove(&a_digest().digest, None).await.unwrap();
     let gone = ApiKeyRepository::find(store, &owner("owner7"), an_id()).await;
     assert!(gone.unwrap().is_none());
-    let stale = store.update(&changed(&a_key().build(), |_same| {}), &an_event()).await;
+    let next = || changed(&a_key().build(), |_same| {});
+    let stale = store.update(&next(), &an_event()).await;
     assert!(matches!(stale, Err(UpdateError::Stale)), "{stale:?}");
-    let stale = store
-        .replace(&a_replacement(
-            &changed(&a_key().build(), |_same| {}),
-            &a_key().build(),
-            &an_event(),
-        ))
-        .await;
-    assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
-    let stale = store.revive(&changed(&a_key().build(), |_same| {}), 10, &an_event()).await;
+    for ended in [None, Some((next(), an_event()))] {
+        let replacement = a_replacement(&next(), &a_key().build(), &an_event());
+        let replacement = Replacement { ended, ..replacement };
+        let stale = store.replace(&replacement).await;
+        assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
+    }
+    let stale = store.revive(&next(), 10, &an_event()).await;
     assert!(matches!(stale, Err(OverlapError::Stale)), "{stale:?}");
     let first = store.predecessor(&owner("owner7"), an_id()).await;
     assert!(first.unwrap().is_none());
@@ -159,49 +150,37 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let writer = store.connection().await.unwrap();
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());
     let connections: [&AsyncPgConnection; 3] = [&writer, reader.connection(), other.connection()];
-    let revoke = format!("({EVENT}, gen_random_uuid(), 'owner7')");
-    let update = format!("({EVENT}, {NEXT})");
-    let revive = format!("({EVENT}, {NEXT}, 10)");
-    let replace =
-        format!("({EVENT}, {NEXT}, {NEW}, null, null, null, null, null, null, null, null)");
-    for (part, arguments, index) in [
-        ("\"api_keys\".\"digest\" = $1", "('', 1)", "api_keys_digest_key"),
-        ("\"api_keys\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "api_keys_digest_key"),
-        ("\"sessions\".\"digest\" = $1) limit", "('', 1)", "sessions_pkey"),
-        ("\"sessions\".\"digest\" = any($1)", "(array['']::bytea[], 1)", "sessions_pkey"),
-        ("order by \"api_keys\".\"created_at\"", "(1, 'owner7')", "api_keys_of_owner"),
-        ("order by \"api_keys\".\"revoked_at\"", "(1, 'owner7', now(), 50)", "api_keys_revoked"),
-        ("order by \"api_keys\".\"id\"", "(1, gen_random_uuid(), 50)", "api_keys_pkey"),
-        ("\"api_keys\".\"id\" = $2", "(1, gen_random_uuid(), 'owner7', 1)", "api_keys_pkey"),
-        ("set revoked_at = event.at", &revoke, "api_keys_pkey"),
-        (
-            "with found as ( select from api_keys where id = $14 and version",
-            &update,
-            "api_keys_pkey",
-        ),
-        ("with found as ( select owner", &revive, "api_keys_pkey"),
-        ("with found as ( select id, owner", &replace, "api_keys_pkey"),
+    for (part, index) in [
+        ("\"api_keys\".\"digest\" = $1", "api_keys_digest_key"),
+        ("\"api_keys\".\"digest\" = any($1)", "api_keys_digest_key"),
+        ("\"sessions\".\"digest\" = $1) limit", "sessions_pkey"),
+        ("\"sessions\".\"digest\" = any($1)", "sessions_pkey"),
+        ("order by \"api_keys\".\"created_at\"", "api_keys_of_owner"),
+        ("order by \"api_keys\".\"revoked_at\"", "api_keys_revoked"),
+        ("order by \"api_keys\".\"id\"", "api_keys_pkey"),
+        ("\"api_keys\".\"id\" = $2", "api_keys_pkey"),
+        ("set revoked_at = event.at", "api_keys_pkey"),
+        ("with found as ( select from api_keys where id = $1 and version", "api_keys_pkey"),
+        ("with found as ( select owner from api_keys where id = $1 and version", "api_keys_pkey"),
+        ("(id, version) in (($1, $2 - 1)) and", "api_keys_pkey"),
+        ("(id, version) in (($1, $2 - 1), ($3, $4 - 1)) and", "api_keys_pkey"),
         // Each of its two parts walks one.
-        ("\"replaced_by\" = $6", OF_KEY, "audit_events_of_key, audit_events_of_successor"),
-        (
-            "order by \"audit_events\".\"id\" desc",
-            "('', gen_random_uuid(), 50)",
-            "audit_events_of_owner",
-        ),
-        ("order by \"audit_events\".\"id\" limit", "(gen_random_uuid(), 50)", "audit_events_pkey"),
+        ("\"replaced_by\" = $6", "audit_events_of_key, audit_events_of_successor"),
+        ("order by \"audit_events\".\"id\" desc", "audit_events_of_owner"),
+        ("order by \"audit_events\".\"id\" limit", "audit_events_pkey"),
         // By its id or by its digest: each names one row, and which of them is taken is a toss-up.
-        ("set \"digest\" = $1", "('', 1, gen_random_uuid(), '')", "key on api_keys"),
-        ("\"api_keys\".\"pepper_id\" = $1", "(1, 50)", "api_keys_pepper"),
-        ("select \"api_keys\".\"latest_change\"", "(gen_random_uuid(), '', 1)", "api_keys_pkey"),
-        ("set \"last_seen_at\" = $1", "(now(), '', now())", "sessions_pkey"),
-        ("delete ", "('')", "sessions_pkey"),
-        ("with recursive", "", "api_keys_pepper"),
+        ("set \"digest\" = $1", "key on api_keys"),
+        ("\"api_keys\".\"pepper_id\" = $1", "api_keys_pepper"),
+        ("select \"api_keys\".\"latest_change\"", "api_keys_pkey"),
+        ("set \"last_seen_at\" = $1", "sessions_pkey"),
+        ("delete ", "sessions_pkey"),
+        ("with recursive", "api_keys_pepper"),
     ] {
         let mut runs = 0;
         for connection in connections {
             let Some(statement) = prepared(connection, part).await else { continue };
             runs += statement.runs;
-            let plan = plan(connection, &statement.name, arguments).await;
+            let plan = plan(connection, &statement).await;
             assert!(index.split(", ").all(|index| plan.contains(index)), "{part}\n{plan}");
             // The clock is one row.
             let reads_all = plan.replace("Seq Scan on change_clock", "").contains("Seq Scan");
@@ -233,8 +212,7 @@ async fn a_heartbeat_is_prepared_once_and_reads_only_what_is_new() {
     let explained = store.heartbeats.ask(|link| {
         Box::pin(async move {
             let statement = prepared(link, "update instances").await.unwrap();
-            let arguments = "(gen_random_uuid(), 49999, gen_random_uuid())";
-            Ok((statement.runs, plan(link, &statement.name, arguments).await))
+            Ok((statement.runs, plan(link, &statement).await))
         })
     });
     let (runs, plan) = explained.await.unwrap();

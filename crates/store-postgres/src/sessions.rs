@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Integer, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::Binary;
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_accounts::{Account, Session};
@@ -9,25 +9,12 @@ use latchkey_domain::{AuditEvent, Candidates, Digest, Timestamp};
 use time::OffsetDateTime;
 
 use crate::PostgresStore;
-use crate::audit::{add_event, with_event};
+use crate::audit::event_row;
 use crate::cached_sql::cached;
 use crate::fault::failed;
 use crate::row::{AccountRow, SessionRow};
 use crate::schema::{accounts, sessions};
-
-const INSERT: &str = concat!(
-    "with event as (",
-    add_event!(),
-    ") \
-    insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
-    values ($14, $15, $16, $17, $18, $19)"
-);
-
-const REMOVE: &str = concat!(
-    "with gone as (delete from sessions where digest = $14 returning digest) ",
-    add_event!(),
-    "from gone"
-);
+use crate::sql::{new_row, sql, value};
 
 #[async_trait]
 impl SessionRepository for PostgresStore {
@@ -44,13 +31,11 @@ impl SessionRepository for PostgresStore {
                 insert.execute(&mut *connection).await
             }
             Some(event) => {
-                let insert = with_event(INSERT, event)
-                    .bind::<Binary, _>(row.digest)
-                    .bind::<Integer, _>(row.pepper_id)
-                    .bind::<SqlUuid, _>(row.account_id)
-                    .bind::<Integer, _>(row.account_version)
-                    .bind::<Timestamptz, _>(row.created_at)
-                    .bind::<Timestamptz, _>(row.last_seen_at);
+                let (session, event) = (new_row(row), event_row(event));
+                let insert = sql!(
+                    "with event as (insert into audit_events " event ") \
+                    insert into sessions " session
+                );
                 cached(insert).execute(&mut *connection).await
             }
         };
@@ -98,7 +83,11 @@ impl SessionRepository for PostgresStore {
         let removed = match event {
             None => diesel::delete(sessions::table.find(digest)).execute(&mut *connection).await,
             Some(event) => {
-                let remove = with_event(REMOVE, event).bind::<Binary, _>(digest.to_vec());
+                let (digest, event) = (value::<Binary, _>(digest.to_vec()), event_row(event));
+                let remove = sql!(
+                    "with gone as (delete from sessions where digest = " digest " returning digest) \
+                    insert into audit_events " event " from gone"
+                );
                 cached(remove).execute(&mut *connection).await
             }
         };

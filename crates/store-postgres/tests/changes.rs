@@ -1,5 +1,5 @@
 //! The log has every change of a key, also those that are typed into psql, as the statements here are.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use crate::SqliteStore;
 use crate::audit;
 use crate::fault::{Fault, Outcome, is_taken};
 use crate::query;
-use crate::row::{AccountChange, AccountRow, EventRow, id_bytes, id_from};
+use crate::row::{AccountRow, EventRow, id_bytes, id_from};
 use crate::schema::{accounts, api_keys, audit_events, key_owners, last_uses, sessions};
 
 #[async_trait]
@@ -135,7 +135,7 @@ fn update(db: &mut SqliteConnection, account: &Account) -> Outcome<(), UpdateErr
     let stored = accounts::table
         .filter(accounts::id.eq(id_bytes(account.parts().id.as_uuid())))
         .filter(accounts::version.eq(i64::from(account.parts().version) - 1));
-    let change = AccountChange::from(AccountRow::from(account));
+    let change = AccountRow::from(account);
     match diesel::update(stored).set(change).execute(db)? {
         0 => Err(Fault(UpdateError::Stale)),
         _one => Ok(()),

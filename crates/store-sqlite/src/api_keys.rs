@@ -17,7 +17,7 @@ use crate::SqliteStore;
 use crate::audit;
 use crate::fault::{Fault, Outcome, Place, is_taken};
 use crate::query;
-use crate::row::{EventRow, KeyChange, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
+use crate::row::{EventRow, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
 use crate::schema::{api_keys, key_owners};
 
 #[async_trait]
@@ -212,7 +212,7 @@ impl ApiKeyRepository for SqliteStore {
             let key = api_keys::table.find(id_bytes(id.as_uuid()));
             let owner: Option<String> = key.select(api_keys::owner).get_result(db).optional()?;
             let place = Place { table: "api_keys", row: id.as_uuid() };
-            Ok(owner.map(|owner| place.read("owner", OwnerId::parse(owner))).transpose()?)
+            Ok(owner.map(|owner| place.read("owner", OwnerId::parse(owner).ok())).transpose()?)
         })
         .await
     }
@@ -256,7 +256,7 @@ impl ApiKeyRepository for SqliteStore {
                 let nowhere = Place { table: "api_keys", row: Uuid::nil() };
                 let id = nowhere.read("id", id_from(&id))?;
                 let place = Place { table: "api_keys", row: id };
-                Ok((place.read("owner", OwnerId::parse(owner))?, ApiKeyId::new(id)))
+                Ok((place.read("owner", OwnerId::parse(owner).ok())?, ApiKeyId::new(id)))
             };
             keys.into_iter().map(key).collect()
         })
@@ -275,7 +275,7 @@ where
         .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
         .filter(api_keys::version.eq(i64::from(key.parts().version) - 1))
         .filter(api_keys::revoked_at.is_null());
-    match diesel::update(stored).set(KeyChange::from(KeyRow::from(key))).execute(db)? {
+    match diesel::update(stored).set(KeyRow::from(key)).execute(db)? {
         0 => Err(Fault(UpdateError::Stale.into())),
         _one => Ok([id]),
     }

@@ -106,7 +106,7 @@ fn networks(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Pa
         let place = Place { row: id, ..nowhere };
         Ok(Record::Network {
             account: AccountId::new(id),
-            network: Network::of(place.read("network", network.parse())?),
+            network: Network::of(place.read("network", network.parse().ok())?),
             signed_in_at: place.read("signed_in_at", Timestamp::from_unix_millis(signed_in_at))?,
         })
     });
@@ -133,9 +133,9 @@ fn owners(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page
     let place = Place { table: "key_owners", row: Uuid::nil() };
     let rows = rows.into_iter().map(|(owner, held, closed_at)| {
         Ok(Record::Owner {
-            owner: place.read("owner", OwnerId::parse(owner))?,
-            held: place.read("held", u32::try_from(held))?,
-            closed_at: place.read("closed_at", instant_from(closed_at))?,
+            owner: place.read("owner", OwnerId::parse(owner).ok())?,
+            held: place.read("held", u32::try_from(held).ok())?,
+            closed_at: place.read("closed_at", instant_from(closed_at).ok())?,
         })
     });
     rows.collect()

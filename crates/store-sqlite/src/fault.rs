@@ -52,29 +52,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What was made of the stored value of `column`, or where it could not be.
-    pub(crate) fn read<T>(
-        self,
-        column: &'static str,
-        value: impl Readable<T>,
-    ) -> Result<T, Corrupt> {
-        value.readable().ok_or(Corrupt { table: self.table, column, row: self.row })
-    }
-}
-
-/// What the domain's constructors answer.
-pub(crate) trait Readable<T> {
-    fn readable(self) -> Option<T>;
-}
-
-impl<T> Readable<T> for Option<T> {
-    fn readable(self) -> Option<T> {
-        self
-    }
-}
-
-impl<T, E> Readable<T> for Result<T, E> {
-    fn readable(self) -> Option<T> {
-        self.ok()
+    /// What the domain made of the stored value of `column`, or where it could not.
+    pub(crate) fn read<T>(self, column: &'static str, value: Option<T>) -> Result<T, Corrupt> {
+        value.ok_or(Corrupt { table: self.table, column, row: self.row })
     }
 }

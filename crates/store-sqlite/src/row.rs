@@ -8,9 +8,9 @@ mod keys;
 use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
 use uuid::Uuid;
 
-pub(crate) use accounts::{AccountChange, AccountRow, SessionRow};
+pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
-pub(crate) use keys::{KeyChange, KeyRow, key_in_use};
+pub(crate) use keys::{KeyRow, key_in_use};
 
 pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()

@@ -9,25 +9,41 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::fault::{Corrupt, failed};
+use crate::fault::Place;
 use crate::schema::audit_events;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events, check_for_backend(Pg))]
 pub(crate) struct EventRow {
-    pub(crate) id: Uuid,
-    pub(crate) at: OffsetDateTime,
-    pub(crate) owner: Option<String>,
-    pub(crate) action: String,
-    pub(crate) key_id: Option<Uuid>,
-    pub(crate) replaced_by: Option<Uuid>,
-    pub(crate) actor: String,
-    pub(crate) address: Option<String>,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) key_name: Option<String>,
-    pub(crate) key_prefix: Option<String>,
-    pub(crate) changes: Option<String>,
+    #[diesel(embed)]
+    pub(crate) deed: DeedRow,
+    #[diesel(embed)]
+    pub(crate) label: LabelRow,
+}
+
+/// An event, but for what its key is called.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
+pub(crate) struct DeedRow {
+    id: Uuid,
+    at: OffsetDateTime,
+    owner: Option<String>,
+    action: String,
+    key_id: Option<Uuid>,
+    replaced_by: Option<Uuid>,
+    actor: String,
+    address: Option<String>,
+    user_agent: Option<String>,
+    request_id: Option<String>,
+    changes: Option<String>,
+}
+
+/// What the key of an event is called. The row that a change finds may say that, too.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
+pub(crate) struct LabelRow {
+    key_name: Option<String>,
+    key_prefix: Option<String>,
 }
 
 impl From<&AuditEvent> for EventRow {
@@ -38,7 +54,7 @@ impl From<&AuditEvent> for EventRow {
             .as_ref()
             .map(|KeyLabel { name, prefix }| (name.as_str().to_owned(), prefix.as_str().to_owned()))
             .unzip();
-        Self {
+        let deed = DeedRow {
             id: id.as_uuid(),
             at: (*at).into(),
             owner: owner.as_ref().map(|owner| owner.as_str().to_owned()),
@@ -49,39 +65,36 @@ impl From<&AuditEvent> for EventRow {
             address: address.map(|address| address.to_string()),
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
-            key_name,
-            key_prefix,
             changes: action.difference().map(Changes::written),
-        }
+        };
+        Self { deed, label: LabelRow { key_name, key_prefix } }
     }
 }
 
 impl TryFrom<EventRow> for AuditEvent {
     type Error = StoreError;
 
-    fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let corrupt = |column| failed(Corrupt { table: "audit_events", column });
-        let (key, successor) = (row.key_id.map(ApiKeyId::new), row.replaced_by.map(ApiKeyId::new));
-        let owner = row.owner.map(OwnerId::parse).transpose();
-        let address = row.address.map(|text| text.parse()).transpose();
-        let changes = |json: String| Changes::read(&json).ok_or_else(|| corrupt("changes"));
-        let difference = row.changes.map(changes).transpose()?;
-        let name = row.key_name.map(KeyName::restore).transpose();
-        let name = name.map_err(|_refused| corrupt("key_name"))?;
-        let prefix = row.key_prefix.map(KeyPrefix::parse).transpose();
-        let prefix = prefix.map_err(|_refused| corrupt("key_prefix"))?;
+    fn try_from(EventRow { deed, label }: EventRow) -> Result<Self, StoreError> {
+        let place = Place { table: "audit_events", row: deed.id };
+        let (key, successor) =
+            (deed.key_id.map(ApiKeyId::new), deed.replaced_by.map(ApiKeyId::new));
+        let changes = deed.changes.map(|json| place.read("changes", Changes::read(&json)));
+        let action = Action::restore(&deed.action, key, successor, changes.transpose()?);
+        let name = place.read("key_name", label.key_name.map(KeyName::restore).transpose().ok())?;
+        let prefix = label.key_prefix.map(KeyPrefix::parse).transpose();
+        let prefix = place.read("key_prefix", prefix.ok())?;
+        let address = deed.address.map(|text| text.parse()).transpose();
         Ok(Self {
-            id: EventId::new(row.id),
-            at: row.at.into(),
-            owner: owner.map_err(|_refused| corrupt("owner"))?,
-            action: Action::restore(&row.action, key, successor, difference)
-                .ok_or_else(|| corrupt("action"))?,
+            id: EventId::new(deed.id),
+            at: deed.at.into(),
+            owner: place.read("owner", deed.owner.map(OwnerId::parse).transpose().ok())?,
+            action: place.read("action", action)?,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
-                actor: Actor::restore(&row.actor).map_err(|_refused| corrupt("actor"))?,
-                address: address.map_err(|_refused| corrupt("address"))?,
-                user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
-                request_id: row.request_id,
+                actor: place.read("actor", Actor::restore(&deed.actor).ok())?,
+                address: place.read("address", address.ok())?,
+                user_agent: deed.user_agent.as_deref().and_then(UserAgent::of),
+                request_id: deed.request_id,
             },
         })
     }

@@ -10,22 +10,17 @@ use super::{digest_columns, digest_from, id_bytes, id_from, instant_from, pepper
 use crate::fault::{Corrupt, Place};
 use crate::schema::{accounts, sessions};
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = accounts, check_for_backend(Sqlite), treat_none_as_default_value = false)]
+/// A change sets every column but the id and those that are marked, which never change.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = accounts, check_for_backend(Sqlite))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(crate) struct AccountRow {
     id: Vec<u8>,
+    #[diesel(skip_update)]
     email: String,
     password_hash: String,
+    #[diesel(skip_update)]
     created_at: i64,
-    disabled_at: Option<i64>,
-    version: i64,
-}
-
-/// The columns that may differ between two versions of an account.
-#[derive(AsChangeset)]
-#[diesel(table_name = accounts, treat_none_as_null = true)]
-pub(crate) struct AccountChange {
-    password_hash: String,
     disabled_at: Option<i64>,
     version: i64,
 }
@@ -58,14 +53,6 @@ impl From<&Account> for AccountRow {
     }
 }
 
-impl From<AccountRow> for AccountChange {
-    fn from(row: AccountRow) -> Self {
-        let AccountRow { id: _, email: _, password_hash, created_at: _, disabled_at, version } =
-            row;
-        Self { password_hash, disabled_at, version }
-    }
-}
-
 impl TryFrom<AccountRow> for Account {
     type Error = Corrupt;
 
@@ -78,11 +65,11 @@ impl TryFrom<AccountRow> for Account {
             email: Email::restore(row.email),
             password: PasswordHash::new(row.password_hash),
             created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
-            state: match place.read("disabled_at", instant_from(row.disabled_at))? {
+            state: match place.read("disabled_at", instant_from(row.disabled_at).ok())? {
                 Some(at) => AccountState::Disabled { at },
                 None => AccountState::Active,
             },
-            version: place.read("version", i32::try_from(row.version))?,
+            version: place.read("version", i32::try_from(row.version).ok())?,
         }))
     }
 }
@@ -116,7 +103,8 @@ impl TryFrom<SessionRow> for Session {
                 digest: place.read("digest", digest_from(&row.digest))?,
             },
             account: AccountId::new(account),
-            account_version: place.read("account_version", i32::try_from(row.account_version))?,
+            account_version: place
+                .read("account_version", i32::try_from(row.account_version).ok())?,
             created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
             last_seen_at: place
                 .read("last_seen_at", Timestamp::from_unix_millis(row.last_seen_at))?,

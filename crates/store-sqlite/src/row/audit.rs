@@ -82,18 +82,19 @@ impl TryFrom<EventRow> for AuditEvent {
             (key("key_id", row.key_id)?, key("replaced_by", row.replaced_by)?);
         let changes = row.changes.map(|json| place.read("changes", Changes::read(&json)));
         let action = Action::restore(&row.action, key_id, successor, changes.transpose()?);
-        let name = place.read("key_name", row.key_name.map(KeyName::restore).transpose())?;
-        let prefix = place.read("key_prefix", row.key_prefix.map(KeyPrefix::parse).transpose())?;
+        let name = place.read("key_name", row.key_name.map(KeyName::restore).transpose().ok())?;
+        let prefix =
+            place.read("key_prefix", row.key_prefix.map(KeyPrefix::parse).transpose().ok())?;
         let address = row.address.map(|text| text.parse::<IpAddr>()).transpose();
         Ok(Self {
             id: EventId::new(id),
             at: place.read("at", Timestamp::from_unix_millis(row.at))?,
-            owner: place.read("owner", row.owner.map(OwnerId::parse).transpose())?,
+            owner: place.read("owner", row.owner.map(OwnerId::parse).transpose().ok())?,
             action: place.read("action", action)?,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
-                actor: place.read("actor", Actor::restore(&row.actor))?,
-                address: place.read("address", address)?,
+                actor: place.read("actor", Actor::restore(&row.actor).ok())?,
+                address: place.read("address", address.ok())?,
                 user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
                 request_id: row.request_id,
             },

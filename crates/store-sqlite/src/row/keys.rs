@@ -13,29 +13,25 @@ use crate::schema::api_keys;
 
 const TABLE: &str = "api_keys";
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = api_keys, check_for_backend(Sqlite), treat_none_as_default_value = false)]
+/// A change sets every column but the id and those that are marked: a change of the key leaves them.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = api_keys, check_for_backend(Sqlite))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(crate) struct KeyRow {
     id: Vec<u8>,
+    #[diesel(skip_update)]
     pub(crate) owner: String,
     name: String,
+    #[diesel(skip_update)]
     prefix: String,
+    #[diesel(skip_update)]
     environment: String,
+    #[diesel(skip_update)]
     digest: Vec<u8>,
+    #[diesel(skip_update)]
     pepper_id: i64,
+    #[diesel(skip_update)]
     created_at: i64,
-    expires_at: Option<i64>,
-    disabled_at: Option<i64>,
-    revoked_at: Option<i64>,
-    replaced_by: Option<Vec<u8>>,
-    version: i64,
-}
-
-/// The columns that may differ between two versions of a key.
-#[derive(AsChangeset)]
-#[diesel(table_name = api_keys, treat_none_as_null = true)]
-pub(crate) struct KeyChange {
-    name: String,
     expires_at: Option<i64>,
     disabled_at: Option<i64>,
     revoked_at: Option<i64>,
@@ -78,27 +74,6 @@ impl From<&ApiKey> for KeyRow {
     }
 }
 
-impl From<KeyRow> for KeyChange {
-    fn from(row: KeyRow) -> Self {
-        let KeyRow {
-            id: _,
-            owner: _,
-            name,
-            prefix: _,
-            environment: _,
-            digest: _,
-            pepper_id: _,
-            created_at: _,
-            expires_at,
-            disabled_at,
-            revoked_at,
-            replaced_by,
-            version,
-        } = row;
-        Self { name, expires_at, disabled_at, revoked_at, replaced_by, version }
-    }
-}
-
 impl TryFrom<KeyRow> for ApiKey {
     type Error = Corrupt;
 
@@ -108,22 +83,22 @@ impl TryFrom<KeyRow> for ApiKey {
         let place = Place { table: TABLE, row: id };
         Ok(Self::restore(ApiKeyParts {
             id: ApiKeyId::new(id),
-            owner: place.read("owner", OwnerId::parse(row.owner))?,
-            name: place.read("name", KeyName::restore(row.name))?,
-            prefix: place.read("prefix", KeyPrefix::parse(row.prefix))?,
-            environment: place.read("environment", Environment::parse(&row.environment))?,
+            owner: place.read("owner", OwnerId::parse(row.owner).ok())?,
+            name: place.read("name", KeyName::restore(row.name).ok())?,
+            prefix: place.read("prefix", KeyPrefix::parse(row.prefix).ok())?,
+            environment: place.read("environment", Environment::parse(&row.environment).ok())?,
             digest: KeyedDigest {
                 pepper: place.read("pepper_id", pepper_from(row.pepper_id))?,
                 digest: place.read("digest", digest_from(&row.digest))?,
             },
             created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
-            expires_at: place.read("expires_at", instant_from(row.expires_at))?,
+            expires_at: place.read("expires_at", instant_from(row.expires_at).ok())?,
             state: state_from(place, row.disabled_at, row.revoked_at)?,
             replaced_by: match row.replaced_by {
                 Some(bytes) => Some(ApiKeyId::new(place.read("replaced_by", id_from(&bytes))?)),
                 None => None,
             },
-            version: place.read("version", i32::try_from(row.version))?,
+            version: place.read("version", i32::try_from(row.version).ok())?,
         }))
     }
 }
@@ -132,7 +107,7 @@ impl TryFrom<KeyRow> for ApiKey {
 pub(crate) fn key_in_use((row, used_at): (KeyRow, Option<i64>)) -> Result<KeyInUse, Corrupt> {
     let key = ApiKey::try_from(row)?;
     let place = Place { table: "last_uses", row: key.parts().id.as_uuid() };
-    Ok(KeyInUse { last_used_at: place.read("used_at", instant_from(used_at))?, key })
+    Ok(KeyInUse { last_used_at: place.read("used_at", instant_from(used_at).ok())?, key })
 }
 
 /// `disabled_at` and `revoked_at`.
@@ -150,8 +125,8 @@ fn state_from(
     disabled_at: Option<i64>,
     revoked_at: Option<i64>,
 ) -> Result<KeyState, Corrupt> {
-    let disabled_at = place.read("disabled_at", instant_from(disabled_at))?;
-    let revoked_at = place.read("revoked_at", instant_from(revoked_at))?;
+    let disabled_at = place.read("disabled_at", instant_from(disabled_at).ok())?;
+    let revoked_at = place.read("revoked_at", instant_from(revoked_at).ok())?;
     Ok(match (revoked_at, disabled_at) {
         (Some(at), _) => KeyState::Revoked { at },
         (None, Some(at)) => KeyState::Disabled { at },

@@ -1,0 +1,174 @@
+//! The statements that change keys. Each locks the keys, adds the events, and then changes the keys,
+//! whose trigger takes the clock of changes: all changes wait for that, so it is locked last.
+
+use diesel::dsl::sql as literal;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use latchkey_domain::ports::Replacement;
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, OwnerId};
+use time::OffsetDateTime;
+
+use crate::audit::event_row;
+use crate::row::{EventRow, KeyRow};
+use crate::schema::audit_events;
+use crate::sql::{Sql, changes, new_row, sql, value};
+
+/// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
+pub(crate) fn insert(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
+    let owner = value::<Text, _>(key.parts().owner.as_str().to_owned());
+    let limit = value::<BigInt, _>(i64::from(limit));
+    let (key, event) = (new_row(KeyRow::from(key)), event_row(event));
+    sql!(
+        "with place as ( \
+            insert into key_owners as mine (owner, held) \
+            select " owner ", 1 where " limit " > 0 \
+            on conflict (owner) do update set held = mine.held + 1 \
+            where mine.held < " limit " and mine.closed_at is null \
+            returning owner \
+        ), event as ( \
+            insert into audit_events " event " from place \
+        ) \
+        insert into api_keys " key " from place"
+    )
+}
+
+/// The next version of a key, and what it is found by.
+struct Next {
+    id: Sql,
+    version: Sql,
+    changes: Sql,
+}
+
+impl Next {
+    fn of(key: &ApiKey) -> Self {
+        let row = KeyRow::from(key);
+        let (id, version) = (value::<SqlUuid, _>(row.id), value::<Integer, _>(row.version));
+        Self { id, version, changes: changes(row) }
+    }
+}
+
+/// Answers the number of the change, or no row.
+pub(crate) fn update(key: &ApiKey, event: &AuditEvent) -> Sql {
+    let (Next { id, version, changes }, event) = (Next::of(key), event_row(event));
+    sql!(
+        "with found as ( \
+            select from api_keys \
+            where id = " id " and version = " version " - 1 and revoked_at is null for update \
+        ), event as ( \
+            insert into audit_events " event " from found returning id \
+        ) \
+        update api_keys as key set " changes " from event where key.id = " id " \
+        returning latest_change"
+    )
+}
+
+/// As [`update`], where no more replaced keys work than may: the owner's row is locked for that, and as
+/// everywhere after the key. Answers whether the limit was what hindered it, too.
+pub(crate) fn revive(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
+    let now = value::<Timestamptz, _>(OffsetDateTime::from(event.at));
+    let limit = value::<BigInt, _>(i64::from(limit));
+    let (Next { id, version, changes }, event) = (Next::of(key), event_row(event));
+    sql!(
+        "with found as ( \
+            select owner from api_keys \
+            where id = " id " and version = " version " - 1 and revoked_at is null for update \
+        ), room as ( \
+            select from found where overlapping_keys(owner, " now ", null) < " limit " \
+        ), event as ( \
+            insert into audit_events " event " from room returning id \
+        ), revived as ( \
+            update api_keys as key set " changes " from event where key.id = " id " \
+            returning latest_change \
+        ) \
+        select (select latest_change from revived), \
+            exists(select from found) and not exists(select from room)"
+    )
+}
+
+/// As [`revive`], with the predecessor, if one is to end. It takes a place for the successor as [`insert`]
+/// does, whatever the limit: the trigger gives that of the old key back. The keys are locked first, in
+/// the order of their ids, then their owner, as the triggers do; each step feeds the next, so that it
+/// is all or nothing. Both changes have one number.
+pub(crate) fn replace(replacement: &Replacement) -> Sql {
+    let Replacement { key, successor, ended, limit, event } = replacement;
+    let now = value::<Timestamptz, _>(OffsetDateTime::from(event.at));
+    let limit = value::<Nullable<BigInt>, _>(limit.map(i64::from));
+    let keys = value::<BigInt, _>(1 + i64::from(ended.is_some()));
+    let Predecessor { id: but, which, event: end_event, change: end } = match ended {
+        Some((key, event)) => Predecessor::ended(key, event),
+        None => Predecessor::none(),
+    };
+    let (Next { id, version, changes }, event) = (Next::of(key), event_row(event));
+    let successor = new_row(KeyRow::from(successor));
+    sql!(
+        "with found as ( \
+            select owner from api_keys \
+            where (id, version) in ((" id ", " version " - 1)" which ") and revoked_at is null \
+            order by id for update \
+        ), whole as ( \
+            select max(owner) as owner from found having count(*) = " keys " \
+        ), room as ( \
+            select owner from whole \
+            where " limit " is null or overlapping_keys(owner, " now ", " but ") < " limit " \
+        ), place as ( \
+            insert into key_owners as mine (owner, held) select owner, 1 from room \
+            on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
+            returning owner \
+        ), " end_event "event as ( \
+            insert into audit_events " event " from place returning id \
+        ), " end "replaced as ( \
+            update api_keys as key set " changes " from event where key.id = " id " \
+            returning latest_change \
+        ), added as ( \
+            insert into api_keys " successor " from replaced \
+        ) \
+        select (select latest_change from replaced), \
+            exists(select from whole) and not exists(select from room)"
+    )
+}
+
+/// What [`replace`] says of the key that ends because its successor is replaced.
+struct Predecessor {
+    id: Sql,
+    which: Sql,
+    event: Sql,
+    change: Sql,
+}
+
+impl Predecessor {
+    fn ended(key: &ApiKey, event: &AuditEvent) -> Self {
+        let (Next { id, version, changes }, event) = (Next::of(key), event_row(event));
+        Self {
+            which: sql!(", (" id ", " version " - 1)"),
+            event: sql!("end_event as (insert into audit_events " event " from place), "),
+            change: sql!(
+                "ended as (update api_keys as key set " changes " from event where key.id = " id "), "
+            ),
+            id,
+        }
+    }
+
+    fn none() -> Self {
+        Self { id: sql!("null"), which: sql!(""), event: sql!(""), change: sql!("") }
+    }
+}
+
+/// As [`update`]. What the key is called is known here alone.
+pub(crate) fn revoke(owner: &OwnerId, id: ApiKeyId, event: &AuditEvent) -> Sql {
+    let (id, owner) =
+        (value::<SqlUuid, _>(id.as_uuid()), value::<Text, _>(owner.as_str().to_owned()));
+    let EventRow { deed, label: _ } = EventRow::from(event);
+    let name = audit_events::key_name.eq(literal::<Nullable<Text>>("found.name"));
+    let prefix = audit_events::key_prefix.eq(literal::<Nullable<Text>>("found.prefix"));
+    let event = new_row((deed, name, prefix));
+    sql!(
+        "with found as ( \
+            select name, prefix from api_keys \
+            where id = " id " and owner = " owner " and revoked_at is null for update \
+        ), event as ( \
+            insert into audit_events " event " from found returning at \
+        ) \
+        update api_keys as key set revoked_at = event.at, version = key.version + 1 \
+        from event where key.id = " id " returning latest_change"
+    )
+}

@@ -1,0 +1,109 @@
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use latchkey_domain::ports::{KeyInUse, StoreError};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, ApiKeyParts, Environment, KeyName, KeyPrefix, KeyState, OwnerId, Timestamp,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::keyed_digest;
+use crate::fault::Place;
+use crate::schema::api_keys;
+
+/// A change sets every column but the id and those that are marked: a change of the key leaves them.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = api_keys, check_for_backend(Pg))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct KeyRow {
+    pub(crate) id: Uuid,
+    #[diesel(skip_update)]
+    owner: String,
+    name: String,
+    #[diesel(skip_update)]
+    prefix: String,
+    #[diesel(skip_update)]
+    environment: String,
+    #[diesel(skip_update)]
+    digest: Vec<u8>,
+    #[diesel(skip_update)]
+    pepper_id: i32,
+    #[diesel(skip_update)]
+    created_at: OffsetDateTime,
+    expires_at: Option<OffsetDateTime>,
+    disabled_at: Option<OffsetDateTime>,
+    revoked_at: Option<OffsetDateTime>,
+    replaced_by: Option<Uuid>,
+    pub(crate) version: i32,
+}
+
+impl From<&ApiKey> for KeyRow {
+    fn from(key: &ApiKey) -> Self {
+        let ApiKeyParts {
+            id,
+            owner,
+            name,
+            prefix,
+            environment,
+            digest,
+            created_at,
+            expires_at,
+            state,
+            replaced_by,
+            version,
+        } = key.parts();
+        let (disabled_at, revoked_at) = match *state {
+            KeyState::Active => (None, None),
+            KeyState::Disabled { at } => (Some(at.into()), None),
+            KeyState::Revoked { at } => (None, Some(at.into())),
+        };
+        Self {
+            id: id.as_uuid(),
+            owner: owner.as_str().to_owned(),
+            name: name.as_str().to_owned(),
+            prefix: prefix.as_str().to_owned(),
+            environment: environment.as_str().to_owned(),
+            digest: digest.digest.as_bytes().to_vec(),
+            pepper_id: digest.pepper.get().into(),
+            created_at: (*created_at).into(),
+            expires_at: expires_at.map(Into::into),
+            disabled_at,
+            revoked_at,
+            replaced_by: replaced_by.map(ApiKeyId::as_uuid),
+            version: *version,
+        }
+    }
+}
+
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = StoreError;
+
+    fn try_from(row: KeyRow) -> Result<Self, StoreError> {
+        let place = Place { table: "api_keys", row: row.id };
+        let state = match (row.disabled_at, row.revoked_at) {
+            (_, Some(at)) => KeyState::Revoked { at: at.into() },
+            (Some(at), None) => KeyState::Disabled { at: at.into() },
+            (None, None) => KeyState::Active,
+        };
+        Ok(Self::restore(ApiKeyParts {
+            id: ApiKeyId::new(row.id),
+            owner: place.read("owner", OwnerId::parse(row.owner).ok())?,
+            name: place.read("name", KeyName::restore(row.name).ok())?,
+            prefix: place.read("prefix", KeyPrefix::parse(row.prefix).ok())?,
+            environment: place.read("environment", Environment::parse(&row.environment).ok())?,
+            digest: keyed_digest(place, row.pepper_id, &row.digest)?,
+            created_at: row.created_at.into(),
+            expires_at: row.expires_at.map(Into::into),
+            state,
+            replaced_by: row.replaced_by.map(ApiKeyId::new),
+            version: row.version,
+        }))
+    }
+}
+
+/// A key, and its last use if one is recorded.
+pub(crate) type KeyInUseRow = (KeyRow, Option<OffsetDateTime>);
+
+pub(crate) fn key_in_use((key, used_at): KeyInUseRow) -> Result<KeyInUse, StoreError> {
+    Ok(KeyInUse { key: key.try_into()?, last_used_at: used_at.map(Timestamp::from) })
+}
