@@ -189,6 +189,24 @@ item(23, 'an action on a row that is gone says so', async ({ page, person }) => 
   assert.equal(await rows(page).count(), 1)
 }, { expected: [/404 \(Not Found\)/] })
 
+item(23, 'while somebody types a name, an action on a row that is gone says so, too', async ({ page, person }) => {
+  const { id } = await person.hasKey('Production')
+  await person.hasKey('Staging')
+  await openKeys(page)
+  await button(page, 'Rename Staging').click()
+  await person.json('DELETE', `/api/v1/api-keys/${id}`)
+  const listed = page.waitForResponse(response => response.url().endsWith('/api/v1/api-keys'))
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await (await listed).finished()
+  await button(page, 'Actions for Production').click()
+  await page.getByRole('menuitem', { name: 'Details' }).waitFor()
+  await page.keyboard.press('Escape')
+  await row(page, 'Production').getByRole('switch').click()
+  await page.getByRole('alert').getByText(/“Production” was already revoked/).waitFor()
+  await page.getByRole('textbox', { name: 'New name of Staging' }).press('Escape')
+  await row(page, 'Production').waitFor({ state: 'detached' })
+}, { expected: [/404 \(Not Found\)/] })
+
 item(23, 'a key that another tab rotated can’t be rotated again, and the page says why', async ({ page, person }) => {
   const { id } = await person.hasKey('Production')
   await openKeys(page)
