@@ -11,7 +11,8 @@ declare
     mark uuid;
     untold api_keys;
 begin
-    if tg_op = 'UPDATE' then
+    -- A key that dies is told in any case.
+    if tg_op = 'UPDATE' and not dies then
         untold := old;
         -- No verification shows these; each of the others is told.
         untold.digest := new.digest;
@@ -26,20 +27,22 @@ begin
     if tg_op = 'DELETE' and not dies then
         return old;
     end if;
-    if drawn[1] = this then
-        number := drawn[2];
-        mark := drawn[3];
-    else
+    -- From the clock to the commit all other changes wait: so what follows is little.
+    if drawn[1] is distinct from this then
         update change_clock set seq = seq + 1, nonce = gen_random_uuid()
             returning seq, nonce into strict number, mark;
-        perform set_config('latchkey.change', concat_ws(' ', this, number, mark), true);
-    end if;
-    insert into key_changes (seq, nonce, key_id, revoked) values (number, mark, key, dies)
-        on conflict (seq, key_id) do nothing;
-    -- Changed before in this transaction. An update would need a privilege that roles don't have.
-    if dies and not found then
-        delete from key_changes where seq = number and key_id = key;
-        insert into key_changes (seq, nonce, key_id, revoked) values (number, mark, key, true);
+        insert into key_changes (seq, nonce, key_id, revoked) values (number, mark, key, dies);
+        this := set_config('latchkey.change', this || ' ' || number || ' ' || mark, true);
+    else
+        number := drawn[2];
+        mark := drawn[3];
+        insert into key_changes (seq, nonce, key_id, revoked) values (number, mark, key, dies)
+            on conflict (seq, key_id) do nothing;
+        -- Changed before in this transaction. An update would need a privilege that roles don't have.
+        if dies and not found then
+            delete from key_changes where seq = number and key_id = key;
+            insert into key_changes (seq, nonce, key_id, revoked) values (number, mark, key, true);
+        end if;
     end if;
     if tg_op = 'DELETE' then
         return old;

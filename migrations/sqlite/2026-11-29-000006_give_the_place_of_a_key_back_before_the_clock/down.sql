@@ -1,0 +1,1 @@
+delete from schema_compat where version = '20261129000006';
