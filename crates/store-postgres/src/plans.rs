@@ -33,10 +33,10 @@ select gen_random_uuid(), n::text, '', now(), 1 from generate_series(1, 20000) a
 insert into sessions (digest, pepper_id, account_id, account_version, created_at, last_seen_at) \
 select sha256(email::bytea), 1, id, 1, now(), now() from accounts; \
 insert into audit_events (id, at, owner, action, key_id, actor) \
-select gen_random_uuid(), now(), 'owner' || n % 200, 'key.changed', gen_random_uuid(), '' \
+select gen_random_uuid(), now(), 'owner' || n % 200, 'key.changed', gen_random_uuid(), 'operator' \
 from generate_series(1, 20000) as n; \
 insert into audit_events (id, at, owner, action, key_id, replaced_by, actor) \
-select gen_random_uuid(), now(), owner, 'key.rotated', key_id, gen_random_uuid(), '' \
+select gen_random_uuid(), now(), owner, 'key.rotated', key_id, gen_random_uuid(), 'operator' \
 from audit_events where random() < 0.1; \
 analyze";
 

@@ -1,5 +1,4 @@
 //! What somebody wrote past the service is told as a failure that names the place.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::error::Error as _;
 
