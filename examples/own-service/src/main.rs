@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use clap::Parser;
@@ -70,7 +70,7 @@ async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
 }
 
 async fn greet(State(service): Service, headers: HeaderMap) -> Answer {
-    let all = |name| headers.get_all(name).into_iter().map(|value| value.as_bytes());
+    let all = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     let text = presented(all("x-api-key"), all("authorization"));
     let secret = text.and_then(|text| Secret::parse(text).ok()).ok_or(StatusCode::UNAUTHORIZED)?;
     match service.verify(&secret).await {

@@ -1,5 +1,7 @@
 //! The service as its README shows it, on both databases.
 
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command};
