@@ -23,7 +23,7 @@ deny:
 dependencies:
     python3 .ci/dependencies.py
 
-# Each crate that other projects may take, as a package that builds by itself.
+# Each crate that other projects may take, as a package that builds by itself; takes many minutes.
 packages:
     .ci/packages.sh
 
