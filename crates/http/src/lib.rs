@@ -25,7 +25,11 @@
 //!         metrics: false,
 //!         pages: false,
 //!     };
-//!     let http = web::Data::new(Http::new(Arc::new(services), settings, Arc::new(()), entropy)?);
+//!     let services = Arc::new(services);
+//!     // Verifications need it, also those that ask the store.
+//!     let keeping = Arc::clone(&services);
+//!     actix_web::rt::spawn(async move { keeping.verifier.keep().await });
+//!     let http = web::Data::new(Http::new(services, settings, Arc::new(()), entropy)?);
 //!     HttpServer::new(move || {
 //!         App::new()
 //!             .route("/", web::get().to(async || "another service"))

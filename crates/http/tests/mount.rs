@@ -94,6 +94,8 @@ async fn mounted(dir: &Path) -> Data<Http> {
         pages: false,
     };
     let services = Arc::new(services(dir, &entropy).await);
+    let keeping = Arc::clone(&services);
+    actix_web::rt::spawn(async move { keeping.verifier.keep().await });
     Data::new(Http::new(services, settings, Arc::new(()), &*entropy).expect("entropy"))
 }
 
