@@ -124,6 +124,31 @@ impl Fixture {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_place_is_given_back_once_for_each_key_however_statements_divide_them() {
+    let it = Fixture::new().await;
+    it.many_keys("one", 100).await;
+    let revoke = |keys: u32| {
+        format!(
+            "update api_keys set revoked_at = now() where digest in (select digest from api_keys \
+                where revoked_at is null and replaced_by is null limit {keys});"
+        )
+    };
+    it.run(&revoke(1)).await;
+    assert_eq!(it.held("one").await, 99);
+    let (one, three) = (revoke(1), revoke(3));
+    it.run(&format!("begin; {one} {one} {three} update api_keys set name = 'b'; {one} commit"))
+        .await;
+    assert_eq!(it.held("one").await, 93);
+    it.run(&format!("begin; {three} savepoint a; {one} rollback to a; {one} commit")).await;
+    assert_eq!(it.held("one").await, 89);
+    it.run(&format!("begin; savepoint a; {one} rollback to a; {three} commit")).await;
+    assert_eq!(it.held("one").await, 86);
+    it.run(&format!("begin; {three} rollback; begin; {one} commit")).await;
+    assert_eq!(it.held("one").await, 85);
+    assert_eq!(it.unrevoked().await, 85);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_changes_many_keys_draws_one_number_and_tells_of_each() {
     let it = Fixture::new().await;
     for owner in ["one", "two"] {

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 
-/// The changes of a store that one process holds. They are in memory: what remembers keys ends with
-/// the process, and so the numbers may begin anew with the next.
+/// The changes of a store that one process holds. They are lost with the process, as its cache is, and
+/// so the numbers may begin again with the next.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     log: Mutex<Log>,

@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Keys that were presented and are stored under a pepper that does not sign any more. Their digests
-/// are made anew, one after the other, behind the answers.
+/// are replaced, one after the other, behind the answers.
 #[derive(Debug, Default)]
 pub(crate) struct Renewals {
     /// Those that wait and the one that is being stored: nothing is tried twice at a time.

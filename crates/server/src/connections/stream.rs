@@ -74,7 +74,7 @@ impl Stream {
         written
     }
 
-    /// Waits until the first head is late, and for ever once there is one.
+    /// Ready when the first head is late; never once a head is there.
     fn head_is_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.place.connection.is_handling() {
             self.first_head = FirstHead::Over;

@@ -1,4 +1,4 @@
-//! What is answered from the cache, and what is not.
+//! Which verifications the cache answers, and which the store.
 
 use std::sync::Arc;
 use std::time::Duration;
