@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::audit::event_row;
 use crate::cached_sql::cached;
-use crate::changes::{change_number, waking};
+use crate::changes::change_number;
 use crate::fault::{changed, failed, insert_account};
 use crate::row::AccountRow;
 use crate::schema::{accounts, change_clock};
@@ -131,7 +131,7 @@ impl AccountRepository for PostgresStore {
         // Whatever the latest change is now, those of the account's keys are not after it.
         let mut shared = &*connection;
         let latest = change_clock::table.select(change_clock::seq).first(&mut shared);
-        Ok(change_number(waking(shared, latest).await?)?)
+        Ok(change_number(self.wakes.after(shared, latest).await?)?)
     }
 
     async fn enable(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::cached_sql::cached;
-use crate::changes::{change_number, waking};
+use crate::changes::change_number;
 use crate::fault::{Place, failed, insert_key};
 use crate::row::{KeyInUseRow, KeyRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
@@ -29,7 +29,7 @@ impl PostgresStore {
         let change = cached(statement).answering::<BigInt>();
         let connection = self.connection().await?;
         let mut shared = &*connection;
-        let mut numbers: Vec<i64> = waking(shared, change.load(&mut shared)).await?;
+        let mut numbers: Vec<i64> = self.wakes.after(shared, change.load(&mut shared)).await?;
         numbers.pop().map(change_number).transpose()
     }
 
@@ -39,7 +39,8 @@ impl PostgresStore {
         let change = cached(statement).answering::<(Nullable<BigInt>, Bool)>();
         let connection = self.connection().await?;
         let mut shared = &*connection;
-        let mut rows: Vec<(Option<i64>, bool)> = waking(shared, change.load(&mut shared)).await?;
+        let mut rows: Vec<(Option<i64>, bool)> =
+            self.wakes.after(shared, change.load(&mut shared)).await?;
         match rows.pop() {
             Some((Some(number), _)) => Ok(change_number(number)?),
             Some((None, true)) => Err(OverlapError::LimitReached),

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as SqlUuid};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{
     ChangeFeed, Heartbeat, InstanceId, InstanceList, InstanceStatus, News, Position, Registration,
     StoreError,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
-use crate::fault::{chain, failed};
+use crate::fault::failed;
 use crate::schema::{change_clock, instances};
 
 const REGISTER: &str = "\
@@ -74,13 +74,6 @@ select current_setting('synchronous_standby_names') <> '' \
         and current_setting('synchronous_commit') in ('on', 'remote_apply') as waits, \
     exists(select from pg_stat_replication) as exist";
 
-/// Not in the transaction of the change: one that notifies holds a lock of the whole server until it is
-/// committed, and others would wait for it. Nothing is lost with a notification, so that this one need
-/// not wait for the disk.
-const WAKE: &str =
-    "select set_config('synchronous_commit', 'off', true), pg_notify('latchkey_changes', '')";
-pub(crate) const LISTEN: &str = "listen latchkey_changes";
-
 #[derive(QueryableByName)]
 struct RegisteredRow {
     #[diesel(sql_type = SqlUuid)]
@@ -130,22 +123,6 @@ pub(crate) fn change_number(seq: i64) -> Result<ChangeNumber, StoreError> {
 
 fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Runs what changes keys, and right behind it, on the same connection, what wakes the instances: they
-/// ask for the news while the answer is still under way to here.
-pub(crate) async fn waking<T: Send>(
-    connection: &AsyncPgConnection,
-    change: impl Future<Output = QueryResult<T>> + Send,
-) -> Result<T, StoreError> {
-    let mut shared = connection;
-    let wake = cached(sql_query(WAKE));
-    // In this order, so that the change is sent first.
-    let (changed, woken) = tokio::join!(biased; change, wake.execute(&mut shared));
-    if let Err(error) = woken {
-        tracing::debug!(error = chain(&error), "could not wake the other instances");
-    }
-    changed.map_err(failed)
 }
 
 #[async_trait]

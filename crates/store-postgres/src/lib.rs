@@ -55,6 +55,7 @@ mod take_over;
 mod tls;
 mod unnamed;
 mod url;
+mod wakes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -70,11 +71,11 @@ pub use crate::pooler::{Pooler, UnknownPooler};
 pub use crate::tls::ConnectError;
 pub use crate::url::{PostgresSettings, PostgresUrlError};
 
-use crate::changes::LISTEN;
 use crate::connect::Connector;
 use crate::fault::failed;
 use crate::link::Link;
 use crate::readers::Readers;
+use crate::wakes::{LISTEN, Wakes};
 
 /// A Postgres database. Clones share its connections.
 #[derive(Clone)]
@@ -85,8 +86,9 @@ pub struct PostgresStore {
     readers: Arc<Readers>,
     /// For the heartbeats of this instance; it hears when it is woken.
     heartbeats: Arc<Link>,
-    /// For looking at the other instances.
+    /// For looking at the other instances, and waking them.
     barrier: Arc<Link>,
+    wakes: Arc<Wakes>,
     connector: Connector,
     place: String,
 }
@@ -113,8 +115,9 @@ impl PostgresStore {
         let listen = (settings.pooler != Some(Pooler::Transaction)).then_some(LISTEN);
         let heartbeats = Arc::new(Link::new(connector.clone(), Purpose::Heartbeats, listen));
         let barrier = Arc::new(Link::new(connector.clone(), Purpose::Barrier, None));
+        let wakes = Arc::new(Wakes::new(Arc::clone(&barrier)));
         let place = settings.to_string();
-        Ok(Self { pool, readers, heartbeats, barrier, connector, place })
+        Ok(Self { pool, readers, heartbeats, barrier, wakes, connector, place })
     }
 
     /// Brings the schema up to date. Any number of instances may do so concurrently. A schema that a

@@ -8,6 +8,10 @@ const LIMITS: [(&str, &str); 3] = [
 ];
 /// What the statements are written for.
 const ISOLATION: (&str, &str) = ("default_transaction_isolation", "read committed");
+/// A plan is kept for the connection. One that was made while a table was empty would read the whole table
+/// until Postgres has counted its rows; each statement has an index to go by. The clock of changes has
+/// none, and by its price Postgres would compile each statement that reads it.
+const PLANS: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
 /// Set with the options of a connection, so that [`HAS_OPTIONS`] shows whether they arrived.
 const MARK: (&str, &str) = ("latchkey.options", "arrived");
 
@@ -16,19 +20,19 @@ pub(crate) const HAS_OPTIONS: &str = "current_setting('latchkey.options', true) 
 
 /// The options that a connection begins with, each with a space behind it.
 pub(crate) fn options() -> String {
-    let all = LIMITS.into_iter().chain([ISOLATION, MARK]);
+    let all = LIMITS.into_iter().chain([ISOLATION]).chain(PLANS).chain([MARK]);
     let each = all.map(|(name, value)| format!("-c {name}={} ", value.replace(' ', "\\ ")));
     each.collect::<Vec<_>>().concat()
 }
 
 /// The same as statements, for a connection whose options a pooler takes away.
 pub(crate) fn statements() -> String {
-    let all = LIMITS.into_iter().chain([ISOLATION]);
+    let all = LIMITS.into_iter().chain([ISOLATION]).chain(PLANS);
     all.map(|(name, value)| format!("set {name} = '{value}';")).collect::<Vec<_>>().concat()
 }
 
 /// The limits for the transaction that it is part of. The isolation can't be set in a transaction that
-/// has begun; where a role has another one, the start is refused.
+/// has begun; where a role has another one, the start is refused. Plans are not kept there.
 pub(crate) fn limits_of_transaction() -> String {
     let limits = LIMITS.map(|(name, value)| format!("set_config('{name}', '{value}', true)"));
     format!("select {}", limits.join(", "))

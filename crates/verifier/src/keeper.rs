@@ -17,6 +17,9 @@ use crate::{Durations, LeaseClock};
 
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(100);
+/// Between heartbeats that all bring news: where changes crowd, each heartbeat then tells of several, and
+/// the store has time for the changes.
+const BREATH: Duration = Duration::from_millis(3);
 /// How often changes that everybody has applied are removed from the store.
 const TRIM_EVERY: Duration = Duration::from_hours(1);
 
@@ -148,7 +151,7 @@ impl Keeper {
     async fn beat(&self) {
         let mut membership = Membership::default();
         let mut trimmed = self.clock.now();
-        let mut failing = false;
+        let (mut failing, mut had_news) = (false, false);
         loop {
             let pause = match self.step(&mut membership).await {
                 Ok(news) => {
@@ -157,6 +160,10 @@ impl Keeper {
                             "heartbeats succeed again: verifications are answered from the cache"
                         );
                     }
+                    if news && had_news {
+                        sleep(BREATH).await;
+                    }
+                    had_news = news;
                     // The next heartbeat shows that the news has been applied.
                     if news { Duration::ZERO } else { HEARTBEAT }
                 }
