@@ -129,9 +129,9 @@ upgrade-and-back commit="":
 bench:
     cargo bench -p latchkey-bench
 
-# Two release builds in alternating pairs: how much CPU a verification costs, before and after a change.
-bench-builds before after:
-    python3 bench/http/builds.py {{ before }} {{ after }}
+# Two release builds in alternating pairs, before and after a change: CPU for each verification, and revokes/s.
+bench-builds before after *arguments:
+    python3 bench/http/builds.py {{ before }} {{ after }} {{ arguments }}
 
 # Latchkey over HTTP against the best that could be done; needs wrk, Postgres' programs and an idle machine.
 bench-http:

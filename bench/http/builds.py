@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Compares two builds of Latchkey in alternating pairs, and prints how much CPU a verification costs.
+"""Compares two builds of Latchkey in alternating pairs: CPU for each verification, and revokes/s.
 
-    bench/http/builds.py BEFORE AFTER [--pairs 20]
+    bench/http/builds.py BEFORE AFTER [WHAT ...] [--pairs 20]
 
-BEFORE and AFTER are release binaries; each has a Postgres of its own. AFTER costs over 1.02 times as
-much only where the whole interval is above: it holds the median of the ratios in 95 of 100 measurements.
+BEFORE and AFTER are release binaries; each has a Postgres of its own. WHAT is any of cached, uncached,
+revokes; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
+the median of the ratios in 95 of 100 measurements.
 """
 
 import argparse
@@ -13,15 +14,18 @@ import signal
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from bench import Bench
+from calls import Calls
 from load import Unexpected
 from run import RELEASE, machine
 
-MOST = 1.02
+MOST_CPU, LEAST_REVOKES = 1.02, 1.0
+INSTANCES = 3
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
@@ -34,24 +38,51 @@ def interval(ratios: list[float]) -> tuple[float, float]:
     return ordered[max(rank - 1, 0)], ordered[count - max(rank, 1)]
 
 
-def compared(benches: list[Bench], what: str, **settings: str) -> str:
+def row(what: str, unit: str, pairs: list[tuple[float, float]], missed: Callable[[float, float], bool]) -> str:
+    ratios = [after / before for before, after in pairs]
+    low, high = interval(ratios)
+    before, after = (statistics.median(side) for side in zip(*pairs))
+    told = "**no**" if missed(low, high) else "yes"
+    return (f"| {what} | {before:,.1f} {unit} | {after:,.1f} {unit} | {statistics.median(ratios):.3f} "
+            f"({low:.3f}-{high:.3f}) | {told} |")
+
+
+def verifying(benches: list[Bench], what: str, **settings: str) -> str:
     with ExitStack() as stack:
         servers = [stack.enter_context(bench.latchkey(DATABASE_URL=bench.postgres.url, **settings))
                    for bench in benches]
         sides = [partial(bench.verifications, server, bench.hot) for bench, server in zip(benches, servers)]
         rounds = benches[0].rounds(*sides, warm=True)
-    ratios = [after.cpu / before.cpu for before, after in rounds]
-    low, high = interval(ratios)
-    before, after = (statistics.median(load.cpu for load in loads) for loads in zip(*rounds))
-    told = "no" if low <= MOST else "**yes**"
-    return (f"| {what} | {before:.2f} us | {after:.2f} us | {statistics.median(ratios):.3f} "
-            f"({low:.3f}-{high:.3f}) | {told} |")
+    pairs = [(before.cpu, after.cpu) for before, after in rounds]
+    return row(f"CPU for each verification, {what}: at most {MOST_CPU}", "us", pairs, lambda low, _: low > MOST_CPU)
+
+
+def revoking(benches: list[Bench]) -> str:
+    """All by one instance; each waits for the others."""
+    with ExitStack() as stack:
+        calls = []
+        for bench in benches:
+            settings = {"DATABASE_URL": bench.postgres.url, "LATCHKEY_MAX_KEYS_PER_OWNER": "1000000"}
+            servers = [stack.enter_context(bench.latchkey(**settings)) for _ in range(INSTANCES)]
+            calls.append(Calls(bench, servers[0].port))
+        rounds = benches[0].rounds(*(of_build.revokes for of_build in calls), warm=True)
+    pairs = [(before.per_second, after.per_second) for before, after in rounds]
+    what = f"revokes by one of {INSTANCES} instances: at least {LEAST_REVOKES}"
+    return row(what, "/s", pairs, lambda _, high: high < LEAST_REVOKES)
+
+
+MEASURED = {
+    "cached": partial(verifying, what="cached"),
+    "uncached": partial(verifying, what="cache off", LATCHKEY_VERIFY_CACHE="off"),
+    "revokes": revoking,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
+    parser.add_argument("what", nargs="*", choices=[[], *MEASURED], metavar="WHAT")
     parser.add_argument("--pairs", dest="rounds", type=int, default=20)
     parser.add_argument("--seconds", type=int, default=4, help="for each side of each pair")
     parser.add_argument("--keys", type=int, default=100_000, help="at least 20,000")
@@ -59,14 +90,14 @@ def main() -> None:
     options = parser.parse_args()
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    print("| server CPU a verification | before | after | ratio, median (95 %) | over 1.02 |\n|---|--:|--:|--:|---|")
+    print("| what | before | after | ratio, median (95 %) | reached |\n|---|--:|--:|--:|---|")
     with ExitStack() as stack:
         benches = []
         for build in options.before, options.after:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="latchkey-bench-")))
             benches.append(Bench(argparse.Namespace(**vars(options), latchkey=build), folder, stack))
-        print(compared(benches, "from memory"), flush=True)
-        print(compared(benches, "memory off", LATCHKEY_VERIFY_CACHE="off"), flush=True)
+        for what in options.what or MEASURED:
+            print(MEASURED[what](benches), flush=True)
     print(f"\n{options.keys:,} keys; {options.rounds} pairs of {options.seconds} s; {machine()}.")
 
 

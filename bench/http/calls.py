@@ -113,6 +113,30 @@ class Calls:
             insert into key_owners (owner, held) select owner, {number // PEOPLE} from unnest({self.owners}) owner
             on conflict (owner) do update set held = key_owners.held + excluded.held""")
 
+    def revokes_alone(self) -> Load:
+        ids, keys = self.revocable()
+        return self.all_revoked(self.alone(REVOKE, ids), ids, keys)
+
+    def revokes(self) -> Load:
+        ids, keys = self.revocable()
+        sessions = list(self.people.values())
+        load = self.over_http([f"DELETE\t/api/v1/api-keys/{ids}{number:012x}\t{sessions[number % PEOPLE]}"
+                               for number in range(keys)])
+        return self.all_revoked(load, ids, keys)
+
+    def revocable(self) -> tuple[str, int]:
+        """New keys, more than are revoked."""
+        ids, keys = new_ids(), REVOCABLE * self.bench.options.seconds // PEOPLE * PEOPLE
+        self.add_keys(keys, ids)
+        return ids, keys
+
+    def all_revoked(self, load: Load, ids: str, keys: int) -> Load:
+        """It would be faster at revoking what is missing or revoked."""
+        revoked = self.count_revoked(ids, keys)
+        if not load.requests <= revoked < keys:
+            raise Unexpected(f"of {keys}, {load.requests} should be revoked: {revoked}")
+        return load
+
     def count_revoked(self, ids: str, number: int) -> int:
         first, last = f"{ids}{0:012x}", f"{ids}{number:012x}"
         [[count]] = self.ask(f"select count(revoked_at) from api_keys where id between '{first}' and '{last}'")
@@ -167,20 +191,7 @@ def creating(bench: Bench, calls: Calls):
 
 
 def revoking(bench: Bench, calls: Calls):
-    keys = REVOCABLE * bench.options.seconds // PEOPLE * PEOPLE
-    sessions, rounds = list(calls.people.values()), []
-    for _ in range(bench.options.rounds):
-        for_postgres, for_http = new_ids(), new_ids()
-        calls.add_keys(keys, for_postgres)
-        calls.add_keys(keys, for_http)
-        lines = [f"DELETE\t/api/v1/api-keys/{for_http}{number:012x}\t{sessions[number % PEOPLE]}"
-                 for number in range(keys)]
-        alone, ours = calls.alone(REVOKE, for_postgres), calls.over_http(lines)
-        # Both sides would be faster at revoking what is missing or revoked.
-        revoked = [calls.count_revoked(for_postgres, keys), calls.count_revoked(for_http, keys)]
-        if revoked[0] != alone.requests or not ours.requests <= revoked[1] < keys:
-            raise Unexpected(f"of {keys} each, {alone.requests} and {ours.requests} should be revoked: {revoked}")
-        rounds.append((alone, ours))
+    rounds = bench.rounds(calls.revokes_alone, calls.revokes)
     return compared("revoke, Postgres", "per_second", rounds, least=0.6)
 
 
