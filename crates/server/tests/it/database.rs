@@ -1,24 +1,39 @@
 //! Where a server under test keeps everything.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
+use std::{env, fs};
 
 use latchkey_testkit::postgres::{self, PrivateCluster};
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
+use crate::process::Process;
+use crate::server::{BINARY, PEPPERS};
+
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     /// The embedded file in the data directory.
     Sqlite,
-    /// An empty database on the test run's server.
+    /// A database on the test run's server.
     Shared(Arc<postgres::Database>),
     /// A server of the test's own, which it may stop.
     Private(Arc<PrivateCluster>),
 }
 
 impl Database {
+    /// One with nothing but the schema in it, as `latchkey migrate` leaves it.
     pub(crate) fn postgres() -> Self {
+        let built = fs::metadata(BINARY).expect("the binary under test is there");
+        let fingerprint = format!("{BINARY} {:?} {}", built.modified(), built.len());
+        let database = postgres::database_blocking(&fingerprint, async |url| migrate(&url));
+        Self::Shared(Arc::new(database))
+    }
+
+    /// One without a schema, which the first server makes.
+    pub(crate) fn empty_postgres() -> Self {
         Self::Shared(Arc::new(runtime().block_on(postgres::empty_database())))
     }
 
@@ -51,6 +66,14 @@ impl Database {
     pub(crate) fn try_execute(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         try_execute(&self.url().expect("a server"), sql)
     }
+}
+
+fn migrate(url: &str) {
+    let mut command = Command::new(BINARY);
+    command.arg("migrate").env_clear().current_dir(env::temp_dir());
+    command.env("DATABASE_URL", url).env("LATCHKEY_PEPPERS", PEPPERS);
+    let finished = Process::spawn(&mut command, "").finish(Duration::from_secs(60));
+    finished.expect_code(0);
 }
 
 /// The same at an address.

@@ -249,6 +249,17 @@ impl Connection {
         Self { stream, unread: Vec::new() }
     }
 
+    /// Sends a request but for the end of its body, and waits until the server asks for the body.
+    /// Answers the end.
+    pub(crate) fn begin(&mut self, request: &Request, address: SocketAddr) -> Vec<u8> {
+        let bytes = request.clone().header("Expect", "100-continue").bytes(address);
+        let (begin, end) = bytes.split_at(bytes.len() - 5);
+        self.write(begin);
+        let interim = self.read_one(false).expect("the server answers");
+        assert_eq!(interim.status, 100, "{interim:#?}");
+        end.to_vec()
+    }
+
     /// A failing write is no fault: the server may have answered and closed already. What it
     /// answered, or that it did not, shows in the read that follows.
     pub(crate) fn write(&mut self, bytes: &[u8]) {

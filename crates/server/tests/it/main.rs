@@ -10,7 +10,7 @@
 )]
 
 /// Makes the tests `sqlite::name` and `postgres::name` of each named function, which is given a
-/// fresh, empty [`Setup`](crate::server::Setup).
+/// fresh [`Setup`](crate::server::Setup) without any account.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {
@@ -28,7 +28,25 @@ macro_rules! on_both_databases {
     };
 }
 
-/// The same, and each once more without a cache, where every verification asks the database.
+/// The same for tests of the first start: on Postgres there is no schema yet.
+macro_rules! on_both_empty_databases {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::server::Setup::on_sqlite());
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::server::Setup::on_empty_postgres());
+            })+
+        }
+    };
+}
+
+/// The same as `on_both_databases`, and each once more without a cache, where every verification asks the database.
 macro_rules! on_both_databases_with_and_without_cache {
     ($($name:ident),+ $(,)?) => {
         on_both_databases![$($name),+];

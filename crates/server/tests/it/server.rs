@@ -18,7 +18,7 @@ const START_UP: Duration = Duration::from_secs(20);
 const SHUT_DOWN: Duration = Duration::from_secs(30);
 const COMMAND: Duration = Duration::from_secs(30);
 
-const BINARY: &str = env!("CARGO_BIN_EXE_latchkey");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_latchkey");
 
 /// A pepper ring of one; its 32 bytes are all `k`.
 pub(crate) const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
@@ -39,6 +39,11 @@ impl Setup {
 
     pub(crate) fn on_postgres() -> Self {
         Self::on(Database::postgres())
+    }
+
+    /// Where the first server finds no schema.
+    pub(crate) fn on_empty_postgres() -> Self {
+        Self::on(Database::empty_postgres())
     }
 
     pub(crate) fn on(database: Database) -> Self {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::database::Database;
-use crate::http::{Request, delete, get};
-use crate::person::{ADA, Person, key_path};
-use crate::server::{Server, Setup};
+use crate::http::{Connection, delete, get};
+use crate::person::{ADA, Issued, Person, key_path};
+use crate::server::{Server, Setup, eventually};
 use crate::verify::INVALID;
 
 /// How long a change waits for an instance that does not show itself.
@@ -123,12 +123,12 @@ fn a_revoke_waits_for_a_stopped_instance_no_longer_than_its_lease() {
 
 #[test]
 fn a_client_that_goes_away_does_not_stop_a_revoke_that_waits() {
-    let (_database, servers) = three();
+    let (database, servers) = three();
     let ada = servers[0].sign_up(ADA);
     let key = ada.create_key("a");
     servers[1].verify(&key.key).expect_status(200);
     servers[1].signal("STOP");
-    abandon(&ada, delete(&key_path(&key.id)));
+    abandon_revoke(&database, &ada, &key);
     std::thread::sleep(WAIT + Duration::from_millis(300));
     servers[1].signal("CONT");
     for server in &servers {
@@ -136,22 +136,33 @@ fn a_client_that_goes_away_does_not_stop_a_revoke_that_waits() {
     }
 }
 
-fn abandon(person: &Person, request: Request) {
-    let mut connection = crate::http::Connection::open(person.address);
-    connection.write(&person.sign(request).bytes(person.address));
-    std::thread::sleep(Duration::from_millis(200));
+/// Asks for a revoke, and goes away when the database has made the change.
+fn abandon_revoke(database: &Database, person: &Person, key: &Issued) {
+    let mut connection = Connection::open(person.address);
+    connection.write(&person.sign(delete(&key_path(&key.id))).bytes(person.address));
+    is_being_revoked(database, key);
+}
+
+/// Waits until the database has made a revoke, which the server may not have answered yet.
+fn is_being_revoked(database: &Database, key: &Issued) {
+    let question = format!(
+        "do $$ begin assert (select revoked_at from api_keys where id = '{}') is not null; end $$",
+        key.id
+    );
+    let is_made = || database.try_execute(&question).is_ok();
+    eventually(Duration::from_secs(20), "the revoke is made", is_made);
 }
 
 #[test]
 fn the_retry_of_a_revoke_waits_as_the_first_did() {
-    let (_database, servers) = three();
+    let (database, servers) = three();
     let ada = servers[0].sign_up(ADA);
     let key = ada.create_key("a");
     servers[1].verify(&key.key).expect_status(200);
     servers[1].signal("STOP");
     let again = std::thread::scope(|scope| {
         let first = scope.spawn(|| ada.revoke(&key.id).expect_status(200));
-        std::thread::sleep(Duration::from_millis(500));
+        is_being_revoked(&database, &key);
         let asked = Instant::now();
         ada.revoke(&key.id).expect_error(404);
         first.join().expect("it is answered");

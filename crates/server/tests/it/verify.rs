@@ -19,7 +19,7 @@ on_both_databases_with_and_without_cache![
     a_good_key_answers_200_with_exactly_the_documented_members_and_headers,
     the_answer_tells_environment_and_expiry,
     owners_are_told_apart,
-    a_first_use_shows_within_two_seconds,
+    a_first_use_shows_soon,
     an_unused_or_refused_key_shows_no_use,
     a_revoke_counts_for_every_verification_after_its_answer,
 ];
@@ -191,20 +191,21 @@ pub(crate) fn last_use(person: &Person, key: &Issued) -> Value {
     person.item(&key.id)["lastUsedAt"].clone()
 }
 
-/// Waits for a use to show, up to the promised two seconds.
+/// Waits for a use to show. The promise of two seconds is proved by a clock that stands, in
+/// `verifier/tests/it/last_uses.rs`.
 pub(crate) fn shown_use(person: &Person, key: &Issued) -> String {
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let now = Instant::now();
         if let Value::String(time) = last_use(person, key) {
             return time;
         }
-        assert!(now < deadline, "the use does not show after two seconds");
+        assert!(now < deadline, "the use does not show");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn a_first_use_shows_within_two_seconds(setup: Setup) {
+fn a_first_use_shows_soon(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");

@@ -150,6 +150,12 @@ impl Cluster {
         self.configure(settings)
     }
 
+    /// Makes the data directory as a copy of one that no server runs on, with these settings.
+    pub(super) fn clone_of(&self, other: &Self, settings: &str) -> io::Result<()> {
+        succeed(command("cp", self.user).arg("-Rp").arg(other.data()).arg(self.data()))?;
+        self.configure(settings)
+    }
+
     /// Makes the data directory as a standby of another server, with these settings.
     pub(super) fn copy_of(&self, primary: &str, settings: &str) -> io::Result<()> {
         succeed(

@@ -1,6 +1,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::{fs, io};
 
 use tokio_postgres::NoTls;
@@ -127,30 +128,60 @@ impl PrivateCluster {
     }
 
     fn try_start(bin: &Path) -> io::Result<Self> {
+        let template = Template::of_this_process(bin).map_err(io::Error::other)?;
         let (cluster, port) = new_cluster(bin)?;
-        // Any user of the machine can reach the port.
-        let password = format!("{:016x}", RandomState::new().hash_one(port));
-        let password_file = cluster.folder.join("password");
-        fs::write(&password_file, &password)?;
-        cluster.init(
-            &["--auth=scram-sha-256", &format!("--pwfile={}", password_file.display())],
+        cluster.clone_of(
+            &template.cluster,
             &format!("listen_addresses = '127.0.0.1'\nport = {port}\nmax_connections = 100\n"),
         )?;
         cluster.start()?;
+        let password = template.password.clone();
         let url = url(&password, port);
         Ok(Self { cluster, port, password, url })
     }
 }
 
+/// What the private clusters of a process begin as. `initdb` costs ten times the CPU of a copy. They
+/// share their superuser's password and, like a primary and its standby, their system identifier.
+#[derive(Debug)]
+struct Template {
+    cluster: Cluster,
+    password: String,
+}
+
+impl Template {
+    fn of_this_process(bin: &Path) -> Result<&'static Self, &'static str> {
+        static TEMPLATE: OnceLock<Result<Template, String>> = OnceLock::new();
+        let make = || Self::make(bin).map_err(|error| error.to_string());
+        TEMPLATE.get_or_init(make).as_ref().map_err(String::as_str)
+    }
+
+    fn make(bin: &Path) -> io::Result<Self> {
+        let cluster = new_folder(bin)?;
+        // Any user of the machine can reach the ports.
+        let password = format!("{:016x}", RandomState::new().hash_one(()));
+        let password_file = cluster.folder.join("password");
+        fs::write(&password_file, &password)?;
+        let password_file = format!("--pwfile={}", password_file.display());
+        cluster.init(&["--auth=scram-sha-256", &password_file], "")?;
+        Ok(Self { cluster, password })
+    }
+}
+
 /// An empty folder, and a port for the server in it.
 fn new_cluster(bin: &Path) -> io::Result<(Cluster, u16)> {
+    let cluster = new_folder(bin)?;
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    Ok((cluster, port))
+}
+
+fn new_folder(bin: &Path) -> io::Result<Cluster> {
     let home = Home::open()?;
     let lock = home.lock()?;
     home.sweep(bin)?;
     let cluster = home.make(bin, 0)?;
     drop(lock);
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    Ok((cluster, port))
+    Ok(cluster)
 }
 
 fn url(password: &str, port: u16) -> String {

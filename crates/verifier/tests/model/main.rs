@@ -47,6 +47,9 @@ const SMALL: Protocol = Protocol {
     flaw: None,
 };
 
+/// How many states a walk by chance sees.
+const WALK: usize = 500_000;
+
 /// Explores all of it; besides the promise, each of the model's `sometimes` must have come about,
 /// or the bounds would be too narrow to mean anything.
 fn holds(protocol: Protocol) {
@@ -112,9 +115,10 @@ fn clocks_that_are_further_apart_break_the_promise() {
 #[test]
 fn nor_do_two_instances_as_far_as_chance_gets() {
     let two = Protocol { instances: 2, changes: [1, 1], registrations: 3, ..SMALL };
-    let chance = two.checker().timeout(Duration::from_secs(4)).target_max_depth(80);
+    let chance = two.checker().target_state_count(WALK).target_max_depth(80);
     let checker = chance.spawn_simulation(4_711, UniformChooser).join();
     println!("{} states of two instances", checker.state_count());
+    assert!(checker.state_count() >= WALK);
     assert!(checker.discovery(STRICT).is_none(), "a verification saw what was before");
 }
 

@@ -10,7 +10,7 @@ use crate::verify::INVALID;
 
 const OTHER_PASSWORD: &str = "another long password";
 
-on_both_databases![
+on_both_empty_databases![
     migrate_makes_a_database_the_server_takes,
     an_account_made_beside_the_server_signs_in_at_once,
     an_account_made_without_a_server_is_there_when_it_starts,

@@ -24,7 +24,7 @@ fn ask(connection: &mut Connection, request: &Request, address: SocketAddr) -> O
 }
 
 /// Waits until nobody listens there.
-fn stops_listening(address: SocketAddr) {
+pub(super) fn stops_listening(address: SocketAddr) {
     eventually(PATIENCE, "nobody listens", || Connection::try_open(address).is_err());
 }
 
@@ -69,16 +69,14 @@ fn after_the_delay_the_listener_closes_and_what_runs_is_finished(setup: Setup) {
     let address = server.address;
     let mut idle = Connection::open(address);
     assert_eq!(ask(&mut idle, &get("/healthz"), address), None);
-    let create = ada.sign(post(KEYS).json(r#"{"name":"under way"}"#)).bytes(address);
-    let (begin, rest) = create.split_at(create.len() - 5);
+    let create = ada.sign(post(KEYS).json(r#"{"name":"under way"}"#));
     let mut running = Connection::open(address);
-    running.write(begin);
-    std::thread::sleep(Duration::from_millis(200));
+    let rest = running.begin(&create, address);
 
     server.signal("TERM");
     stops_listening(address);
     assert!(idle.is_closed());
-    running.write(rest);
+    running.write(&rest);
     running.read(false).expect_status(201);
     let (finished, setup) = server.ended();
     finished.expect_code(0);
@@ -89,10 +87,9 @@ fn after_the_delay_the_listener_closes_and_what_runs_is_finished(setup: Setup) {
 fn a_second_signal_ends_a_server_whatever_runs(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
-    let create = ada.sign(post(KEYS).json(r#"{"name":"never done"}"#)).bytes(server.address);
+    let create = ada.sign(post(KEYS).json(r#"{"name":"never done"}"#));
     let mut running = Connection::open(server.address);
-    running.write(&create[..create.len() - 5]);
-    std::thread::sleep(Duration::from_millis(200));
+    let _never_sent = running.begin(&create, server.address);
     server.signal("TERM");
     stops_listening(server.address);
     server.signal("INT");

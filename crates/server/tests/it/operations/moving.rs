@@ -113,7 +113,7 @@ fn everything_moves_to_postgres_and_the_ring_opens_it_there() {
 #[test]
 fn a_move_that_fails_in_the_middle_leaves_nothing_and_can_be_repeated() {
     let before = before();
-    let database = Database::postgres();
+    let database = Database::empty_postgres();
     Setup::on(database.clone()).run(&["migrate"], "").expect_code(0);
     // Events come last.
     database.execute(
@@ -136,7 +136,7 @@ fn a_database_in_use_a_running_server_and_a_password_in_the_argument_are_refused
         let finished = setup.run(&["move", "--to", to], "").expect_code(code);
         assert!(finished.text.contains(said), "{said} is not in\n{}", finished.text);
     };
-    let target = Setup::on_postgres().start();
+    let target = Setup::on_empty_postgres().start();
     let (url, _) = without_password(&target.setup.database.url().expect("a server"));
     let source = Setup::on_sqlite();
     refused(&source, &url, 1, "there is no embedded database");

@@ -58,14 +58,14 @@ fn an_encoding_that_cannot_hold_every_text_is_refused() {
 
 #[test]
 fn commits_that_are_answered_before_they_are_safe_are_refused() {
-    let setup = Setup::on_postgres();
+    let setup = Setup::on_empty_postgres();
     set(&setup.database, "synchronous_commit = off");
     refused(&setup, "synchronous_commit is off");
 }
 
 #[test]
 fn a_role_whose_commits_are_not_safe_is_refused() {
-    let setup = Setup::on_postgres();
+    let setup = Setup::on_empty_postgres();
     setup.run(&["migrate"], "").expect_code(0);
     let role = served_by(&setup);
     setup.database.execute(&format!("alter role {} set synchronous_commit = off", role.name));
@@ -74,7 +74,7 @@ fn a_role_whose_commits_are_not_safe_is_refused() {
 
 #[test]
 fn triggers_that_do_not_run_are_refused() {
-    let setup = Setup::on_postgres();
+    let setup = Setup::on_empty_postgres();
     setup.run(&["migrate"], "").expect_code(0);
     setup.database.execute("alter table api_keys disable trigger tell_of_changed_key");
     refused(&setup, "tell_of_changed_key");
@@ -85,7 +85,7 @@ fn triggers_that_do_not_run_are_refused() {
 
 #[test]
 fn a_failed_connection_is_called_one() {
-    let setup = Setup::on_postgres().with("DATABASE_URL", "postgres://u@127.0.0.1:1/d");
+    let setup = Setup::on_empty_postgres().with("DATABASE_URL", "postgres://u@127.0.0.1:1/d");
     let command = setup.run(&["migrate"], "").expect_failure().text;
     assert!(command.contains("can't connect to the database"), "{command}");
     assert!(!command.contains("migrated"), "{command}");
@@ -126,7 +126,7 @@ fn a_server_that_the_database_does_not_let_in_is_refused() {
 
 #[test]
 fn check_config_says_what_a_start_would_do_and_does_not_do_it() {
-    let setup = Setup::on_postgres();
+    let setup = Setup::on_empty_postgres();
     for _ in 0..2 {
         let found = setup.run(&["check-config"], "").expect_code(0).stdout;
         assert!(found.contains("migrations are due"), "{found}");
@@ -138,7 +138,7 @@ fn check_config_says_what_a_start_would_do_and_does_not_do_it() {
 
 #[test]
 fn a_database_that_takes_no_changes_is_refused_and_makes_a_running_server_unready() {
-    let server = Setup::on_postgres().start();
+    let server = Setup::on_empty_postgres().start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");
     readiness(&server, 200);
@@ -175,7 +175,7 @@ fn granted(documented: &str, role: &str) -> String {
 
 #[test]
 fn a_role_that_may_only_read_and_write_serves_a_current_schema() {
-    let setup = Setup::on_postgres();
+    let setup = Setup::on_empty_postgres();
     let role = served_by(&setup);
     let setup = setup.with("DATABASE_URL", &role.url());
     refused(&setup, "latchkey migrate");
@@ -227,7 +227,7 @@ fn commands_work(setup: &Setup) {
 
 #[test]
 fn a_missing_grant_is_named() {
-    let setup = Setup::on_postgres();
+    let setup = Setup::on_empty_postgres();
     setup.run(&["migrate"], "").expect_code(0);
     let role = served_by(&setup);
     let on_events = |change: &str| {

@@ -7,7 +7,7 @@ use crate::server::{PEPPERS, Setup};
 /// Stands for a secret; no message may hold it.
 const CANARY: &str = "c4n4ryc4n4ryc4n4ry";
 
-on_both_databases![
+on_both_empty_databases![
     check_config_accepts_what_the_server_starts_with,
     every_problem_is_named_at_once_and_the_exit_code_is_2,
 ];

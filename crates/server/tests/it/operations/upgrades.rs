@@ -101,7 +101,7 @@ mod release_before {
     #[test]
     #[ignore = "needs the binary of the release before"]
     fn goes_on_with_postgres_and_comes_back() {
-        there_and_back(Setup::on_postgres());
+        there_and_back(Setup::on_empty_postgres());
     }
 
     fn there_and_back(setup: Setup) {
@@ -141,7 +141,7 @@ mod release_before {
     #[test]
     #[ignore = "needs the binary of the release before"]
     fn and_this_one_serve_a_database_together() {
-        let new = Setup::on_postgres().start();
+        let new = Setup::on_empty_postgres().start();
         let database = new.setup.database.clone();
         let old = Setup::on(database).with_binary(binary()).start();
         let both = [&old, &new];
