@@ -1,3 +1,4 @@
+use latchkey_domain::NotNow;
 use latchkey_domain::ports::{EntropyError, StoreError, UpdateError};
 use thiserror::Error;
 
@@ -20,9 +21,23 @@ pub enum CreateAccountError {
     Store(#[from] StoreError),
 }
 
+/// Why somebody could not sign up.
+#[derive(Debug, Error)]
+pub enum SignUpError {
+    /// Too many sign-ups from the caller's network.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
+    /// The account was not made, or its session did not begin.
+    #[error(transparent)]
+    NotMade(#[from] CreateAccountError),
+}
+
 /// Why somebody was not signed in.
 #[derive(Debug, Error)]
 pub enum SignInError {
+    /// Too many wrong passwords, or too many sessions began.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// No such account, a wrong password or a disabled account: which of them is not told.
     #[error("Invalid email or password")]
     Rejected,
@@ -51,6 +66,9 @@ pub enum EndSessionError {
 /// Why a password was not changed by its owner.
 #[derive(Debug, Error)]
 pub enum ChangePasswordError {
+    /// Too many wrong passwords.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// The current password is another one.
     #[error("The current password is wrong")]
     WrongPassword,

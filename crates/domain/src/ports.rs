@@ -12,8 +12,8 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, EventId, Failover, KeyedDigest,
-    OwnerId, PepperId, Secret, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, BootTime, Candidates, ChangeNumber, Digest, EventId, Failover,
+    KeyedDigest, OwnerId, PepperId, Secret, Timestamp,
 };
 
 /// Where keys are kept.
@@ -407,6 +407,14 @@ pub trait KeyHasher: Send + Sync + fmt::Debug {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Now, in whole milliseconds.
     fn now(&self) -> Timestamp;
+}
+
+/// A clock that starts with the machine and never stands still.
+///
+/// It goes on while the process is stopped and while the machine sleeps. Leases and limits run by it.
+pub trait SteadyClock: Send + Sync + fmt::Debug {
+    /// Now; asked for each call, never cached.
+    fn now(&self) -> BootTime;
 }
 
 /// The source of everything random.

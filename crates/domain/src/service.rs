@@ -7,8 +7,8 @@ use crate::ports::{
     ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, StoreError,
 };
 use crate::{
-    Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyName,
-    OwnerId, PepperId, Secret,
+    Action, ApiKeyId, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyLimits, KeyName,
+    NotNow, OwnerId, PepperId,
 };
 
 /// Keys read at a time where many are revoked.
@@ -30,6 +30,7 @@ pub struct ApiKeyService {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) ids: Arc<IdSequence>,
     pub(crate) policy: IssuePolicy,
+    pub(crate) limits: KeyLimits,
 }
 
 /// What an [`ApiKeyService`] needs from outside.
@@ -77,6 +78,9 @@ pub enum RevokeError {
     /// There is no such key, it belongs to someone else, or it is revoked already.
     #[error("there is no such key, or it is revoked")]
     NotFound,
+    /// The owner has made too many changes of keys.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// No randomness to make an id from.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -86,10 +90,10 @@ pub enum RevokeError {
 }
 
 impl ApiKeyService {
-    /// Joins the ports.
-    pub fn new(ports: ApiKeyPorts, policy: IssuePolicy) -> Self {
+    /// Joins the ports. Every use case of owners and strangers keeps to `limits`.
+    pub fn new(ports: ApiKeyPorts, policy: IssuePolicy, limits: KeyLimits) -> Self {
         let ApiKeyPorts { keys, barrier, hasher, clock, entropy, ids } = ports;
-        Self { keys, barrier, hasher, clock, entropy, ids, policy }
+        Self { keys, barrier, hasher, clock, entropy, ids, policy, limits }
     }
 
     /// What holds for new keys.
@@ -121,43 +125,21 @@ impl ApiKeyService {
         id: ApiKeyId,
         caller: &Caller,
     ) -> Result<(), RevokeError> {
-        let (revoked, change) = self.end(owner, id, Action::KeyRevoked(id), caller).await?;
+        self.limits.count_change(owner, caller)?;
+        let event = self.ending(owner, Action::KeyRevoked(id), caller)?;
+        let (revoked, change) = self.end(owner, id, &event).await?;
         self.wait_for(change).await;
         if revoked { Ok(()) } else { Err(RevokeError::NotFound) }
     }
 
-    /// Revokes the keys that have these secrets, of any owner: anybody who holds a key may revoke it.
-    /// Returns `Ok` also for secrets of no key or of a revoked one, so that the caller learns nothing.
-    /// Once this returns, no instance accepts any of them.
-    pub async fn report_leaks(
-        &self,
-        secrets: &[Secret],
-        caller: &Caller,
-    ) -> Result<(), RevokeError> {
-        let mut last = None;
-        for secret in secrets {
-            let candidates = self.hasher.candidates(secret);
-            let found = self.keys.find_by_digest(&candidates, None).await?;
-            if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
-                let ApiKeyParts { owner, id, .. } = key.parts();
-                let (_, change) = self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;
-                last = last.max(change);
-            }
-        }
-        self.wait_for(last).await;
-        Ok(())
-    }
-
     /// Revokes a key; returns whether this call did, and the change that every instance has to apply.
-    async fn end(
+    pub(crate) async fn end(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        action: Action,
-        caller: &Caller,
-    ) -> Result<(bool, Option<ChangeNumber>), RevokeError> {
-        let event = self.ending(owner, action, caller)?;
-        let made = self.keys.revoke(owner, id, &event).await?;
+        event: &AuditEvent,
+    ) -> Result<(bool, Option<ChangeNumber>), StoreError> {
+        let made = self.keys.revoke(owner, id, event).await?;
         Ok((made.is_some(), self.change_to_pass(owner, id, made).await?))
     }
 
@@ -220,7 +202,7 @@ impl ApiKeyService {
         }
     }
 
-    async fn wait_for(&self, change: Option<ChangeNumber>) {
+    pub(crate) async fn wait_for(&self, change: Option<ChangeNumber>) {
         if let Some(change) = change {
             self.barrier.pass(change).await;
         }

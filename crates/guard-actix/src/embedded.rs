@@ -5,10 +5,8 @@ use latchkey_domain::ports::{Clock, StoreError};
 use latchkey_domain::{Secret, VerifyError};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
-use latchkey_system::SystemClock;
-use latchkey_verifier::{
-    Answering, BootClock, LastUses, Principal, Verifier, VerifierPorts, others_run,
-};
+use latchkey_system::{BootClock, SystemClock};
+use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts, others_run};
 use thiserror::Error;
 
 use crate::{ApiKeyPrincipal, KeyName, KeyPrefix, OwnerId, Unavailable, Verify};

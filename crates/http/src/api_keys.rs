@@ -16,7 +16,6 @@ use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
-use super::limited::count_key_change;
 use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
@@ -80,7 +79,6 @@ pub(crate) async fn create(
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -145,7 +143,6 @@ pub(crate) async fn change(
         return Err(ChangeError::Nothing.into());
     }
     let id = id_in(&req);
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -180,7 +177,6 @@ pub(crate) async fn rotate(
 ) -> Result<HttpResponse, ApiError> {
     let overlap = body.overlap()?;
     let id = id_in(&req);
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -209,7 +205,6 @@ pub(crate) async fn revoke(
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();

@@ -3,20 +3,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
-use latchkey_accounts::{AccountPorts, AccountService};
+use latchkey_accounts::{AccountLimits, AccountPorts, AccountService};
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, LastUseRepository,
-    PepperRepository, StoreError,
+    PepperRepository, SteadyClock, StoreError,
 };
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId, Timestamp};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_system::{OsEntropy, SystemClock};
-use latchkey_verifier::{
-    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, Verifier, VerifierPorts, others_run,
-};
+use latchkey_system::{BootClock, OsEntropy, SystemClock};
+use latchkey_verifier::{Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, others_run};
 
 use crate::connections::Tally;
 use crate::embedded;
@@ -24,7 +22,7 @@ use crate::housekeeping::Clocks;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::settings::{Database, Settings};
-use latchkey_http::{Limits, Services};
+use latchkey_http::Services;
 
 /// Everything the server is made of, joined once.
 #[derive(Debug)]
@@ -178,7 +176,7 @@ impl App {
             housekeeping,
         } = store.repositories();
 
-        let lease_clock: Arc<dyn LeaseClock> = Arc::new(BootClock);
+        let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
@@ -186,7 +184,7 @@ impl App {
             feed: Arc::clone(&feed),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
-            lease_clock: Arc::clone(&lease_clock),
+            lease_clock: Arc::clone(&steady_clock),
             last_uses: Arc::clone(&last_uses),
         };
         let verifier = Verifier::new(ports, answering(&settings), settings.failover);
@@ -212,13 +210,15 @@ impl App {
             entropy: Arc::clone(&entropy),
             ids,
         };
+        let account_limits =
+            AccountLimits::new(settings.sign_in_attempts_per_minute, &steady_clock);
+        let key_limits = KeyLimits::new(settings.key_changes_per_minute(), steady_clock);
         let services = Services {
-            api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
-            accounts: AccountService::new(of_accounts, settings.session_lifetime),
+            api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone(), key_limits),
+            accounts: AccountService::new(of_accounts, settings.session_lifetime, account_limits),
             verifier,
             trail,
             clock: Arc::clone(&clock),
-            limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
         };
         Ok(Self {
             services: Arc::new(services),

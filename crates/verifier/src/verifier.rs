@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
+use latchkey_domain::ports::{
+    ApiKeyRepository, ChangeFeed, Clock, KeyHasher, SteadyClock, StoreError,
+};
 use latchkey_domain::{
     Candidates, ChangeNumber, Failover, KeyedDigest, Refusal, Secret, VerifyError, has_expired,
 };
@@ -17,7 +19,7 @@ use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
 use crate::renewals::Renewals;
 use crate::tally::Tally;
-use crate::{LeaseClock, LostHistory, Principal};
+use crate::{LostHistory, Principal};
 
 /// How long a verification waits for a lease that it needs: a few heartbeats.
 const LEASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -30,7 +32,7 @@ pub struct Verifier {
     keys: Arc<dyn ApiKeyRepository>,
     hasher: Arc<dyn KeyHasher>,
     clock: Arc<dyn Clock>,
-    lease_clock: Arc<dyn LeaseClock>,
+    lease_clock: Arc<dyn SteadyClock>,
     last_uses: Arc<LastUses>,
     freshness: Arc<Freshness>,
     keeper: Arc<Keeper>,
@@ -66,7 +68,7 @@ pub struct VerifierPorts {
     pub feed: Arc<dyn ChangeFeed>,
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
-    pub lease_clock: Arc<dyn LeaseClock>,
+    pub lease_clock: Arc<dyn SteadyClock>,
     pub last_uses: Arc<LastUses>,
 }
 

@@ -1,13 +1,21 @@
 //! What the refusals of use cases and ports are to a client.
 
 use latchkey_accounts::ports::HashError;
-use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
+use latchkey_accounts::{
+    ChangePasswordError, CreateAccountError, EndSessionError, SignInError, SignUpError,
+};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{ChangeError, IssueError, RevokeError, TransitionError, VerifyError};
+use latchkey_domain::{
+    ChangeError, IssueError, NotNow, ReportLeaksError, RevokeError, TransitionError, VerifyError,
+};
 
 use super::{ApiError, ErrorCode};
 
 const NOT_IN_FUTURE: &str = "expiresAt must lie in the future";
+
+fn too_many_changes(not_now: NotNow) -> ApiError {
+    ApiError::too_many("Too many changes of API keys; try again later", not_now)
+}
 
 /// Why the state of a key does not allow what was asked for.
 const fn sentence(refusal: TransitionError) -> &'static str {
@@ -42,6 +50,7 @@ impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
+            IssueError::NotNow(not_now) => too_many_changes(not_now),
             IssueError::LimitReached { limit } => {
                 let message = format!(
                     "You have reached the limit of {limit} API keys; revoke one you no longer use"
@@ -62,6 +71,7 @@ impl From<ChangeError> for ApiError {
             ChangeError::Nothing => {
                 Self::bad_request("Nothing to change: name, enabled or expiresAt")
             }
+            ChangeError::NotNow(not_now) => too_many_changes(not_now),
             ChangeError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
             ChangeError::NotFound => Self::key_not_found(),
             ChangeError::LimitReached { limit } => {
@@ -85,9 +95,23 @@ impl From<ChangeError> for ApiError {
 impl From<RevokeError> for ApiError {
     fn from(error: RevokeError) -> Self {
         match error {
+            RevokeError::NotNow(not_now) => too_many_changes(not_now),
             RevokeError::NotFound => Self::key_not_found(),
             RevokeError::Entropy(error) => error.into(),
             RevokeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportLeaksError> for ApiError {
+    fn from(error: ReportLeaksError) -> Self {
+        match error {
+            ReportLeaksError::NotNow(not_now) => {
+                Self::too_many("Too many reports; try again later", not_now)
+            }
+            ReportLeaksError::NoKey => Self::bad_request("No API key found in this text"),
+            ReportLeaksError::Entropy(error) => error.into(),
+            ReportLeaksError::Store(error) => error.into(),
         }
     }
 }
@@ -114,9 +138,24 @@ impl From<CreateAccountError> for ApiError {
     }
 }
 
+impl From<SignUpError> for ApiError {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::NotNow(not_now) => {
+                Self::too_many("Too many sign-ups; try again later", not_now)
+            }
+            SignUpError::NotMade(error) => error.into(),
+        }
+    }
+}
+
 impl From<SignInError> for ApiError {
     fn from(error: SignInError) -> Self {
         match error {
+            // One sentence for both limits: only who has the password reaches the second.
+            SignInError::NotNow(not_now) => {
+                Self::too_many("Too many sign-ins; try again later", not_now)
+            }
             SignInError::Rejected => {
                 Self::new(ErrorCode::InvalidCredentials, error.to_string()).challenged()
             }
@@ -139,6 +178,9 @@ impl From<EndSessionError> for ApiError {
 impl From<ChangePasswordError> for ApiError {
     fn from(error: ChangePasswordError) -> Self {
         match error {
+            ChangePasswordError::NotNow(not_now) => {
+                Self::too_many("Too many wrong passwords; try again later", not_now)
+            }
             ChangePasswordError::WrongPassword => {
                 Self::new(ErrorCode::WrongPassword, error.to_string())
             }

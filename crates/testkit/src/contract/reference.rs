@@ -10,8 +10,8 @@ use latchkey_domain::ports::{
 };
 use latchkey_domain::{
     ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, ChangeError, ChangeNumber, Environment,
-    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, Overlap, OwnerId,
-    Refusal, RevokeError, Timestamp,
+    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyLimits, KeyName, NewKey, Overlap,
+    OwnerId, Refusal, RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
@@ -77,7 +77,7 @@ impl Walk {
             max_keys_per_owner: LIMIT,
             names_optional: false,
         };
-        let service = ApiKeyService::new(ports, policy);
+        let service = ApiKeyService::new(ports, policy, KeyLimits::unlimited());
         let owners = (0..OWNERS).map(|nth| owner(&format!("walk-{number}-{nth}"))).collect();
         let model = Model::default();
         Self { number, rolled: 0, owners, model, keys, trail, service, clock, passes }
