@@ -2,27 +2,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use latchkey_domain::ports::{Position, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, KeyName};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber};
 use uuid::Uuid;
 
 use super::Ports;
 use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
 use crate::fixtures::{
-    a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
+    a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, disabled,
+    enabled, moment, owner, renamed,
 };
 
 pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(ports: &Ports) {
     let (key, _bystander) = (added(ports, a_key()).await, added(ports, a_key()).await);
     let mut instances = [Instance::joined(ports).await, Instance::joined(ports).await];
 
-    let off = stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&key, moment(1))).await;
     is_told(&mut instances, &[&key], "disabled").await;
-    let on = stored(ports, off.enable().expect("not revoked")).await;
+    let on = stored(ports, enabled(&off)).await;
     is_told(&mut instances, &[&key], "enabled").await;
     let limited = stored(ports, changed(&on, |parts| parts.expires_at = Some(moment(9)))).await;
     is_told(&mut instances, &[&key], "another expiry").await;
-    let called = KeyName::parse("renamed").expect("a name");
-    let renamed = stored(ports, limited.rename(called).expect("not revoked")).await;
+    let renamed = stored(ports, renamed(&limited, "renamed")).await;
     is_told(&mut instances, &[&key], "a new name").await;
     let replaced = changed(&renamed, |parts| parts.replaced_by = Some(an_id()));
     let replaced = stored(ports, replaced).await;
@@ -174,7 +174,7 @@ pub async fn a_caller_that_finds_its_change_made_can_wait_for_it(ports: &Ports) 
 
 pub async fn the_latest_change_is_that_of_the_owners_key(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let renamed = changed(&key, |parts| parts.name = KeyName::parse("new").expect("a name"));
+    let renamed = renamed(&key, "new");
     let first = ports.keys.update(&renamed, &an_event()).await.expect("the next version is stored");
     assert!(latest_change(ports, &key).await >= Some(first));
     let second = revoked(ports, &key).await;

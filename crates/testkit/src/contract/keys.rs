@@ -8,7 +8,10 @@ use super::steps::{
     AMPLE, added, all_at_once, assert_same_key, by_digest, find, list, page, revoke, stored,
     the_only_winner,
 };
-use crate::fixtures::{a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner};
+use crate::fixtures::{
+    a_digest, a_key, an_event, an_event_at, an_id, changed, disabled, enabled, moment, owner,
+    renamed,
+};
 
 pub async fn a_key_with_every_option_unset_reads_back_equal(ports: &Ports) {
     let key = added(ports, a_key()).await;
@@ -52,8 +55,8 @@ pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
 
 pub async fn options_that_were_set_can_be_unset(ports: &Ports) {
     let key = added(ports, a_key().expiring(moment(9))).await;
-    let off = stored(ports, key.disable(moment(1)).expect("not revoked")).await;
-    let on = stored(ports, off.enable().expect("not revoked")).await;
+    let off = stored(ports, disabled(&key, moment(1))).await;
+    let on = stored(ports, enabled(&off)).await;
     let endless = stored(ports, changed(&on, |parts| parts.expires_at = None)).await;
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &endless);
 }
@@ -151,7 +154,7 @@ pub async fn an_update_of_a_missing_key_is_stale(ports: &Ports) {
 
 pub async fn an_update_touches_no_other_key(ports: &Ports) {
     let (key, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
-    stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    stored(ports, disabled(&key, moment(1))).await;
     assert_same_key(&find(ports, &other).await.expect("it is there").key, &other);
 }
 
@@ -170,8 +173,7 @@ pub async fn an_update_of_a_revoked_key_is_refused(ports: &Ports) {
 pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let answers = all_at_once((0..20).map(|n| {
-        let name = KeyName::parse(format!("writer {n}")).expect("a name");
-        let (keys, next) = (Arc::clone(&ports.keys), key.rename(name).expect("not revoked"));
+        let (keys, next) = (Arc::clone(&ports.keys), renamed(&key, &format!("writer {n}")));
         async move { keys.update(&next, &an_event()).await.map(|_change| next) }
     }))
     .await;

@@ -5,7 +5,7 @@ use latchkey_domain::{ApiKey, KeyedDigest, PepperId};
 
 use super::Ports;
 use super::steps::{added, all_at_once, revoke, stored};
-use crate::fixtures::{a_digest, a_key, moment, pepper};
+use crate::fixtures::{a_digest, a_key, disabled, moment, pepper};
 
 pub async fn the_first_check_of_a_pepper_is_cached(ports: &Ports) {
     let (right, wrong) = (a_digest(), a_digest());
@@ -66,7 +66,7 @@ pub async fn peppers_in_use_are_those_of_unrevoked_keys_ascending(ports: &Ports)
     revoke(ports, &only, moment(1)).await;
     revoke(ports, &one_of_two, moment(1)).await;
     let off = added(ports, a_key().under_pepper(9).expiring(moment(-1))).await;
-    stored(ports, off.disable(moment(1)).expect("not revoked")).await;
+    stored(ports, disabled(&off, moment(1))).await;
 
     let want = [(2, 3), (9, 1), (300, 1), (u16::MAX, 1)].map(|(id, keys)| PepperUse {
         pepper: pepper(id),

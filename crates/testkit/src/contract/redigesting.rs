@@ -6,7 +6,9 @@ use super::Ports;
 use super::steps::{
     added, all_at_once, assert_revoked, assert_same_key, by_digest, revoke, stored,
 };
-use crate::fixtures::{a_digest, a_key, a_replacement, an_event, changed, moment, pepper};
+use crate::fixtures::{
+    a_digest, a_key, a_replacement, an_event, changed, disabled, moment, pepper,
+};
 
 pub async fn a_digest_made_anew_takes_the_place_of_the_old_one(ports: &Ports) {
     let (key, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
@@ -61,7 +63,7 @@ pub async fn a_digest_made_anew_hinders_no_change(ports: &Ports) {
             }
         }));
         let revoking = revoke(ports, &revoked, moment(1));
-        let off = updated.disable(moment(1)).expect("not revoked");
+        let off = disabled(&updated, moment(1));
         let updating = stored(ports, off.clone());
         let next = changed(&replaced, |parts| parts.replaced_by = Some(successor.parts().id));
         let replacement = a_replacement(&next, &successor, &an_event());
