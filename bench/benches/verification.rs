@@ -78,7 +78,7 @@ fn secrets() -> Vec<Text> {
 fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
     let store = Arc::new(store);
     let ports = VerifierPorts {
-        keys: Arc::new(AnyKey),
+        lookup: Arc::new(AnyKey),
         feed: Arc::<SqliteStore>::clone(&store),
         hasher,
         clock: Arc::new(SystemClock),

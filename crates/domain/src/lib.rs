@@ -21,11 +21,12 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("keys.db");
 //! # let peppers = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
-//! let store = SqliteStore::open(&path)?;
+//! let store = Arc::new(SqliteStore::open(&path)?);
 //! store.migrate().await?;
 //! let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
 //! let ports = ApiKeyPorts {
-//!     keys: Arc::new(store),
+//!     keys: Arc::<SqliteStore>::clone(&store),
+//!     lookup: store,
 //!     barrier: Arc::new(NoBarrier), // only this process verifies, and keeps no cache
 //!     hasher: Arc::new(HmacHasher::new(&PepperRing::parse(peppers)?)),
 //!     clock: Arc::new(SystemClock),

@@ -35,7 +35,7 @@ impl ApiKeyService {
         let mut last = None;
         for secret in &secrets {
             let candidates = self.hasher.candidates(secret);
-            let found = self.keys.find_by_digest(&candidates, None).await?;
+            let found = self.lookup.find_by_digest(&candidates, None).await?;
             if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
                 let ApiKeyParts { owner, id, .. } = key.parts();
                 let event = self.ending(owner, Action::KeyLeaked(*id), caller)?;

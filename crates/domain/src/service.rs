@@ -4,7 +4,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::ports::{
-    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, StoreError,
+    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, KeyLookup,
+    KeyRegister, StoreError,
 };
 use crate::{
     Action, ApiKeyId, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyLimits, KeyName,
@@ -24,6 +25,7 @@ const MOST_REVOKED: u32 = 200;
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    pub(crate) lookup: Arc<dyn KeyLookup>,
     pub(crate) barrier: Arc<dyn Barrier>,
     pub(crate) hasher: Arc<dyn KeyHasher>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -38,6 +40,7 @@ pub struct ApiKeyService {
 #[expect(missing_docs, reason = "each is named for what it is")]
 pub struct ApiKeyPorts {
     pub keys: Arc<dyn ApiKeyRepository>,
+    pub lookup: Arc<dyn KeyLookup>,
     pub barrier: Arc<dyn Barrier>,
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
@@ -92,8 +95,8 @@ pub enum RevokeError {
 impl ApiKeyService {
     /// Joins the ports. Every use case of owners and strangers keeps to `limits`.
     pub fn new(ports: ApiKeyPorts, policy: IssuePolicy, limits: KeyLimits) -> Self {
-        let ApiKeyPorts { keys, barrier, hasher, clock, entropy, ids } = ports;
-        Self { keys, barrier, hasher, clock, entropy, ids, policy, limits }
+        let ApiKeyPorts { keys, lookup, barrier, hasher, clock, entropy, ids } = ports;
+        Self { keys, lookup, barrier, hasher, clock, entropy, ids, policy, limits }
     }
 
     /// What holds for new keys.
@@ -157,12 +160,13 @@ impl ApiKeyService {
     /// were revoked. Each is a change of its own: one for all would keep every other change waiting.
     pub async fn revoke_under(
         &self,
+        register: &dyn KeyRegister,
         pepper: PepperId,
         caller: &Caller,
     ) -> Result<u64, RevokeError> {
         let mut revoked = 0;
         loop {
-            let left = self.keys.under_pepper(pepper, PAGE).await?;
+            let left = register.under_pepper(pepper, PAGE).await?;
             if left.is_empty() {
                 break;
             }
@@ -173,7 +177,7 @@ impl ApiKeyService {
             }
         }
         // Also for those that somebody else revoked, whose change may not be answered yet.
-        self.barrier.pass(self.keys.last_change().await?).await;
+        self.barrier.pass(register.last_change().await?).await;
         Ok(revoked)
     }
 

@@ -19,7 +19,7 @@ impl ApiKeyService {
     /// `latchkey-verifier` answers the same from a cache. No use of the key is noted.
     pub async fn verify(&self, secret: &Secret) -> Result<ApiKey, VerifyError> {
         let candidates = self.hasher.candidates(secret);
-        let found = self.keys.find_by_digest(&candidates, None).await?;
+        let found = self.lookup.find_by_digest(&candidates, None).await?;
         let key = found
             .filter(|key| candidates.contain(&key.parts().digest.digest))
             .ok_or(VerifyError::Refused(Refusal::Unknown))?;

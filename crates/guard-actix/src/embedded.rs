@@ -58,7 +58,7 @@ impl Embedded {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));
         let ports = VerifierPorts {
-            keys: Arc::<PostgresStore>::clone(&store),
+            lookup: Arc::<PostgresStore>::clone(&store),
             feed: store,
             hasher: Arc::new(hasher),
             clock,

@@ -36,7 +36,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
     let hasher = Arc::new(HmacHasher::new(&PepperRing::parse(PEPPERS).expect("a ring")));
     let ports = VerifierPorts {
-        keys: store.clone(),
+        lookup: store.clone(),
         feed: store.clone(),
         hasher: hasher.clone(),
         clock: clock.clone(),
@@ -47,6 +47,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     let (barrier, ids) = (Arc::new(verifier.barrier()), Arc::new(IdSequence::new(entropy.clone())));
     let of_keys = ApiKeyPorts {
         keys: store.clone(),
+        lookup: store.clone(),
         barrier: barrier.clone(),
         hasher: hasher.clone(),
         clock: clock.clone(),

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_accounts::{AccountLimits, AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, LastUseRepository,
-    PepperRepository, SteadyClock, StoreError,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, KeyLookup, KeyRegister,
+    LastUseRepository, PepperRepository, SteadyClock, StoreError,
 };
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
@@ -30,8 +30,8 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// What the routes see.
     pub(crate) services: Arc<Services>,
-    /// What only commands read.
-    pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    /// What only commands and recoveries read.
+    pub(crate) register: Arc<dyn KeyRegister>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
     feed: Arc<dyn ChangeFeed>,
@@ -76,6 +76,8 @@ pub(crate) enum Store {
 /// The repositories of a store.
 struct Repositories {
     keys: Arc<dyn ApiKeyRepository>,
+    lookup: Arc<dyn KeyLookup>,
+    register: Arc<dyn KeyRegister>,
     feed: Arc<dyn ChangeFeed>,
     last_uses: Arc<dyn LastUseRepository>,
     peppers: Arc<dyn PepperRepository>,
@@ -126,12 +128,15 @@ impl Store {
     fn repositories(&self) -> Repositories {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
-            S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
+            S: ApiKeyRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
+            S: LastUseRepository + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
             S: AuditTrail + Housekeeping,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
+                lookup: Arc::<S>::clone(store),
+                register: Arc::<S>::clone(store),
                 feed: Arc::<S>::clone(store),
                 last_uses: Arc::<S>::clone(store),
                 peppers: Arc::<S>::clone(store),
@@ -166,6 +171,8 @@ impl App {
         let store = Store::connect(&settings).await?;
         let Repositories {
             keys,
+            lookup,
+            register,
             feed,
             last_uses,
             peppers,
@@ -180,7 +187,7 @@ impl App {
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
-            keys: Arc::clone(&keys),
+            lookup: Arc::clone(&lookup),
             feed: Arc::clone(&feed),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
@@ -191,7 +198,8 @@ impl App {
         let barrier = Arc::new(verifier.barrier());
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
         let of_keys = ApiKeyPorts {
-            keys: Arc::clone(&keys),
+            keys,
+            lookup,
             barrier: Arc::<FeedBarrier>::clone(&barrier),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
@@ -222,7 +230,7 @@ impl App {
         };
         Ok(Self {
             services: Arc::new(services),
-            keys,
+            register,
             entropy,
             peppers,
             feed,

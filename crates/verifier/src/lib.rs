@@ -17,7 +17,7 @@
 //! # async fn verify(store: Arc<SqliteStore>, hasher: Arc<dyn KeyHasher>, presented: &[u8]) {
 //! let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
 //! let ports = VerifierPorts {
-//!     keys: Arc::<SqliteStore>::clone(&store),
+//!     lookup: Arc::<SqliteStore>::clone(&store),
 //!     feed: store,
 //!     hasher,
 //!     clock: Arc::new(SystemClock),

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use clap::Parser;
-use latchkey_domain::ports::{ApiKeyRepository, Entropy, NoBarrier};
+use latchkey_domain::ports::{ApiKeyRepository, Entropy, KeyLookup, NoBarrier};
 use latchkey_domain::{
     ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssueError,
     IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError, presented,
@@ -53,25 +53,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
 async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
     let hasher = HmacHasher::new(&PepperRing::parse(&settings.peppers)?);
-    let keys: Arc<dyn ApiKeyRepository> = if let Some(url) = &settings.database_url {
+    let (keys, lookup) = if let Some(url) = &settings.database_url {
         let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
         store.migrate().await?;
         hasher.confirm(&store, ready(Ok(false))).await?;
-        Arc::new(store)
+        ports_of(store)
     } else {
         let store = SqliteStore::open("own-service.db".as_ref())?;
         store.migrate().await?;
         hasher.confirm(&store, ready(Ok(false))).await?;
-        Arc::new(store)
+        ports_of(store)
     };
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
     let (barrier, clock) = (Arc::new(NoBarrier), Arc::new(SystemClock));
-    let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
+    let ports =
+        ApiKeyPorts { keys, lookup, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
     let (brand, max_keys_per_owner, names_optional) = (Brand::parse("own")?, u32::MAX, false);
     let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
     let limits = KeyLimits::new(CHANGES_PER_MINUTE, Arc::new(BootClock));
     Ok(ApiKeyService::new(ports, policy, limits))
+}
+
+fn ports_of<S: ApiKeyRepository + KeyLookup + 'static>(
+    store: S,
+) -> (Arc<dyn ApiKeyRepository>, Arc<dyn KeyLookup>) {
+    let store = Arc::new(store);
+    (Arc::<S>::clone(&store), store)
 }
 
 async fn greet(State(service): Service, headers: HeaderMap) -> Answer {

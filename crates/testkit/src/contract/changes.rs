@@ -71,7 +71,7 @@ pub async fn nothing_else_is_told(ports: &Ports) {
     begun(ports, a_session(&account)).await;
     ports.last_uses.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
     let stored = key.parts().digest.digest;
-    let renewed = ports.keys.redigest(key.parts().id, &stored, &a_digest()).await;
+    let renewed = ports.lookup.redigest(key.parts().id, &stored, &a_digest()).await;
     renewed.expect("the store answers");
     for refused in [changed(&key, |parts| parts.version += 1), changed(&dead, |_| ())] {
         let it = ports.keys.update(&refused, &an_event()).await;
@@ -187,7 +187,7 @@ pub async fn the_latest_change_is_that_of_the_owners_key(ports: &Ports) {
 }
 
 pub async fn the_last_change_is_not_before_any_that_was_made(ports: &Ports) {
-    let last = async || ports.keys.last_change().await.expect("the store answers");
+    let last = async || ports.register.last_change().await.expect("the store answers");
     let before = last().await;
     for _ in 0..50 {
         let key = added(ports, a_key()).await;
@@ -233,13 +233,13 @@ pub async fn a_look_up_shows_what_the_store_has_come_to_or_fails(ports: &Ports) 
 
     let digests = Candidates::new(key.parts().digest, []);
     for shown in [None, Some(before), Some(now)] {
-        let found = ports.keys.find_by_digest(&digests, shown).await.expect("the store is there");
+        let found = ports.lookup.find_by_digest(&digests, shown).await.expect("the store is there");
         assert!(found.is_some_and(|key| key.parts().state.check().is_err()), "{shown:?}");
     }
     let ahead = Position { change: ChangeNumber::new(now.change.get() + 1), ..now };
     let another = Position { nonce: Uuid::max(), ..now };
     for elsewhere in [ahead, another] {
-        let found = ports.keys.find_by_digest(&digests, Some(elsewhere)).await;
+        let found = ports.lookup.find_by_digest(&digests, Some(elsewhere)).await;
         assert!(found.is_err(), "{elsewhere:?}: {found:?}");
     }
 }

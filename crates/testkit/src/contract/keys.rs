@@ -100,7 +100,7 @@ pub async fn an_unknown_key_is_none(ports: &Ports) {
     let key = a_key().build();
     assert!(find(ports, &key).await.is_none());
     assert!(by_digest(ports, &key).await.is_none());
-    let owner = ports.keys.owner_of(key.parts().id).await.expect("the store answers");
+    let owner = ports.register.owner_of(key.parts().id).await.expect("the store answers");
     assert_eq!(owner, None);
 }
 
@@ -188,19 +188,19 @@ pub async fn a_key_is_found_by_any_of_its_candidates(ports: &Ports) {
         [[mine, first, second], [first, mine, second], [first, second, mine]]
     {
         let candidates = latchkey_domain::Candidates::new(signing, rest);
-        let got = ports.keys.find_by_digest(&candidates, None).await.expect("the store answers");
+        let got = ports.lookup.find_by_digest(&candidates, None).await.expect("the store answers");
         assert_same_key(&got.expect("it is there"), &key);
     }
     let strangers = latchkey_domain::Candidates::new(first, [second, a_digest()]);
     assert!(
-        ports.keys.find_by_digest(&strangers, None).await.expect("the store answers").is_none()
+        ports.lookup.find_by_digest(&strangers, None).await.expect("the store answers").is_none()
     );
 }
 
 pub async fn the_owner_of_a_key_is_known_also_after_it_is_revoked(ports: &Ports) {
     let key = added(ports, a_key().owned_by("somebody")).await;
     for _ in 0..2 {
-        let got = ports.keys.owner_of(key.parts().id).await.expect("the store answers");
+        let got = ports.register.owner_of(key.parts().id).await.expect("the store answers");
         assert_eq!(got, Some(owner("somebody")));
         ports
             .keys

@@ -114,8 +114,9 @@ pub async fn a_page_of_all_holds_revoked_keys_too(ports: &Ports) {
         keys.push(added(ports, a_key().with_id(id(top)).owned_by(of)).await);
     }
     revoke(ports, &keys[1], moment(1)).await;
-    let all =
-        async |after, limit| ports.keys.page_of_all(after, limit).await.expect("the store answers");
+    let all = async |after, limit| {
+        ports.register.page_of_all(after, limit).await.expect("the store answers")
+    };
     assert_eq!(ids(&all(None, 2).await), [id(0x02), id(0x7f)]);
     assert_eq!(ids(&all(Some(id(0x7f)), 2).await), [id(0x80)]);
     assert!(all(Some(id(0x80)), 2).await.is_empty());

@@ -54,7 +54,9 @@ pub async fn a_store_without_keys_depends_on_no_pepper(ports: &Ports) {
     assert!(confirm(ports, &a_digest()).await);
     assert!(in_use(ports).await.is_empty());
     assert!(usage(ports).await.is_empty());
-    assert!(ports.keys.under_pepper(pepper(1), 10).await.expect("the store answers").is_empty());
+    assert!(
+        ports.register.under_pepper(pepper(1), 10).await.expect("the store answers").is_empty()
+    );
 }
 
 pub async fn peppers_in_use_are_those_of_unrevoked_keys_ascending(ports: &Ports) {
@@ -101,7 +103,7 @@ pub async fn the_unrevoked_keys_of_a_pepper_are_found_of_any_owner(ports: &Ports
     added(ports, a_key().under_pepper(3)).await;
 
     let found = async |limit| {
-        let found = ports.keys.under_pepper(pepper(2), limit).await;
+        let found = ports.register.under_pepper(pepper(2), limit).await;
         let mut keys = found.expect("the store answers");
         keys.sort_by_key(|(_owner, id)| *id);
         keys

@@ -53,10 +53,11 @@ pub async fn a_digest_made_anew_hinders_no_change(ports: &Ports) {
             [added(ports, a_key()).await, added(ports, a_key()).await, added(ports, a_key()).await];
         let successor = a_key().build();
         let renewals = all_at_once([&revoked, &updated, &replaced].map(|key| {
-            let (keys, key) = (Arc::clone(&ports.keys), key.parts().clone());
+            let (lookup, key) = (Arc::clone(&ports.lookup), key.parts().clone());
             let renewed = under_pepper_two();
             async move {
-                keys.redigest(key.id, &key.digest.digest, &renewed)
+                lookup
+                    .redigest(key.id, &key.digest.digest, &renewed)
                     .await
                     .expect("the store answers");
                 renewed
@@ -96,5 +97,5 @@ fn with_digest(key: &ApiKey, digest: KeyedDigest) -> ApiKey {
 /// Replaces the digest that `key` has here by another.
 async fn redigest(ports: &Ports, key: &ApiKey, renewed: KeyedDigest) {
     let ApiKeyParts { id, digest, .. } = key.parts();
-    ports.keys.redigest(*id, &digest.digest, &renewed).await.expect("the store answers");
+    ports.lookup.redigest(*id, &digest.digest, &renewed).await.expect("the store answers");
 }

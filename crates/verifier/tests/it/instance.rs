@@ -89,14 +89,13 @@ impl Instance {
         let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
         store.migrate().await.expect("migrates");
         let store = Arc::new(store);
-        let keys: Arc<dyn ApiKeyRepository> = Arc::<SqliteStore>::clone(&store);
         let clock = Arc::new(FakeClock::default());
         let lease_clock = Arc::new(FakeLeaseClock::default());
         let hasher = HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])));
         let hasher = Arc::new(CountingHasher { hasher, hashed: AtomicU64::new(0) });
         let last_uses = Arc::new(LastUses::new(repository(Arc::clone(&store))));
         let ports = VerifierPorts {
-            keys: Arc::clone(&keys),
+            lookup: Arc::<SqliteStore>::clone(&store),
             feed: Arc::<SqliteStore>::clone(&store),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
@@ -106,7 +105,8 @@ impl Instance {
         let verifier = Arc::new(Verifier::new(ports, answering, None));
         let entropy = Arc::new(CountingEntropy::default());
         let ports = ApiKeyPorts {
-            keys,
+            keys: Arc::<SqliteStore>::clone(&store),
+            lookup: Arc::<SqliteStore>::clone(&store),
             barrier: Arc::new(verifier.barrier()),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
