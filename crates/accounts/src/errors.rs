@@ -8,7 +8,7 @@ use crate::ports::HashError;
 #[derive(Debug, Error)]
 pub enum CreateAccountError {
     /// Another account has the address.
-    #[error("An account with this email address exists already")]
+    #[error("another account has the address")]
     AddressTaken,
     /// The password could not be hashed.
     #[error(transparent)]
@@ -39,7 +39,7 @@ pub enum SignInError {
     #[error(transparent)]
     NotNow(#[from] NotNow),
     /// No such account, a wrong password or a disabled account: which of them is not told.
-    #[error("Invalid email or password")]
+    #[error("no active account has the address and the password")]
     Rejected,
     /// The password could not be checked.
     #[error(transparent)]
@@ -70,10 +70,10 @@ pub enum ChangePasswordError {
     #[error(transparent)]
     NotNow(#[from] NotNow),
     /// The current password is another one.
-    #[error("The current password is wrong")]
+    #[error("the current password is another one")]
     WrongPassword,
     /// Somebody changed the account at the same time.
-    #[error("The account was changed at the same time; try again")]
+    #[error("the account was changed at the same time")]
     Stale,
     /// The password could not be checked or hashed.
     #[error(transparent)]

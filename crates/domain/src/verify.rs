@@ -7,7 +7,7 @@ use crate::{ApiKey, ApiKeyService, Refusal, Secret};
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// It is not good. The presenter is told only that.
-    #[error("Invalid API key")]
+    #[error("the secret is not that of a good key")]
     Refused(Refusal),
     /// The store failed, and no cache can vouch for the secret: nobody can say.
     #[error(transparent)]

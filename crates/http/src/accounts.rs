@@ -1,7 +1,7 @@
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use latchkey_accounts::{Account, Email, Password, PasswordError};
+use latchkey_accounts::{Account, Email, Password};
 use latchkey_domain::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -110,8 +110,7 @@ pub(crate) async fn sign_up(
     http: Data<Http>,
     Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
-    let email =
-        Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let email = Email::parse(&body.email)?;
     let password =
         Password::chosen(Zeroizing::new(body.password), &email).map_err(ApiError::weak_password)?;
     cookies_in(&req, &http)?;
@@ -250,18 +249,5 @@ impl From<&Account> for AccountBody {
             email: parts.email.to_string(),
             created_at: WireTime(parts.created_at),
         }
-    }
-}
-
-impl ApiError {
-    /// 400 for a new password that must not be used.
-    fn weak_password(error: PasswordError) -> Self {
-        Self::new(ErrorCode::WeakPassword, error.to_string())
-    }
-}
-
-impl From<PasswordError> for ApiError {
-    fn from(error: PasswordError) -> Self {
-        Self::bad_request(error.to_string())
     }
 }

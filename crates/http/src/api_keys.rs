@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NameMissing, NewKey};
+use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NewKey};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -73,9 +73,9 @@ pub(crate) async fn create(
     http: Data<Http>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let name = http.services.api_keys.policy().name(body.name.map(name_in).transpose()?);
+    let name = body.name.map(KeyName::parse).transpose()?;
     let new = NewKey {
-        name: name.map_err(|NameMissing| ApiError::bad_request("name is required"))?,
+        name: http.services.api_keys.policy().name(name)?,
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
@@ -135,7 +135,7 @@ pub(crate) async fn change(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<ChangeBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let change = KeyChange {
-        name: body.name.map(name_in).transpose()?,
+        name: body.name.map(KeyName::parse).transpose()?,
         enabled: body.enabled,
         expires_at: body.expires_at.map(|at| at.map(|WireTime(at)| at)),
     };
@@ -226,8 +226,4 @@ fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
 fn id_in(req: &HttpRequest) -> ApiKeyId {
     let text = req.match_info().get("id").unwrap_or_default();
     ApiKeyId::parse(text).unwrap_or(ApiKeyId::NONE)
-}
-
-fn name_in(text: String) -> Result<KeyName, ApiError> {
-    KeyName::parse(text).map_err(|error| ApiError::bad_request(error.to_string()))
 }

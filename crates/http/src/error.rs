@@ -1,3 +1,4 @@
+mod account_refusals;
 mod code;
 mod refusals;
 

@@ -1,12 +1,9 @@
-//! What the refusals of use cases and ports are to a client.
+//! What the refusals of keys' use cases, and failing ports, are to a client.
 
-use latchkey_accounts::ports::HashError;
-use latchkey_accounts::{
-    ChangePasswordError, CreateAccountError, EndSessionError, SignInError, SignUpError,
-};
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
-    ChangeError, IssueError, NotNow, ReportLeaksError, RevokeError, TransitionError, VerifyError,
+    ChangeError, IssueError, NameError, NameMissing, NotNow, OverlapTooLong, ReportLeaksError,
+    RevokeError, TransitionError, VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -28,6 +25,18 @@ const fn sentence(refusal: TransitionError) -> &'static str {
     }
 }
 
+const fn name_sentence(refusal: NameError) -> &'static str {
+    match refusal {
+        NameError::NothingVisible => "name must have at least one visible character",
+        NameError::TooLong => "name must have at most 100 characters",
+        NameError::Forbidden => {
+            "name must not contain control, line separator or text direction characters"
+        }
+        NameError::Hidden => "name must not contain hidden characters",
+        NameError::HoldsKey => "name must not hold an API key",
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::unavailable(error)
@@ -40,9 +49,21 @@ impl From<EntropyError> for ApiError {
     }
 }
 
-impl From<HashError> for ApiError {
-    fn from(error: HashError) -> Self {
-        Self::unavailable(error)
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::bad_request(name_sentence(error))
+    }
+}
+
+impl From<NameMissing> for ApiError {
+    fn from(NameMissing: NameMissing) -> Self {
+        Self::bad_request("name is required")
+    }
+}
+
+impl From<OverlapTooLong> for ApiError {
+    fn from(OverlapTooLong: OverlapTooLong) -> Self {
+        Self::bad_request("overlapSeconds must be at most 2592000, which is 30 days")
     }
 }
 
@@ -121,73 +142,6 @@ impl From<VerifyError> for ApiError {
         match error {
             VerifyError::Refused(_) => Self::invalid_key(),
             VerifyError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<CreateAccountError> for ApiError {
-    fn from(error: CreateAccountError) -> Self {
-        match error {
-            CreateAccountError::AddressTaken => {
-                Self::new(ErrorCode::AddressTaken, error.to_string())
-            }
-            CreateAccountError::Hash(error) => error.into(),
-            CreateAccountError::Entropy(error) => error.into(),
-            CreateAccountError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<SignUpError> for ApiError {
-    fn from(error: SignUpError) -> Self {
-        match error {
-            SignUpError::NotNow(not_now) => {
-                Self::too_many("Too many sign-ups; try again later", not_now)
-            }
-            SignUpError::NotMade(error) => error.into(),
-        }
-    }
-}
-
-impl From<SignInError> for ApiError {
-    fn from(error: SignInError) -> Self {
-        match error {
-            // One sentence for both limits: only who has the password reaches the second.
-            SignInError::NotNow(not_now) => {
-                Self::too_many("Too many sign-ins; try again later", not_now)
-            }
-            SignInError::Rejected => {
-                Self::new(ErrorCode::InvalidCredentials, error.to_string()).challenged()
-            }
-            SignInError::Hash(error) => error.into(),
-            SignInError::Entropy(error) => error.into(),
-            SignInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<EndSessionError> for ApiError {
-    fn from(error: EndSessionError) -> Self {
-        match error {
-            EndSessionError::Entropy(error) => error.into(),
-            EndSessionError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ChangePasswordError> for ApiError {
-    fn from(error: ChangePasswordError) -> Self {
-        match error {
-            ChangePasswordError::NotNow(not_now) => {
-                Self::too_many("Too many wrong passwords; try again later", not_now)
-            }
-            ChangePasswordError::WrongPassword => {
-                Self::new(ErrorCode::WrongPassword, error.to_string())
-            }
-            ChangePasswordError::Stale => Self::new(ErrorCode::Conflict, error.to_string()),
-            ChangePasswordError::Hash(error) => error.into(),
-            ChangePasswordError::Entropy(error) => error.into(),
-            ChangePasswordError::Store(error) => error.into(),
         }
     }
 }
