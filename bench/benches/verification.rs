@@ -18,16 +18,14 @@ use std::time::Duration;
 use allocation_counter::measure;
 use criterion::Criterion;
 use digests::{FEW, MANY, by_the_end, digests, known, memory};
-use latchkey_domain::ports::{Clock, KeyHasher};
+use latchkey_domain::ports::{Clock, KeyHasher, SteadyClock};
 use latchkey_domain::{Brand, Environment, Secret};
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_system::SystemClock;
+use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
 use latchkey_testkit::fixtures::pepper;
-use latchkey_verifier::{
-    Answering, BootClock, LastUses, LeaseClock, Principal, Verifier, VerifierPorts,
-};
+use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts};
 use made_up::AnyKey;
 
 fn main() {
@@ -80,7 +78,7 @@ fn secrets() -> Vec<Text> {
 fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
     let store = Arc::new(store);
     let ports = VerifierPorts {
-        keys: Arc::new(AnyKey),
+        lookup: Arc::new(AnyKey),
         feed: Arc::<SqliteStore>::clone(&store),
         hasher,
         clock: Arc::new(SystemClock),

@@ -4,10 +4,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, Timestamp};
 use thiserror::Error;
 
-use crate::{Account, AccountId, Network, Session};
+use crate::{Account, AccountId, Session};
 
 /// A kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub struct Email(String);
 
 /// The text is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("email must be an address such as ada@example.com, of at most 254 characters")]
+#[error("not an email address of at most 254 characters")]
 pub struct EmailError;
 
 impl Email {

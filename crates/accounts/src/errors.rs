@@ -1,3 +1,4 @@
+use latchkey_domain::NotNow;
 use latchkey_domain::ports::{EntropyError, StoreError, UpdateError};
 use thiserror::Error;
 
@@ -7,7 +8,7 @@ use crate::ports::HashError;
 #[derive(Debug, Error)]
 pub enum CreateAccountError {
     /// Another account has the address.
-    #[error("An account with this email address exists already")]
+    #[error("another account has the address")]
     AddressTaken,
     /// The password could not be hashed.
     #[error(transparent)]
@@ -20,11 +21,25 @@ pub enum CreateAccountError {
     Store(#[from] StoreError),
 }
 
+/// Why somebody could not sign up.
+#[derive(Debug, Error)]
+pub enum SignUpError {
+    /// Too many sign-ups from the caller's network.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
+    /// The account was not made, or its session did not begin.
+    #[error(transparent)]
+    NotMade(#[from] CreateAccountError),
+}
+
 /// Why somebody was not signed in.
 #[derive(Debug, Error)]
 pub enum SignInError {
+    /// Too many wrong passwords, or too many sessions began.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// No such account, a wrong password or a disabled account: which of them is not told.
-    #[error("Invalid email or password")]
+    #[error("no active account has the address and the password")]
     Rejected,
     /// The password could not be checked.
     #[error(transparent)]
@@ -51,11 +66,14 @@ pub enum EndSessionError {
 /// Why a password was not changed by its owner.
 #[derive(Debug, Error)]
 pub enum ChangePasswordError {
+    /// Too many wrong passwords.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// The current password is another one.
-    #[error("The current password is wrong")]
+    #[error("the current password is another one")]
     WrongPassword,
     /// Somebody changed the account at the same time.
-    #[error("The account was changed at the same time; try again")]
+    #[error("the account was changed at the same time")]
     Stale,
     /// The password could not be checked or hashed.
     #[error(transparent)]

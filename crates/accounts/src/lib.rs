@@ -5,14 +5,18 @@
 #![warn(clippy::future_not_send)]
 
 mod account;
+mod change_password;
 mod contents;
 mod email;
 mod errors;
-mod network;
+mod limits;
+mod operate;
 mod password;
 pub mod ports;
 mod service;
 mod session;
+mod sign_in;
+mod sign_up;
 mod token;
 
 pub use account::{Account, AccountId, AccountParts, AccountState};
@@ -20,8 +24,9 @@ pub use contents::{Contents, Part, Record, TakeOverError};
 pub use email::{Email, EmailError};
 pub use errors::{
     ChangePasswordError, CreateAccountError, EndSessionError, OperatorError, SignInError,
+    SignUpError,
 };
-pub use network::Network;
+pub use limits::AccountLimits;
 pub use password::{Password, PasswordError, PasswordHash};
 pub use service::{AccountPorts, AccountService, SignedIn};
 pub use session::{Session, SessionLifetime};

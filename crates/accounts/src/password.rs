@@ -24,19 +24,19 @@ pub struct Password {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PasswordError {
     /// Fewer than 12 characters, for a new password.
-    #[error("a password must have at least 12 characters")]
+    #[error("the password has fewer than 12 characters")]
     TooShort,
     /// More than 128 characters.
-    #[error("a password must have at most 128 characters")]
+    #[error("the password has more than 128 characters")]
     TooLong,
     /// A new password that holds the address of its account.
-    #[error("a password must not contain your email address")]
+    #[error("the password contains the email address")]
     HoldsAddress,
     /// A new password that holds the name of this product.
-    #[error("a password must not contain \"latchkey\"")]
+    #[error("the password contains the name of the product")]
     HoldsProduct,
     /// A new password that guessers try first.
-    #[error("this password is too easy to guess; choose several unrelated words")]
+    #[error("the password is too easy to guess")]
     Common,
 }
 

@@ -5,10 +5,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{StoreError, UpdateError};
-use latchkey_domain::{AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, Timestamp};
+use latchkey_domain::{
+    AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, Network, Timestamp,
+};
 use thiserror::Error;
 
-use crate::{Account, AccountId, Email, Network, Password, PasswordHash, Session, SessionToken};
+use crate::{Account, AccountId, Email, Password, PasswordHash, Session, SessionToken};
 
 /// Where accounts are kept.
 ///

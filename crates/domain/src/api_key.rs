@@ -9,8 +9,9 @@ use crate::{
 
 /// An API key: who owns it, what it is called, and whether it may be used.
 ///
-/// The plain [`Secret`](crate::Secret) is not part of it; only the digest is. Each change gives
-/// the next version of the key, which a store accepts if nobody else changed the key meanwhile.
+/// The plain [`Secret`](crate::Secret) is not part of it; only the digest is. A key changes by the use
+/// cases of [`ApiKeyService`](crate::ApiKeyService): each gives the next version of the key, which a store
+/// accepts if nobody else changed the key meanwhile.
 ///
 /// | the key is | may be used | disable, enable | rename | another expiry | replace | revoke |
 /// |---|---|---|---|---|---|---|
@@ -142,12 +143,12 @@ impl ApiKey {
     }
 
     /// The same key under another name.
-    pub fn rename(&self, name: KeyName) -> Result<Self, TransitionError> {
+    fn rename(&self, name: KeyName) -> Result<Self, TransitionError> {
         self.changed(|parts| parts.name = name)
     }
 
     /// The same key, switched off. A key that is off already keeps its instant.
-    pub fn disable(&self, now: Timestamp) -> Result<Self, TransitionError> {
+    fn disable(&self, now: Timestamp) -> Result<Self, TransitionError> {
         self.changed(|parts| {
             if parts.state == KeyState::Active {
                 parts.state = KeyState::Disabled { at: now };
@@ -156,12 +157,12 @@ impl ApiKey {
     }
 
     /// The same key, switched on.
-    pub fn enable(&self) -> Result<Self, TransitionError> {
+    fn enable(&self) -> Result<Self, TransitionError> {
         self.changed(|parts| parts.state = KeyState::Active)
     }
 
     /// The same key with another expiry, or with none; an instant must lie in the future.
-    pub fn expire(&self, expires_at: Option<Timestamp>) -> Result<Self, TransitionError> {
+    fn expire(&self, expires_at: Option<Timestamp>) -> Result<Self, TransitionError> {
         let is_later = match (expires_at, self.0.expires_at) {
             (_, None) => false,
             (None, Some(_)) => true,
@@ -175,7 +176,11 @@ impl ApiKey {
 
     /// The same key with all of `change`, in one step. Where that is how it is already, it stays
     /// what it is, with the version it has.
-    pub fn change(&self, change: &KeyChange, now: Timestamp) -> Result<Self, TransitionError> {
+    pub(crate) fn change(
+        &self,
+        change: &KeyChange,
+        now: Timestamp,
+    ) -> Result<Self, TransitionError> {
         let KeyChange { name, enabled, expires_at } = change;
         let mut next = self.clone();
         if let Some(name) = name {
@@ -196,7 +201,7 @@ impl ApiKey {
 
     /// The same key with `successor` in its place: it works on for `overlap`, if it is not to
     /// expire before; without an overlap it is revoked. Only a key that may be used is replaced.
-    pub fn replace(
+    pub(crate) fn replace(
         &self,
         successor: ApiKeyId,
         overlap: Duration,
@@ -223,7 +228,7 @@ impl ApiKey {
     /// The same key, ended because its successor is replaced in turn: at most one replaced key of a
     /// chain works. One that is switched off ends too, so that it does not come back. `None`: it is
     /// revoked or has expired already.
-    pub fn end(&self, now: Timestamp) -> Option<Self> {
+    pub(crate) fn end(&self, now: Timestamp) -> Option<Self> {
         if has_expired(self.0.expires_at, now) {
             return None;
         }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
-    Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, KeyDifference, KeyName, OwnerId,
+    Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, KeyDifference, KeyName, NotNow, OwnerId,
     Timestamp, TransitionError, has_expired,
 };
 
@@ -60,6 +60,9 @@ pub enum ChangeError {
     /// The change leaves everything as it is.
     #[error("nothing is to be changed")]
     Nothing,
+    /// The owner has made too many changes of keys.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// To stop a key now, disable or revoke it.
     #[error("the expiry does not lie in the future")]
     ExpiryNotInFuture,
@@ -109,6 +112,7 @@ impl ApiKeyService {
         if change.is_nothing() {
             return Err(ChangeError::Nothing);
         }
+        self.limits.count_change(owner, caller)?;
         if has_expired(change.expires_at.flatten(), self.clock.now()) {
             return Err(ChangeError::ExpiryNotInFuture);
         }

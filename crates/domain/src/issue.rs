@@ -3,7 +3,7 @@ use thiserror::Error;
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
     Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller, Environment, KeyName,
-    KeyState, OwnerId, Secret, Timestamp, has_expired,
+    KeyState, NotNow, OwnerId, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued.
@@ -32,6 +32,9 @@ pub enum IssueError {
     /// It would never work.
     #[error("the expiry does not lie in the future")]
     ExpiryNotInFuture,
+    /// The owner has made too many changes of keys.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// The owner holds as many keys as the policy allows.
     #[error("the owner holds {limit} keys, which is the limit")]
     LimitReached {
@@ -57,6 +60,7 @@ impl ApiKeyService {
         new: NewKey,
         caller: &Caller,
     ) -> Result<IssuedKey, IssueError> {
+        self.limits.count_change(&owner, caller)?;
         let now = self.clock.now();
         if has_expired(new.expires_at, now) {
             return Err(IssueError::ExpiryNotInFuture);

@@ -9,23 +9,24 @@
 //!
 //! use latchkey_domain::ports::{Entropy, NoBarrier};
 //! use latchkey_domain::{
-//!     ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssuePolicy, KeyName,
-//!     NewKey, OwnerId,
+//!     ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssuePolicy, KeyLimits,
+//!     KeyName, NewKey, OwnerId,
 //! };
 //! use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 //! use latchkey_store_sqlite::SqliteStore;
-//! use latchkey_system::{OsEntropy, SystemClock};
+//! use latchkey_system::{BootClock, OsEntropy, SystemClock};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("keys.db");
 //! # let peppers = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
-//! let store = SqliteStore::open(&path)?;
+//! let store = Arc::new(SqliteStore::open(&path)?);
 //! store.migrate().await?;
 //! let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
 //! let ports = ApiKeyPorts {
-//!     keys: Arc::new(store),
+//!     keys: Arc::<SqliteStore>::clone(&store),
+//!     lookup: store,
 //!     barrier: Arc::new(NoBarrier), // only this process verifies, and keeps no cache
 //!     hasher: Arc::new(HmacHasher::new(&PepperRing::parse(peppers)?)),
 //!     clock: Arc::new(SystemClock),
@@ -34,7 +35,8 @@
 //! };
 //! let brand = Brand::parse("acme")?;
 //! let policy = IssuePolicy { brand, max_keys_per_owner: 10, names_optional: false };
-//! let keys = ApiKeyService::new(ports, policy);
+//! let limits = KeyLimits::new(600, Arc::new(BootClock)); // changes by one owner in a minute
+//! let keys = ApiKeyService::new(ports, policy, limits);
 //!
 //! let ada = OwnerId::parse("user_123")?;
 //! let name = KeyName::parse("Production")?;
@@ -55,7 +57,9 @@
 
 mod actor;
 mod api_key;
+mod attempts;
 mod audit;
+mod boot_time;
 mod brand;
 mod change;
 mod characters;
@@ -66,12 +70,15 @@ mod failover;
 mod find_in;
 mod id;
 mod issue;
+mod key_limits;
 mod key_prefix;
 mod name;
+mod network;
 mod owner;
 pub mod ports;
 mod presented;
 mod recover;
+mod report_leaks;
 mod rotate;
 mod secret;
 mod service;
@@ -81,7 +88,9 @@ mod verify;
 
 pub use actor::Actor;
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
+pub use attempts::{Attempt, Attempts, NotNow};
 pub use audit::{Action, AuditEvent, Caller, EventId, UserAgent};
+pub use boot_time::BootTime;
 pub use brand::{Brand, BrandError};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use characters::is_plain;
@@ -91,10 +100,13 @@ pub use error_chain::error_chain;
 pub use failover::{Failover, UnknownFailover};
 pub use id::{ApiKeyId, IdSequence, MalformedId};
 pub use issue::{IssueError, IssuedKey, NewKey};
+pub use key_limits::KeyLimits;
 pub use key_prefix::{KeyPrefix, MalformedPrefix};
 pub use name::{KeyName, NameError};
+pub use network::Network;
 pub use owner::{OwnerError, OwnerId};
 pub use presented::presented;
+pub use report_leaks::ReportLeaksError;
 pub use rotate::{Overlap, OverlapTooLong};
 pub use secret::{MalformedSecret, Secret};
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};

@@ -18,19 +18,19 @@ pub struct KeyName(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NameError {
     /// No character that a person could see.
-    #[error("name must have at least one visible character")]
+    #[error("the name has no visible character")]
     NothingVisible,
     /// More than 100 Unicode scalar values.
-    #[error("name must have at most 100 characters")]
+    #[error("the name has more than 100 characters")]
     TooLong,
     /// A character that would break a line or turn the text around it.
-    #[error("name must not contain control, line separator or text direction characters")]
+    #[error("the name has a control, line separator or text direction character")]
     Forbidden,
     /// A character that nobody sees and the text does not need.
-    #[error("name must not contain hidden characters")]
+    #[error("the name has a hidden character")]
     Hidden,
     /// Names are shown in lists and kept in plain text.
-    #[error("name must not hold an API key")]
+    #[error("the name holds the text of a key")]
     HoldsKey,
 }
 

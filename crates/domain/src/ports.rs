@@ -12,11 +12,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, EventId, Failover, KeyedDigest,
-    OwnerId, PepperId, Secret, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, BootTime, Candidates, ChangeNumber, Digest, EventId, Failover,
+    KeyedDigest, OwnerId, PepperId, Secret, Timestamp,
 };
 
-/// Where keys are kept.
+/// Where keys are kept, as the use cases of their owners need it.
 ///
 /// Each method that changes a key takes the event of the change, and stores both or neither.
 #[async_trait]
@@ -72,33 +72,8 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         id: ApiKeyId,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
-    /// The number of the latest change of any key, or a later number.
-    async fn last_change(&self) -> Result<ChangeNumber, StoreError>;
-
-    /// Stores `renewed`, the digest of the same secret under another pepper, in place of `stored`,
-    /// if the key still has that and is not revoked. This is not a change: it neither raises the version
-    /// nor conflicts with concurrent changes.
-    async fn redigest(
-        &self,
-        id: ApiKeyId,
-        stored: &Digest,
-        renewed: &KeyedDigest,
-    ) -> Result<(), StoreError>;
-
     /// The key `id` of `owner`, unless it is revoked.
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
-
-    /// The key, revoked or not, that has one of these digests, as it was at `since` or later. Where a
-    /// store consists of several servers, the answer of one that lags behind `since`, or has another
-    /// history, is discarded; an error if no other server answers.
-    async fn find_by_digest(
-        &self,
-        digests: &Candidates,
-        since: Option<Position>,
-    ) -> Result<Option<ApiKey>, StoreError>;
-
-    /// The owner of the key `id`, revoked or not.
-    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError>;
 
     /// All keys of `owner` that are not revoked, newest first, equal times by id descending.
     async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError>;
@@ -111,6 +86,39 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<KeyInUse>, StoreError>;
+}
+
+/// How the key of a presented secret is found.
+#[async_trait]
+pub trait KeyLookup: Send + Sync + fmt::Debug {
+    /// Stores `renewed`, the digest of the same secret under another pepper, in place of `stored`,
+    /// if the key still has that and is not revoked. This is not a change: it neither raises the version
+    /// nor conflicts with concurrent changes.
+    async fn redigest(
+        &self,
+        id: ApiKeyId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError>;
+
+    /// The key, revoked or not, that has one of these digests, as it was at `since` or later. Where a
+    /// store consists of several servers, the answer of one that lags behind `since`, or has another
+    /// history, is discarded; an error if no other server answers.
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        since: Option<Position>,
+    ) -> Result<Option<ApiKey>, StoreError>;
+}
+
+/// The keys of all owners, for operators and for recoveries.
+#[async_trait]
+pub trait KeyRegister: Send + Sync + fmt::Debug {
+    /// The number of the latest change of any key, or a later number.
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError>;
+
+    /// The owner of the key `id`, revoked or not.
+    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError>;
 
     /// Up to `limit` keys of any owner that are not revoked, with ids after `after`, in id order.
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError>;
@@ -407,6 +415,14 @@ pub trait KeyHasher: Send + Sync + fmt::Debug {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Now, in whole milliseconds.
     fn now(&self) -> Timestamp;
+}
+
+/// A clock that starts with the machine and never stands still.
+///
+/// It goes on while the process is stopped and while the machine sleeps. Leases and limits run by it.
+pub trait SteadyClock: Send + Sync + fmt::Debug {
+    /// Now; asked for each call, never cached.
+    fn now(&self) -> BootTime;
 }
 
 /// The source of everything random.

@@ -1,4 +1,4 @@
-use crate::ports::{AuditTrail, EntropyError};
+use crate::ports::{AuditTrail, EntropyError, KeyRegister};
 use crate::{Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, RevokeError};
 
 impl ApiKeyService {
@@ -15,6 +15,7 @@ impl ApiKeyService {
     /// It can be repeated with the same event; what was done then is not done twice.
     pub async fn recover(
         &self,
+        register: &dyn KeyRegister,
         trail: &dyn AuditTrail,
         lost: &AuditEvent,
         keys: &[ApiKeyId],
@@ -24,11 +25,11 @@ impl ApiKeyService {
         let mut revoked = 0;
         for key in keys {
             // Without an owner it is gone, and was never there as far as the store knows.
-            let Some(owner) = self.keys.owner_of(*key).await? else { continue };
+            let Some(owner) = register.owner_of(*key).await? else { continue };
             let event = self.ending(&owner, Action::KeyRevoked(*key), caller)?;
             revoked += u64::from(self.keys.revoke(&owner, *key, &event).await?.is_some());
         }
-        self.barrier.pass(self.keys.last_change().await?).await;
+        self.barrier.pass(register.last_change().await?).await;
         Ok(revoked)
     }
 }

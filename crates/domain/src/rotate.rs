@@ -52,6 +52,7 @@ impl ApiKeyService {
         overlap: Overlap,
         caller: &Caller,
     ) -> Result<IssuedKey, ChangeError> {
+        self.limits.count_change(owner, caller)?;
         let answer = self.store_rotation(owner, id, overlap, caller).await;
         self.hold(owner, id, answer).await
     }

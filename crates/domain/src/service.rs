@@ -4,11 +4,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::ports::{
-    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, StoreError,
+    ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, KeyLookup,
+    KeyRegister, StoreError,
 };
 use crate::{
-    Action, ApiKeyId, ApiKeyParts, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyName,
-    OwnerId, PepperId, Secret,
+    Action, ApiKeyId, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyLimits, KeyName,
+    NotNow, OwnerId, PepperId,
 };
 
 /// Keys read at a time where many are revoked.
@@ -24,12 +25,14 @@ const MOST_REVOKED: u32 = 200;
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    pub(crate) lookup: Arc<dyn KeyLookup>,
     pub(crate) barrier: Arc<dyn Barrier>,
     pub(crate) hasher: Arc<dyn KeyHasher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) ids: Arc<IdSequence>,
     pub(crate) policy: IssuePolicy,
+    pub(crate) limits: KeyLimits,
 }
 
 /// What an [`ApiKeyService`] needs from outside.
@@ -37,6 +40,7 @@ pub struct ApiKeyService {
 #[expect(missing_docs, reason = "each is named for what it is")]
 pub struct ApiKeyPorts {
     pub keys: Arc<dyn ApiKeyRepository>,
+    pub lookup: Arc<dyn KeyLookup>,
     pub barrier: Arc<dyn Barrier>,
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
@@ -77,6 +81,9 @@ pub enum RevokeError {
     /// There is no such key, it belongs to someone else, or it is revoked already.
     #[error("there is no such key, or it is revoked")]
     NotFound,
+    /// The owner has made too many changes of keys.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// No randomness to make an id from.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -86,10 +93,10 @@ pub enum RevokeError {
 }
 
 impl ApiKeyService {
-    /// Joins the ports.
-    pub fn new(ports: ApiKeyPorts, policy: IssuePolicy) -> Self {
-        let ApiKeyPorts { keys, barrier, hasher, clock, entropy, ids } = ports;
-        Self { keys, barrier, hasher, clock, entropy, ids, policy }
+    /// Joins the ports. Every use case of owners and strangers keeps to `limits`.
+    pub fn new(ports: ApiKeyPorts, policy: IssuePolicy, limits: KeyLimits) -> Self {
+        let ApiKeyPorts { keys, lookup, barrier, hasher, clock, entropy, ids } = ports;
+        Self { keys, lookup, barrier, hasher, clock, entropy, ids, policy, limits }
     }
 
     /// What holds for new keys.
@@ -121,43 +128,21 @@ impl ApiKeyService {
         id: ApiKeyId,
         caller: &Caller,
     ) -> Result<(), RevokeError> {
-        let (revoked, change) = self.end(owner, id, Action::KeyRevoked(id), caller).await?;
+        self.limits.count_change(owner, caller)?;
+        let event = self.ending(owner, Action::KeyRevoked(id), caller)?;
+        let (revoked, change) = self.end(owner, id, &event).await?;
         self.wait_for(change).await;
         if revoked { Ok(()) } else { Err(RevokeError::NotFound) }
     }
 
-    /// Revokes the keys that have these secrets, of any owner: anybody who holds a key may revoke it.
-    /// Returns `Ok` also for secrets of no key or of a revoked one, so that the caller learns nothing.
-    /// Once this returns, no instance accepts any of them.
-    pub async fn report_leaks(
-        &self,
-        secrets: &[Secret],
-        caller: &Caller,
-    ) -> Result<(), RevokeError> {
-        let mut last = None;
-        for secret in secrets {
-            let candidates = self.hasher.candidates(secret);
-            let found = self.keys.find_by_digest(&candidates, None).await?;
-            if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
-                let ApiKeyParts { owner, id, .. } = key.parts();
-                let (_, change) = self.end(owner, *id, Action::KeyLeaked(*id), caller).await?;
-                last = last.max(change);
-            }
-        }
-        self.wait_for(last).await;
-        Ok(())
-    }
-
     /// Revokes a key; returns whether this call did, and the change that every instance has to apply.
-    async fn end(
+    pub(crate) async fn end(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        action: Action,
-        caller: &Caller,
-    ) -> Result<(bool, Option<ChangeNumber>), RevokeError> {
-        let event = self.ending(owner, action, caller)?;
-        let made = self.keys.revoke(owner, id, &event).await?;
+        event: &AuditEvent,
+    ) -> Result<(bool, Option<ChangeNumber>), StoreError> {
+        let made = self.keys.revoke(owner, id, event).await?;
         Ok((made.is_some(), self.change_to_pass(owner, id, made).await?))
     }
 
@@ -175,12 +160,13 @@ impl ApiKeyService {
     /// were revoked. Each is a change of its own: one for all would keep every other change waiting.
     pub async fn revoke_under(
         &self,
+        register: &dyn KeyRegister,
         pepper: PepperId,
         caller: &Caller,
     ) -> Result<u64, RevokeError> {
         let mut revoked = 0;
         loop {
-            let left = self.keys.under_pepper(pepper, PAGE).await?;
+            let left = register.under_pepper(pepper, PAGE).await?;
             if left.is_empty() {
                 break;
             }
@@ -191,7 +177,7 @@ impl ApiKeyService {
             }
         }
         // Also for those that somebody else revoked, whose change may not be answered yet.
-        self.barrier.pass(self.keys.last_change().await?).await;
+        self.barrier.pass(register.last_change().await?).await;
         Ok(revoked)
     }
 
@@ -220,7 +206,7 @@ impl ApiKeyService {
         }
     }
 
-    async fn wait_for(&self, change: Option<ChangeNumber>) {
+    pub(crate) async fn wait_for(&self, change: Option<ChangeNumber>) {
         if let Some(change) = change {
             self.barrier.pass(change).await;
         }

@@ -114,12 +114,13 @@ mod tests {
         assert_eq!(KeyDifference::between(&before, &renamed), Some(want));
         assert_eq!(KeyLabel::from(&renamed).name, name("B"));
 
-        let off = after(KeyChange { enabled: Some(false), ..KeyChange::default() })?;
+        let switch = |on| KeyChange { enabled: Some(on), ..KeyChange::default() };
+        let off = after(switch(false))?;
         let want = KeyDifference { enabled: Some([true, false]), ..none.clone() };
         assert_eq!(KeyDifference::between(&before, &off), Some(want));
-        assert_eq!(KeyDifference::between(&off, &off.disable(at(2))?), None);
+        assert_eq!(KeyDifference::between(&off, &off.change(&switch(false), at(2))?), None);
         let want = KeyDifference { enabled: Some([false, true]), ..none.clone() };
-        assert_eq!(KeyDifference::between(&off, &off.enable()?), Some(want));
+        assert_eq!(KeyDifference::between(&off, &off.change(&switch(true), at(2))?), Some(want));
 
         let lasting = after(KeyChange { expires_at: Some(None), ..KeyChange::default() })?;
         let want = KeyDifference { expires_at: Some([Some(at(50)), None]), ..none };

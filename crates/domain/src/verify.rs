@@ -7,7 +7,7 @@ use crate::{ApiKey, ApiKeyService, Refusal, Secret};
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// It is not good. The presenter is told only that.
-    #[error("Invalid API key")]
+    #[error("the secret is not that of a good key")]
     Refused(Refusal),
     /// The store failed, and no cache can vouch for the secret: nobody can say.
     #[error(transparent)]
@@ -19,7 +19,7 @@ impl ApiKeyService {
     /// `latchkey-verifier` answers the same from a cache. No use of the key is noted.
     pub async fn verify(&self, secret: &Secret) -> Result<ApiKey, VerifyError> {
         let candidates = self.hasher.candidates(secret);
-        let found = self.keys.find_by_digest(&candidates, None).await?;
+        let found = self.lookup.find_by_digest(&candidates, None).await?;
         let key = found
             .filter(|key| candidates.contain(&key.parts().digest.digest))
             .ok_or(VerifyError::Refused(Refusal::Unknown))?;

@@ -5,10 +5,8 @@ use latchkey_domain::ports::{Clock, StoreError};
 use latchkey_domain::{Secret, VerifyError};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
-use latchkey_system::SystemClock;
-use latchkey_verifier::{
-    Answering, BootClock, LastUses, Principal, Verifier, VerifierPorts, others_run,
-};
+use latchkey_system::{BootClock, SystemClock};
+use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts, others_run};
 use thiserror::Error;
 
 use crate::{ApiKeyPrincipal, KeyName, KeyPrefix, OwnerId, Unavailable, Verify};
@@ -60,7 +58,7 @@ impl Embedded {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));
         let ports = VerifierPorts {
-            keys: Arc::<PostgresStore>::clone(&store),
+            lookup: Arc::<PostgresStore>::clone(&store),
             feed: store,
             hasher: Arc::new(hasher),
             clock,

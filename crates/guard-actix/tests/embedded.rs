@@ -9,17 +9,17 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
 use latchkey_domain::ports::{ApiKeyRepository, Clock, Entropy};
 use latchkey_domain::{
-    ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyName,
-    NewKey,
+    ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyLimits,
+    KeyName, NewKey,
 };
 use latchkey_guard_actix::{ApiKeyPrincipal, Embedded, EmbeddedError, Guard};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_system::SystemClock;
+use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
 use latchkey_testkit::fixtures::{a_caller, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
-use latchkey_verifier::{BootClock, FeedBarrier};
+use latchkey_verifier::FeedBarrier;
 use tokio_postgres::NoTls;
 
 const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
@@ -40,15 +40,17 @@ impl Latchkey {
         let hasher = HmacHasher::new(&PepperRing::parse(PEPPERS).expect("a ring"));
         hasher.confirm(&*store, ready(Ok(false))).await.expect("the first ring fits");
         let feed = Arc::<PostgresStore>::clone(&store);
+        let lookup = Arc::<PostgresStore>::clone(&store);
         let keys: Arc<dyn ApiKeyRepository> = store;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy::default());
         let barrier = Arc::new(FeedBarrier::outside(feed, Arc::new(BootClock)));
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
-        let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
+        let ports =
+            ApiKeyPorts { keys, lookup, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
         let brand = Brand::parse("sk").expect("a brand");
         let policy = IssuePolicy { brand, max_keys_per_owner: 10, names_optional: false };
-        Self { database, service: ApiKeyService::new(ports, policy) }
+        Self { database, service: ApiKeyService::new(ports, policy, KeyLimits::unlimited()) }
     }
 
     async fn issue(&self) -> IssuedKey {

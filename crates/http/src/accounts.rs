@@ -1,9 +1,7 @@
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use latchkey_accounts::{
-    Account, ChangePasswordError, Email, Password, PasswordError, SignInError,
-};
+use latchkey_accounts::{Account, Email, Password};
 use latchkey_domain::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +12,6 @@ use super::body::{JsonBody, Then};
 use super::caller::caller;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
-use super::limited::{client_network, count, count_guess};
 use super::session::{Presented, User, clearing, granting, presented};
 use super::settings::SignUp;
 use super::this_machine::is_local;
@@ -113,13 +110,10 @@ pub(crate) async fn sign_up(
     http: Data<Http>,
     Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
-    let email =
-        Email::parse(&body.email).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let email = Email::parse(&body.email)?;
     let password =
         Password::chosen(Zeroizing::new(body.password), &email).map_err(ApiError::weak_password)?;
     cookies_in(&req, &http)?;
-    let message = "Too many sign-ups; try again later";
-    count(&http.services.limits.sign_ups, client_network(&req, &http), message).map(drop)?;
     let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     let signing_up = async move { work.services.accounts.sign_up(email, password, &caller).await };
@@ -151,26 +145,10 @@ pub(crate) async fn sign_in(
 ) -> Result<HttpResponse, ApiError> {
     let password = Password::presented(Zeroizing::new(body.password))?;
     let previous = cookies_in(&req, &http)?;
-    let email = Email::parse(&body.email).ok();
-    // One sentence for both limits: only who has the password reaches the second.
-    let message = "Too many sign-ins; try again later";
-    let network = client_network(&req, &http);
-    let guess =
-        count_guess(&http, &http.services.limits.sign_in, network, email.as_ref(), message).await?;
-    let success = count(&http.services.limits.good_sign_ins, email, message)
-        .inspect_err(|_too_many| http.services.limits.sign_in.forgive(&guess))?;
     let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     let signing_in = async move {
-        let done =
-            work.services.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await;
-        if !matches!(done, Err(SignInError::Rejected)) {
-            work.services.limits.sign_in.forgive(&guess);
-        }
-        if done.is_err() {
-            work.services.limits.good_sign_ins.forgive(&success);
-        }
-        done
+        work.services.accounts.sign_in(&body.email, password, &previous.tokens, &caller).await
     };
     let (account, token) = http.finish(signing_in).await??;
     Ok(HttpResponse::Ok()
@@ -238,20 +216,10 @@ pub(crate) async fn change_password(
     let current = Password::presented(Zeroizing::new(body.current_password))?;
     let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)
         .map_err(ApiError::weak_password)?;
-    let email = Some(&user.account.parts().email);
-    let message = "Too many wrong passwords; try again later";
-    let network = client_network(&req, &http);
-    let guess =
-        count_guess(&http, &http.services.limits.current_password, network, email, message).await?;
     let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
-    let changing = async move {
-        let done = work.services.accounts.change_password(&user, current, new, &caller).await;
-        if !matches!(done, Err(ChangePasswordError::WrongPassword)) {
-            work.services.limits.current_password.forgive(&guess);
-        }
-        done
-    };
+    let changing =
+        async move { work.services.accounts.change_password(&user, current, new, &caller).await };
     http.finish(changing).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
@@ -281,18 +249,5 @@ impl From<&Account> for AccountBody {
             email: parts.email.to_string(),
             created_at: WireTime(parts.created_at),
         }
-    }
-}
-
-impl ApiError {
-    /// 400 for a new password that must not be used.
-    fn weak_password(error: PasswordError) -> Self {
-        Self::new(ErrorCode::WeakPassword, error.to_string())
-    }
-}
-
-impl From<PasswordError> for ApiError {
-    fn from(error: PasswordError) -> Self {
-        Self::bad_request(error.to_string())
     }
 }

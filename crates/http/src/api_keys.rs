@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NameMissing, NewKey};
+use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NewKey};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -16,7 +16,6 @@ use super::accounts::Success;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
-use super::limited::count_key_change;
 use super::query::query_in;
 use super::session::User;
 use super::wire_time::WireTime;
@@ -74,13 +73,12 @@ pub(crate) async fn create(
     http: Data<Http>,
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let name = http.services.api_keys.policy().name(body.name.map(name_in).transpose()?);
+    let name = body.name.map(KeyName::parse).transpose()?;
     let new = NewKey {
-        name: name.map_err(|NameMissing| ApiError::bad_request("name is required"))?,
+        name: http.services.api_keys.policy().name(name)?,
         environment: body.environment.into(),
         expires_at: body.expires_at.map(|at| at.0),
     };
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -137,7 +135,7 @@ pub(crate) async fn change(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<ChangeBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let change = KeyChange {
-        name: body.name.map(name_in).transpose()?,
+        name: body.name.map(KeyName::parse).transpose()?,
         enabled: body.enabled,
         expires_at: body.expires_at.map(|at| at.map(|WireTime(at)| at)),
     };
@@ -145,7 +143,6 @@ pub(crate) async fn change(
         return Err(ChangeError::Nothing.into());
     }
     let id = id_in(&req);
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -180,7 +177,6 @@ pub(crate) async fn rotate(
 ) -> Result<HttpResponse, ApiError> {
     let overlap = body.overlap()?;
     let id = id_in(&req);
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -209,7 +205,6 @@ pub(crate) async fn revoke(
     User(user): User,
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
-    count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();
@@ -231,8 +226,4 @@ fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
 fn id_in(req: &HttpRequest) -> ApiKeyId {
     let text = req.match_info().get("id").unwrap_or_default();
     ApiKeyId::parse(text).unwrap_or(ApiKeyId::NONE)
-}
-
-fn name_in(text: String) -> Result<KeyName, ApiError> {
-    KeyName::parse(text).map_err(|error| ApiError::bad_request(error.to_string()))
 }

@@ -1,15 +1,15 @@
+mod account_refusals;
 mod code;
 mod refusals;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use latchkey_domain::error_chain;
+use latchkey_domain::{NotNow, error_chain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,7 +71,8 @@ impl ApiError {
     }
 
     /// 429: to be asked again after a while.
-    pub(crate) fn too_many(message: &'static str, wait: Duration) -> Self {
+    pub(crate) fn too_many(message: &'static str, not_now: NotNow) -> Self {
+        let wait = not_now.retry_after();
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let error = Self::new(ErrorCode::TooManyAttempts, message);
         error.with(header::RETRY_AFTER, HeaderValue::from(seconds))

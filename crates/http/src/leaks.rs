@@ -1,6 +1,6 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use latchkey_domain::{Actor, Secret};
+use latchkey_domain::Actor;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -10,7 +10,6 @@ use super::accounts::Success;
 use super::body::JsonBody;
 use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
-use super::limited::{client_network, count};
 
 /// Leaked keys.
 #[derive(Deserialize, ToSchema)]
@@ -41,17 +40,12 @@ pub(crate) async fn report(
     http: Data<Http>,
     JsonBody(body): JsonBody<LeakBody>,
 ) -> Result<HttpResponse, ApiError> {
+    // The limit on bodies bounds how many keys there can be.
     let key = Zeroizing::new(body.key);
-    let message = "Too many reports; try again later";
-    count(&http.services.limits.leak_reports, client_network(&req, &http), message).map(drop)?;
-    // The limit on bodies bounds how many there can be.
-    let secrets: Vec<_> = Secret::find_in(key.as_bytes()).map(|(_, secret)| secret).collect();
-    if secrets.is_empty() {
-        return Err(ApiError::bad_request("No API key found in this text"));
-    }
     let caller = caller(&req, &http, Actor::LeakReport);
     let work = http.clone();
-    let revoking = async move { work.services.api_keys.report_leaks(&secrets, &caller).await };
+    let revoking =
+        async move { work.services.api_keys.report_leaks(key.as_bytes(), &caller).await };
     http.finish(revoking).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }

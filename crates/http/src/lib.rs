@@ -46,7 +46,6 @@
 
 mod accounts;
 mod api_keys;
-mod attempts;
 mod audit;
 mod body;
 mod caller;
@@ -61,8 +60,6 @@ pub mod exposition;
 mod head;
 mod hints;
 mod leaks;
-mod limited;
-mod limits;
 mod mount;
 mod name_schema;
 mod openapi;
@@ -86,7 +83,6 @@ mod wire_time;
 pub use audit::ExportedEvent;
 pub use counts::Counts;
 pub use envelope::refuse_unread;
-pub use limits::Limits;
 pub use openapi::document;
 pub use origin::{Origin, OriginError};
 pub use progress::Progress;

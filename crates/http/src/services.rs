@@ -8,7 +8,6 @@ use latchkey_domain::ports::{AuditTrail, Clock, StoreError};
 use latchkey_verifier::Verifier;
 
 use super::counts::Counts;
-use super::limits::Limits;
 
 /// What the routes do their work with: use cases, and the ports of what needs no rule.
 #[derive(Debug)]
@@ -23,8 +22,6 @@ pub struct Services {
     pub trail: Arc<dyn AuditTrail>,
     /// The time that answers and pages tell.
     pub clock: Arc<dyn Clock>,
-    /// How much one client may do.
-    pub limits: Limits,
 }
 
 /// What the program around the routes knows of itself. `()` knows nothing, and is always ready.

@@ -13,16 +13,16 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error};
-use latchkey_accounts::{AccountPorts, AccountService, SessionLifetime};
-use latchkey_domain::ports::{Clock, Entropy};
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy};
+use latchkey_accounts::{AccountLimits, AccountPorts, AccountService, SessionLifetime};
+use latchkey_domain::ports::{Clock, Entropy, SteadyClock};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy, KeyLimits};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
-use latchkey_http::{Http, HttpSettings, Limits, Services, SignUp, configure};
+use latchkey_http::{Http, HttpSettings, Services, SignUp, configure};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_system::SystemClock;
+use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_verifier::{Answering, BootClock, LastUses, LeaseClock, Verifier, VerifierPorts};
+use latchkey_verifier::{Answering, LastUses, Verifier, VerifierPorts};
 use serde_json::{Value, json};
 
 const PEPPERS: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -33,20 +33,21 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     store.migrate().await.expect("the schema");
     let store = Arc::new(store);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let lease_clock: Arc<dyn LeaseClock> = Arc::new(BootClock);
+    let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
     let hasher = Arc::new(HmacHasher::new(&PepperRing::parse(PEPPERS).expect("a ring")));
     let ports = VerifierPorts {
-        keys: store.clone(),
+        lookup: store.clone(),
         feed: store.clone(),
         hasher: hasher.clone(),
         clock: clock.clone(),
-        lease_clock: lease_clock.clone(),
+        lease_clock: steady_clock.clone(),
         last_uses: Arc::new(LastUses::new(store.clone())),
     };
     let verifier = Verifier::new(ports, Answering::FromStore, None);
     let (barrier, ids) = (Arc::new(verifier.barrier()), Arc::new(IdSequence::new(entropy.clone())));
     let of_keys = ApiKeyPorts {
         keys: store.clone(),
+        lookup: store.clone(),
         barrier: barrier.clone(),
         hasher: hasher.clone(),
         clock: clock.clone(),
@@ -73,12 +74,11 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     let hour = Duration::from_hours(1);
     let lifetime = SessionLifetime { idle: hour, absolute: hour };
     Services {
-        api_keys: ApiKeyService::new(of_keys, policy),
-        accounts: AccountService::new(of_accounts, lifetime),
+        api_keys: ApiKeyService::new(of_keys, policy, KeyLimits::new(600, steady_clock.clone())),
+        accounts: AccountService::new(of_accounts, lifetime, AccountLimits::new(10, &steady_clock)),
         verifier,
         trail: store,
         clock,
-        limits: Limits::new(10, &lease_clock),
     }
 }
 

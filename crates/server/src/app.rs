@@ -3,20 +3,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
-use latchkey_accounts::{AccountPorts, AccountService};
+use latchkey_accounts::{AccountLimits, AccountPorts, AccountService};
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, LastUseRepository,
-    PepperRepository, StoreError,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, KeyLookup, KeyRegister,
+    LastUseRepository, PepperRepository, SteadyClock, StoreError,
 };
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, PepperId, Timestamp};
+use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_system::{OsEntropy, SystemClock};
-use latchkey_verifier::{
-    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, Verifier, VerifierPorts, others_run,
-};
+use latchkey_system::{BootClock, OsEntropy, SystemClock};
+use latchkey_verifier::{Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, others_run};
 
 use crate::connections::Tally;
 use crate::embedded;
@@ -24,7 +22,7 @@ use crate::housekeeping::Clocks;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::settings::{Database, Settings};
-use latchkey_http::{Limits, Services};
+use latchkey_http::Services;
 
 /// Everything the server is made of, joined once.
 #[derive(Debug)]
@@ -32,8 +30,8 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// What the routes see.
     pub(crate) services: Arc<Services>,
-    /// What only commands read.
-    pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    /// What only commands and recoveries read.
+    pub(crate) register: Arc<dyn KeyRegister>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) peppers: Arc<dyn PepperRepository>,
     feed: Arc<dyn ChangeFeed>,
@@ -78,6 +76,8 @@ pub(crate) enum Store {
 /// The repositories of a store.
 struct Repositories {
     keys: Arc<dyn ApiKeyRepository>,
+    lookup: Arc<dyn KeyLookup>,
+    register: Arc<dyn KeyRegister>,
     feed: Arc<dyn ChangeFeed>,
     last_uses: Arc<dyn LastUseRepository>,
     peppers: Arc<dyn PepperRepository>,
@@ -128,12 +128,15 @@ impl Store {
     fn repositories(&self) -> Repositories {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
-            S: ApiKeyRepository + ChangeFeed + LastUseRepository + PepperRepository + 'static,
+            S: ApiKeyRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
+            S: LastUseRepository + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
             S: AuditTrail + Housekeeping,
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
+                lookup: Arc::<S>::clone(store),
+                register: Arc::<S>::clone(store),
                 feed: Arc::<S>::clone(store),
                 last_uses: Arc::<S>::clone(store),
                 peppers: Arc::<S>::clone(store),
@@ -168,6 +171,8 @@ impl App {
         let store = Store::connect(&settings).await?;
         let Repositories {
             keys,
+            lookup,
+            register,
             feed,
             last_uses,
             peppers,
@@ -178,22 +183,23 @@ impl App {
             housekeeping,
         } = store.repositories();
 
-        let lease_clock: Arc<dyn LeaseClock> = Arc::new(BootClock);
+        let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
         let last_uses = Arc::new(LastUses::new(last_uses));
         let ports = VerifierPorts {
-            keys: Arc::clone(&keys),
+            lookup: Arc::clone(&lookup),
             feed: Arc::clone(&feed),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
-            lease_clock: Arc::clone(&lease_clock),
+            lease_clock: Arc::clone(&steady_clock),
             last_uses: Arc::clone(&last_uses),
         };
         let verifier = Verifier::new(ports, answering(&settings), settings.failover);
         let barrier = Arc::new(verifier.barrier());
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
         let of_keys = ApiKeyPorts {
-            keys: Arc::clone(&keys),
+            keys,
+            lookup,
             barrier: Arc::<FeedBarrier>::clone(&barrier),
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
@@ -212,17 +218,19 @@ impl App {
             entropy: Arc::clone(&entropy),
             ids,
         };
+        let account_limits =
+            AccountLimits::new(settings.sign_in_attempts_per_minute, &steady_clock);
+        let key_limits = KeyLimits::new(settings.key_changes_per_minute(), steady_clock);
         let services = Services {
-            api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone()),
-            accounts: AccountService::new(of_accounts, settings.session_lifetime),
+            api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone(), key_limits),
+            accounts: AccountService::new(of_accounts, settings.session_lifetime, account_limits),
             verifier,
             trail,
             clock: Arc::clone(&clock),
-            limits: Limits::new(settings.sign_in_attempts_per_minute, &lease_clock),
         };
         Ok(Self {
             services: Arc::new(services),
-            keys,
+            register,
             entropy,
             peppers,
             feed,

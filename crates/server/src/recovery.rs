@@ -61,7 +61,8 @@ async fn make_up(
         Some(event) => event,
         None => event.insert(app.services.api_keys.history_lost()?),
     };
-    app.services.api_keys.recover(&*app.services.trail, event, revoked).await
+    let (register, trail) = (&*app.register, &*app.services.trail);
+    app.services.api_keys.recover(register, trail, event, revoked).await
 }
 
 fn listed(keys: &[ApiKeyId]) -> String {

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) peppers: Option<PepperRing>,
     pub(crate) issue_policy: IssuePolicy,
     pub(crate) session_lifetime: SessionLifetime,
+    /// Wrong passwords; other limits follow.
     pub(crate) sign_in_attempts_per_minute: u32,
     /// Whether verification is answered from the cache.
     pub(crate) verify_cache: bool,
@@ -76,6 +77,11 @@ impl Settings {
             ip => ip,
         };
         SocketAddr::new(ip, self.listen.port())
+    }
+
+    /// How often one owner may change keys in a minute.
+    pub(crate) const fn key_changes_per_minute(&self) -> u32 {
+        self.sign_in_attempts_per_minute.saturating_mul(60)
     }
 }
 

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Position, Replacement, StoreError,
-    UpdateError,
+    ApiKeyRepository, InsertError, KeyInUse, KeyLookup, KeyRegister, OverlapError, Position,
+    Replacement, StoreError, UpdateError,
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
@@ -154,29 +154,6 @@ impl ApiKeyRepository for PostgresStore {
         number.map(change_number).transpose()
     }
 
-    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
-        let clock = change_clock::table.select(change_clock::seq);
-        let number: i64 = clock.first(&mut *self.connection().await?).await.map_err(failed)?;
-        change_number(number)
-    }
-
-    async fn redigest(
-        &self,
-        id: ApiKeyId,
-        stored: &Digest,
-        renewed: &KeyedDigest,
-    ) -> Result<(), StoreError> {
-        let unrevoked = api_keys::table
-            .find(id.as_uuid())
-            .filter(api_keys::digest.eq(stored.as_bytes().as_slice()))
-            .filter(api_keys::revoked_at.is_null());
-        let redigest = cached(diesel::update(unrevoked).set((
-            api_keys::digest.eq(renewed.digest.as_bytes().as_slice()),
-            api_keys::pepper_id.eq(i32::from(renewed.pepper.get())),
-        )));
-        redigest.execute(&mut *self.connection().await?).await.map(drop).map_err(failed)
-    }
-
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
         let reader = self.readers.get().await?;
         let mut connection = reader.connection();
@@ -186,25 +163,6 @@ impl ApiKeyRepository for PostgresStore {
             .first(&mut connection);
         let found: Option<KeyInUseRow> = reader.answer(found).await?.optional().map_err(failed)?;
         found.map(key_in_use).transpose()
-    }
-
-    async fn find_by_digest(
-        &self,
-        digests: &Candidates,
-        since: Option<Position>,
-    ) -> Result<Option<ApiKey>, StoreError> {
-        look_up::find(&self.readers, digests, since).await
-    }
-
-    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
-        let owner: Option<String> = api_keys::table
-            .find(id.as_uuid())
-            .select(api_keys::owner)
-            .first(&mut *self.connection().await?)
-            .await
-            .optional()
-            .map_err(failed)?;
-        owner.map(|owner| owner_from(owner, id)).transpose()
     }
 
     async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
@@ -234,6 +192,54 @@ impl ApiKeyRepository for PostgresStore {
             .load(&mut connection);
         let keys: Vec<KeyInUseRow> = reader.answer(keys).await?.map_err(failed)?;
         keys.into_iter().map(key_in_use).collect()
+    }
+}
+
+#[async_trait]
+impl KeyLookup for PostgresStore {
+    async fn redigest(
+        &self,
+        id: ApiKeyId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError> {
+        let unrevoked = api_keys::table
+            .find(id.as_uuid())
+            .filter(api_keys::digest.eq(stored.as_bytes().as_slice()))
+            .filter(api_keys::revoked_at.is_null());
+        let redigest = cached(diesel::update(unrevoked).set((
+            api_keys::digest.eq(renewed.digest.as_bytes().as_slice()),
+            api_keys::pepper_id.eq(i32::from(renewed.pepper.get())),
+        )));
+        redigest.execute(&mut *self.connection().await?).await.map(drop).map_err(failed)
+    }
+
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        since: Option<Position>,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        look_up::find(&self.readers, digests, since).await
+    }
+}
+
+#[async_trait]
+impl KeyRegister for PostgresStore {
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
+        let clock = change_clock::table.select(change_clock::seq);
+        let number: i64 = clock.first(&mut *self.connection().await?).await.map_err(failed)?;
+        change_number(number)
+    }
+
+    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
+        let owner: Option<String> = api_keys::table
+            .find(id.as_uuid())
+            .select(api_keys::owner)
+            .first(&mut *self.connection().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        owner.map(|owner| owner_from(owner, id)).transpose()
     }
 
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {

@@ -5,9 +5,9 @@ use diesel::sql_query;
 use diesel::sql_types::{Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::NetworkRepository;
-use latchkey_accounts::{AccountId, Email, Network};
-use latchkey_domain::Timestamp;
+use latchkey_accounts::{AccountId, Email};
 use latchkey_domain::ports::StoreError;
+use latchkey_domain::{Network, Timestamp};
 use time::OffsetDateTime;
 
 use crate::PostgresStore;

@@ -8,8 +8,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, Heartbeat, LastUseRepository, OverlapError,
-    PepperRepository as _, Registration, Replacement, UpdateError,
+    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, Heartbeat, KeyLookup, KeyRegister,
+    LastUseRepository, OverlapError, PepperRepository as _, Registration, Replacement, UpdateError,
 };
 use latchkey_testkit::fixtures::{
     a_digest, a_key, a_replacement, an_event, an_event_at, an_id, changed, moment, owner,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use latchkey_accounts::Account;
 use latchkey_accounts::ports::AccountRepository;
 use latchkey_domain::ports::{
-    ApiKeyRepository, ChangeFeed, Heartbeat, News, Registration, UpdateError,
+    ApiKeyRepository, ChangeFeed, Heartbeat, KeyRegister, News, Registration, UpdateError,
 };
 use latchkey_domain::{ApiKey, ChangeNumber};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};

@@ -28,6 +28,8 @@ async fn fresh() -> Ports {
     let store = Arc::new(store(database.url()));
     Ports {
         keys: Arc::<PostgresStore>::clone(&store),
+        lookup: Arc::<PostgresStore>::clone(&store),
+        register: Arc::<PostgresStore>::clone(&store),
         last_uses: Arc::<PostgresStore>::clone(&store),
         peppers: Arc::<PostgresStore>::clone(&store),
         accounts: Arc::<PostgresStore>::clone(&store),

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Position, Replacement, StoreError,
-    UpdateError,
+    ApiKeyRepository, InsertError, KeyInUse, KeyLookup, KeyRegister, OverlapError, Position,
+    Replacement, StoreError, UpdateError,
 };
 use latchkey_domain::{
     ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
@@ -154,12 +154,33 @@ impl ApiKeyRepository for SqliteStore {
         self.0.pool.write_then(is_there, number).await
     }
 
-    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
-        let changes = Arc::clone(&self.0.changes);
-        // Behind the writer, as above.
-        self.0.pool.write_then(|_db| Ok(()), move |()| changes.latest()).await
+    async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.read(move |db| {
+            let found = query::find(&owner, id).get_result(db).optional()?;
+            Ok(found.map(key_in_use).transpose()?)
+        })
+        .await
     }
 
+    async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
+        let owner = owner.as_str().to_owned();
+        self.read(move |db| all(query::list(&owner).load(db)?)).await
+    }
+
+    async fn revoked(
+        &self,
+        owner: &OwnerId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let (owner, since) = (owner.as_str().to_owned(), since.unix_millis());
+        self.read(move |db| all(query::revoked(&owner, since, limit).load(db)?)).await
+    }
+}
+
+#[async_trait]
+impl KeyLookup for SqliteStore {
     async fn redigest(
         &self,
         id: ApiKeyId,
@@ -176,15 +197,6 @@ impl ApiKeyRepository for SqliteStore {
                 .set((api_keys::digest.eq(digest), api_keys::pepper_id.eq(pepper)))
                 .execute(db)?;
             Ok(())
-        })
-        .await
-    }
-
-    async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
-        let owner = owner.as_str().to_owned();
-        self.read(move |db| {
-            let found = query::find(&owner, id).get_result(db).optional()?;
-            Ok(found.map(key_in_use).transpose()?)
         })
         .await
     }
@@ -206,6 +218,15 @@ impl ApiKeyRepository for SqliteStore {
         })
         .await
     }
+}
+
+#[async_trait]
+impl KeyRegister for SqliteStore {
+    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
+        let changes = Arc::clone(&self.0.changes);
+        // Behind the writer, as above.
+        self.0.pool.write_then(|_db| Ok(()), move |()| changes.latest()).await
+    }
 
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
         self.read(move |db| {
@@ -215,21 +236,6 @@ impl ApiKeyRepository for SqliteStore {
             Ok(owner.map(|owner| place.read("owner", OwnerId::parse(owner).ok())).transpose()?)
         })
         .await
-    }
-
-    async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
-        let owner = owner.as_str().to_owned();
-        self.read(move |db| all(query::list(&owner).load(db)?)).await
-    }
-
-    async fn revoked(
-        &self,
-        owner: &OwnerId,
-        since: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<KeyInUse>, StoreError> {
-        let (owner, since) = (owner.as_str().to_owned(), since.unix_millis());
-        self.read(move |db| all(query::revoked(&owner, since, limit).load(db)?)).await
     }
 
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use latchkey_accounts::{Account, AccountId, Contents, Network, Part, Record, Session};
+use latchkey_accounts::{Account, AccountId, Contents, Part, Record, Session};
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, OwnerId, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, Timestamp};
 use uuid::Uuid;
 
 use crate::SqliteStore;

@@ -3,9 +3,9 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use latchkey_accounts::ports::NetworkRepository;
-use latchkey_accounts::{AccountId, Email, Network};
-use latchkey_domain::Timestamp;
+use latchkey_accounts::{AccountId, Email};
 use latchkey_domain::ports::StoreError;
+use latchkey_domain::{Network, Timestamp};
 
 use crate::SqliteStore;
 use crate::row::id_bytes;

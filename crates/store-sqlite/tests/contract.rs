@@ -11,6 +11,8 @@ async fn fresh() -> Ports {
     store.migrate().await.expect("migrates");
     Ports {
         keys: Arc::new(store.clone()),
+        lookup: Arc::new(store.clone()),
+        register: Arc::new(store.clone()),
         last_uses: Arc::new(store.clone()),
         peppers: Arc::new(store.clone()),
         accounts: Arc::new(store.clone()),

@@ -1,9 +1,14 @@
-//! What the domain asks the operating system for: the time, and randomness.
+//! What the domain asks the operating system for: the time of day, the time since the machine started,
+//! and randomness.
+
+mod boot_clock;
 
 use std::time::{Duration, SystemTime};
 
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::{Clock, Entropy, EntropyError};
+
+pub use boot_clock::BootClock;
 
 /// The machine's wall clock.
 #[derive(Debug, Clone, Copy)]

@@ -36,13 +36,16 @@ use std::sync::Arc;
 
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Housekeeping, LastUseRepository, PepperRepository,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
+    LastUseRepository, PepperRepository,
 };
 
 /// The store ports of one adapter over one empty store.
 #[derive(Debug)]
 pub struct Ports {
     pub keys: Arc<dyn ApiKeyRepository>,
+    pub lookup: Arc<dyn KeyLookup>,
+    pub register: Arc<dyn KeyRegister>,
     pub last_uses: Arc<dyn LastUseRepository>,
     pub peppers: Arc<dyn PepperRepository>,
     pub accounts: Arc<dyn AccountRepository>,

@@ -1,6 +1,7 @@
 //! Builders with one obvious default. Ids, digests and addresses differ from call to call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use latchkey_accounts::{
     Account, AccountId, AccountParts, AccountState, Email, PasswordHash, Session,
@@ -116,6 +117,38 @@ pub fn changed(key: &ApiKey, change: impl FnOnce(&mut ApiKeyParts)) -> ApiKey {
     parts.version += 1;
     change(&mut parts);
     ApiKey::restore(parts)
+}
+
+/// The next version of `key`, called `name`.
+pub fn renamed(key: &ApiKey, name: &str) -> ApiKey {
+    changed(key, |parts| parts.name = KeyName::parse(name).expect("a name"))
+}
+
+/// The next version of `key`, switched off at `at`.
+pub fn disabled(key: &ApiKey, at: Timestamp) -> ApiKey {
+    changed(key, |parts| parts.state = KeyState::Disabled { at })
+}
+
+/// The next version of `key`, switched on.
+pub fn enabled(key: &ApiKey) -> ApiKey {
+    changed(key, |parts| parts.state = KeyState::Active)
+}
+
+/// The next version of `key`, working until `end`.
+pub fn ending(key: &ApiKey, end: Timestamp) -> ApiKey {
+    changed(key, |parts| parts.expires_at = Some(end))
+}
+
+/// The next version of `key`, which had no expiry, with `successor` in its place since `at`: it works on for
+/// `overlap`, and without one it is revoked.
+pub fn replaced(key: &ApiKey, successor: &ApiKey, overlap: Duration, at: Timestamp) -> ApiKey {
+    changed(key, |parts| {
+        parts.replaced_by = Some(successor.parts().id);
+        parts.expires_at = Some(at.saturating_add(overlap));
+        if overlap.is_zero() {
+            parts.state = KeyState::Revoked { at };
+        }
+    })
 }
 
 /// Makes an [`ApiKey`].

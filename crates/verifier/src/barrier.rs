@@ -4,15 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use latchkey_domain::ChangeNumber;
-use latchkey_domain::ports::{Barrier, ChangeFeed, InstanceId, InstanceList, InstanceStatus};
+use latchkey_domain::ports::{
+    Barrier, ChangeFeed, InstanceId, InstanceList, InstanceStatus, SteadyClock,
+};
+use latchkey_domain::{BootTime, ChangeNumber};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
 
+use crate::Durations;
 use crate::cause;
 use crate::keeper::{Keeper, Standing};
 use crate::protocol::{Silence, Wait};
-use crate::{BootTime, Durations, LeaseClock};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
@@ -24,7 +26,7 @@ pub struct FeedBarrier(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     feed: Arc<dyn ChangeFeed>,
-    clock: Arc<dyn LeaseClock>,
+    clock: Arc<dyn SteadyClock>,
     /// This process's own instance, where it verifies from the cache.
     keeper: Option<Arc<Keeper>>,
     waiters: Mutex<Waiters>,
@@ -58,7 +60,7 @@ struct List {
 impl FeedBarrier {
     pub(crate) fn new(
         feed: Arc<dyn ChangeFeed>,
-        clock: Arc<dyn LeaseClock>,
+        clock: Arc<dyn SteadyClock>,
         keeper: Option<Arc<Keeper>>,
     ) -> Self {
         let (waiters, arrival, passed) = (Mutex::default(), Notify::new(), Passed::default());
@@ -66,7 +68,7 @@ impl FeedBarrier {
     }
 
     /// For a process that changes keys but answers nothing from the cache.
-    pub fn outside(feed: Arc<dyn ChangeFeed>, clock: Arc<dyn LeaseClock>) -> Self {
+    pub fn outside(feed: Arc<dyn ChangeFeed>, clock: Arc<dyn SteadyClock>) -> Self {
         Self::new(feed, clock, None)
     }
 

@@ -1,12 +1,12 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
-use latchkey_domain::{Candidates, Digest, KeyedDigest, Refusal};
+use latchkey_domain::{BootTime, Candidates, Digest, KeyedDigest, Refusal};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
+use crate::Principal;
 use crate::freshness::{Fill, Freshness, Stamp};
-use crate::{BootTime, Principal};
 
 /// Keys that are cached at most; then those that were asked for least give way. About 240 bytes
 /// each.

@@ -4,9 +4,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use latchkey_domain::ApiKeyId;
-
-use crate::BootTime;
+use latchkey_domain::{ApiKeyId, BootTime};
 
 /// Keys that fall into one bucket are void together; more buckets make that rarer. 2 MiB.
 const BUCKETS: usize = 1 << BUCKET_BITS;

@@ -3,17 +3,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use latchkey_domain::ports::{
-    ChangeFeed, Heartbeat, InstanceId, Position, Registration, StoreError,
+    ChangeFeed, Heartbeat, InstanceId, Position, Registration, SteadyClock, StoreError,
 };
 use latchkey_domain::{ChangeNumber, Failover};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
+use crate::Durations;
 use crate::cause;
 use crate::freshness::Freshness;
 use crate::losses::Losses;
 use crate::protocol::{Effect, HEARTBEAT, Membership, Request, Takeover};
-use crate::{Durations, LeaseClock};
 
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ const TRIM_EVERY: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub(crate) struct Keeper {
     feed: Arc<dyn ChangeFeed>,
-    clock: Arc<dyn LeaseClock>,
+    clock: Arc<dyn SteadyClock>,
     freshness: Arc<Freshness>,
     /// What a look-up has to show.
     required: Mutex<Option<Position>>,
@@ -65,7 +65,7 @@ pub(crate) struct Standing {
 impl Keeper {
     pub(crate) fn new(
         feed: Arc<dyn ChangeFeed>,
-        clock: Arc<dyn LeaseClock>,
+        clock: Arc<dyn SteadyClock>,
         freshness: Arc<Freshness>,
     ) -> Self {
         Self {

@@ -11,13 +11,13 @@
 //!
 //! use latchkey_domain::ports::{Barrier, KeyHasher};
 //! use latchkey_store_sqlite::SqliteStore;
-//! use latchkey_system::SystemClock;
-//! use latchkey_verifier::{Answering, BootClock, LastUses, Verifier, VerifierPorts};
+//! use latchkey_system::{BootClock, SystemClock};
+//! use latchkey_verifier::{Answering, LastUses, Verifier, VerifierPorts};
 //!
 //! # async fn verify(store: Arc<SqliteStore>, hasher: Arc<dyn KeyHasher>, presented: &[u8]) {
 //! let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
 //! let ports = VerifierPorts {
-//!     keys: Arc::<SqliteStore>::clone(&store),
+//!     lookup: Arc::<SqliteStore>::clone(&store),
 //!     feed: store,
 //!     hasher,
 //!     clock: Arc::new(SystemClock),
@@ -39,7 +39,6 @@
 #![warn(clippy::future_not_send)]
 
 mod barrier;
-mod boot_clock;
 mod cache;
 mod durations;
 mod flights;
@@ -57,7 +56,6 @@ mod verifier;
 use latchkey_domain::error_chain as cause;
 
 pub use barrier::{FeedBarrier, Passed};
-pub use boot_clock::{BootClock, BootTime, LeaseClock};
 pub use durations::Durations;
 pub use keeper::Heartbeats;
 pub use last_uses::LastUses;

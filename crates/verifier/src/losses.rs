@@ -6,10 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use latchkey_domain::ports::{News, Position};
-use latchkey_domain::{ApiKeyId, ChangeNumber};
+use latchkey_domain::{ApiKeyId, BootTime, ChangeNumber};
 use tokio::sync::Notify;
-
-use crate::BootTime;
 
 /// How long a change is kept, and how many are at most: 56 bytes each.
 const REMEMBERED_FOR: Duration = Duration::from_hours(24);

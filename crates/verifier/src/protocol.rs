@@ -26,9 +26,7 @@
 use std::time::Duration;
 
 use latchkey_domain::ports::{InstanceId, InstanceStatus, News, Position, Registration};
-use latchkey_domain::{ApiKeyId, ChangeNumber};
-
-use crate::BootTime;
+use latchkey_domain::{ApiKeyId, BootTime, ChangeNumber};
 
 /// How long a heartbeat lets an instance answer from the cache, from the instant before it was sent.
 pub const LEASE: Duration = Duration::from_millis(2_700);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use latchkey_domain::ports::ApiKeyRepository;
+use latchkey_domain::ports::KeyLookup;
 use latchkey_domain::{ApiKeyId, Candidates, KeyedDigest};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -49,10 +49,10 @@ impl Renewals {
     }
 
     /// Stores what waits; never returns.
-    pub(crate) async fn keep_storing(&self, keys: &dyn ApiKeyRepository, cache: &KeyCache) {
+    pub(crate) async fn keep_storing(&self, lookup: &dyn KeyLookup, cache: &KeyCache) {
         loop {
             while let Some((key, Renewal { stored, renewed })) = self.next() {
-                match keys.redigest(key, &stored.digest, &renewed).await {
+                match lookup.redigest(key, &stored.digest, &renewed).await {
                     // Also where another instance did it: it is to be found under this one alone.
                     Ok(()) => {
                         cache.rename(&stored, &renewed);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Clock, KeyHasher, StoreError};
+use latchkey_domain::ports::{ChangeFeed, Clock, KeyHasher, KeyLookup, SteadyClock, StoreError};
 use latchkey_domain::{
     Candidates, ChangeNumber, Failover, KeyedDigest, Refusal, Secret, VerifyError, has_expired,
 };
@@ -17,7 +17,7 @@ use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
 use crate::renewals::Renewals;
 use crate::tally::Tally;
-use crate::{LeaseClock, LostHistory, Principal};
+use crate::{LostHistory, Principal};
 
 /// How long a verification waits for a lease that it needs: a few heartbeats.
 const LEASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -27,10 +27,10 @@ const LOOK_UPS: usize = 256;
 /// Tells whether a presented secret is good: from the cache while that can be vouched for, otherwise
 /// from the store.
 pub struct Verifier {
-    keys: Arc<dyn ApiKeyRepository>,
+    lookup: Arc<dyn KeyLookup>,
     hasher: Arc<dyn KeyHasher>,
     clock: Arc<dyn Clock>,
-    lease_clock: Arc<dyn LeaseClock>,
+    lease_clock: Arc<dyn SteadyClock>,
     last_uses: Arc<LastUses>,
     freshness: Arc<Freshness>,
     keeper: Arc<Keeper>,
@@ -62,11 +62,11 @@ pub struct Misses {
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each is named for what it is")]
 pub struct VerifierPorts {
-    pub keys: Arc<dyn ApiKeyRepository>,
+    pub lookup: Arc<dyn KeyLookup>,
     pub feed: Arc<dyn ChangeFeed>,
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
-    pub lease_clock: Arc<dyn LeaseClock>,
+    pub lease_clock: Arc<dyn SteadyClock>,
     pub last_uses: Arc<LastUses>,
 }
 
@@ -112,14 +112,14 @@ impl Verifier {
     ///
     /// `failover` is what is known of the store; where that is `None`, the store is asked.
     pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
-        let VerifierPorts { keys, feed, hasher, clock, lease_clock, last_uses } = ports;
+        let VerifierPorts { lookup, feed, hasher, clock, lease_clock, last_uses } = ports;
         let freshness = Arc::new(Freshness::new());
         let (ours, clock_of_leases) = (Arc::clone(&feed), Arc::clone(&lease_clock));
         let keeper = Arc::new(Keeper::new(ours, clock_of_leases, Arc::clone(&freshness)));
         let of_ours = Some(Arc::clone(&keeper));
         let barrier = FeedBarrier::new(feed, Arc::clone(&lease_clock), of_ours);
         Self {
-            keys,
+            lookup,
             hasher,
             clock,
             lease_clock,
@@ -184,7 +184,7 @@ impl Verifier {
     /// Keeps the lease until [`leave`](Self::leave), and moves used keys to the pepper that signs. Never
     /// returns.
     pub async fn keep(&self) {
-        tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.keys, &self.cache));
+        tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.lookup, &self.cache));
     }
 
     /// Answers nothing from the cache any more, and lets no change wait for this instance. Changes of
@@ -326,7 +326,7 @@ impl Verifier {
         let permit = self.look_ups.acquire().await.map_err(StoreError::new)?;
         self.looked_up.fetch_add(1, Ordering::Relaxed);
         let required = self.keeper.required();
-        let found = self.keys.find_by_digest(candidates, required).await?;
+        let found = self.lookup.find_by_digest(candidates, required).await?;
         drop(permit);
         let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) else {
             if self.caches() {

@@ -9,15 +9,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use clap::Parser;
-use latchkey_domain::ports::{ApiKeyRepository, Entropy, NoBarrier};
+use latchkey_domain::ports::{ApiKeyRepository, Entropy, KeyLookup, NoBarrier};
 use latchkey_domain::{
-    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssuePolicy,
-    KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError, presented,
+    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssueError,
+    IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError, presented,
 };
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_system::{OsEntropy, SystemClock};
+use latchkey_system::{BootClock, OsEntropy, SystemClock};
 use serde_json::{Value, json};
 
 #[derive(Debug, Parser)]
@@ -31,6 +31,9 @@ struct Settings {
     #[arg(long, env, default_value = "127.0.0.1:3000")]
     listen: String,
 }
+
+/// Keys that one owner may issue and revoke in a minute.
+const CHANGES_PER_MINUTE: u32 = 600;
 
 type Service = State<Arc<ApiKeyService>>;
 type Answer = Result<Json<Value>, StatusCode>;
@@ -50,23 +53,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
 async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
     let hasher = HmacHasher::new(&PepperRing::parse(&settings.peppers)?);
-    let keys: Arc<dyn ApiKeyRepository> = if let Some(url) = &settings.database_url {
+    let (keys, lookup) = if let Some(url) = &settings.database_url {
         let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
         store.migrate().await?;
         hasher.confirm(&store, ready(Ok(false))).await?;
-        Arc::new(store)
+        ports_of(store)
     } else {
         let store = SqliteStore::open("own-service.db".as_ref())?;
         store.migrate().await?;
         hasher.confirm(&store, ready(Ok(false))).await?;
-        Arc::new(store)
+        ports_of(store)
     };
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
     let (barrier, clock) = (Arc::new(NoBarrier), Arc::new(SystemClock));
-    let ports = ApiKeyPorts { keys, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
+    let ports =
+        ApiKeyPorts { keys, lookup, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
     let (brand, max_keys_per_owner, names_optional) = (Brand::parse("own")?, u32::MAX, false);
-    Ok(ApiKeyService::new(ports, IssuePolicy { brand, max_keys_per_owner, names_optional }))
+    let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
+    let limits = KeyLimits::new(CHANGES_PER_MINUTE, Arc::new(BootClock));
+    Ok(ApiKeyService::new(ports, policy, limits))
+}
+
+fn ports_of<S: ApiKeyRepository + KeyLookup + 'static>(
+    store: S,
+) -> (Arc<dyn ApiKeyRepository>, Arc<dyn KeyLookup>) {
+    let store = Arc::new(store);
+    (Arc::<S>::clone(&store), store)
 }
 
 async fn greet(State(service): Service, headers: HeaderMap) -> Answer {
@@ -87,7 +100,10 @@ async fn issue(State(service): Service, headers: HeaderMap, Json(name): Json<Str
     // In a task of its own: a client that goes away can't stop a change halfway.
     let task =
         tokio::spawn(async move { service.issue(owner.clone(), new, &Caller::of(&owner)).await });
-    let issued = task.await.map_err(unavailable)?.map_err(unavailable)?;
+    let issued = task.await.map_err(unavailable)?.map_err(|error| match error {
+        IssueError::NotNow(_) => StatusCode::TOO_MANY_REQUESTS,
+        error => unavailable(error),
+    })?;
     Ok(Json(json!({ "id": issued.key.parts().id.to_string(), "key": issued.secret.expose() })))
 }
 
@@ -104,6 +120,7 @@ async fn revoke(State(service): Service, headers: HeaderMap, id: Path<String>) -
     match task.await.map_err(unavailable)? {
         Ok(()) => Ok(Json(json!({ "success": true }))),
         Err(RevokeError::NotFound) => Err(StatusCode::NOT_FOUND),
+        Err(RevokeError::NotNow(_)) => Err(StatusCode::TOO_MANY_REQUESTS),
         Err(error) => Err(unavailable(error)),
     }
 }

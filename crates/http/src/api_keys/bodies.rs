@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState, Overlap, OverlapTooLong};
+use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState, Overlap};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -158,9 +158,7 @@ where
 impl RotateBody {
     pub(super) fn overlap(&self) -> Result<Overlap, ApiError> {
         let Some(seconds) = self.overlap_seconds else { return Ok(Overlap::default()) };
-        let too_long = "overlapSeconds must be at most 2592000, which is 30 days";
-        Overlap::new(Duration::from_secs(seconds.into()))
-            .map_err(|OverlapTooLong| ApiError::bad_request(too_long))
+        Ok(Overlap::new(Duration::from_secs(seconds.into()))?)
     }
 }
 

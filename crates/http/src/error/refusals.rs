@@ -1,13 +1,18 @@
-//! What the refusals of use cases and ports are to a client.
+//! What the refusals of keys' use cases, and failing ports, are to a client.
 
-use latchkey_accounts::ports::HashError;
-use latchkey_accounts::{ChangePasswordError, CreateAccountError, EndSessionError, SignInError};
 use latchkey_domain::ports::{EntropyError, StoreError};
-use latchkey_domain::{ChangeError, IssueError, RevokeError, TransitionError, VerifyError};
+use latchkey_domain::{
+    ChangeError, IssueError, NameError, NameMissing, NotNow, OverlapTooLong, ReportLeaksError,
+    RevokeError, TransitionError, VerifyError,
+};
 
 use super::{ApiError, ErrorCode};
 
 const NOT_IN_FUTURE: &str = "expiresAt must lie in the future";
+
+fn too_many_changes(not_now: NotNow) -> ApiError {
+    ApiError::too_many("Too many changes of API keys; try again later", not_now)
+}
 
 /// Why the state of a key does not allow what was asked for.
 const fn sentence(refusal: TransitionError) -> &'static str {
@@ -17,6 +22,18 @@ const fn sentence(refusal: TransitionError) -> &'static str {
         TransitionError::Expired => "An expired API key can't be rotated; extend it first",
         TransitionError::Replaced => "This API key has been rotated already",
         TransitionError::NotNearer => "The expiry of a rotated API key can only come nearer",
+    }
+}
+
+const fn name_sentence(refusal: NameError) -> &'static str {
+    match refusal {
+        NameError::NothingVisible => "name must have at least one visible character",
+        NameError::TooLong => "name must have at most 100 characters",
+        NameError::Forbidden => {
+            "name must not contain control, line separator or text direction characters"
+        }
+        NameError::Hidden => "name must not contain hidden characters",
+        NameError::HoldsKey => "name must not hold an API key",
     }
 }
 
@@ -32,9 +49,21 @@ impl From<EntropyError> for ApiError {
     }
 }
 
-impl From<HashError> for ApiError {
-    fn from(error: HashError) -> Self {
-        Self::unavailable(error)
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> Self {
+        Self::bad_request(name_sentence(error))
+    }
+}
+
+impl From<NameMissing> for ApiError {
+    fn from(NameMissing: NameMissing) -> Self {
+        Self::bad_request("name is required")
+    }
+}
+
+impl From<OverlapTooLong> for ApiError {
+    fn from(OverlapTooLong: OverlapTooLong) -> Self {
+        Self::bad_request("overlapSeconds must be at most 2592000, which is 30 days")
     }
 }
 
@@ -42,6 +71,7 @@ impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
+            IssueError::NotNow(not_now) => too_many_changes(not_now),
             IssueError::LimitReached { limit } => {
                 let message = format!(
                     "You have reached the limit of {limit} API keys; revoke one you no longer use"
@@ -62,6 +92,7 @@ impl From<ChangeError> for ApiError {
             ChangeError::Nothing => {
                 Self::bad_request("Nothing to change: name, enabled or expiresAt")
             }
+            ChangeError::NotNow(not_now) => too_many_changes(not_now),
             ChangeError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
             ChangeError::NotFound => Self::key_not_found(),
             ChangeError::LimitReached { limit } => {
@@ -85,9 +116,23 @@ impl From<ChangeError> for ApiError {
 impl From<RevokeError> for ApiError {
     fn from(error: RevokeError) -> Self {
         match error {
+            RevokeError::NotNow(not_now) => too_many_changes(not_now),
             RevokeError::NotFound => Self::key_not_found(),
             RevokeError::Entropy(error) => error.into(),
             RevokeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportLeaksError> for ApiError {
+    fn from(error: ReportLeaksError) -> Self {
+        match error {
+            ReportLeaksError::NotNow(not_now) => {
+                Self::too_many("Too many reports; try again later", not_now)
+            }
+            ReportLeaksError::NoKey => Self::bad_request("No API key found in this text"),
+            ReportLeaksError::Entropy(error) => error.into(),
+            ReportLeaksError::Store(error) => error.into(),
         }
     }
 }
@@ -97,55 +142,6 @@ impl From<VerifyError> for ApiError {
         match error {
             VerifyError::Refused(_) => Self::invalid_key(),
             VerifyError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<CreateAccountError> for ApiError {
-    fn from(error: CreateAccountError) -> Self {
-        match error {
-            CreateAccountError::AddressTaken => {
-                Self::new(ErrorCode::AddressTaken, error.to_string())
-            }
-            CreateAccountError::Hash(error) => error.into(),
-            CreateAccountError::Entropy(error) => error.into(),
-            CreateAccountError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<SignInError> for ApiError {
-    fn from(error: SignInError) -> Self {
-        match error {
-            SignInError::Rejected => {
-                Self::new(ErrorCode::InvalidCredentials, error.to_string()).challenged()
-            }
-            SignInError::Hash(error) => error.into(),
-            SignInError::Entropy(error) => error.into(),
-            SignInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<EndSessionError> for ApiError {
-    fn from(error: EndSessionError) -> Self {
-        match error {
-            EndSessionError::Entropy(error) => error.into(),
-            EndSessionError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ChangePasswordError> for ApiError {
-    fn from(error: ChangePasswordError) -> Self {
-        match error {
-            ChangePasswordError::WrongPassword => {
-                Self::new(ErrorCode::WrongPassword, error.to_string())
-            }
-            ChangePasswordError::Stale => Self::new(ErrorCode::Conflict, error.to_string()),
-            ChangePasswordError::Hash(error) => error.into(),
-            ChangePasswordError::Entropy(error) => error.into(),
-            ChangePasswordError::Store(error) => error.into(),
         }
     }
 }

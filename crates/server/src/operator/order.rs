@@ -144,7 +144,7 @@ async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> O
     let is_whole = owner.is_some();
     let page = match owner {
         Some(owner) => app.services.api_keys.list(&OwnerId::parse(owner)?).await?,
-        None => app.keys.page(key_id(after)?, PAGE).await?,
+        None => app.register.page(key_id(after)?, PAGE).await?,
     };
     let rows = page.iter().map(key_row);
     let last = page.last().filter(|_| !is_whole);
@@ -170,7 +170,7 @@ fn key_row(found: &KeyInUse) -> String {
 async fn revoke_key(app: &App, id: &str) -> Outcome {
     let not_found = "no key that is not revoked has this id";
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
-    let owner = app.keys.owner_of(id).await?.ok_or(not_found)?;
+    let owner = app.register.owner_of(id).await?.ok_or(not_found)?;
     app.services.api_keys.revoke(&owner, id, &Caller::OPERATOR).await?;
     Ok(format!("key {id} of {owner} revoked").into())
 }
@@ -181,7 +181,8 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
         let why = "is the signing pepper, and new keys would depend on it; put another one first in LATCHKEY_PEPPERS";
         return Err(format!("pepper {pepper} {why}").into());
     }
-    let revoked = app.services.api_keys.revoke_under(pepper, &Caller::OPERATOR).await?;
+    let revoked =
+        app.services.api_keys.revoke_under(&*app.register, pepper, &Caller::OPERATOR).await?;
     Ok(match revoked {
         0 => format!("no key that is not revoked depends on pepper {pepper}").into(),
         1 => format!("1 key revoked that depended on pepper {pepper}").into(),
@@ -214,7 +215,7 @@ async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
 
 /// The keys after one, revoked ones too, a JSON object a line.
 async fn export_keys(app: &App, after: Option<String>) -> Outcome {
-    let page = app.keys.page_of_all(key_id(after)?, PAGE).await?;
+    let page = app.register.page_of_all(key_id(after)?, PAGE).await?;
     Ok(Done {
         text: page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"),
         next: page.last().map(|last| Order::ExportKeys { after: Some(key_place(last)) }),

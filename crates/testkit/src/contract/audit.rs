@@ -14,7 +14,7 @@ use super::steps::{
 };
 use crate::fixtures::{
     a_caller, a_key, a_replacement, a_session, an_account, an_event, an_event_at, an_id, changed,
-    moment, owner,
+    disabled, enabled, moment, owner, renamed, replaced,
 };
 
 const MANY: u32 = 1_000;
@@ -167,10 +167,10 @@ pub async fn whatever_changes_a_key_leaves_one_event(ports: &Ports) {
     let of = &key.parts().owner;
     let it = ports.keys.insert(&key, AMPLE, &event(&key, Action::KeyCreated(id(&key)))).await;
     it.expect("a new key is added");
-    let off = key.disable(moment(1)).expect("not revoked");
+    let off = disabled(&key, moment(1));
     let it = ports.keys.update(&off, &event(&off, changed(&key, &off))).await;
     it.expect("the next version is stored");
-    let on = off.enable().expect("not revoked");
+    let on = enabled(&off);
     let it = ports.keys.update(&on, &event(&on, changed(&off, &on))).await;
     it.expect("the next version is stored");
     let (old, new) = succeeded(&on);
@@ -188,7 +188,7 @@ pub async fn whatever_changes_a_key_leaves_one_event(ports: &Ports) {
 
 pub async fn a_revoke_is_told_by_what_the_key_is_called_then(ports: &Ports) {
     let key = added(ports, a_key().named("first").with_prefix("sk_test_0abc")).await;
-    let renamed = stored(ports, named(&key, "second")).await;
+    let renamed = stored(ports, renamed(&key, "second")).await;
     let ended = AuditEvent { action: Action::KeyRevoked(id(&key)), ..an_event() };
     let it = ports.keys.revoke(&key.parts().owner, id(&key), &ended).await;
     assert!(it.expect("the store answers").is_some());
@@ -202,7 +202,7 @@ pub async fn among_concurrent_renames_a_revoke_is_told_by_the_name_that_it_found
         let (keys, mut present) = (Arc::clone(&ports.keys), key.clone());
         let renaming = async move {
             for n in 1..20 {
-                let next = named(&present, &n.to_string());
+                let next = renamed(&present, &n.to_string());
                 if keys.update(&next, &an_event()).await.is_err() {
                     break;
                 }
@@ -337,7 +337,7 @@ pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
     let other = a_key().build();
     assert!(ports.keys.insert(&other, AMPLE, &taken).await.is_err());
     assert!(by_digest(ports, &other).await.is_none());
-    assert!(ports.keys.update(&key.disable(moment(1)).expect("so"), &taken).await.is_err());
+    assert!(ports.keys.update(&disabled(&key, moment(1)), &taken).await.is_err());
     let (old, new) = succeeded(&key);
     assert!(ports.keys.replace(&a_replacement(&old, &new, &taken)).await.is_err());
     assert!(ports.keys.revoke(&key.parts().owner, id(&key), &taken).await.is_err());
@@ -393,10 +393,6 @@ fn unnamed(event: AuditEvent) -> AuditEvent {
     AuditEvent { label: None, ..event }
 }
 
-fn named(key: &ApiKey, name: &str) -> ApiKey {
-    key.rename(KeyName::parse(name).expect("a name")).expect("not revoked")
-}
-
 fn id(key: &ApiKey) -> ApiKeyId {
     key.parts().id
 }
@@ -404,6 +400,6 @@ fn id(key: &ApiKey) -> ApiKeyId {
 fn succeeded(key: &ApiKey) -> (ApiKey, ApiKey) {
     let new = a_key().owned_by(key.parts().owner.as_str()).build();
     let hour = Duration::from_hours(1);
-    let old = key.replace(new.parts().id, hour, moment(1)).expect("it may be used");
+    let old = replaced(key, &new, hour, moment(1));
     (old, new)
 }

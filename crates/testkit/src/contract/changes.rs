@@ -2,27 +2,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use latchkey_domain::ports::{Position, UpdateError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber, KeyName};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber};
 use uuid::Uuid;
 
 use super::Ports;
 use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
 use crate::fixtures::{
-    a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, moment, owner,
+    a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, disabled,
+    enabled, moment, owner, renamed,
 };
 
 pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(ports: &Ports) {
     let (key, _bystander) = (added(ports, a_key()).await, added(ports, a_key()).await);
     let mut instances = [Instance::joined(ports).await, Instance::joined(ports).await];
 
-    let off = stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&key, moment(1))).await;
     is_told(&mut instances, &[&key], "disabled").await;
-    let on = stored(ports, off.enable().expect("not revoked")).await;
+    let on = stored(ports, enabled(&off)).await;
     is_told(&mut instances, &[&key], "enabled").await;
     let limited = stored(ports, changed(&on, |parts| parts.expires_at = Some(moment(9)))).await;
     is_told(&mut instances, &[&key], "another expiry").await;
-    let called = KeyName::parse("renamed").expect("a name");
-    let renamed = stored(ports, limited.rename(called).expect("not revoked")).await;
+    let renamed = stored(ports, renamed(&limited, "renamed")).await;
     is_told(&mut instances, &[&key], "a new name").await;
     let replaced = changed(&renamed, |parts| parts.replaced_by = Some(an_id()));
     let replaced = stored(ports, replaced).await;
@@ -71,7 +71,7 @@ pub async fn nothing_else_is_told(ports: &Ports) {
     begun(ports, a_session(&account)).await;
     ports.last_uses.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
     let stored = key.parts().digest.digest;
-    let renewed = ports.keys.redigest(key.parts().id, &stored, &a_digest()).await;
+    let renewed = ports.lookup.redigest(key.parts().id, &stored, &a_digest()).await;
     renewed.expect("the store answers");
     for refused in [changed(&key, |parts| parts.version += 1), changed(&dead, |_| ())] {
         let it = ports.keys.update(&refused, &an_event()).await;
@@ -174,7 +174,7 @@ pub async fn a_caller_that_finds_its_change_made_can_wait_for_it(ports: &Ports) 
 
 pub async fn the_latest_change_is_that_of_the_owners_key(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let renamed = changed(&key, |parts| parts.name = KeyName::parse("new").expect("a name"));
+    let renamed = renamed(&key, "new");
     let first = ports.keys.update(&renamed, &an_event()).await.expect("the next version is stored");
     assert!(latest_change(ports, &key).await >= Some(first));
     let second = revoked(ports, &key).await;
@@ -187,7 +187,7 @@ pub async fn the_latest_change_is_that_of_the_owners_key(ports: &Ports) {
 }
 
 pub async fn the_last_change_is_not_before_any_that_was_made(ports: &Ports) {
-    let last = async || ports.keys.last_change().await.expect("the store answers");
+    let last = async || ports.register.last_change().await.expect("the store answers");
     let before = last().await;
     for _ in 0..50 {
         let key = added(ports, a_key()).await;
@@ -233,13 +233,13 @@ pub async fn a_look_up_shows_what_the_store_has_come_to_or_fails(ports: &Ports) 
 
     let digests = Candidates::new(key.parts().digest, []);
     for shown in [None, Some(before), Some(now)] {
-        let found = ports.keys.find_by_digest(&digests, shown).await.expect("the store is there");
+        let found = ports.lookup.find_by_digest(&digests, shown).await.expect("the store is there");
         assert!(found.is_some_and(|key| key.parts().state.check().is_err()), "{shown:?}");
     }
     let ahead = Position { change: ChangeNumber::new(now.change.get() + 1), ..now };
     let another = Position { nonce: Uuid::max(), ..now };
     for elsewhere in [ahead, another] {
-        let found = ports.keys.find_by_digest(&digests, Some(elsewhere)).await;
+        let found = ports.lookup.find_by_digest(&digests, Some(elsewhere)).await;
         assert!(found.is_err(), "{elsewhere:?}: {found:?}");
     }
 }

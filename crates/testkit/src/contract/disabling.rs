@@ -8,11 +8,11 @@ use super::steps::{
     AMPLE, added, all_at_once, assert_revoked, assert_same_account, assert_same_key, begun,
     by_digest, by_email, find, goes_on, list, registered, revoke, session, stored,
 };
-use crate::fixtures::{a_key, a_session, an_account, an_event, changed, moment};
+use crate::fixtures::{a_key, a_session, an_account, an_event, changed, disabled, moment};
 
 pub async fn a_disabled_account_reads_back_equal(ports: &Ports) {
     let account = registered(ports, an_account()).await;
-    let off = disabled(ports, &account, 7).await;
+    let off = disabled_account(ports, &account, 7).await;
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &off);
 }
 
@@ -21,7 +21,7 @@ pub async fn disabling_ends_the_sessions_of_the_account_alone(ports: &Ports) {
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     let ended = [begun(ports, a_session(&account)).await, begun(ports, a_session(&account)).await];
     let other = begun(ports, a_session(&bystander)).await;
-    disabled(ports, &account, 7).await;
+    disabled_account(ports, &account, 7).await;
     for each in ended {
         assert!(session(ports, each.digest).await.is_none());
     }
@@ -34,12 +34,12 @@ pub async fn disabling_revokes_the_keys_of_the_account_alone(ports: &Ports) {
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     let active = added(ports, a_key().owned_by_account(&account)).await;
     let off = added(ports, a_key().owned_by_account(&account)).await;
-    let off = stored(ports, off.disable(moment(1)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&off, moment(1))).await;
     let dead = added(ports, a_key().owned_by_account(&account)).await;
     revoke(ports, &dead, moment(2)).await;
     let foreign = added(ports, a_key().owned_by_account(&bystander)).await;
 
-    disabled(ports, &account, 7).await;
+    disabled_account(ports, &account, 7).await;
 
     assert_revoked(&by_digest(ports, &active).await.expect("it is there"), &active, moment(7));
     assert_revoked(&by_digest(ports, &off).await.expect("it is there"), &off, moment(7));
@@ -53,7 +53,7 @@ pub async fn a_disabled_account_gets_no_more_keys(ports: &Ports) {
     added(ports, a_key().owned_by_account(&with_keys)).await;
     let without = registered(ports, an_account()).await;
     for account in [with_keys, without] {
-        disabled(ports, &account, 7).await;
+        disabled_account(ports, &account, 7).await;
         let key = a_key().owned_by_account(&account).build();
         let it = ports.keys.insert(&key, AMPLE, &an_event()).await;
         assert!(matches!(it, Err(InsertError::OwnerClosed)), "got {it:?}");
@@ -68,7 +68,7 @@ pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &Port
         let (keys, key) = (Arc::clone(&ports.keys), a_key().owned_by_account(&account).build());
         async move { keys.insert(&key, AMPLE, &an_event()).await }
     }));
-    let (answers, _) = tokio::join!(inserts, disabled(ports, &account, 7));
+    let (answers, _) = tokio::join!(inserts, disabled_account(ports, &account, 7));
     for it in answers {
         assert!(matches!(it, Ok(()) | Err(InsertError::OwnerClosed)), "got {it:?}");
     }
@@ -88,7 +88,7 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &P
                 .await
         }
     }));
-    let (answers, _) = tokio::join!(updates, disabled(ports, &account, 7));
+    let (answers, _) = tokio::join!(updates, disabled_account(ports, &account, 7));
     for it in answers {
         assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "got {it:?}");
     }
@@ -125,14 +125,14 @@ pub async fn disabling_an_unknown_account_is_stale(ports: &Ports) {
 pub async fn disabling_twice_is_fine_and_keeps_the_first_instant(ports: &Ports) {
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
-    let once = disabled(ports, &account, 7).await;
-    let twice = disabled(ports, &once, 9).await;
+    let once = disabled_account(ports, &account, 7).await;
+    let twice = disabled_account(ports, &once, 9).await;
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &twice);
     assert_eq!(twice.parts().state, once.parts().state);
     assert_revoked(&by_digest(ports, &key).await.expect("it is there"), &key, moment(7));
 }
 
-async fn disabled(ports: &Ports, account: &Account, at: i64) -> Account {
+async fn disabled_account(ports: &Ports, account: &Account, at: i64) -> Account {
     let next = account.disable(moment(at));
     ports.accounts.disable(&next, &an_event()).await.expect("the next version is stored");
     next

@@ -61,7 +61,7 @@ pub async fn a_forgotten_key_is_unknown_and_nothing_is_told_of_it(ports: &Ports)
     let (owner, id) = (&old.parts().owner, old.parts().id);
     let again = ports.keys.revoke(owner, id, &an_event_at(moment(11))).await;
     assert_eq!(again.expect("the store answers"), None);
-    assert_eq!(ports.keys.owner_of(id).await.expect("the store answers"), None);
+    assert_eq!(ports.register.owner_of(id).await.expect("the store answers"), None);
 }
 
 pub async fn keys_are_forgotten_page_by_page(ports: &Ports) {

@@ -8,7 +8,10 @@ use super::steps::{
     AMPLE, added, all_at_once, assert_same_key, by_digest, find, list, page, revoke, stored,
     the_only_winner,
 };
-use crate::fixtures::{a_digest, a_key, an_event, an_event_at, an_id, changed, moment, owner};
+use crate::fixtures::{
+    a_digest, a_key, an_event, an_event_at, an_id, changed, disabled, enabled, moment, owner,
+    renamed,
+};
 
 pub async fn a_key_with_every_option_unset_reads_back_equal(ports: &Ports) {
     let key = added(ports, a_key()).await;
@@ -52,8 +55,8 @@ pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
 
 pub async fn options_that_were_set_can_be_unset(ports: &Ports) {
     let key = added(ports, a_key().expiring(moment(9))).await;
-    let off = stored(ports, key.disable(moment(1)).expect("not revoked")).await;
-    let on = stored(ports, off.enable().expect("not revoked")).await;
+    let off = stored(ports, disabled(&key, moment(1))).await;
+    let on = stored(ports, enabled(&off)).await;
     let endless = stored(ports, changed(&on, |parts| parts.expires_at = None)).await;
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &endless);
 }
@@ -97,7 +100,7 @@ pub async fn an_unknown_key_is_none(ports: &Ports) {
     let key = a_key().build();
     assert!(find(ports, &key).await.is_none());
     assert!(by_digest(ports, &key).await.is_none());
-    let owner = ports.keys.owner_of(key.parts().id).await.expect("the store answers");
+    let owner = ports.register.owner_of(key.parts().id).await.expect("the store answers");
     assert_eq!(owner, None);
 }
 
@@ -151,7 +154,7 @@ pub async fn an_update_of_a_missing_key_is_stale(ports: &Ports) {
 
 pub async fn an_update_touches_no_other_key(ports: &Ports) {
     let (key, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
-    stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    stored(ports, disabled(&key, moment(1))).await;
     assert_same_key(&find(ports, &other).await.expect("it is there").key, &other);
 }
 
@@ -170,8 +173,7 @@ pub async fn an_update_of_a_revoked_key_is_refused(ports: &Ports) {
 pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let answers = all_at_once((0..20).map(|n| {
-        let name = KeyName::parse(format!("writer {n}")).expect("a name");
-        let (keys, next) = (Arc::clone(&ports.keys), key.rename(name).expect("not revoked"));
+        let (keys, next) = (Arc::clone(&ports.keys), renamed(&key, &format!("writer {n}")));
         async move { keys.update(&next, &an_event()).await.map(|_change| next) }
     }))
     .await;
@@ -186,19 +188,19 @@ pub async fn a_key_is_found_by_any_of_its_candidates(ports: &Ports) {
         [[mine, first, second], [first, mine, second], [first, second, mine]]
     {
         let candidates = latchkey_domain::Candidates::new(signing, rest);
-        let got = ports.keys.find_by_digest(&candidates, None).await.expect("the store answers");
+        let got = ports.lookup.find_by_digest(&candidates, None).await.expect("the store answers");
         assert_same_key(&got.expect("it is there"), &key);
     }
     let strangers = latchkey_domain::Candidates::new(first, [second, a_digest()]);
     assert!(
-        ports.keys.find_by_digest(&strangers, None).await.expect("the store answers").is_none()
+        ports.lookup.find_by_digest(&strangers, None).await.expect("the store answers").is_none()
     );
 }
 
 pub async fn the_owner_of_a_key_is_known_also_after_it_is_revoked(ports: &Ports) {
     let key = added(ports, a_key().owned_by("somebody")).await;
     for _ in 0..2 {
-        let got = ports.keys.owner_of(key.parts().id).await.expect("the store answers");
+        let got = ports.register.owner_of(key.parts().id).await.expect("the store answers");
         assert_eq!(got, Some(owner("somebody")));
         ports
             .keys

@@ -4,7 +4,7 @@ use latchkey_domain::{ApiKey, ApiKeyId, Timestamp};
 
 use super::Ports;
 use super::steps::{added, all_at_once, assert_same_key, find, list, page, stored};
-use crate::fixtures::{a_key, an_id, moment};
+use crate::fixtures::{a_key, an_id, disabled, moment};
 
 pub async fn a_recorded_use_shows_wherever_the_key_does(ports: &Ports) {
     let (used, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
@@ -83,7 +83,7 @@ pub async fn recording_a_use_leaves_the_key_as_it_is(ports: &Ports) {
     let key = added(ports, a_key()).await;
     record(ports, &[(key.parts().id, moment(5))]).await;
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
-    let off = stored(ports, key.disable(moment(6)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&key, moment(6))).await;
     let got = find(ports, &key).await.expect("it is there");
     assert_same_key(&got.key, &off);
     assert_eq!(got.last_used_at, Some(moment(5)));

@@ -5,7 +5,9 @@ use latchkey_domain::ports::InsertError;
 
 use super::Ports;
 use super::steps::{all_at_once, by_digest, list, revoke, stored};
-use crate::fixtures::{KeyBuilder, a_key, an_event, an_event_at, an_id, changed, moment, owner};
+use crate::fixtures::{
+    KeyBuilder, a_key, an_event, an_event_at, an_id, changed, disabled, moment, owner,
+};
 
 pub async fn a_key_beyond_the_limit_is_refused_and_nothing_written(ports: &Ports) {
     for _ in 0..3 {
@@ -113,7 +115,7 @@ pub async fn a_replaced_key_gives_its_place_back_once(ports: &Ports) {
 
 pub async fn a_disabled_and_an_expired_key_keep_their_place(ports: &Ports) {
     let key = fits(ports, a_key(), 2).await;
-    let off = stored(ports, key.disable(moment(1)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&key, moment(1))).await;
     let expired = a_key().created_at(moment(-2)).expiring(moment(-1));
     fits(ports, expired, 2).await;
     exceeds(ports, a_key(), 2).await;

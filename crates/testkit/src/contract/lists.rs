@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Ports;
 use super::steps::{added, assert_revoked, find, ids, list, page, revoke, stored};
-use crate::fixtures::{a_key, an_id, changed, moment, owner};
+use crate::fixtures::{a_key, an_id, changed, disabled, moment, owner};
 
 pub async fn an_owner_without_keys_has_an_empty_list(ports: &Ports) {
     assert!(list(ports, &owner("owner")).await.is_empty());
@@ -27,7 +27,7 @@ pub async fn a_list_has_the_newest_first_and_equal_times_by_id_descending(ports:
 
 pub async fn a_list_holds_disabled_expired_and_replaced_keys(ports: &Ports) {
     let off = added(ports, a_key()).await;
-    stored(ports, off.disable(moment(1)).expect("not revoked")).await;
+    stored(ports, disabled(&off, moment(1))).await;
     let expired = added(ports, a_key().expiring(moment(-1))).await;
     let replaced = added(ports, a_key()).await;
     stored(ports, changed(&replaced, |parts| parts.replaced_by = Some(an_id()))).await;
@@ -114,8 +114,9 @@ pub async fn a_page_of_all_holds_revoked_keys_too(ports: &Ports) {
         keys.push(added(ports, a_key().with_id(id(top)).owned_by(of)).await);
     }
     revoke(ports, &keys[1], moment(1)).await;
-    let all =
-        async |after, limit| ports.keys.page_of_all(after, limit).await.expect("the store answers");
+    let all = async |after, limit| {
+        ports.register.page_of_all(after, limit).await.expect("the store answers")
+    };
     assert_eq!(ids(&all(None, 2).await), [id(0x02), id(0x7f)]);
     assert_eq!(ids(&all(Some(id(0x7f)), 2).await), [id(0x80)]);
     assert!(all(Some(id(0x80)), 2).await.is_empty());

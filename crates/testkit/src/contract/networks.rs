@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use latchkey_accounts::{Account, Email, Network};
-use latchkey_domain::Timestamp;
+use latchkey_accounts::{Account, Email};
+use latchkey_domain::{Network, Timestamp};
 
 use super::Ports;
 use super::steps::{all_at_once, registered};

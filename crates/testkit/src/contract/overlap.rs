@@ -8,7 +8,9 @@ use super::Ports;
 use super::steps::{
     Instance, added, all_at_once, assert_same_key, by_digest, find, list, revoke, stored,
 };
-use crate::fixtures::{a_key, an_event, an_event_at, moment, owner};
+use crate::fixtures::{
+    a_key, an_event, an_event_at, disabled, enabled, ending, moment, owner, replaced,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 const LIMIT: u32 = 3;
@@ -40,7 +42,7 @@ pub async fn replacing_a_successor_ends_its_predecessor(ports: &Ports) {
 pub async fn a_replacement_with_a_stale_predecessor_is_refused_and_nothing_written(ports: &Ports) {
     let (first, second) = begun(ports).await;
     let replacement = next(&second, Some(&first));
-    let off = stored(ports, first.disable(moment(2)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&first, moment(2))).await;
     let before = ports.trail.all_events(None, 100).await.expect("the store answers");
     let it = ports.keys.replace(&replacement).await;
     assert!(matches!(it, Err(OverlapError::Stale)), "got {it:?}");
@@ -82,14 +84,14 @@ pub async fn replaced_keys_that_work_are_limited_and_no_others_count(ports: &Por
     let onward = next(&new[0], Some(&old[0]));
     ports.keys.replace(&onward).await.expect("the predecessor takes no place");
     // Nor does one that is disabled, has expired or was revoked.
-    let off = stored(ports, old[1].disable(moment(1)).expect("not revoked")).await;
+    let off = stored(ports, disabled(&old[1], moment(1))).await;
     let other = added(ports, a_key()).await;
     let fits = next(&other, None);
     ports.keys.replace(&fits).await.expect("a disabled one takes no place");
-    refused_revival(ports, &off.enable().expect("not revoked")).await;
-    let soon = stored(ports, fits.key.expire(Some(moment(2))).expect("nearer")).await;
+    refused_revival(ports, &enabled(&off)).await;
+    let soon = stored(ports, ending(&fits.key, moment(2))).await;
     let late = AuditEvent { at: moment(2), ..an_event() };
-    let on = off.enable().expect("not revoked");
+    let on = enabled(&off);
     ports.keys.revive(&on, LIMIT, &late).await.expect("an expired one takes no place");
     let other = added(ports, a_key()).await;
     let beyond = Replacement { event: an_event_at(moment(2)), ..next(&other, None) };
@@ -104,8 +106,8 @@ pub async fn parallel_replacements_and_revivals_do_not_exceed_the_limit(ports: &
     let mut jobs = Vec::new();
     for _ in 0..20 {
         let (first, _second) = begun_beyond(ports).await;
-        let off = stored(ports, first.disable(moment(1)).expect("not revoked")).await;
-        let on = off.enable().expect("not revoked");
+        let off = stored(ports, disabled(&first, moment(1))).await;
+        let on = enabled(&off);
         let other = next(&added(ports, a_key()).await, None);
         jobs.push((on, other));
     }
@@ -146,10 +148,10 @@ async fn begun_beyond(ports: &Ports) -> (ApiKey, ApiKey) {
 /// `key` makes room for another, and ends what it had replaced.
 fn next(key: &ApiKey, predecessor: Option<&ApiKey>) -> Replacement {
     let successor = a_key().owned_by(key.parts().owner.as_str()).created_at(moment(0)).build();
-    let replaced = key.replace(successor.parts().id, HOUR, moment(0)).expect("it may be used");
+    let replaced = replaced(key, &successor, HOUR, moment(0));
     let event = |action| AuditEvent { action, ..an_event() };
     let ended = predecessor.map(|key| {
-        let ended = key.end(moment(0)).expect("it still works");
+        let ended = ending(key, moment(0));
         (ended, event(Action::KeyChanged { key: key.parts().id, difference: None }))
     });
     let action = Action::KeyRotated { key: key.parts().id, successor: successor.parts().id };

@@ -5,7 +5,7 @@ use latchkey_domain::{ApiKey, KeyedDigest, PepperId};
 
 use super::Ports;
 use super::steps::{added, all_at_once, revoke, stored};
-use crate::fixtures::{a_digest, a_key, moment, pepper};
+use crate::fixtures::{a_digest, a_key, disabled, moment, pepper};
 
 pub async fn the_first_check_of_a_pepper_is_cached(ports: &Ports) {
     let (right, wrong) = (a_digest(), a_digest());
@@ -54,7 +54,9 @@ pub async fn a_store_without_keys_depends_on_no_pepper(ports: &Ports) {
     assert!(confirm(ports, &a_digest()).await);
     assert!(in_use(ports).await.is_empty());
     assert!(usage(ports).await.is_empty());
-    assert!(ports.keys.under_pepper(pepper(1), 10).await.expect("the store answers").is_empty());
+    assert!(
+        ports.register.under_pepper(pepper(1), 10).await.expect("the store answers").is_empty()
+    );
 }
 
 pub async fn peppers_in_use_are_those_of_unrevoked_keys_ascending(ports: &Ports) {
@@ -66,7 +68,7 @@ pub async fn peppers_in_use_are_those_of_unrevoked_keys_ascending(ports: &Ports)
     revoke(ports, &only, moment(1)).await;
     revoke(ports, &one_of_two, moment(1)).await;
     let off = added(ports, a_key().under_pepper(9).expiring(moment(-1))).await;
-    stored(ports, off.disable(moment(1)).expect("not revoked")).await;
+    stored(ports, disabled(&off, moment(1))).await;
 
     let want = [(2, 3), (9, 1), (300, 1), (u16::MAX, 1)].map(|(id, keys)| PepperUse {
         pepper: pepper(id),
@@ -101,7 +103,7 @@ pub async fn the_unrevoked_keys_of_a_pepper_are_found_of_any_owner(ports: &Ports
     added(ports, a_key().under_pepper(3)).await;
 
     let found = async |limit| {
-        let found = ports.keys.under_pepper(pepper(2), limit).await;
+        let found = ports.register.under_pepper(pepper(2), limit).await;
         let mut keys = found.expect("the store answers");
         keys.sort_by_key(|(_owner, id)| *id);
         keys

@@ -6,7 +6,9 @@ use super::Ports;
 use super::steps::{
     added, all_at_once, assert_revoked, assert_same_key, by_digest, revoke, stored,
 };
-use crate::fixtures::{a_digest, a_key, a_replacement, an_event, changed, moment, pepper};
+use crate::fixtures::{
+    a_digest, a_key, a_replacement, an_event, changed, disabled, moment, pepper,
+};
 
 pub async fn a_digest_made_anew_takes_the_place_of_the_old_one(ports: &Ports) {
     let (key, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
@@ -51,17 +53,18 @@ pub async fn a_digest_made_anew_hinders_no_change(ports: &Ports) {
             [added(ports, a_key()).await, added(ports, a_key()).await, added(ports, a_key()).await];
         let successor = a_key().build();
         let renewals = all_at_once([&revoked, &updated, &replaced].map(|key| {
-            let (keys, key) = (Arc::clone(&ports.keys), key.parts().clone());
+            let (lookup, key) = (Arc::clone(&ports.lookup), key.parts().clone());
             let renewed = under_pepper_two();
             async move {
-                keys.redigest(key.id, &key.digest.digest, &renewed)
+                lookup
+                    .redigest(key.id, &key.digest.digest, &renewed)
                     .await
                     .expect("the store answers");
                 renewed
             }
         }));
         let revoking = revoke(ports, &revoked, moment(1));
-        let off = updated.disable(moment(1)).expect("not revoked");
+        let off = disabled(&updated, moment(1));
         let updating = stored(ports, off.clone());
         let next = changed(&replaced, |parts| parts.replaced_by = Some(successor.parts().id));
         let replacement = a_replacement(&next, &successor, &an_event());
@@ -94,5 +97,5 @@ fn with_digest(key: &ApiKey, digest: KeyedDigest) -> ApiKey {
 /// Replaces the digest that `key` has here by another.
 async fn redigest(ports: &Ports, key: &ApiKey, renewed: KeyedDigest) {
     let ApiKeyParts { id, digest, .. } = key.parts();
-    ports.keys.redigest(*id, &digest.digest, &renewed).await.expect("the store answers");
+    ports.lookup.redigest(*id, &digest.digest, &renewed).await.expect("the store answers");
 }

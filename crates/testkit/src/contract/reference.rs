@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, Barrier, Clock as _, KeyHasher as _, KeyInUse,
+    ApiKeyRepository, AuditTrail, Barrier, Clock as _, KeyHasher as _, KeyInUse, KeyLookup,
 };
 use latchkey_domain::{
     ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, ChangeError, ChangeNumber, Environment,
-    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyName, NewKey, Overlap, OwnerId,
-    Refusal, RevokeError, Timestamp,
+    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyLimits, KeyName, NewKey, Overlap,
+    OwnerId, Refusal, RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
@@ -43,6 +43,7 @@ struct Walk {
     owners: Vec<OwnerId>,
     model: Model,
     keys: Arc<dyn ApiKeyRepository>,
+    lookup: Arc<dyn KeyLookup>,
     trail: Arc<dyn AuditTrail>,
     service: ApiKeyService,
     clock: Arc<FakeClock>,
@@ -63,9 +64,11 @@ impl Barrier for Passes {
 impl Walk {
     fn new(number: u64, ports: &Ports, entropy: Arc<CountingEntropy>) -> Self {
         let (keys, trail) = (Arc::clone(&ports.keys), Arc::clone(&ports.trail));
+        let lookup = Arc::clone(&ports.lookup);
         let (clock, passes) = (Arc::new(FakeClock::default()), Arc::new(Passes::default()));
         let ports = ApiKeyPorts {
             keys: Arc::clone(&keys),
+            lookup: Arc::clone(&lookup),
             barrier: Arc::<Passes>::clone(&passes),
             hasher: Arc::new(PlainHasher),
             clock: Arc::<FakeClock>::clone(&clock),
@@ -77,10 +80,10 @@ impl Walk {
             max_keys_per_owner: LIMIT,
             names_optional: false,
         };
-        let service = ApiKeyService::new(ports, policy);
+        let service = ApiKeyService::new(ports, policy, KeyLimits::unlimited());
         let owners = (0..OWNERS).map(|nth| owner(&format!("walk-{number}-{nth}"))).collect();
         let model = Model::default();
-        Self { number, rolled: 0, owners, model, keys, trail, service, clock, passes }
+        Self { number, rolled: 0, owners, model, keys, lookup, trail, service, clock, passes }
     }
 
     async fn go(mut self) {
@@ -294,7 +297,7 @@ impl Walk {
     async fn verify(&mut self, place: &str) {
         let Some(known) = self.a_key() else { return };
         let candidates = PlainHasher.candidates(&known.secret);
-        let found = self.keys.find_by_digest(&candidates, None).await.expect("the store answers");
+        let found = self.lookup.find_by_digest(&candidates, None).await.expect("the store answers");
         let got = found.map_or(Err(Refusal::Unknown), |key| key.check(self.clock.now()));
         assert_eq!(got, known.verify(self.now()), "{place}: {known:?}");
     }

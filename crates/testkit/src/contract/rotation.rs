@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{InsertError, OverlapError, StoreError, UpdateError};
+use latchkey_domain::{ApiKey, Refusal};
 
 use super::Ports;
 use super::steps::{
@@ -10,7 +10,8 @@ use super::steps::{
     registered, revoke, stored, the_only_winner,
 };
 use crate::fixtures::{
-    KeyBuilder, a_key, a_replacement, an_account, an_event, an_event_at, moment, owner,
+    KeyBuilder, a_key, a_replacement, an_account, an_event, an_event_at, disabled, moment, owner,
+    replaced,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -46,7 +47,7 @@ pub async fn a_replacement_of_what_is_not_there_is_refused_and_nothing_written(p
     let dead = added(ports, a_key()).await;
     revoke(ports, &dead, moment(1)).await;
     let moved_on = added(ports, a_key()).await;
-    let now = stored(ports, moved_on.disable(moment(1)).expect("not revoked")).await;
+    let now = stored(ports, disabled(&moved_on, moment(1))).await;
     for key in [&missing, &dead, &moved_on] {
         let (old, new) = succeeded(key, HOUR);
         let it = ports.keys.replace(&a_replacement(&old, &new, &an_event())).await;
@@ -66,7 +67,7 @@ pub async fn a_successor_that_is_taken_changes_nothing(ports: &Ports) {
         a_key().with_digest(key.parts().digest),
     ];
     for new in taken.map(KeyBuilder::build) {
-        let old = key.replace(new.parts().id, HOUR, moment(1)).expect("it may be used");
+        let old = replaced(&key, &new, HOUR, moment(1));
         let it = ports.keys.replace(&a_replacement(&old, &new, &an_event())).await;
         assert!(matches!(it, Err(OverlapError::Store(_))), "got {it:?}");
     }
@@ -125,7 +126,7 @@ pub async fn a_replacement_among_concurrent_changes_is_whole_or_nothing(ports: &
             async move { keys.replace(&a_replacement(&old, &new, &an_event())).await.is_ok() }
         };
         let keys = Arc::clone(&ports.keys);
-        let off = key.disable(moment(1)).expect("not revoked");
+        let off = disabled(&key, moment(1));
         let disabling = async move { keys.update(&off, &an_event()).await.is_ok() };
         let (keys, whose) = (Arc::clone(&ports.keys), key.parts().clone());
         let revoking = async move {
@@ -138,7 +139,7 @@ pub async fn a_replacement_among_concurrent_changes_is_whole_or_nothing(ports: &
             [replaced, disabled, revoked].map(|it| it.expect("no job panics"));
         assert!(revoked && !(replaced && disabled));
         let left = by_digest(ports, &key).await.expect("it is there");
-        assert!(left.enable().is_err(), "a revoke stands: {left:?}");
+        assert_eq!(left.parts().state.check(), Err(Refusal::Revoked), "a revoke stands");
         assert_eq!(left.parts().replaced_by.is_some(), replaced);
         assert_eq!(by_digest(ports, &new).await.is_some(), replaced);
         if replaced {
@@ -190,7 +191,7 @@ pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports:
 /// A key as it is once it is replaced, and the key in its place.
 fn succeeded(key: &ApiKey, overlap: Duration) -> (ApiKey, ApiKey) {
     let new = a_key().owned_by(key.parts().owner.as_str()).created_at(moment(1)).build();
-    let old = key.replace(new.parts().id, overlap, moment(1)).expect("it may be used");
+    let old = replaced(key, &new, overlap, moment(1));
     (old, new)
 }
 

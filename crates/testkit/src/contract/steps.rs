@@ -37,7 +37,7 @@ pub(super) async fn revoke(ports: &Ports, key: &ApiKey, at: Timestamp) {
 /// What the store has under the key's digest, revoked or not.
 pub(super) async fn by_digest(ports: &Ports, key: &ApiKey) -> Option<ApiKey> {
     let candidates = Candidates::new(key.parts().digest, []);
-    ports.keys.find_by_digest(&candidates, None).await.expect("the store answers")
+    ports.lookup.find_by_digest(&candidates, None).await.expect("the store answers")
 }
 
 /// What the store finds under the key's id and owner.
@@ -53,7 +53,7 @@ pub(super) async fn list(ports: &Ports, owner: &OwnerId) -> Vec<KeyInUse> {
 
 /// One page of everybody's keys.
 pub(super) async fn page(ports: &Ports, after: Option<ApiKeyId>, limit: u32) -> Vec<KeyInUse> {
-    ports.keys.page(after, limit).await.expect("the store answers")
+    ports.register.page(after, limit).await.expect("the store answers")
 }
 
 /// The ids of some keys, in their order.

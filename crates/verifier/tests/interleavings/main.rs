@@ -13,9 +13,8 @@ mod rules;
 use std::sync::Arc as Shared;
 use std::sync::atomic::{AtomicUsize, Ordering as Tally};
 
-use latchkey_domain::ChangeNumber;
 use latchkey_domain::ports::{InstanceId, News, Position, Registration};
-use latchkey_verifier::BootTime;
+use latchkey_domain::{BootTime, ChangeNumber};
 use latchkey_verifier::freshness::Freshness;
 use latchkey_verifier::protocol::{Effect, LEASE, Membership};
 use loom::model::Builder;

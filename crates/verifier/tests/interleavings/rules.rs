@@ -1,5 +1,4 @@
-use latchkey_domain::ApiKeyId;
-use latchkey_verifier::BootTime;
+use latchkey_domain::{ApiKeyId, BootTime};
 use latchkey_verifier::freshness::{Fill, Freshness, INCREMENT, LOAD, STORE, Stamp, Word};
 use latchkey_verifier::protocol::Effect;
 use loom::sync::atomic::{AtomicU64, Ordering};

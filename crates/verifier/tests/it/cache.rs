@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey_domain::{Refusal, VerifyError};
-use latchkey_testkit::fixtures::{a_caller, moment};
+use latchkey_testkit::fixtures::{a_caller, disabled, enabled, moment};
 use latchkey_verifier::Answering;
 use latchkey_verifier::protocol::LEASE;
 use tokio::task::JoinSet;
@@ -156,7 +156,7 @@ async fn a_change_of_any_key_ends_what_is_cached_of_unknown_secrets() {
     let instance = Instance::with_lease().await;
     let (issued, unknown) = (instance.issue().await, instance.unknown());
     assert_eq!(instance.refusal(&unknown).await, Some(Refusal::Unknown));
-    instance.change(&issued.key.disable(moment(0)).expect("it is not revoked")).await;
+    instance.change(&disabled(&issued.key, moment(0))).await;
     assert_eq!(instance.refusal(&unknown).await, Some(Refusal::Unknown));
     assert_eq!(instance.looked_up(), 2);
 }
@@ -169,11 +169,11 @@ async fn a_key_is_what_the_last_change_made_of_it_once_the_barrier_is_passed() {
     assert!(instance.verify(&issued.secret).await.is_ok());
     assert!(instance.verify(&other.secret).await.is_ok());
 
-    let disabled = issued.key.disable(moment(0)).expect("it is not revoked");
+    let disabled = disabled(&issued.key, moment(0));
     instance.change(&disabled).await;
     assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::Disabled));
     assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::Disabled));
-    instance.change(&disabled.enable().expect("it is not revoked")).await;
+    instance.change(&enabled(&disabled)).await;
     assert!(instance.verify(&issued.secret).await.is_ok());
     assert!(instance.verify(&issued.secret).await.is_ok());
 

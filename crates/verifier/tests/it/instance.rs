@@ -2,18 +2,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, Barrier, KeyHasher, LastUseRepository};
+use latchkey_domain::ports::{
+    ApiKeyRepository, Barrier, KeyHasher, LastUseRepository, SteadyClock,
+};
 use latchkey_domain::{
-    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Candidates, Environment, IdSequence, IssuePolicy,
-    IssuedKey, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp, VerifyError,
+    ApiKey, ApiKeyPorts, ApiKeyService, BootTime, Brand, Candidates, Environment, IdSequence,
+    IssuePolicy, IssuedKey, KeyLimits, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp,
+    VerifyError,
 };
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::{CountingEntropy, FakeClock};
 use latchkey_testkit::fixtures::{a_caller, an_event, owner, pepper};
-use latchkey_verifier::{
-    Answering, BootTime, LastUses, LeaseClock, Principal, Verifier, VerifierPorts,
-};
+use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts};
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -27,7 +28,7 @@ impl FakeLeaseClock {
     }
 }
 
-impl LeaseClock for FakeLeaseClock {
+impl SteadyClock for FakeLeaseClock {
     fn now(&self) -> BootTime {
         BootTime::from_nanos(self.0.load(Ordering::SeqCst))
     }
@@ -88,14 +89,13 @@ impl Instance {
         let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
         store.migrate().await.expect("migrates");
         let store = Arc::new(store);
-        let keys: Arc<dyn ApiKeyRepository> = Arc::<SqliteStore>::clone(&store);
         let clock = Arc::new(FakeClock::default());
         let lease_clock = Arc::new(FakeLeaseClock::default());
         let hasher = HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])));
         let hasher = Arc::new(CountingHasher { hasher, hashed: AtomicU64::new(0) });
         let last_uses = Arc::new(LastUses::new(repository(Arc::clone(&store))));
         let ports = VerifierPorts {
-            keys: Arc::clone(&keys),
+            lookup: Arc::<SqliteStore>::clone(&store),
             feed: Arc::<SqliteStore>::clone(&store),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
@@ -105,7 +105,8 @@ impl Instance {
         let verifier = Arc::new(Verifier::new(ports, answering, None));
         let entropy = Arc::new(CountingEntropy::default());
         let ports = ApiKeyPorts {
-            keys,
+            keys: Arc::<SqliteStore>::clone(&store),
+            lookup: Arc::<SqliteStore>::clone(&store),
             barrier: Arc::new(verifier.barrier()),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
@@ -117,7 +118,7 @@ impl Instance {
             max_keys_per_owner: 1_000,
             names_optional: false,
         };
-        let service = ApiKeyService::new(ports, policy);
+        let service = ApiKeyService::new(ports, policy, KeyLimits::unlimited());
         let kept = Arc::clone(&verifier);
         let keeper = tokio::spawn(async move { kept.keep().await });
         Self {

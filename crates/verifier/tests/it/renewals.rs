@@ -22,7 +22,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
         [(2, [9; 32]), (1, [7; 32])].map(|(id, bytes)| Pepper::new(pepper(id), bytes).to_setting());
     let ring = PepperRing::parse(&format!("{},{}", *new, *old)).expect("a ring");
     let ports = VerifierPorts {
-        keys: Arc::<SqliteStore>::clone(&instance.store),
+        lookup: Arc::<SqliteStore>::clone(&instance.store),
         feed: Arc::<SqliteStore>::clone(&instance.store),
         hasher: Arc::new(HmacHasher::new(&ring)),
         clock: Arc::<FakeClock>::clone(&instance.clock),

@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 
-use latchkey_domain::ChangeNumber;
 use latchkey_domain::ports::{News, Position, Registration};
-use latchkey_verifier::BootTime;
+use latchkey_domain::{BootTime, ChangeNumber};
 use latchkey_verifier::freshness::{Fill, Freshness, Stamp};
 use latchkey_verifier::protocol::{Effect, Membership, Request};
 

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use latchkey_domain::ports::{InstanceId, InstanceStatus};
-use latchkey_domain::{ApiKeyId, ChangeNumber};
-use latchkey_verifier::BootTime;
+use latchkey_domain::{ApiKeyId, BootTime, ChangeNumber};
 use latchkey_verifier::protocol::{Silence, Wait};
 use stateright::{Model, Property};
 

@@ -1,9 +1,8 @@
-use latchkey_verifier::BootTime;
-
 use crate::flaw::Flaw;
 use crate::protocol::Protocol;
 use crate::store::{Row, Server};
 use crate::world::World;
+use latchkey_domain::BootTime;
 
 /// A verification that is sent after the answer to a change.
 ///

@@ -1,5 +1,5 @@
+use latchkey_domain::BootTime;
 use latchkey_domain::ports::InstanceStatus;
-use latchkey_verifier::BootTime;
 use latchkey_verifier::protocol::{Silence, Takeover, Wait};
 
 use crate::instance::{Instance, Stage};

@@ -15,7 +15,7 @@ impl StandingClock {
     }
 }
 
-impl LeaseClock for StandingClock {
+impl SteadyClock for StandingClock {
     fn now(&self) -> BootTime {
         BootTime::from_nanos(self.0.load(Ordering::Relaxed))
     }

@@ -4,7 +4,10 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use latchkey_verifier::{BootTime, LeaseClock};
+use thiserror::Error;
+
+use crate::BootTime;
+use crate::ports::SteadyClock;
 
 const WINDOW: Duration = Duration::from_mins(1);
 /// More than an IPv6 /48 has networks of 64 bits: one site alone leaves room for others.
@@ -23,10 +26,10 @@ const MOST_NAMES: usize = 100_000;
 /// A name is kept as a hash under a key that this process has drawn: nobody outside can find two
 /// that collide.
 #[derive(Debug)]
-pub(crate) struct Attempts {
+pub struct Attempts {
     limit: u32,
     most_names: usize,
-    clock: Arc<dyn LeaseClock>,
+    clock: Arc<dyn SteadyClock>,
     hasher: RandomState,
     generations: Mutex<Generations>,
 }
@@ -48,19 +51,22 @@ struct Window {
 /// One that was let through, with the name and the window that it counts in.
 #[derive(Debug)]
 #[must_use = "it may have to be forgiven"]
-pub(crate) struct Attempt(Option<(u64, BootTime)>);
+pub struct Attempt(Option<(u64, BootTime)>);
 
 /// Why an attempt was not let through; it may be made again after this long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotNow {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotNow {
     /// The name has made as many as it may.
+    #[error("too many attempts; the next may be made after {} ms", .0.as_millis())]
     TooMany(Duration),
     /// Too many other names are being counted.
+    #[error("too many others make attempts; the next may be made after {} ms", .0.as_millis())]
     NoRoom(Duration),
 }
 
 impl NotNow {
-    pub(crate) const fn retry_after(self) -> Duration {
+    /// How long to wait before another attempt.
+    pub const fn retry_after(self) -> Duration {
         match self {
             Self::TooMany(wait) | Self::NoRoom(wait) => wait,
         }
@@ -69,11 +75,12 @@ impl NotNow {
 
 impl Attempt {
     /// One that counts nowhere.
-    pub(crate) const UNCOUNTED: Self = Self(None);
+    pub const UNCOUNTED: Self = Self(None);
 }
 
 impl Attempts {
-    pub(crate) fn new(limit: u32, clock: Arc<dyn LeaseClock>) -> Self {
+    /// Each name makes up to `limit` attempts in a minute of `clock`.
+    pub fn new(limit: u32, clock: Arc<dyn SteadyClock>) -> Self {
         let generations =
             Generations { young: HashMap::new(), old: HashMap::new(), swapped: clock.now() };
         let (hasher, generations) = (RandomState::new(), Mutex::new(generations));
@@ -81,7 +88,7 @@ impl Attempts {
     }
 
     /// Whether `name` may make another attempt; this is none.
-    pub(crate) fn check(&self, name: impl Hash) -> Result<(), NotNow> {
+    pub fn check(&self, name: impl Hash) -> Result<(), NotNow> {
         let name = self.hasher.hash_one(name);
         let now = self.clock.now();
         match self.generations().running(name, now) {
@@ -93,14 +100,14 @@ impl Attempts {
     }
 
     /// Lets an attempt of `name` through, or says how long to wait.
-    pub(crate) fn begin(&self, name: impl Hash) -> Result<Attempt, NotNow> {
+    pub fn begin(&self, name: impl Hash) -> Result<Attempt, NotNow> {
         let name = self.hasher.hash_one(name);
         let began = self.generations().begin(name, self)?;
         Ok(Attempt(Some((name, began))))
     }
 
     /// The attempt does not count after all.
-    pub(crate) fn forgive(&self, attempt: &Attempt) {
+    pub fn forgive(&self, attempt: &Attempt) {
         if let Some((name, began)) = attempt.0 {
             self.generations().forgive(name, began);
         }

@@ -1,0 +1,71 @@
+use latchkey_domain::ports::StoreError;
+use latchkey_domain::{Action, Caller, Timestamp};
+
+use crate::sign_in::KNOWN_FOR;
+use crate::{Account, AccountId, AccountService, Email, OperatorError, Password, SessionLifetime};
+
+impl AccountService {
+    /// Gives an account another password, for an operator, and ends all its sessions. One that is
+    /// disabled keeps its password.
+    pub async fn reset_password(&self, email: &Email, new: Password) -> Result<(), OperatorError> {
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        if !account.is_active() {
+            return Err(OperatorError::Disabled);
+        }
+        let account = account.with_password(self.passwords.hash(new).await?);
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::PasswordChanged, &Caller::OPERATOR)?;
+        Ok(self.accounts.change_password(&account, None, &event).await?)
+    }
+
+    /// Disables an account, for an operator: its sessions end and its keys are revoked, on every
+    /// instance when this answers. Doing it again is harmless. Answers the account as it is then.
+    pub async fn disable(&self, email: &Email) -> Result<Account, OperatorError> {
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::AccountDisabled, &Caller::OPERATOR)?;
+        let disabled = account.disable(now);
+        let change = self.accounts.disable(&disabled, &event).await?;
+        self.barrier.pass(change).await;
+        Ok(disabled)
+    }
+
+    /// Lets a disabled account sign in and have keys again, for an operator. Its keys stay revoked.
+    /// Doing it again is harmless.
+    pub async fn enable(&self, email: &Email) -> Result<(), OperatorError> {
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        if account.is_active() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::AccountEnabled, &Caller::OPERATOR)?;
+        Ok(self.accounts.enable(&account.enable(), &event).await?)
+    }
+
+    /// Removes an account, for an operator, with its keys and what is personal in its audit events.
+    /// It is [disabled](Self::disable) first, so that its keys are dead on every instance before they
+    /// are gone. Where this stops in between, the account is disabled, and doing it again goes on.
+    pub async fn delete(&self, email: &Email) -> Result<(), OperatorError> {
+        let account = self.disable(email).await?;
+        let now = self.clock.now();
+        let event = self.event(now, &account, Action::AccountDeleted, &Caller::OPERATOR)?;
+        Ok(self.accounts.delete(&account, &event).await?)
+    }
+
+    /// The accounts after one, the eldest first, at most `limit`.
+    pub async fn page(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
+        self.accounts.page(after, limit).await
+    }
+
+    /// Removes the sessions whose time is over at `now`, and the networks that are no longer known.
+    /// What is removed is gone for every instance: so `now` is not this one's opinion alone.
+    pub async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
+        let SessionLifetime { idle, absolute } = self.lifetime;
+        self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await?;
+        self.networks.forget(now.saturating_sub(KNOWN_FOR)).await
+    }
+}

@@ -1,0 +1,49 @@
+use thiserror::Error;
+
+use crate::ports::{EntropyError, StoreError};
+use crate::{Action, ApiKeyParts, ApiKeyService, Caller, NotNow, Secret};
+
+/// Why a report of leaked keys was not carried out.
+#[derive(Debug, Error)]
+pub enum ReportLeaksError {
+    /// The network of the caller has made too many reports.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
+    /// The text holds no key.
+    #[error("the text holds no key")]
+    NoKey,
+    /// No randomness to make an id from.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiKeyService {
+    /// Revokes every key whose secret is in `text`, of any owner: anybody who holds a key may revoke it.
+    /// Returns `Ok` also for secrets of no key or of a revoked one, so that the caller learns nothing.
+    /// Once this returns, no instance accepts any of them.
+    ///
+    /// The caller bounds the length of `text`, and so how many keys there can be.
+    pub async fn report_leaks(&self, text: &[u8], caller: &Caller) -> Result<(), ReportLeaksError> {
+        self.limits.count_leak_report(caller)?;
+        let secrets: Vec<_> = Secret::find_in(text).map(|(_, secret)| secret).collect();
+        if secrets.is_empty() {
+            return Err(ReportLeaksError::NoKey);
+        }
+        let mut last = None;
+        for secret in &secrets {
+            let candidates = self.hasher.candidates(secret);
+            let found = self.lookup.find_by_digest(&candidates, None).await?;
+            if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
+                let ApiKeyParts { owner, id, .. } = key.parts();
+                let event = self.ending(owner, Action::KeyLeaked(*id), caller)?;
+                let (_, change) = self.end(owner, *id, &event).await?;
+                last = last.max(change);
+            }
+        }
+        self.wait_for(last).await;
+        Ok(())
+    }
+}
