@@ -1,5 +1,5 @@
-//! HMAC-SHA256 under a ring of peppers: the digests stored in place of key texts and session
-//! tokens.
+//! HMAC-SHA256 under a ring of peppers: the digests stored in place of key texts and, with the
+//! feature `accounts`, of session tokens.
 //!
 //! A key has 190 random bits, so a fast hash is enough; the pepper makes a stolen database useless
 //! for confirming a guess. The ring is read here, but where it comes from is the server's business.
@@ -30,8 +30,8 @@ pub use ring::{Pepper, PepperRing, RingError};
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use latchkey_accounts::SessionToken;
-use latchkey_accounts::ports::TokenHasher;
+#[cfg(feature = "accounts")]
+use latchkey_accounts::{SessionToken, ports::TokenHasher};
 use latchkey_domain::ports::{KeyHasher, PepperRepository, StoreError};
 use latchkey_domain::{Candidates, Digest, KeyedDigest, PepperId, Secret};
 use sha2::Sha256;
@@ -39,6 +39,7 @@ use thiserror::Error;
 
 /// What a session token's digest is made of besides the token. No key text begins like this, so a
 /// digest of one kind is never a digest of the other.
+#[cfg(feature = "accounts")]
 const SESSION: &[u8] = b"session:";
 /// The fixed text whose digest tells one pepper from another.
 const CHECK: &[u8] = b"latchkey pepper check";
@@ -127,6 +128,7 @@ impl KeyHasher for HmacHasher {
     }
 }
 
+#[cfg(feature = "accounts")]
 impl TokenHasher for HmacHasher {
     fn digest(&self, token: &SessionToken) -> KeyedDigest {
         self.signing.digest(&[SESSION, token.expose_bytes()])
