@@ -22,6 +22,7 @@ pub struct Password {
 
 /// Why a text is not a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum PasswordError {
     /// Fewer than 12 characters, for a new password.
     #[error("a password must have at least 12 characters")]

@@ -36,7 +36,8 @@ impl fmt::Display for ChangeNumber {
     }
 }
 
-/// What is to be different about a key; `None` leaves it as it is.
+/// A change of a key; `None` leaves it as it is. There may be more members one day:
+/// name those that are to change, and the rest by `..KeyChange::default()`.
 #[derive(Debug, Clone, Default)]
 pub struct KeyChange {
     /// What to call it.

@@ -38,7 +38,7 @@
 //!
 //! let ada = OwnerId::parse("user_123")?;
 //! let name = KeyName::parse("Production")?;
-//! let new = NewKey { name, environment: Environment::Live, expires_at: None };
+//! let new = NewKey::new(name, Environment::Live);
 //! let issued = keys.issue(ada.clone(), new, &Caller::of(&ada)).await?;
 //! assert!(issued.secret.expose().starts_with("acme_live_"));
 //!

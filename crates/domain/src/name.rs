@@ -16,6 +16,7 @@ pub struct KeyName(String);
 
 /// Why a text is not a [`KeyName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// No character that a person could see.
     #[error("name must have at least one visible character")]

@@ -26,6 +26,7 @@ pub struct Embedded {
 
 /// Why a database can't be verified with.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EmbeddedError {
     /// The URL is not one.
     #[error(transparent)]

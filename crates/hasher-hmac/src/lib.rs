@@ -147,6 +147,7 @@ impl fmt::Debug for HmacHasher {
 
 /// Why a ring does not fit what is stored.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConfirmError {
     /// Another pepper has this number.
     #[error("pepper {0} is not the one that made the stored digests")]

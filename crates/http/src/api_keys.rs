@@ -75,11 +75,8 @@ pub(crate) async fn create(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let name = http.services.api_keys.policy().name(body.name.map(name_in).transpose()?);
-    let new = NewKey {
-        name: name.map_err(|NameMissing| ApiError::bad_request("name is required"))?,
-        environment: body.environment.into(),
-        expires_at: body.expires_at.map(|at| at.0),
-    };
+    let name = name.map_err(|NameMissing| ApiError::bad_request("name is required"))?;
+    let new = NewKey::new(name, body.environment.into()).expiring(body.expires_at.map(|at| at.0));
     count_key_change(&http, user.account.parts().id)?;
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);

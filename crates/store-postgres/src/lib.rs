@@ -97,6 +97,7 @@ pub struct PostgresStore {
 
 /// How many connections the pool has, and how many calls wait for one.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct PoolUse {
     /// Connections that a call has.
     pub used: usize,

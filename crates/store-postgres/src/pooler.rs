@@ -5,6 +5,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// How a pooler gives connections of the database to its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Pooler {
     /// A client keeps one for as long as it is connected. Limits are set by statements.
     Session,

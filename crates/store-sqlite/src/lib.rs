@@ -88,6 +88,7 @@ struct Inner {
 
 /// Why a database could not be opened.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// Another process holds it.
     #[error("{} is in use by another process", path.display())]

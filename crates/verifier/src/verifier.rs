@@ -49,6 +49,7 @@ pub struct Verifier {
 
 /// Verifications that the cache could not answer, by why.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Misses {
     /// There was no lease, or no cache at all.
     pub no_lease: AtomicU64,
@@ -86,6 +87,7 @@ pub struct Missed(Candidates);
 
 /// How a verifier is doing.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Status {
     /// Keys in the verification cache.
     pub cached: usize,
