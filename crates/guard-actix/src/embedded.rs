@@ -7,7 +7,7 @@ use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::SystemClock;
 use latchkey_verifier::{
-    Answering, BootClock, LastUses, Principal, Verifier, VerifierPorts, others_run,
+    Answering, BootClock, LastUses, Principal, Verifier, VerifierPorts, other_instances_alive,
 };
 use thiserror::Error;
 
@@ -56,7 +56,7 @@ impl Embedded {
         let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
         let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);
         store.ready_to_verify().await?;
-        hasher.confirm(&store, others_run(&store)).await?;
+        hasher.confirm(&store, other_instances_alive(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));

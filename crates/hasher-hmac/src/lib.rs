@@ -77,12 +77,12 @@ impl HmacHasher {
 
     /// Whether this ring fits what `peppers` holds: each pepper is the one that made the stored
     /// digests, and none is missing that unrevoked keys need. Otherwise every such key would be
-    /// refused. A pepper that was never seen is remembered; it may not sign while others run, which
-    /// `others_run` is then asked for: they would refuse what it makes.
+    /// refused. The digest of a new pepper is stored. A new pepper may not sign while other instances run, which
+    /// `other_instances_alive` says: they would refuse the keys that it makes.
     pub async fn confirm(
         &self,
         peppers: &dyn PepperRepository,
-        others_run: impl Future<Output = Result<bool, StoreError>> + Send,
+        other_instances_alive: impl Future<Output = Result<bool, StoreError>> + Send,
     ) -> Result<(), ConfirmError> {
         let checks: Vec<KeyedDigest> = self.checks().collect();
         let in_ring = |pepper: &PepperId| checks.iter().any(|check| check.pepper == *pepper);
@@ -90,7 +90,7 @@ impl HmacHasher {
             return Err(ConfirmError::Missing(missing));
         }
         let (known, signing) = (peppers.known().await?, self.signing.pepper);
-        if !known.is_empty() && !known.contains(&signing) && others_run.await? {
+        if !known.is_empty() && !known.contains(&signing) && other_instances_alive.await? {
             return Err(ConfirmError::Unannounced(signing));
         }
         for check in &checks {

@@ -1,4 +1,4 @@
-//! Latchkey over HTTP: the routes of the API and the pages, sessions, and the envelope around every
+//! Latchkey over HTTP: the routes of the API and the pages, sessions, and the middleware around every
 //! answer. It sees use cases and ports, in [`Services`], and neither a store nor a hasher.
 //!
 //! The server serves it by [`application`]. Another actix-web service mounts it by [`configure`], under a
@@ -54,7 +54,6 @@ mod client_address;
 mod counts;
 mod cross_site;
 mod dashboard;
-mod envelope;
 mod error;
 mod error_page;
 pub mod exposition;
@@ -63,6 +62,7 @@ mod hints;
 mod leaks;
 mod limited;
 mod limits;
+mod middleware;
 mod mount;
 mod name_schema;
 mod openapi;
@@ -85,8 +85,8 @@ mod wire_time;
 
 pub use audit::ExportedEvent;
 pub use counts::Counts;
-pub use envelope::refuse_unread;
 pub use limits::Limits;
+pub use middleware::refuse_unread;
 pub use openapi::document;
 pub use origin::{Origin, OriginError};
 pub use progress::Progress;

@@ -15,7 +15,8 @@ use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{OsEntropy, SystemClock};
 use latchkey_verifier::{
-    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, Verifier, VerifierPorts, others_run,
+    Answering, BootClock, FeedBarrier, LastUses, LeaseClock, Verifier, VerifierPorts,
+    other_instances_alive,
 };
 
 use crate::connections::Tally;
@@ -257,7 +258,10 @@ impl App {
 
     /// Checks the peppers against what is stored.
     pub(crate) async fn confirm_peppers(&self) -> Result<(), PepperError> {
-        self.hasher.confirm(&*self.peppers, others_run(&*self.feed)).await.map_err(Into::into)
+        self.hasher
+            .confirm(&*self.peppers, other_instances_alive(&*self.feed))
+            .await
+            .map_err(Into::into)
     }
 
     /// Writes what was only noted, leaves the other instances, and closes the database. No change may

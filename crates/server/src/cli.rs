@@ -99,13 +99,13 @@ pub(crate) enum KeysCommand {
     /// Revoke a key, or all that depend on a pepper
     Revoke {
         #[command(flatten)]
-        which: Revoked,
+        which: RevokeTarget,
     },
 }
 
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Revoked {
+pub(crate) struct RevokeTarget {
     /// The key with this id
     pub(crate) id: Option<String>,
     /// Every key that depends on this pepper, which must not be the one that signs

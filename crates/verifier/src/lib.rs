@@ -63,6 +63,7 @@ mod others;
 mod principal;
 pub mod protocol;
 mod renewals;
+mod single_flight;
 mod tally;
 mod verifier;
 
@@ -74,6 +75,6 @@ pub use durations::Durations;
 pub use keeper::Heartbeats;
 pub use last_uses::LastUses;
 pub use losses::LostHistory;
-pub use others::others_run;
+pub use others::other_instances_alive;
 pub use principal::Principal;
 pub use verifier::{Answering, Missed, Misses, Status, Verifier, VerifierPorts};

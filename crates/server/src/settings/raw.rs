@@ -32,9 +32,9 @@ pub(crate) struct RawSettings {
     /// Whether a new key needs a name: required or optional [default: required]
     #[arg(long, global = true, env = "LATCHKEY_KEY_NAMES", hide_env_values = true)]
     pub(crate) key_names: Option<String>,
-    /// First part of new keys [default: sk]
-    #[arg(long, global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
-    pub(crate) key_prefix: Option<String>,
+    /// Brand, the first part of new keys [default: sk]
+    #[arg(long = "key-prefix", global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
+    pub(crate) brand: Option<String>,
     /// Name of the session cookie [default: session]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_COOKIE", hide_env_values = true)]
     pub(crate) session_cookie: Option<String>,

@@ -85,7 +85,7 @@ impl World {
         let mut instances = self.instances.iter().enumerate();
         instances.any(|(at, it)| {
             it.freshness.covers(protocol.instance_now(self, at))
-                && it.recall().is_some_and(|row| row.version < version)
+                && it.cached().is_some_and(|row| row.version < version)
         })
     }
 
