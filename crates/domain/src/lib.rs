@@ -65,7 +65,7 @@
 //! | `Store`, `Entropy` of any of them | 503, and a line in the log |
 //!
 //! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,
-//! [`Digest`] for what is stored in its place.
+//! [`Digest`] for the form in which a store keeps it.
 #![warn(clippy::future_not_send)]
 
 mod actor;

@@ -117,7 +117,7 @@ impl ApiKeyService {
         self.keys.find(owner, id).await
     }
 
-    /// Revokes a key of `owner`, for good. Once this returns, even with [`RevokeError::NotFound`], no
+    /// Revokes a key of `owner` permanently. Once this returns, even with [`RevokeError::NotFound`], no
     /// instance accepts the key, if it is the owner's.
     pub async fn revoke(
         &self,

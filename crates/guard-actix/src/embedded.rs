@@ -77,9 +77,9 @@ impl Embedded {
         Ok(Self { verifier, last_uses })
     }
 
-    /// Writes the last uses that were only noted, and lets no revoke wait for this process any more;
-    /// what is verified afterwards asks the database. To be called before the process ends: without
-    /// it, the next revoke waits for a lease to run out.
+    /// Writes the last uses that are not yet written, and takes this process off the list of instances;
+    /// later verifications ask the database. Call it before the process ends: otherwise the next
+    /// revoke waits until the lease of this process ends.
     pub async fn close(&self) {
         self.last_uses.close().await;
         self.verifier.leave().await;

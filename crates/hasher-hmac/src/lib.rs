@@ -69,7 +69,7 @@ impl HmacHasher {
         }
     }
 
-    /// For each pepper, the signing one first, the digest of a fixed text: what a store remembers
+    /// For each pepper, the signing one first, the digest of a fixed text: a store keeps it
     /// to tell a wrong pepper from a right one.
     pub fn checks(&self) -> impl Iterator<Item = KeyedDigest> {
         std::iter::once(&self.signing).chain(&self.verifying).map(|keyed| keyed.digest(&[CHECK]))

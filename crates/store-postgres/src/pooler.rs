@@ -21,7 +21,7 @@ pub enum Pooler {
 )]
 pub struct UnknownPooler;
 
-/// A pooler that Latchkey was not told of does what would hurt later.
+/// A pooler that no setting names breaks statements later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum PoolerFault {
     #[error(

@@ -1,9 +1,9 @@
 //! Verification from the cache, with revocation that is strict on every instance: once a change to a
-//! key has been answered, no instance answers by what was before.
+//! key has been answered, no instance uses the state before the change.
 //!
-//! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. What it may believe
-//! of what its cache holds is decided in [`freshness`], what it says to the other instances in
-//! [`protocol`]; neither does I/O, and the model in `tests/model/` runs both. The store is
+//! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. [`freshness`] decides which
+//! cached keys still hold, [`protocol`] what this instance says to the others; neither does I/O, and
+//! the model in `tests/model/` runs both. The store is
 //! reached through the ports of the domain.
 //!
 //! ```no_run
@@ -54,7 +54,6 @@ mod barrier;
 mod boot_clock;
 mod cache;
 mod durations;
-mod flights;
 pub mod freshness;
 mod keeper;
 mod last_uses;
