@@ -92,7 +92,7 @@ impl World {
     pub(crate) fn forgets_too_late(&self) -> bool {
         let answered = self.answered.filter(|(_, how)| *how == How::ByTime);
         answered.is_some_and(|(version, _)| {
-            let known = self.instances.iter().filter_map(Instance::recall);
+            let known = self.instances.iter().filter_map(Instance::cached);
             known.into_iter().any(|row| row.version < version)
         })
     }
