@@ -98,9 +98,10 @@ macro_rules! promises {
 }
 
 promises! { $
-    /// Makes one test of each promise of the ports for keys; the argument is an expression whose future
-    /// gives [`Ports`](crate::contract::Ports), or [`AllPorts`](crate::contract::AllPorts), over an
-    /// empty store.
+    /// Makes one test of each promise of the ports for keys.
+    ///
+    /// The argument is an expression whose future gives [`Ports`](crate::contract::Ports), or
+    /// [`AllPorts`](crate::contract::AllPorts), over an empty store.
     store_contract
     housekeeping {
         a_key_is_forgotten_when_it_was_revoked_long_enough_ago
@@ -250,8 +251,10 @@ promises! { $
 }
 
 promises! { $
-    /// Makes one test of each promise of the ports for accounts; the argument is an expression whose
-    /// future gives [`AllPorts`](crate::contract::AllPorts) over an empty store.
+    /// Makes one test of each promise of the ports for accounts.
+    ///
+    /// The argument is an expression whose future gives [`AllPorts`](crate::contract::AllPorts) over an
+    /// empty store.
     account_contract
     accounts {
         an_account_reads_back_equal

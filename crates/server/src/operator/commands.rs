@@ -51,11 +51,11 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
             execute(logging(raw)?, AdminCommand::ReadEvents { after: None }).await?;
         }
         Command::Export => {
-            execute(logging(raw)?, AdminCommand::ExportAccounts { after: None }).await?
+            execute(logging(raw)?, AdminCommand::ExportAccounts { after: None }).await?;
         }
         Command::Move { to } => say(&moving::run(logging(raw)?, &to).await?)?,
         Command::Pepper(PepperCommand::Status) => {
-            execute(logging(raw)?, AdminCommand::PepperStatus).await?
+            execute(logging(raw)?, AdminCommand::PepperStatus).await?;
         }
     }
     Ok(())
