@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks the dependencies that Cargo.lock names: their licences, bans and sources against deny.toml,
-what the domain crate depends on against domain-dependencies.txt, and that the HTTP crate names no adapter.
+what the domain crate depends on against domain-dependencies.txt, that the HTTP crate names no adapter, and that
+a service with keys alone builds nothing about accounts.
 
 Needs only cargo and Python 3.11. It checks all targets, and development and build dependencies too.
 """
@@ -93,11 +94,11 @@ def check_packages(packages, rules):
             yield f"{name} has a licence that can't be read, {licence}: {error}"
 
 
-def built_from(package):
+def built_from(package, *features):
     """Everything that a package is built from, itself included."""
     tree = cargo(
         "tree", "--locked", "--package", package,
-        "--edges", "normal", "--prefix", "none", "--target", "all",
+        "--edges", "normal", "--prefix", "none", "--target", "all", *features,
     )
     return {line.split()[0] for line in tree.splitlines() if line.strip()}
 
@@ -106,6 +107,19 @@ def check_http():
     for name in sorted(built_from("latchkey-http")):
         if name.startswith(("latchkey-store-", "latchkey-hasher-", "diesel")):
             yield f"latchkey-http depends on {name}: the service that mounts it chooses the adapters"
+
+
+def check_keys_alone():
+    builds = [
+        ("latchkey-hasher-hmac", "--no-default-features"),
+        ("latchkey-store-postgres", "--no-default-features"),
+        ("latchkey-store-sqlite", "--no-default-features"),
+        ("latchkey-guard-actix", "--all-features"),
+        ("own-service", "--all-features"),
+    ]
+    for name, *features in builds:
+        if "latchkey-accounts" in built_from(name, *features):
+            yield f"{name} with {' '.join(features)} depends on latchkey-accounts: it is for keys alone"
 
 
 def check_domain():
@@ -146,7 +160,7 @@ def main():
     packages = json.loads(cargo("metadata", "--locked", "--format-version", "1"))["packages"]
     for name, found in several_versions(packages).items():
         print(f"note: {name} is there {len(found)} times: {', '.join(sorted(found))}")
-    faults = [*check_packages(packages, rules), *check_domain(), *check_http()]
+    faults = [*check_packages(packages, rules), *check_domain(), *check_http(), *check_keys_alone()]
     for fault in faults:
         print(f"error: {fault}")
     print(f"dependencies: {len(packages)} packages, {len(faults)} faults")

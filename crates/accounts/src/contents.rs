@@ -61,6 +61,7 @@ pub trait Contents: Send + Sync + fmt::Debug {
 
 /// Why nothing was taken over. The store is as it was.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum TakeOverError {
     /// The store is in use.
     #[error("there are {part} already; name an empty database that no server has used")]

@@ -88,6 +88,7 @@ pub enum ChangePasswordError {
 
 /// Why an operator's change to an account was not made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum OperatorError {
     /// No account has the address.
     #[error("no account has this email address")]

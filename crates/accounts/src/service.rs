@@ -27,6 +27,7 @@ pub struct AccountService {
 
 /// Somebody who is signed in, known by a session.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SignedIn {
     /// Who it is.
     pub account: Account,

@@ -66,7 +66,7 @@ impl ActivityPage<'_> {
         match &event.caller.actor {
             Actor::Owner(owner) if *owner == self.account.parts().id.owner() => "You".to_owned(),
             Actor::Operator => "Operator".to_owned(),
-            Actor::LeakReport => "Whoever held the key".to_owned(),
+            Actor::LeakReport => "Leak report".to_owned(),
             Actor::Anonymous => "Unknown".to_owned(),
             other @ (Actor::Owner(_) | Actor::Recovery) => other.text().into_owned(),
         }

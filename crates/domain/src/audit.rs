@@ -289,7 +289,7 @@ impl UserAgent {
     /// The most characters that are kept.
     pub const MAX_CHARS: usize = 256;
 
-    /// Keeps what is fit to be kept of a text, if anything is.
+    /// Sanitises and truncates a text; `None` if nothing is left.
     pub fn of(text: &str) -> Option<Self> {
         let keys = Secret::find_in(text.as_bytes());
         let text = keys.fold(text.to_owned(), |text, (_, key)| {

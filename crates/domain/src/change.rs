@@ -36,7 +36,8 @@ impl fmt::Display for ChangeNumber {
     }
 }
 
-/// What is to be different about a key; `None` leaves it as it is.
+/// A change of a key; `None` leaves it as it is. There may be more members one day:
+/// name those that are to change, and the rest by `..KeyChange::default()`.
 #[derive(Debug, Clone, Default)]
 pub struct KeyChange {
     /// What to call it.
@@ -78,7 +79,7 @@ pub enum ChangeError {
         /// The most replaced keys of an owner that may work.
         limit: u32,
     },
-    /// Others changed the key all the time.
+    /// Concurrent changes of the key won five times; try again.
     #[error("concurrent changes of the key kept conflicting")]
     Contended,
     /// No randomness to make a secret from.
@@ -100,8 +101,8 @@ impl From<TransitionError> for ChangeError {
 }
 
 impl ApiKeyService {
-    /// Changes a key of `owner`, and answers what it is then. Whatever this answers, from then on
-    /// every instance uses the key as it was found or left.
+    /// Changes a key of `owner`, and returns the key as it is then. Once this returns, even with an error,
+    /// every instance uses the state in which the key was found or left.
     pub async fn change(
         &self,
         owner: &OwnerId,

@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 /// The most peppers that may be live at one time.
 pub const MAX_LIVE_PEPPERS: usize = 3;
 
-/// What is stored in place of a secret: 32 bytes of HMAC-SHA256 under a pepper.
+/// The stored form of a secret: 32 bytes of HMAC-SHA256 under a pepper.
 ///
 /// It cannot be compared with `==`, printed or serialized; [`Digest::matches`] compares in
 /// constant time (ASVS 5.0, 11.2.4).

@@ -6,8 +6,9 @@ use crate::{
     KeyState, NotNow, OwnerId, Secret, Timestamp, has_expired,
 };
 
-/// What the owner says about a key to be issued.
+/// What the owner says about a key to be issued, begun by [`new`](Self::new).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NewKey {
     /// What to call it.
     pub name: KeyName,
@@ -17,8 +18,22 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
 }
 
+impl NewKey {
+    /// A key that works until it is revoked.
+    pub const fn new(name: KeyName, environment: Environment) -> Self {
+        Self { name, environment, expires_at: None }
+    }
+
+    /// The same, until an instant, if there is one.
+    #[must_use]
+    pub fn expiring(self, expires_at: Option<Timestamp>) -> Self {
+        Self { expires_at, ..self }
+    }
+}
+
 /// A key that was just issued, with the only copy of its secret.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct IssuedKey {
     /// The key as stored.
     pub key: ApiKey,

@@ -40,7 +40,7 @@
 //!
 //! let ada = OwnerId::parse("user_123")?;
 //! let name = KeyName::parse("Production")?;
-//! let new = NewKey { name, environment: Environment::Live, expires_at: None };
+//! let new = NewKey::new(name, Environment::Live);
 //! let issued = keys.issue(ada.clone(), new, &Caller::of(&ada)).await?;
 //! assert!(issued.secret.expose().starts_with("acme_live_"));
 //!
@@ -51,8 +51,23 @@
 //! # }
 //! ```
 //!
+//! # Errors as HTTP statuses
+//!
+//! The texts of errors are for logs. A service that speaks HTTP answers them in its own words, with
+//! these statuses; Latchkey's own mapping is `crates/http/src/error/refusals.rs`.
+//!
+//! | error | status |
+//! |---|---|
+//! | no text was presented, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
+//! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`] | 400 |
+//! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`] | 409 |
+//! | [`IssueError::OwnerClosed`] | as for somebody who is not signed in |
+//! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
+//! | [`ChangeError::Refused`], [`ChangeError::Contended`] | 409 |
+//! | `Store`, `Entropy` of any of them | 503, and a line in the log |
+//!
 //! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,
-//! [`Digest`] for what is stored in its place.
+//! [`Digest`] for the form in which a store keeps it.
 #![warn(clippy::future_not_send)]
 
 mod actor;
@@ -85,6 +100,10 @@ mod service;
 mod timestamp;
 mod told;
 mod verify;
+
+// In signatures of this crate: an adapter needs these versions and no other.
+pub use async_trait::async_trait;
+pub use {time, uuid};
 
 pub use actor::Actor;
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};

@@ -146,11 +146,11 @@ pub struct Replacement {
     /// The key in its place.
     pub successor: ApiKey,
     /// The next version of the key that this one had replaced, if that is to end now, and the event
-    /// that tells of it.
+    /// of its end.
     pub ended: Option<(ApiKey, AuditEvent)>,
     /// The most replaced keys that may work, if the replaced key goes on to work.
     pub limit: Option<u32>,
-    /// What tells of the replacement.
+    /// The event of the replacement.
     pub event: AuditEvent,
 }
 
@@ -189,8 +189,8 @@ pub trait AuditTrail: Send + Sync + fmt::Debug {
 
 /// How the instances that verify from the cache learn of changes, and show each other how far they are.
 ///
-/// A change is whatever makes a verification answer differently: revoke, disable, enable, another
-/// expiry, a replacement, a new name; by whichever way the store was changed.
+/// A change makes a verification answer differently: revoke, disable, enable, another
+/// expiry, a replacement, a new name; in any way that the store can be changed.
 ///
 /// Changes are numbered in the order in which they were committed. A digest under another pepper and a
 /// last use are not changes, nor is a new key: no instance can have cached it.
@@ -340,7 +340,7 @@ impl Barrier for NoBarrier {
 /// revoke needs.
 #[async_trait]
 pub trait LastUseRepository: Send + Sync + fmt::Debug {
-    /// Records uses of keys; an instant never moves back, whatever the order of calls.
+    /// Records uses of keys; an instant never moves back, in any order of calls.
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 
@@ -352,8 +352,8 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
     async fn now(&self) -> Result<Timestamp, StoreError>;
 
     /// Looks at up to `limit` keys with ids after `after`, in id order, and removes those that were
-    /// revoked before `before`, with their last uses. It is no change: their secrets were dead, and
-    /// are unknown from now on. Answers the last id that it looked at; `None`: there are no more.
+    /// revoked before `before`, with their last uses. This is not a change: their secrets did not work, and
+    /// are unknown from now on. Returns the last id that it looked at; `None`: there are no more.
     async fn forget_revoked(
         &self,
         before: Timestamp,
@@ -362,7 +362,7 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
     ) -> Result<Option<ApiKeyId>, StoreError>;
 
     /// Looks at up to `limit` last uses of keys with ids after `after`, in id order, and removes
-    /// those of keys that there are no more. Answers as [`forget_revoked`](Self::forget_revoked).
+    /// those of keys that are gone. Returns the same as [`forget_revoked`](Self::forget_revoked).
     async fn forget_uses_of_no_key(
         &self,
         after: Option<ApiKeyId>,

@@ -10,7 +10,7 @@ impl ApiKeyService {
 
     /// After the store has lost a part of its history: keeps the event of that, and revokes those of
     /// `keys` that work again. All of them must have been revoked before, so that it is right
-    /// whatever the store knows of them. Tells how many worked again.
+    /// also where the store does not know the revocation. Returns how many worked again.
     ///
     /// It can be repeated with the same event; what was done then is not done twice.
     pub async fn recover(

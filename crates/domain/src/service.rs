@@ -22,6 +22,10 @@ const MOST_REVOKED: u32 = 200;
 ///
 /// They [`list`](Self::list), [`issue`](Self::issue), [`change`](Self::change),
 /// [`rotate`](Self::rotate) and [`revoke`](Self::revoke) them.
+///
+/// A service that drops the future of a request whose client has gone must run each change in a task of
+/// its own, such as `tokio::spawn`. A change that is dropped halfway may be stored without having passed
+/// the barrier: another instance may then still accept a revoked key for some seconds.
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
@@ -120,7 +124,7 @@ impl ApiKeyService {
         self.keys.find(owner, id).await
     }
 
-    /// Revokes a key of `owner`, for good. Once this returns, even with [`RevokeError::NotFound`], no
+    /// Revokes a key of `owner` permanently. Once this returns, even with [`RevokeError::NotFound`], no
     /// instance accepts the key, if it is the owner's.
     pub async fn revoke(
         &self,

@@ -6,7 +6,9 @@ use latchkey_domain::{Secret, VerifyError};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, SystemClock};
-use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts, others_run};
+use latchkey_verifier::{
+    Answering, LastUses, Principal, Verifier, VerifierPorts, other_instances_alive,
+};
 use thiserror::Error;
 
 use crate::{ApiKeyPrincipal, KeyName, KeyPrefix, OwnerId, Unavailable, Verify};
@@ -24,6 +26,7 @@ pub struct Embedded {
 
 /// Why a database can't be verified with.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EmbeddedError {
     /// The URL is not one.
     #[error(transparent)]
@@ -53,7 +56,7 @@ impl Embedded {
         let store = PostgresStore::connect(&PostgresSettings::parse(database_url)?)?;
         let hasher = HmacHasher::new(&PepperRing::parse(peppers)?);
         store.ready_to_verify().await?;
-        hasher.confirm(&store, others_run(&store)).await?;
+        hasher.confirm(&store, other_instances_alive(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));
@@ -74,9 +77,9 @@ impl Embedded {
         Ok(Self { verifier, last_uses })
     }
 
-    /// Writes the last uses that were only noted, and lets no revoke wait for this process any more;
-    /// what is verified afterwards asks the database. To be called before the process ends: without
-    /// it, the next revoke waits for a lease to run out.
+    /// Writes the last uses that are not yet written, and takes this process off the list of instances;
+    /// later verifications ask the database. Call it before the process ends: otherwise the next
+    /// revoke waits until the lease of this process ends.
     pub async fn close(&self) {
         self.last_uses.close().await;
         self.verifier.leave().await;

@@ -9,6 +9,7 @@ use crate::Unavailable;
 /// Why a request was not admitted. It answers like Latchkey itself, with the body
 /// `{"error": "<a sentence>"}` and with `X-Error-Code` for programs.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum GuardError {
     /// No key was presented. 401, with `WWW-Authenticate: ApiKey realm="api", Bearer realm="api"`.
     #[error("API key required")]

@@ -5,7 +5,7 @@ use actix_web::middleware::Next;
 
 use crate::ApiKeyPrincipal;
 
-/// Middleware that lets requests with a good key pass, whatever the handler asks for, and answers
+/// Middleware that lets requests with a good key pass, also where the handler asks for no key, and answers
 /// all others itself: `web::scope("/api").wrap(from_fn(require_key))`.
 ///
 /// It asks a key of preflights too, which browsers send without one: wrap CORS middleware around it.

@@ -9,6 +9,7 @@ use crate::{Guard, GuardError};
 /// Who is calling: the good key that came with a request. As an argument of a handler it lets the
 /// handler run for such requests only.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ApiKeyPrincipal {
     /// The key's public handle.
     pub key_id: ApiKeyId,
@@ -22,6 +23,19 @@ pub struct ApiKeyPrincipal {
     pub environment: Environment,
     /// The first instant at which it no longer works, if any.
     pub expires_at: Option<Timestamp>,
+}
+
+impl ApiKeyPrincipal {
+    /// A key that works until it is revoked, for a [`Verify`](crate::Verify) of your own.
+    pub const fn new(
+        key_id: ApiKeyId,
+        owner_id: OwnerId,
+        name: KeyName,
+        key_prefix: KeyPrefix,
+        environment: Environment,
+    ) -> Self {
+        Self { key_id, owner_id, name, key_prefix, environment, expires_at: None }
+    }
 }
 
 /// Left with a request, so that it is verified once, though middleware and handler both ask. An

@@ -40,6 +40,7 @@ pub struct Remote {
 
 /// Why a [`Remote`] was not made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RemoteError {
     /// The text is not the address of a Latchkey.
     #[error("must be like http://host:port, without user, query or fragment")]

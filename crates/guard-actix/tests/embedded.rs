@@ -55,7 +55,7 @@ impl Latchkey {
 
     async fn issue(&self) -> IssuedKey {
         let name = KeyName::parse("Production").expect("a name");
-        let new = NewKey { name, environment: Environment::Live, expires_at: None };
+        let new = NewKey::new(name, Environment::Live);
         self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 
@@ -80,7 +80,7 @@ async fn a_key_is_refused_as_soon_as_its_revoke_is_answered_elsewhere() {
     let latchkey = Latchkey::new().await;
     let embedded = latchkey.embedded().await;
     for _ in 0..10 {
-        let IssuedKey { key, secret } = latchkey.issue().await;
+        let IssuedKey { key, secret, .. } = latchkey.issue().await;
         for _ in 0..3 {
             assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
         }
@@ -99,7 +99,7 @@ async fn a_key_is_refused_as_soon_as_its_revoke_is_answered_elsewhere() {
 async fn after_closing_it_still_answers_but_nobody_waits_for_it() {
     let latchkey = Latchkey::new().await;
     let embedded = latchkey.embedded().await;
-    let IssuedKey { key, secret } = latchkey.issue().await;
+    let IssuedKey { key, secret, .. } = latchkey.issue().await;
     assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
     embedded.close().await;
     assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);

@@ -1,5 +1,5 @@
-//! HMAC-SHA256 under a ring of peppers: the digests stored in place of key texts and session
-//! tokens.
+//! HMAC-SHA256 under a ring of peppers: the digests stored in place of key texts and, with the
+//! feature `accounts`, of session tokens.
 //!
 //! A key has 190 random bits, so a fast hash is enough; the pepper makes a stolen database useless
 //! for confirming a guess. The ring is read here, but where it comes from is the server's business.
@@ -30,8 +30,8 @@ pub use ring::{Pepper, PepperRing, RingError};
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use latchkey_accounts::SessionToken;
-use latchkey_accounts::ports::TokenHasher;
+#[cfg(feature = "accounts")]
+use latchkey_accounts::{SessionToken, ports::TokenHasher};
 use latchkey_domain::ports::{KeyHasher, PepperRepository, StoreError};
 use latchkey_domain::{Candidates, Digest, KeyedDigest, PepperId, Secret};
 use sha2::Sha256;
@@ -39,6 +39,7 @@ use thiserror::Error;
 
 /// What a session token's digest is made of besides the token. No key text begins like this, so a
 /// digest of one kind is never a digest of the other.
+#[cfg(feature = "accounts")]
 const SESSION: &[u8] = b"session:";
 /// The fixed text whose digest tells one pepper from another.
 const CHECK: &[u8] = b"latchkey pepper check";
@@ -68,7 +69,7 @@ impl HmacHasher {
         }
     }
 
-    /// For each pepper, the signing one first, the digest of a fixed text: what a store remembers
+    /// For each pepper, the signing one first, the digest of a fixed text: a store keeps it
     /// to tell a wrong pepper from a right one.
     pub fn checks(&self) -> impl Iterator<Item = KeyedDigest> {
         std::iter::once(&self.signing).chain(&self.verifying).map(|keyed| keyed.digest(&[CHECK]))
@@ -76,12 +77,12 @@ impl HmacHasher {
 
     /// Whether this ring fits what `peppers` holds: each pepper is the one that made the stored
     /// digests, and none is missing that unrevoked keys need. Otherwise every such key would be
-    /// refused. A pepper that was never seen is remembered; it may not sign while others run, which
-    /// `others_run` is then asked for: they would refuse what it makes.
+    /// refused. The digest of a new pepper is stored. A new pepper may not sign while other instances run, which
+    /// `other_instances_alive` says: they would refuse the keys that it makes.
     pub async fn confirm(
         &self,
         peppers: &dyn PepperRepository,
-        others_run: impl Future<Output = Result<bool, StoreError>> + Send,
+        other_instances_alive: impl Future<Output = Result<bool, StoreError>> + Send,
     ) -> Result<(), ConfirmError> {
         let checks: Vec<KeyedDigest> = self.checks().collect();
         let in_ring = |pepper: &PepperId| checks.iter().any(|check| check.pepper == *pepper);
@@ -89,7 +90,7 @@ impl HmacHasher {
             return Err(ConfirmError::Missing(missing));
         }
         let (known, signing) = (peppers.known().await?, self.signing.pepper);
-        if !known.is_empty() && !known.contains(&signing) && others_run.await? {
+        if !known.is_empty() && !known.contains(&signing) && other_instances_alive.await? {
             return Err(ConfirmError::Unannounced(signing));
         }
         for check in &checks {
@@ -127,6 +128,7 @@ impl KeyHasher for HmacHasher {
     }
 }
 
+#[cfg(feature = "accounts")]
 impl TokenHasher for HmacHasher {
     fn digest(&self, token: &SessionToken) -> KeyedDigest {
         self.signing.digest(&[SESSION, token.expose_bytes()])
@@ -145,6 +147,7 @@ impl fmt::Debug for HmacHasher {
 
 /// Why a ring does not fit what is stored.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConfirmError {
     /// Another pepper has this number.
     #[error("pepper {0} is not the one that made the stored digests")]

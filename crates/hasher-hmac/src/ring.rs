@@ -51,6 +51,7 @@ pub struct PepperRing {
 
 /// What is wrong with the text of a ring. It names entries by position, never by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum RingError {
     /// There is no entry at all.
     #[error("holds no pepper")]

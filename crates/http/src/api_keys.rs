@@ -74,11 +74,8 @@ pub(crate) async fn create(
     Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let name = body.name.map(KeyName::parse).transpose()?;
-    let new = NewKey {
-        name: http.services.api_keys.policy().name(name)?,
-        environment: body.environment.into(),
-        expires_at: body.expires_at.map(|at| at.0),
-    };
+    let name = http.services.api_keys.policy().name(name)?;
+    let new = NewKey::new(name, body.environment.into()).expiring(body.expires_at.map(|at| at.0));
     let owner = user.account.parts().id.owner();
     let caller = caller(&req, &http, &owner);
     let work = http.clone();

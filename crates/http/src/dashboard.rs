@@ -16,8 +16,8 @@ pub(crate) use self::reference::reference;
 use super::Http;
 use super::accounts::SignUpOpen;
 use super::api_keys;
-use super::envelope::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::error::{ApiError, ErrorCode};
+use super::middleware::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::session::User;
 
 const HOME: &str = "/account/api-keys";

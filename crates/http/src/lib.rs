@@ -1,4 +1,4 @@
-//! Latchkey over HTTP: the routes of the API and the pages, sessions, and the envelope around every
+//! Latchkey over HTTP: the routes of the API and the pages, sessions, and the middleware around every
 //! answer. It sees use cases and ports, in [`Services`], and neither a store nor a hasher.
 //!
 //! The server serves it by [`application`]. Another actix-web service mounts it by [`configure`], under a
@@ -53,13 +53,13 @@ mod client_address;
 mod counts;
 mod cross_site;
 mod dashboard;
-mod envelope;
 mod error;
 mod error_page;
 pub mod exposition;
 mod head;
 mod hints;
 mod leaks;
+mod middleware;
 mod mount;
 mod name_schema;
 mod openapi;
@@ -82,7 +82,7 @@ mod wire_time;
 
 pub use audit::ExportedEvent;
 pub use counts::Counts;
-pub use envelope::refuse_unread;
+pub use middleware::refuse_unread;
 pub use openapi::document;
 pub use origin::{Origin, OriginError};
 pub use progress::Progress;

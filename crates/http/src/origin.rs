@@ -12,6 +12,7 @@ pub struct Origin {
 
 /// Why a setting does not name the origin of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum OriginError {
     /// It is no address of a web server.
     #[error("must be an origin such as https://keys.example.com")]

@@ -11,8 +11,8 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 
 use super::Http;
 use super::cross_site::trusted_origin;
-use super::envelope::Envelope;
 use super::error::{ApiError, ErrorCode};
+use super::middleware::Middleware;
 use super::settings::HttpSettings;
 use super::{accounts, api_keys, audit, dashboard, leaks, openapi, operations, verify};
 
@@ -29,18 +29,18 @@ pub fn application(
         InitError = (),
     >,
 > {
-    let envelope = Envelope(Data::clone(&http));
+    let middleware = Middleware(Data::clone(&http));
     let routes = routes(&http.settings);
-    actix_web::App::new().app_data(http).configure(routes).wrap(envelope)
+    actix_web::App::new().app_data(http).configure(routes).wrap(middleware)
 }
 
 /// Mounts the routes in an application or a scope of another service. There they take every path that
 /// nothing before them took.
 pub fn configure(http: Data<Http>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let envelope = Envelope(Data::clone(&http));
+        let middleware = Middleware(Data::clone(&http));
         let routes = routes(&http.settings);
-        config.service(web::scope("").app_data(http).configure(routes).wrap(envelope));
+        config.service(web::scope("").app_data(http).configure(routes).wrap(middleware));
     }
 }
 
@@ -60,8 +60,8 @@ pub fn metrics_application(
         config.service(metrics_resource().get(operations::metrics));
         otherwise_not_found(config);
     };
-    let envelope = Envelope(Data::clone(&http));
-    actix_web::App::new().app_data(http).configure(routes).wrap(envelope)
+    let middleware = Middleware(Data::clone(&http));
+    actix_web::App::new().app_data(http).configure(routes).wrap(middleware)
 }
 
 fn routes(settings: &HttpSettings) -> impl FnOnce(&mut ServiceConfig) + use<> {

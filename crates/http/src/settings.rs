@@ -24,6 +24,7 @@ pub struct HttpSettings {
 
 /// Who may make an account without being asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SignUp {
     /// Everybody who reaches the service: somebody said so.
     Open,

@@ -79,7 +79,7 @@ pub(crate) async fn verify(
 
 /// The same, where it waits for nothing: there is no body, and the cache knows. What the cache does not know
 /// is left with the request for [`verify`], so that the key is parsed and hashed once.
-pub(crate) fn at_once(
+pub(crate) fn from_cache(
     req: &HttpRequest,
     http: &Http,
     began: Instant,

@@ -14,7 +14,9 @@ use latchkey_hasher_hmac::HmacHasher;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, OsEntropy, SystemClock};
-use latchkey_verifier::{Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, others_run};
+use latchkey_verifier::{
+    Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, other_instances_alive,
+};
 
 use crate::connections::Tally;
 use crate::embedded;
@@ -265,7 +267,10 @@ impl App {
 
     /// Checks the peppers against what is stored.
     pub(crate) async fn confirm_peppers(&self) -> Result<(), PepperError> {
-        self.hasher.confirm(&*self.peppers, others_run(&*self.feed)).await.map_err(Into::into)
+        self.hasher
+            .confirm(&*self.peppers, other_instances_alive(&*self.feed))
+            .await
+            .map_err(Into::into)
     }
 
     /// Writes what was only noted, leaves the other instances, and closes the database. No change may

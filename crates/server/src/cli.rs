@@ -37,29 +37,29 @@ pub(crate) enum Command {
     Serve,
     /// Bring the database's schema up to date, and stop
     Migrate,
-    /// Make and manage accounts
+    /// Create and manage accounts
     #[command(subcommand)]
     Account(AccountCommand),
-    /// List and revoke anybody's keys
+    /// List and revoke keys of any owner
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Read the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Copy the embedded database into a new file, also while a server runs on it
+    /// Copy the embedded database into a new file; a server may run on it
     Backup { file: PathBuf },
-    /// Move everything from the embedded database, on which no server may run, into an empty Postgres
+    /// Move everything from the embedded database into an empty Postgres; stop the server first
     Move {
-        /// Where to: a postgres:// URL without password, which is read from a prompt or from standard input
+        /// A postgres:// URL without its password, which is read from a prompt or from standard input
         #[arg(long, value_name = "URL")]
         to: String,
     },
-    /// Print all accounts and keys, without secrets and digests, a JSON object a line
+    /// Print all accounts and keys, without secrets and digests, one JSON object on each line
     Export,
-    /// Make peppers and see which are in use
+    /// Generate peppers and count the keys that depend on each
     #[command(subcommand)]
     Pepper(PepperCommand),
-    /// Look for keys in files, and in all files below folders; print where, and how they begin
+    /// Look for keys in files and folders; print the place and the prefix of each
     Scan {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
@@ -74,7 +74,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum AccountCommand {
-    /// Make an account; the password is read from a prompt or from standard input
+    /// Create an account; the password is read from a prompt or from standard input
     Create { email: String },
     /// End an account's sessions and revoke its keys
     Disable { email: String },
@@ -82,7 +82,7 @@ pub(crate) enum AccountCommand {
     Enable { email: String },
     /// List the accounts
     List,
-    /// Disable an account, then remove it, its keys, and what is personal in its audit events
+    /// Disable an account, then remove it, its keys, and personal data from its audit events
     Delete { email: String },
     /// Set another password, read from a prompt or from standard input
     ResetPassword { email: String },
@@ -92,30 +92,30 @@ pub(crate) enum AccountCommand {
 pub(crate) enum KeysCommand {
     /// List the keys that are not revoked
     List {
-        /// Only those of this owner: for the dashboard's accounts, the account's id
+        /// Only keys of this owner; for an account of the dashboard, the account's id
         #[arg(long)]
         owner: Option<String>,
     },
-    /// Revoke a key, or all that depend on a pepper
+    /// Revoke a key, or all keys that depend on a pepper
     Revoke {
         #[command(flatten)]
-        which: Revoked,
+        which: RevokeTarget,
     },
 }
 
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Revoked {
+pub(crate) struct RevokeTarget {
     /// The key with this id
     pub(crate) id: Option<String>,
-    /// Every key that depends on this pepper, which must not be the one that signs
+    /// Every key that depends on this pepper; not allowed for the pepper that signs
     #[arg(long, value_name = "ID")]
     pub(crate) pepper: Option<NonZeroU16>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Print every event, oldest first, a JSON object a line
+    /// Print every event, oldest first, one JSON object on each line
     Export,
 }
 
@@ -127,6 +127,6 @@ pub(crate) enum PepperCommand {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         id: u16,
     },
-    /// Count the keys that depend on each pepper, and tell when one of them was last used
+    /// Count the keys that depend on each pepper, and print when one of them was last used
     Status,
 }

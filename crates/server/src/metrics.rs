@@ -73,7 +73,7 @@ fn write(out: &mut String, app: &App, counts: &Counts, asked: &Asked) -> fmt::Re
         name,
         "counter",
         "Verifications that were answered from the cache.",
-        status.recalled,
+        status.from_cache,
     )?;
     write_misses(out, app.services.verifier.missed())?;
     write_protocol(out, &status, app.services.verifier.heartbeats())?;

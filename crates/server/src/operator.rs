@@ -1,11 +1,12 @@
 //! What an operator tells a server: the commands, and the socket by which they reach the running
 //! one that owns an embedded database.
 
+mod admin_command;
 pub(crate) mod commands;
 pub(crate) mod control;
 mod export;
 mod moving;
-mod order;
+
 mod scan;
 
-pub(crate) use order::{Done, Order};
+pub(crate) use admin_command::{AdminCommand, Done};

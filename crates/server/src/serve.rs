@@ -61,7 +61,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let metrics = metrics.map(tokio::spawn);
     tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
     let background = [
-        tokio::spawn(keep_obeying(control, Arc::clone(&app))),
+        tokio::spawn(serve_commands(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
         tokio::spawn(keep_telling(Data::clone(&http))),
         tokio::spawn(keep_recovering(Arc::clone(&app))),
@@ -172,7 +172,7 @@ async fn keep_house(app: Arc<App>) {
     );
 }
 
-async fn keep_obeying(control: Option<Control>, app: Arc<App>) {
+async fn serve_commands(control: Option<Control>, app: Arc<App>) {
     if let Some(control) = control {
         control.serve(app).await;
     }

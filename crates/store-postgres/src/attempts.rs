@@ -15,6 +15,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Purpose {
     /// The heartbeats of this instance. They say which server is the primary.
     Heartbeats,

@@ -47,6 +47,7 @@ pub(crate) const VERIFYING: &[Need] = &[
 
 /// Why a database can't be used, and what to do about it.
 #[derive(Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum UnfitError {
     /// An old server.
     #[error("PostgreSQL {found} is too old; Latchkey needs PostgreSQL 13 or newer")]

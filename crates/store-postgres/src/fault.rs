@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+#[cfg(feature = "accounts")]
 use latchkey_accounts::ports::InsertAccountError;
 pub(crate) use latchkey_domain::error_chain as chain;
 use latchkey_domain::ports::{InsertError, StoreError, UpdateError};
@@ -47,6 +48,7 @@ pub(crate) fn insert_key(error: DieselError) -> InsertError {
 }
 
 /// Why an account was not inserted.
+#[cfg(feature = "accounts")]
 pub(crate) fn insert_account(error: DieselError) -> InsertAccountError {
     match violated(&error) {
         Some("accounts_email_key") => InsertAccountError::AddressTaken,

@@ -1,5 +1,5 @@
 //! Every repository port on Postgres, by Diesel over a driver written in Rust: neither libpq nor
-//! OpenSSL is needed.
+//! OpenSSL is needed. The ports about accounts come with the feature `accounts`.
 //!
 //! It stores what the domain built and gives it back equal. No rule is in its SQL but uniqueness,
 //! the version, the owner, "not revoked" and the limit on keys. Each call is one transaction, but for
@@ -21,6 +21,7 @@
 //! ```
 #![warn(clippy::future_not_send)]
 
+#[cfg(feature = "accounts")]
 mod accounts;
 mod api_keys;
 mod attempts;
@@ -39,6 +40,7 @@ mod last_uses;
 mod link;
 mod look_up;
 mod migrations;
+#[cfg(feature = "accounts")]
 mod networks;
 mod peppers;
 #[cfg(test)]
@@ -49,8 +51,10 @@ mod ready;
 mod row;
 mod schema;
 mod session;
+#[cfg(feature = "accounts")]
 mod sessions;
 mod sql;
+#[cfg(feature = "accounts")]
 mod take_over;
 mod tls;
 mod unnamed;
@@ -95,6 +99,7 @@ pub struct PostgresStore {
 
 /// How many connections the pool has, and how many calls wait for one.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct PoolUse {
     /// Connections that a call has.
     pub used: usize,

@@ -37,8 +37,8 @@ struct Current {
     limit: Duration,
 }
 
-/// What is asked of a connection.
-type Answer<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
+/// The reply to one question.
+type Reply<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
 
 impl Link {
     pub(crate) fn new(
@@ -54,7 +54,7 @@ impl Link {
     /// away, the connection is closed.
     pub(crate) async fn ask<T: Send>(
         &self,
-        question: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> Answer<'c, T> + Send,
+        question: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> Reply<'c, T> + Send,
     ) -> Result<T, StoreError> {
         let mut current = self.current.lock().await;
         let mut open = match current.take().filter(|it| !it.line.state.is_closed()) {

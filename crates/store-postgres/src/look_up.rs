@@ -61,6 +61,7 @@ fn seen() -> SeenColumns {
 }
 
 /// The clock is read with the row, in one snapshot.
+#[expect(clippy::disallowed_methods, reason = "a look-up commits nothing")]
 async fn look_up(reader: &Reader, digests: &Candidates) -> QueryResult<Seen> {
     let mut connection = reader.connection();
     // One pepper is the rule. A plain `=` gets a plan that Postgres keeps; for an array it makes a

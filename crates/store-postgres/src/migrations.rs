@@ -34,6 +34,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Why a database can't be used as it is.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum MigrateError {
     /// There is no connection.
     #[error("can't connect to the database")]

@@ -5,6 +5,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// How a pooler gives connections of the database to its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Pooler {
     /// A client keeps one for as long as it is connected. Limits are set by statements.
     Session,
@@ -20,7 +21,7 @@ pub enum Pooler {
 )]
 pub struct UnknownPooler;
 
-/// A pooler that Latchkey was not told of does what would hurt later.
+/// A pooler that no setting names breaks statements later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum PoolerFault {
     #[error(

@@ -13,6 +13,7 @@ use crate::url::Roots;
 
 /// Why no connection can be made, whatever the database does: there is nobody to trust.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// The file can't be read, or isn't PEM.
     #[error("sslrootcert: can't read {}", path.display())]

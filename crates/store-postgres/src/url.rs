@@ -74,6 +74,7 @@ pub(crate) enum Roots {
 
 /// What is wrong with a database URL. No message holds a part that may be secret.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PostgresUrlError {
     /// Another scheme.
     #[error("must begin with postgres:// or postgresql://")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_testkit::contract::Ports;
+use latchkey_testkit::contract::{AllPorts, Ports};
 use latchkey_testkit::postgres::database;
 
 /// The names of all migrations, and their text.
@@ -23,23 +23,26 @@ fn store(url: &str) -> PostgresStore {
     PostgresStore::connect(&PostgresSettings::parse(url).unwrap()).unwrap()
 }
 
-async fn fresh() -> Ports {
+async fn fresh() -> AllPorts {
     let database = database(&schema(), async |url| store(&url).migrate().await.unwrap()).await;
     let store = Arc::new(store(database.url()));
-    Ports {
-        keys: Arc::<PostgresStore>::clone(&store),
-        lookup: Arc::<PostgresStore>::clone(&store),
-        register: Arc::<PostgresStore>::clone(&store),
-        last_uses: Arc::<PostgresStore>::clone(&store),
-        peppers: Arc::<PostgresStore>::clone(&store),
+    AllPorts {
         accounts: Arc::<PostgresStore>::clone(&store),
         sessions: Arc::<PostgresStore>::clone(&store),
         networks: Arc::<PostgresStore>::clone(&store),
-        trail: Arc::<PostgresStore>::clone(&store),
-        housekeeping: Arc::<PostgresStore>::clone(&store),
-        feed: store,
-        guard: Box::new(database),
+        of_keys: Ports {
+            keys: Arc::<PostgresStore>::clone(&store),
+            lookup: Arc::<PostgresStore>::clone(&store),
+            register: Arc::<PostgresStore>::clone(&store),
+            last_uses: Arc::<PostgresStore>::clone(&store),
+            peppers: Arc::<PostgresStore>::clone(&store),
+            trail: Arc::<PostgresStore>::clone(&store),
+            housekeeping: Arc::<PostgresStore>::clone(&store),
+            feed: store,
+            guard: Box::new(database),
+        },
     }
 }
 
 latchkey_testkit::store_contract!(fresh());
+latchkey_testkit::account_contract!(fresh());

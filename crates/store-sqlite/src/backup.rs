@@ -16,6 +16,7 @@ use crate::connection::connect_copier;
 
 /// Why there is no backup. Nothing is left of one that was begun.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum BackupError {
     /// A backup overwrites nothing.
     #[error("{} is there already; name a file that is not", path.display())]

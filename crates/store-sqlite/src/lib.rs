@@ -1,4 +1,5 @@
-//! Every repository port on one embedded SQLite file, by Diesel.
+//! Every repository port on one embedded SQLite file, by Diesel. Those about accounts come with the
+//! feature `accounts`.
 //!
 //! It stores what the domain built and gives it back equal; it decides nothing but uniqueness,
 //! versions, owners and the limit on keys. One process [holds](SqliteStore::open) the file, and
@@ -22,18 +23,21 @@
 //! ```
 #![warn(clippy::future_not_send)]
 
+#[cfg(feature = "accounts")]
 mod accounts;
 mod api_keys;
 mod audit;
 mod backup;
 mod changes;
 mod connection;
+#[cfg(feature = "accounts")]
 mod contents;
 mod fault;
 mod hold;
 mod housekeeping;
 mod last_uses;
 mod migrate;
+#[cfg(feature = "accounts")]
 mod networks;
 mod peppers;
 mod pool;
@@ -42,6 +46,7 @@ mod queue;
 mod ready;
 mod row;
 mod schema;
+#[cfg(feature = "accounts")]
 mod sessions;
 mod writer;
 
@@ -83,6 +88,7 @@ struct Inner {
 
 /// Why a database could not be opened.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// Another process holds it.
     #[error("{} is in use by another process", path.display())]

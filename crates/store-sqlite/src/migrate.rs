@@ -16,6 +16,7 @@ pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations"
 
 /// Why the schema was not brought up to date. Nothing was changed then.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum MigrateError {
     /// A newer Latchkey has been here, and what it made can't be used by this one.
     #[error(

@@ -10,6 +10,7 @@ use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId, Times
 use crate::migrate::MIGRATIONS;
 use crate::query;
 use crate::schema::api_keys;
+use crate::sessions;
 
 #[derive(QueryableByName)]
 struct Step {
@@ -110,7 +111,7 @@ fn a_digest_is_looked_up_in_its_index() {
 #[test]
 fn a_session_is_looked_up_by_its_digest() {
     assert_eq!(
-        plan(&query::session_with_one_of(&Candidates::new(digest(), []))),
+        plan(&sessions::with_one_of(&Candidates::new(digest(), []))),
         [
             "SEARCH sessions USING PRIMARY KEY (digest=?)",
             "SEARCH accounts USING PRIMARY KEY (id=?)",

@@ -9,8 +9,8 @@ use diesel::sqlite::Sqlite;
 use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS, Timestamp};
 use uuid::Uuid;
 
-use crate::row::{AccountRow, EventRow, KeyRow, SessionRow, id_bytes};
-use crate::schema::{accounts, api_keys, audit_events, last_uses, sessions};
+use crate::row::{EventRow, KeyRow, id_bytes};
+use crate::schema::{api_keys, audit_events, last_uses};
 
 #[auto_type(no_type_alias)]
 pub(crate) fn key_with<'a>(only: &'a KeyedDigest) -> _ {
@@ -27,17 +27,6 @@ pub(crate) fn key_with_one_of(digests: &Candidates) -> _ {
     let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
     let one_of = api_keys::digest.eq(a).or(api_keys::digest.eq(b)).or(api_keys::digest.eq(c));
     api_keys::table.filter(one_of).select(row)
-}
-
-#[auto_type(no_type_alias)]
-pub(crate) fn session_with_one_of(digests: &Candidates) -> _ {
-    let a: Vec<u8> = slot(digests, 0);
-    let b: Vec<u8> = slot(digests, 1);
-    let c: Vec<u8> = slot(digests, 2);
-    let session: AsSelect<SessionRow, Sqlite> = SessionRow::as_select();
-    let account: AsSelect<AccountRow, Sqlite> = AccountRow::as_select();
-    let one_of = sessions::digest.eq(a).or(sessions::digest.eq(b)).or(sessions::digest.eq(c));
-    sessions::table.inner_join(accounts::table).filter(one_of).select((session, account))
 }
 
 #[auto_type(no_type_alias)]
@@ -196,7 +185,7 @@ fn with_last_use() -> _ {
 
 /// One of the digests a secret may be stored under, the first one again where there are fewer: a
 /// statement that always has the same form is prepared only once.
-fn slot(digests: &Candidates, slot: usize) -> Vec<u8> {
+pub(crate) fn slot(digests: &Candidates, slot: usize) -> Vec<u8> {
     const { assert!(MAX_LIVE_PEPPERS == 3, "the statements have three slots") };
     let digests = digests.as_slice();
     let digest = digests.get(slot).or(digests.first());

@@ -1,6 +1,7 @@
 //! What the tables hold, and the way there and back. The domain's parts are taken apart without
 //! `..`, so that a part this adapter forgets does not compile.
 
+#[cfg(feature = "accounts")]
 mod accounts;
 mod audit;
 mod keys;
@@ -8,6 +9,7 @@ mod keys;
 use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
 use uuid::Uuid;
 
+#[cfg(feature = "accounts")]
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
 pub(crate) use keys::{KeyRow, key_in_use};

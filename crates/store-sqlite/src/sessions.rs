@@ -1,5 +1,7 @@
 use async_trait::async_trait;
+use diesel::dsl::{AsSelect, auto_type};
 use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_accounts::{Account, Session};
 use latchkey_domain::ports::StoreError;
@@ -7,9 +9,9 @@ use latchkey_domain::{AuditEvent, Candidates, Digest, Timestamp};
 
 use crate::SqliteStore;
 use crate::audit;
-use crate::query;
+use crate::query::slot;
 use crate::row::{AccountRow, EventRow, SessionRow};
-use crate::schema::sessions;
+use crate::schema::{accounts, sessions};
 
 #[async_trait]
 impl SessionRepository for SqliteStore {
@@ -30,7 +32,7 @@ impl SessionRepository for SqliteStore {
         let digests = *digests;
         self.read(move |db| {
             let found: Option<(SessionRow, AccountRow)> =
-                query::session_with_one_of(&digests).get_result(db).optional()?;
+                with_one_of(&digests).get_result(db).optional()?;
             let Some((session, account)) = found else { return Ok(None) };
             Ok(Some((session.try_into()?, account.try_into()?)))
         })
@@ -70,4 +72,16 @@ impl SessionRepository for SqliteStore {
         })
         .await
     }
+}
+
+/// A session and its account; `plans.rs` holds it to its plan.
+#[auto_type(no_type_alias)]
+pub(crate) fn with_one_of(digests: &Candidates) -> _ {
+    let a: Vec<u8> = slot(digests, 0);
+    let b: Vec<u8> = slot(digests, 1);
+    let c: Vec<u8> = slot(digests, 2);
+    let session: AsSelect<SessionRow, Sqlite> = SessionRow::as_select();
+    let account: AsSelect<AccountRow, Sqlite> = AccountRow::as_select();
+    let one_of = sessions::digest.eq(a).or(sessions::digest.eq(b)).or(sessions::digest.eq(c));
+    sessions::table.inner_join(accounts::table).filter(one_of).select((session, account))
 }

@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use latchkey_store_sqlite::SqliteStore;
-use latchkey_testkit::contract::Ports;
+use latchkey_testkit::contract::{AllPorts, Ports};
 
-async fn fresh() -> Ports {
+async fn fresh() -> AllPorts {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
     store.migrate().await.expect("migrates");
-    Ports {
-        keys: Arc::new(store.clone()),
-        lookup: Arc::new(store.clone()),
-        register: Arc::new(store.clone()),
-        last_uses: Arc::new(store.clone()),
-        peppers: Arc::new(store.clone()),
+    AllPorts {
         accounts: Arc::new(store.clone()),
         sessions: Arc::new(store.clone()),
         networks: Arc::new(store.clone()),
-        trail: Arc::new(store.clone()),
-        housekeeping: Arc::new(store.clone()),
-        feed: Arc::new(store),
-        guard: Box::new(folder),
+        of_keys: Ports {
+            keys: Arc::new(store.clone()),
+            lookup: Arc::new(store.clone()),
+            register: Arc::new(store.clone()),
+            last_uses: Arc::new(store.clone()),
+            peppers: Arc::new(store.clone()),
+            trail: Arc::new(store.clone()),
+            housekeeping: Arc::new(store.clone()),
+            feed: Arc::new(store),
+            guard: Box::new(folder),
+        },
     }
 }
 
 latchkey_testkit::store_contract!(fresh());
+latchkey_testkit::account_contract!(fresh());

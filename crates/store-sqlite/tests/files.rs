@@ -159,7 +159,7 @@ async fn nothing_is_answered_from_a_database_that_was_taken_away() {
         assert!(store.insert(&a_key().build(), 10, &an_event()).await.is_err());
         assert!(store.list(&key.parts().owner).await.is_err());
         let news = store.heartbeat(registration.instance, registration.position).await;
-        assert_eq!(news.expect("answered"), Heartbeat::Unlisted, "what is remembered is void");
+        assert_eq!(news.expect("answered"), Heartbeat::Unlisted, "the cache is void");
         assert!(store.register().await.is_err() && store.ready().await.is_err());
 
         fs::rename(&elsewhere, &path).expect("moved back");

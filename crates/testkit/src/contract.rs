@@ -6,6 +6,12 @@
 //! async fn fresh() -> Ports { /* an empty store, with the tables made */ }
 //! latchkey_testkit::store_contract!(fresh());
 //! ```
+//!
+//! A store that keeps accounts too gives [`AllPorts`], and has a second line:
+//!
+//! ```ignore
+//! latchkey_testkit::account_contract!(fresh());
+//! ```
 #![expect(missing_docs, reason = "each promise and each port is named for what it is")]
 #![expect(clippy::indexing_slicing, reason = "a broken promise is told by a panic")]
 
@@ -32,6 +38,7 @@ mod rotation;
 mod sessions;
 
 use std::any::Any;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
@@ -40,7 +47,7 @@ use latchkey_domain::ports::{
     LastUseRepository, PepperRepository,
 };
 
-/// The store ports of one adapter over one empty store.
+/// The ports of one adapter for keys, over one empty store.
 #[derive(Debug)]
 pub struct Ports {
     pub keys: Arc<dyn ApiKeyRepository>,
@@ -48,9 +55,6 @@ pub struct Ports {
     pub register: Arc<dyn KeyRegister>,
     pub last_uses: Arc<dyn LastUseRepository>,
     pub peppers: Arc<dyn PepperRepository>,
-    pub accounts: Arc<dyn AccountRepository>,
-    pub sessions: Arc<dyn SessionRepository>,
-    pub networks: Arc<dyn NetworkRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,
     pub housekeeping: Arc<dyn Housekeeping>,
@@ -58,21 +62,37 @@ pub struct Ports {
     pub guard: Box<dyn Any + Send + Sync>,
 }
 
-/// Takes the list of promises and makes [`store_contract!`](crate::store_contract) from it.
+/// The same for an adapter that keeps accounts too.
+#[derive(Debug)]
+pub struct AllPorts {
+    pub of_keys: Ports,
+    pub accounts: Arc<dyn AccountRepository>,
+    pub sessions: Arc<dyn SessionRepository>,
+    pub networks: Arc<dyn NetworkRepository>,
+}
+
+impl Deref for AllPorts {
+    type Target = Ports;
+
+    fn deref(&self) -> &Ports {
+        &self.of_keys
+    }
+}
+
+/// Takes a list of promises and makes a contract from it, a macro of that name.
 ///
 /// A promise that is not on the list is reachable from nowhere, and the compiler says so.
 macro_rules! promises {
-    ($dollar:tt $($file:ident { $($promise:ident)* })*) => {
+    ($dollar:tt $(#[$meta:meta])* $contract:ident $($file:ident { $($promise:ident)* })*) => {
         $(pub use $file::{$($promise),*};)*
 
-        /// Makes one test of each promise of the store ports; the argument is an expression whose
-        /// future gives [`Ports`](crate::contract::Ports) over an empty store.
+        $(#[$meta])*
         #[macro_export]
-        macro_rules! store_contract {
+        macro_rules! $contract {
             ($dollar fresh:expr) => {$($(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $promise() {
-                    let ports: $dollar crate::contract::Ports = $dollar fresh.await;
+                    let ports = $dollar fresh.await;
                     $dollar crate::contract::$promise(&ports).await;
                 }
             )*)*};
@@ -81,6 +101,11 @@ macro_rules! promises {
 }
 
 promises! { $
+    /// Makes one test of each promise of the ports for keys.
+    ///
+    /// The argument is an expression whose future gives [`Ports`](crate::contract::Ports), or
+    /// [`AllPorts`](crate::contract::AllPorts), over an empty store.
+    store_contract
     housekeeping {
         a_key_is_forgotten_when_it_was_revoked_long_enough_ago
         a_forgotten_key_is_unknown_and_nothing_is_told_of_it
@@ -128,7 +153,6 @@ promises! { $
         of_concurrent_replacements_exactly_one_is_done
         a_replacement_among_concurrent_changes_is_whole_or_nothing
         of_a_replacement_the_old_key_is_told
-        a_successor_made_while_its_account_is_disabled_does_not_live
     }
     overlap {
         replacing_a_successor_ends_its_predecessor
@@ -165,8 +189,6 @@ promises! { $
     }
     changes {
         whatever_makes_a_verification_differ_is_told_to_every_instance
-        disabling_an_account_tells_of_all_its_keys
-        disabling_an_account_is_numbered_after_the_changes_of_its_keys
         nothing_else_is_told
         a_change_is_told_until_it_is_applied
         a_change_that_one_instance_applied_is_still_told_to_the_others
@@ -215,6 +237,28 @@ promises! { $
         the_digest_of_a_revoked_key_stays
         a_digest_made_anew_hinders_no_change
     }
+    audit {
+        an_event_reads_back_equal
+        an_event_that_is_recorded_again_is_there_once
+        an_event_is_in_the_trail_of_its_owner_alone
+        the_trail_of_a_key_is_what_was_done_to_it_and_what_issued_it
+        a_trail_has_the_greatest_id_first_and_goes_on_before_an_event
+        all_events_come_in_id_order_and_go_on_after_one
+        whatever_changes_a_key_leaves_one_event
+        a_revoke_is_told_by_what_the_key_is_called_then
+        among_concurrent_renames_a_revoke_is_told_by_the_name_that_it_found
+        what_is_refused_leaves_no_event
+        of_concurrent_changes_only_those_that_were_made_leave_an_event
+        an_event_that_cannot_be_kept_undoes_its_change
+    }
+}
+
+promises! { $
+    /// Makes one test of each promise of the ports for accounts.
+    ///
+    /// The argument is an expression whose future gives [`AllPorts`](crate::contract::AllPorts) over an
+    /// empty store.
+    account_contract
     accounts {
         an_account_reads_back_equal
         an_unknown_address_is_none
@@ -246,23 +290,6 @@ promises! { $
         the_address_of_a_deleted_account_is_free_and_its_id_is_closed
         pages_hold_all_accounts_in_id_order
     }
-    audit {
-        an_event_reads_back_equal
-        an_event_that_is_recorded_again_is_there_once
-        an_event_is_in_the_trail_of_its_owner_alone
-        the_trail_of_a_key_is_what_was_done_to_it_and_what_issued_it
-        a_trail_has_the_greatest_id_first_and_goes_on_before_an_event
-        all_events_come_in_id_order_and_go_on_after_one
-        whatever_changes_a_key_leaves_one_event
-        a_revoke_is_told_by_what_the_key_is_called_then
-        among_concurrent_renames_a_revoke_is_told_by_the_name_that_it_found
-        whatever_changes_an_account_leaves_one_event
-        the_beginning_and_the_end_of_a_session_leave_one_event
-        what_is_refused_leaves_no_event
-        of_concurrent_changes_only_those_that_were_made_leave_an_event
-        an_event_that_cannot_be_kept_undoes_its_change
-        the_trail_of_a_disabled_account_goes_on
-    }
     sessions {
         a_session_reads_back_equal_with_its_account
         an_unknown_session_is_none
@@ -280,5 +307,20 @@ promises! { $
         a_network_is_known_since_the_latest_sign_in
         of_concurrent_sign_ins_from_a_network_the_latest_counts
         networks_are_forgotten_by_their_latest_sign_in
+    }
+    changes {
+        disabling_an_account_tells_of_all_its_keys
+        disabling_an_account_is_numbered_after_the_changes_of_its_keys
+        the_beginning_of_a_session_is_not_told
+    }
+    audit {
+        whatever_changes_an_account_leaves_one_event
+        the_beginning_and_the_end_of_a_session_leave_one_event
+        what_is_refused_about_accounts_leaves_no_event
+        an_event_that_cannot_be_kept_undoes_the_change_of_an_account
+        the_trail_of_a_disabled_account_goes_on
+    }
+    rotation {
+        a_successor_made_while_its_account_is_disabled_does_not_live
     }
 }

@@ -80,6 +80,7 @@ impl FeedBarrier {
 
 /// How often and how long changes have waited for all instances.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Passed {
     /// Until every instance had applied them.
     pub by_all: AtomicU64,

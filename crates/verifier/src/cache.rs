@@ -47,7 +47,7 @@ impl KeyCache {
     /// What the cache holds of the secret with these digests, if it still holds, and under which of
     /// them.
     #[inline]
-    pub(crate) fn recall<'a>(
+    pub(crate) fn get<'a>(
         &self,
         candidates: &'a Candidates,
         freshness: &Freshness,

@@ -45,6 +45,7 @@ pub(crate) struct Keeper {
 
 /// How the requests that keep the lease went.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Heartbeats {
     /// How long those took that were answered.
     pub answered: Durations,

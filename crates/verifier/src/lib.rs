@@ -1,9 +1,9 @@
 //! Verification from the cache, with revocation that is strict on every instance: once a change to a
-//! key has been answered, no instance answers by what was before.
+//! key has been answered, no instance uses the state before the change.
 //!
-//! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. What it may believe
-//! of what its cache holds is decided in [`freshness`], what it says to the other instances in
-//! [`protocol`]; neither does I/O, and the model in `tests/model/` runs both. The store is
+//! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. [`freshness`] decides which
+//! cached keys still hold, [`protocol`] what this instance says to the others; neither does I/O, and
+//! the model in `tests/model/` runs both. The store is
 //! reached through the ports of the domain.
 //!
 //! ```no_run
@@ -36,12 +36,23 @@
 //! }
 //! # }
 //! ```
+//!
+//! # Stopping
+//!
+//! A service stops in this order:
+//!
+//! 1. Answer the requests that have begun, and take no others: a change waits for the barrier, and the
+//!    barrier needs this verifier.
+//! 2. [`LastUses::close`] ends [`LastUses::keep_writing`], and writes the last uses that are not yet
+//!    written.
+//! 3. [`Verifier::leave`] ends [`Verifier::keep`], and takes this instance off the list. Without this
+//!    call the next change waits for the lease of this instance, 3.3 seconds at most.
+//! 4. Close the store.
 #![warn(clippy::future_not_send)]
 
 mod barrier;
 mod cache;
 mod durations;
-mod flights;
 pub mod freshness;
 mod keeper;
 mod last_uses;
@@ -50,6 +61,7 @@ mod others;
 mod principal;
 pub mod protocol;
 mod renewals;
+mod single_flight;
 mod tally;
 mod verifier;
 
@@ -60,6 +72,6 @@ pub use durations::Durations;
 pub use keeper::Heartbeats;
 pub use last_uses::LastUses;
 pub use losses::LostHistory;
-pub use others::others_run;
+pub use others::other_instances_alive;
 pub use principal::Principal;
 pub use verifier::{Answering, Missed, Misses, Status, Verifier, VerifierPorts};

@@ -5,7 +5,7 @@ use crate::protocol::LEASE;
 
 /// Whether any instance on the list of `feed` is alive: within the time of a lease it shows itself.
 /// One that crashed stays on the list, but doesn't. Not to be asked by an instance that is on it.
-pub async fn others_run(feed: &dyn ChangeFeed) -> Result<bool, StoreError> {
+pub async fn other_instances_alive(feed: &dyn ChangeFeed) -> Result<bool, StoreError> {
     let before = feed.instances().await?.instances;
     if before.is_empty() {
         return Ok(false);

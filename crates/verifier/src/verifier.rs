@@ -11,11 +11,11 @@ use tokio::sync::Semaphore;
 
 use crate::barrier::FeedBarrier;
 use crate::cache::{ByDigest, KeyCache, Known};
-use crate::flights::{Answer, Flights, Seat};
 use crate::freshness::{Fill, Freshness};
 use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
 use crate::renewals::Renewals;
+use crate::single_flight::{Role, SingleFlight, Verdict};
 use crate::tally::Tally;
 use crate::{LostHistory, Principal};
 
@@ -40,15 +40,16 @@ pub struct Verifier {
     barrier: FeedBarrier,
     cache: KeyCache,
     renewals: Renewals,
-    flights: Flights,
+    in_flight: SingleFlight,
     look_ups: Semaphore,
-    recalled: Tally,
+    from_cache: Tally,
     looked_up: AtomicU64,
     missed: Misses,
 }
 
 /// Verifications that the cache could not answer, by why.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Misses {
     /// There was no lease, or no cache at all.
     pub no_lease: AtomicU64,
@@ -86,11 +87,12 @@ pub struct Missed(Candidates);
 
 /// How a verifier is doing.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Status {
     /// Keys in the verification cache.
     pub cached: usize,
     /// Verifications of well-formed keys that were answered without asking the store, since the start.
-    pub recalled: u64,
+    pub from_cache: u64,
     /// Verifications that have asked the store, since the start.
     pub looked_up: u64,
     /// Whether it answers from the cache at all.
@@ -110,7 +112,7 @@ pub struct Status {
 impl Verifier {
     /// Joins the ports. [`keep`](Self::keep) must run for anything to be answered from the cache.
     ///
-    /// `failover` is what is known of the store; where that is `None`, the store is asked.
+    /// `failover` says what the store keeps in a failover; with `None` the store is asked.
     pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
         let VerifierPorts { lookup, feed, hasher, clock, lease_clock, last_uses } = ports;
         let freshness = Arc::new(Freshness::new());
@@ -131,16 +133,16 @@ impl Verifier {
             barrier,
             cache: KeyCache::new(),
             renewals: Renewals::default(),
-            flights: Flights::default(),
+            in_flight: SingleFlight::default(),
             look_ups: Semaphore::new(LOOK_UPS),
-            recalled: Tally::default(),
+            from_cache: Tally::default(),
             looked_up: AtomicU64::new(0),
             missed: Misses::default(),
         }
     }
 
     /// The principal of the key whose text is `presented`, if it may be used now. Every change of the
-    /// key that was answered before this call is seen, on whichever instance it was made. A text that
+    /// key that was answered before this call is seen, also one that was made on another instance. A text that
     /// does not have the form of a key is refused without the store.
     pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
         match self.verify_from_cache(presented) {
@@ -151,7 +153,7 @@ impl Verifier {
 
     /// As [`verify`](Self::verify), of a text that was parsed before.
     pub async fn verify_secret(&self, secret: &Secret) -> Result<Principal, VerifyError> {
-        match self.recall(secret) {
+        match self.ask_cache(secret) {
             Ok(answer) => self.use_now(answer).map_err(VerifyError::Refused),
             Err(missed) => self.look_up(missed).await,
         }
@@ -167,12 +169,12 @@ impl Verifier {
         let Ok(secret) = Secret::parse(presented) else {
             return Ok(Err(Refusal::Malformed));
         };
-        self.recall(&secret).map(|answer| self.use_now(answer))
+        self.ask_cache(&secret).map(|answer| self.use_now(answer))
     }
 
     /// Asks the store. To be called soon: what was missed is not looked for in the cache again.
     pub async fn look_up(&self, missed: Missed) -> Result<Principal, VerifyError> {
-        let answer = Box::pin(self.ask(&missed.0)).await?;
+        let answer = Box::pin(self.ask_store(&missed.0)).await?;
         self.use_now(answer).map_err(VerifyError::Refused)
     }
 
@@ -209,7 +211,7 @@ impl Verifier {
         let (end, now) = (self.freshness.lease_end(), self.lease_clock.now());
         Status {
             cached: self.cache.len(),
-            recalled: self.recalled.total(),
+            from_cache: self.from_cache.total(),
             looked_up: self.looked_up.load(Ordering::Relaxed),
             caches: self.caches(),
             lease_left: (self.caches() && now < end).then(|| end.since(now)),
@@ -231,19 +233,19 @@ impl Verifier {
     }
 
     #[inline]
-    fn recall(&self, secret: &Secret) -> Result<Answer, Missed> {
+    fn ask_cache(&self, secret: &Secret) -> Result<Verdict, Missed> {
         let candidates = self.hasher.candidates(secret);
         // The clock before the cache: see `Freshness::covers`.
         let now = || self.lease_clock.now();
         let found = if self.caches() && self.freshness.covers(now()) {
-            self.cache.recall(&candidates, &self.freshness, now)
+            self.cache.get(&candidates, &self.freshness, now)
         } else {
             None
         };
         let Some((digest, answer)) = found else {
             return Err(Missed(candidates));
         };
-        self.recalled.add();
+        self.from_cache.add();
         if let Ok(principal) = &answer {
             self.renewals.offer(principal.key(), digest, &candidates);
         }
@@ -256,7 +258,7 @@ impl Verifier {
 
     /// The wall clock decides about expiry, at the very last.
     #[inline]
-    fn use_now(&self, answer: Answer) -> Answer {
+    fn use_now(&self, answer: Verdict) -> Verdict {
         let principal = answer?;
         let now = self.clock.now();
         if has_expired(principal.expires_at(), now) {
@@ -268,7 +270,7 @@ impl Verifier {
 
     /// Asks the store; a crowd asks once. Without a lease nobody can know whether the question of
     /// another is late enough to be shared.
-    async fn ask(&self, candidates: &Candidates) -> Result<Answer, StoreError> {
+    async fn ask_store(&self, candidates: &Candidates) -> Result<Verdict, StoreError> {
         let covered = self.freshness.covers(self.lease_clock.now());
         // A server that was left behind answers reads as well; heartbeats it can't take.
         let alone_is_believed = self.failover().is_some_and(|it| !it.leaves_servers_behind());
@@ -281,20 +283,20 @@ impl Verifier {
         let Some(first) = candidates.as_slice().first().filter(|_| shared) else {
             return self.read(candidates, self.freshness.begin_fill()).await;
         };
-        match self.flights.board(ByDigest(first.digest), &self.freshness) {
-            Seat::Pilot(pilot) => {
-                let answer = self.read(candidates, pilot.fill).await?;
-                pilot.land(&answer);
+        match self.in_flight.join(ByDigest(first.digest), &self.freshness) {
+            Role::Leader(leader) => {
+                let answer = self.read(candidates, leader.fill).await?;
+                leader.publish(&answer);
                 Ok(answer)
             }
-            Seat::Passenger(mut landing) => {
-                let landed = landing.wait_for(Option::is_some).await;
-                match landed.map(|answer| answer.clone()) {
+            Role::Follower(mut published) => {
+                let answer = published.wait_for(Option::is_some).await;
+                match answer.map(|answer| answer.clone()) {
                     Ok(Some(answer)) => {
-                        self.recalled.add();
+                        self.from_cache.add();
                         Ok(answer)
                     }
-                    // The pilot failed or has gone.
+                    // The leader failed or has gone.
                     _ => self.read(candidates, self.freshness.begin_fill()).await,
                 }
             }
@@ -322,7 +324,7 @@ impl Verifier {
         tokio::time::timeout(LEASE_PATIENCE, leased).await.is_ok()
     }
 
-    async fn read(&self, candidates: &Candidates, fill: Fill) -> Result<Answer, StoreError> {
+    async fn read(&self, candidates: &Candidates, fill: Fill) -> Result<Verdict, StoreError> {
         let permit = self.look_ups.acquire().await.map_err(StoreError::new)?;
         self.looked_up.fetch_add(1, Ordering::Relaxed);
         let required = self.keeper.required();

@@ -96,7 +96,7 @@ async fn greet(State(service): Service, headers: HeaderMap) -> Answer {
 async fn issue(State(service): Service, headers: HeaderMap, Json(name): Json<String>) -> Answer {
     let owner = user(&headers)?;
     let name = KeyName::parse(name).map_err(|_bad_name| StatusCode::BAD_REQUEST)?;
-    let new = NewKey { name, environment: Environment::Live, expires_at: None };
+    let new = NewKey::new(name, Environment::Live);
     // In a task of its own: a client that goes away can't stop a change halfway.
     let task =
         tokio::spawn(async move { service.issue(owner.clone(), new, &Caller::of(&owner)).await });

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::scan::{self, Scanned};
-use super::{Done, Order, control, moving};
+use super::{AdminCommand, Done, control, moving};
 use crate::app::{App, StartError, Store};
-use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, Revoked};
+use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, RevokeTarget};
 use crate::embedded;
 use crate::peppers;
 use crate::postgres;
@@ -39,20 +39,24 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
         Command::Serve => serve::serve(logging(raw)?).await?,
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
-        Command::Account(command) => give(logging(raw)?, account_order(command)?).await?,
+        Command::Account(command) => execute(logging(raw)?, account_command(command)?).await?,
         Command::Keys(KeysCommand::List { owner }) => {
-            give(logging(raw)?, Order::ListKeys { owner, after: None }).await?;
+            execute(logging(raw)?, AdminCommand::ListKeys { owner, after: None }).await?;
         }
         Command::Keys(KeysCommand::Revoke { which }) => {
-            give(logging(raw)?, revoke_order(which)).await?;
+            execute(logging(raw)?, revoke_command(which)).await?;
         }
-        Command::Backup { file } => give(logging(raw)?, backup_order(&file)?).await?,
+        Command::Backup { file } => execute(logging(raw)?, backup_command(&file)?).await?,
         Command::Audit(AuditCommand::Export) => {
-            give(logging(raw)?, Order::ReadEvents { after: None }).await?;
+            execute(logging(raw)?, AdminCommand::ReadEvents { after: None }).await?;
         }
-        Command::Export => give(logging(raw)?, Order::ExportAccounts { after: None }).await?,
+        Command::Export => {
+            execute(logging(raw)?, AdminCommand::ExportAccounts { after: None }).await?;
+        }
         Command::Move { to } => say(&moving::run(logging(raw)?, &to).await?)?,
-        Command::Pepper(PepperCommand::Status) => give(logging(raw)?, Order::PepperStatus).await?,
+        Command::Pepper(PepperCommand::Status) => {
+            execute(logging(raw)?, AdminCommand::PepperStatus).await?;
+        }
     }
     Ok(())
 }
@@ -73,18 +77,18 @@ async fn check(settings: &Settings) -> Result<(), StartError> {
     }
 }
 
-/// Has an order carried out, and prints the answer, page by page.
-async fn give(settings: Settings, order: Order) -> Result<(), StartError> {
+/// Runs a command, and prints the answer, page by page.
+async fn execute(settings: Settings, command: AdminCommand) -> Result<(), StartError> {
     let executor = Executor::of(settings).await?;
-    let outcome = print_all(&executor, order).await;
+    let outcome = print_all(&executor, command).await;
     executor.settle().await;
     outcome
 }
 
-async fn print_all(executor: &Executor, order: Order) -> Result<(), StartError> {
-    let mut next = Some(order);
-    while let Some(order) = next {
-        let done = executor.carry_out(order).await?;
+async fn print_all(executor: &Executor, command: AdminCommand) -> Result<(), StartError> {
+    let mut next = Some(command);
+    while let Some(command) = next {
+        let done = executor.run(command).await?;
         if !done.text.is_empty() {
             // A script must not take what was done for undone.
             let unwritten = |error| format!("done, but the answer was not written: {error}");
@@ -95,7 +99,7 @@ async fn print_all(executor: &Executor, order: Order) -> Result<(), StartError> 
     Ok(())
 }
 
-/// Who carries orders out: the running server where that owns the database, else this process.
+/// Who runs a command: the server where one runs on the embedded database, else this process.
 enum Executor {
     Server(PathBuf),
     Here(Box<App>),
@@ -110,14 +114,14 @@ impl Executor {
         Ok(Self::Here(Box::new(Box::pin(App::open(settings)).await?)))
     }
 
-    async fn carry_out(&self, order: Order) -> Result<Done, StartError> {
+    async fn run(&self, command: AdminCommand) -> Result<Done, StartError> {
         match self {
-            Self::Server(data_dir) => Ok(control::send(data_dir, &order).await??),
+            Self::Server(data_dir) => Ok(control::send(data_dir, &command).await??),
             Self::Here(app) => {
-                if order.needs_fitting_peppers() {
+                if command.needs_fitting_peppers() {
                     app.confirm_peppers().await?;
                 }
-                order.carry_out(app).await
+                command.run(app).await
             }
         }
     }
@@ -129,32 +133,32 @@ impl Executor {
     }
 }
 
-fn account_order(command: AccountCommand) -> Result<Order, StartError> {
+fn account_command(command: AccountCommand) -> Result<AdminCommand, StartError> {
     Ok(match command {
         AccountCommand::Create { email } => {
-            Order::CreateAccount { email, password: read_secret("New password: ")? }
+            AdminCommand::CreateAccount { email, password: read_secret("New password: ")? }
         }
-        AccountCommand::Disable { email } => Order::DisableAccount { email },
-        AccountCommand::Enable { email } => Order::EnableAccount { email },
-        AccountCommand::List => Order::ListAccounts { after: None },
-        AccountCommand::Delete { email } => Order::DeleteAccount { email },
+        AccountCommand::Disable { email } => AdminCommand::DisableAccount { email },
+        AccountCommand::Enable { email } => AdminCommand::EnableAccount { email },
+        AccountCommand::List => AdminCommand::ListAccounts { after: None },
+        AccountCommand::Delete { email } => AdminCommand::DeleteAccount { email },
         AccountCommand::ResetPassword { email } => {
-            Order::ResetPassword { email, password: read_secret("New password: ")? }
+            AdminCommand::ResetPassword { email, password: read_secret("New password: ")? }
         }
     })
 }
 
-fn revoke_order(which: Revoked) -> Order {
+fn revoke_command(which: RevokeTarget) -> AdminCommand {
     match which {
-        Revoked { pepper: Some(pepper), .. } => Order::RevokeKeysUnder { pepper },
-        Revoked { id, .. } => Order::RevokeKey { id: id.unwrap_or_default() },
+        RevokeTarget { pepper: Some(pepper), .. } => AdminCommand::RevokeKeysUnder { pepper },
+        RevokeTarget { id, .. } => AdminCommand::RevokeKey { id: id.unwrap_or_default() },
     }
 }
 
 /// A running server has a working directory of its own.
-fn backup_order(file: &Path) -> Result<Order, StartError> {
+fn backup_command(file: &Path) -> Result<AdminCommand, StartError> {
     let named = |error| format!("{}: {error}", file.display());
-    Ok(Order::BackUp { file: std::path::absolute(file).map_err(named)? })
+    Ok(AdminCommand::BackUp { file: std::path::absolute(file).map_err(named)? })
 }
 
 /// The first line of standard input, or, at a terminal, what is typed without being shown.

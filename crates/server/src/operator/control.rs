@@ -11,28 +11,28 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Done, Order};
+use super::{AdminCommand, Done};
 use crate::app::App;
 use crate::data_dir::close;
 
-/// The most bytes an order has.
-const MAX_ORDER: u64 = 16 * 1024;
+/// The most bytes a command has.
+const MAX_COMMAND: u64 = 16 * 1024;
 /// The longest path that every system takes as a socket's.
 const LONGEST_PATH: usize = 103;
-/// How long a command may take to send its order.
+/// How long a client may take to send its command.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The control socket of a server: by it the server's own user, and root, tell the server what to
-/// do. It is removed on drop.
+/// The control socket of a server: through it the server's own user, and root, send commands.
+/// It is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Control {
     listener: UnixListener,
     path: PathBuf,
 }
 
-/// What a server answers to an order.
+/// What a server answers to a command.
 #[derive(Serialize, Deserialize)]
-enum Answer {
+enum Reply {
     Done(Done),
     Failed(String),
 }
@@ -53,7 +53,7 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// Carries out orders; never returns.
+    /// Runs commands; never returns.
     pub(crate) async fn serve(&self, app: Arc<App>) {
         loop {
             match self.listener.accept().await {
@@ -79,10 +79,10 @@ impl Drop for Control {
 }
 
 async fn answer(mut stream: UnixStream, app: Arc<App>) {
-    let Ok(Ok(order)) = timeout(PATIENCE, receive(&mut stream)).await else { return };
-    let answer = match order.carry_out(&app).await {
-        Ok(done) => Answer::Done(done),
-        Err(error) => Answer::Failed(error.to_string()),
+    let Ok(Ok(command)) = timeout(PATIENCE, receive(&mut stream)).await else { return };
+    let answer = match command.run(&app).await {
+        Ok(done) => Reply::Done(done),
+        Err(error) => Reply::Failed(error.to_string()),
     };
     let text = serde_json::to_vec(&answer).unwrap_or_default();
     if let Err(error) = stream.write_all(&text).await {
@@ -90,10 +90,10 @@ async fn answer(mut stream: UnixStream, app: Arc<App>) {
     }
 }
 
-async fn receive(stream: &mut UnixStream) -> io::Result<Order> {
+async fn receive(stream: &mut UnixStream) -> io::Result<AdminCommand> {
     let mut text = Zeroizing::new(Vec::new());
-    stream.take(MAX_ORDER).read_to_end(&mut text).await?;
-    serde_json::from_slice(&text).map_err(|_not_an_order| io::ErrorKind::InvalidData.into())
+    stream.take(MAX_COMMAND).read_to_end(&mut text).await?;
+    serde_json::from_slice(&text).map_err(|_not_a_command| io::ErrorKind::InvalidData.into())
 }
 
 fn is_of_this_user(stream: &UnixStream) -> bool {
@@ -107,17 +107,20 @@ pub(crate) async fn is_served(data_dir: &Path) -> bool {
     connect(data_dir).await.is_ok()
 }
 
-/// Has the server on this data directory carry out an order.
-pub(crate) async fn send(data_dir: &Path, order: &Order) -> io::Result<Result<Done, String>> {
+/// Lets the server on this data directory run a command.
+pub(crate) async fn send(
+    data_dir: &Path,
+    command: &AdminCommand,
+) -> io::Result<Result<Done, String>> {
     let mut stream = connect(data_dir).await?;
-    let text = Zeroizing::new(serde_json::to_vec(order)?);
+    let text = Zeroizing::new(serde_json::to_vec(command)?);
     stream.write_all(&text).await?;
     stream.shutdown().await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     match serde_json::from_slice(&answer)? {
-        Answer::Done(done) => Ok(Ok(done)),
-        Answer::Failed(text) => Ok(Err(text)),
+        Reply::Done(done) => Ok(Ok(done)),
+        Reply::Failed(text) => Ok(Err(text)),
     }
 }
 

@@ -2,7 +2,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-/// What was typed: each setting as text, from a flag or else from the environment.
+/// The settings as given: each as text, from a flag or else from the environment.
 ///
 /// Secrets have no flag, since arguments are visible to everybody on the machine.
 #[derive(Debug, Clone, Default, Args)]
@@ -11,7 +11,7 @@ pub(crate) struct RawSettings {
     /// Address of the HTTP server [default: 127.0.0.1:8080]
     #[arg(long, global = true, env = "LATCHKEY_LISTEN", hide_env_values = true)]
     pub(crate) listen: Option<String>,
-    /// Where people reach it; required unless it listens on loopback only
+    /// URL by which people reach the server; required unless it listens on loopback only
     #[arg(long, global = true, env = "LATCHKEY_PUBLIC_URL", hide_env_values = true)]
     pub(crate) public_url: Option<String>,
     /// Other origins whose pages may call with cookies, separated by commas
@@ -20,10 +20,10 @@ pub(crate) struct RawSettings {
     /// Networks (CIDR) whose X-Forwarded-For is believed, separated by commas
     #[arg(long, global = true, env = "LATCHKEY_TRUSTED_PROXIES", hide_env_values = true)]
     pub(crate) trusted_proxies: Option<String>,
-    /// Where the embedded database and the generated pepper are kept [default: ./latchkey-data]
+    /// Folder of the embedded database and the generated pepper [default: ./latchkey-data]
     #[arg(long, global = true, env = "LATCHKEY_DATA_DIR", hide_env_values = true)]
     pub(crate) data_dir: Option<String>,
-    /// May strangers make accounts: open or closed [default: open on loopback only]
+    /// Whether anybody may create an account: open or closed [default: open on loopback only]
     #[arg(long, global = true, env = "LATCHKEY_SIGN_UP", hide_env_values = true)]
     pub(crate) sign_up: Option<String>,
     /// The most keys, neither revoked nor replaced, that one owner holds [default: 100]
@@ -32,9 +32,9 @@ pub(crate) struct RawSettings {
     /// Whether a new key needs a name: required or optional [default: required]
     #[arg(long, global = true, env = "LATCHKEY_KEY_NAMES", hide_env_values = true)]
     pub(crate) key_names: Option<String>,
-    /// First part of new keys [default: sk]
-    #[arg(long, global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
-    pub(crate) key_prefix: Option<String>,
+    /// Brand, the first part of new keys [default: sk]
+    #[arg(long = "key-prefix", global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
+    pub(crate) brand: Option<String>,
     /// Name of the session cookie [default: session]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_COOKIE", hide_env_values = true)]
     pub(crate) session_cookie: Option<String>,
@@ -67,10 +67,10 @@ pub(crate) struct RawSettings {
     /// Address of a listener for /metrics alone
     #[arg(long, global = true, env = "LATCHKEY_METRICS_LISTEN", hide_env_values = true)]
     pub(crate) metrics_listen: Option<String>,
-    /// How long it goes on answering after a stop was asked for [default: 5s beyond loopback, else 0s]
+    /// How long the server goes on answering after a signal to stop [default: 5s beyond loopback, else 0s]
     #[arg(long, global = true, env = "LATCHKEY_DRAIN_DELAY", hide_env_values = true)]
     pub(crate) drain_delay: Option<String>,
-    /// A pooler before Postgres, by its mode: session or transaction [default: none]
+    /// Mode of the pooler in front of Postgres: session or transaction [default: none]
     #[arg(long, global = true, env = "LATCHKEY_DATABASE_POOLER", hide_env_values = true)]
     pub(crate) database_pooler: Option<String>,
     /// What a failover of the database keeps: none, synchronous, storage or lossy [default: as seen]
@@ -79,7 +79,7 @@ pub(crate) struct RawSettings {
     /// A tracing filter such as info or latchkey=debug [default: info]
     #[arg(long, global = true, env = "LATCHKEY_LOG", hide_env_values = true)]
     pub(crate) log: Option<String>,
-    /// The environment, for the secrets and to find names that nobody knows.
+    /// The environment, for the secrets and to find unknown names.
     #[arg(skip)]
     pub(crate) environment: Vec<(OsString, OsString)>,
 }

@@ -54,7 +54,7 @@ impl RawSettings {
         let names = self.key_names.as_deref();
         let names = names.map_or(Ok(false), |it| either(it, "optional", "required"));
         let names_optional = p.keep("LATCHKEY_KEY_NAMES", names);
-        let brand = Brand::parse(self.key_prefix.as_deref().unwrap_or("sk"));
+        let brand = Brand::parse(self.brand.as_deref().unwrap_or("sk"));
         let brand = p.keep("LATCHKEY_KEY_PREFIX", brand);
         let https =
             public_url.as_ref().is_some_and(|url| url.as_ref().is_some_and(Origin::is_secure));

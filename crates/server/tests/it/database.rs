@@ -72,7 +72,7 @@ fn migrate(url: &str) {
     let mut command = Command::new(BINARY);
     command.arg("migrate").env_clear().current_dir(env::temp_dir());
     command.env("DATABASE_URL", url).env("LATCHKEY_PEPPERS", PEPPERS);
-    let finished = Process::spawn(&mut command, "").finish(Duration::from_secs(60));
+    let finished = Process::spawn(&mut command, "").finish(Duration::from_mins(1));
     finished.expect_code(0);
 }
 

@@ -5,14 +5,14 @@ use latchkey_accounts::ports::InsertAccountError;
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::UpdateError;
 
-use super::Ports;
+use super::AllPorts;
 use super::steps::{
     all_at_once, assert_same_account, assert_same_session, begun, by_email, goes_on, registered,
     session, the_only_winner,
 };
 use crate::fixtures::{a_digest, a_session, an_account, an_event, moment};
 
-pub async fn an_account_reads_back_equal(ports: &Ports) {
+pub async fn an_account_reads_back_equal(ports: &AllPorts) {
     let long = format!("{}@example.com", "a".repeat(242));
     for (email, created_at) in [
         ("ada@example.com", moment(0)),
@@ -26,7 +26,7 @@ pub async fn an_account_reads_back_equal(ports: &Ports) {
     }
 }
 
-pub async fn an_unknown_address_is_none(ports: &Ports) {
+pub async fn an_unknown_address_is_none(ports: &AllPorts) {
     registered(ports, an_account().with_email("ada@example.com")).await;
     for other in ["ad@example.com", "ada@example.co", "%@example.com"] {
         let other = an_account().with_email(other).build();
@@ -34,7 +34,7 @@ pub async fn an_unknown_address_is_none(ports: &Ports) {
     }
 }
 
-pub async fn a_taken_address_is_refused_and_nothing_written(ports: &Ports) {
+pub async fn a_taken_address_is_refused_and_nothing_written(ports: &AllPorts) {
     let first = registered(ports, an_account().with_email("ada@example.com")).await;
     let second = an_account().with_email("ADA@example.com").with_password_hash("other").build();
     let it = ports.accounts.insert(&second, &an_event()).await;
@@ -42,7 +42,7 @@ pub async fn a_taken_address_is_refused_and_nothing_written(ports: &Ports) {
     assert_same_account(&by_email(ports, &first).await.expect("it is there"), &first);
 }
 
-pub async fn of_concurrent_accounts_with_one_address_exactly_one_is_made(ports: &Ports) {
+pub async fn of_concurrent_accounts_with_one_address_exactly_one_is_made(ports: &AllPorts) {
     let answers = all_at_once((0..20).map(|_| {
         let accounts = Arc::clone(&ports.accounts);
         let account = an_account().with_email("ada@example.com").build();
@@ -62,7 +62,7 @@ pub async fn of_concurrent_accounts_with_one_address_exactly_one_is_made(ports: 
     assert_same_account(&by_email(ports, &made[0]).await.expect("it is there"), &made[0]);
 }
 
-pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &Ports) {
+pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &AllPorts) {
     let (account, bystander) =
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     let kept = begun(ports, a_session(&account)).await;
@@ -89,7 +89,7 @@ pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &Port
     assert_same_account(&by_email(ports, &bystander).await.expect("it is there"), &bystander);
 }
 
-pub async fn a_reset_password_ends_every_session(ports: &Ports) {
+pub async fn a_reset_password_ends_every_session(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let left = begun(ports, a_session(&account)).await;
     let next = account.with_password(PasswordHash::new("new".to_owned()));
@@ -110,7 +110,7 @@ pub async fn a_reset_password_ends_every_session(ports: &Ports) {
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
 }
 
-pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &Ports) {
+pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let next = account.with_password(PasswordHash::new("new".to_owned()));
     ports
@@ -134,7 +134,7 @@ pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &Port
     }
 }
 
-pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &Ports) {
+pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let answers = all_at_once((0..10).map(|n| {
         let accounts = Arc::clone(&ports.accounts);

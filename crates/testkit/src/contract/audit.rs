@@ -7,11 +7,11 @@ use latchkey_domain::{
     OwnerId, Timestamp, UserAgent,
 };
 
-use super::Ports;
 use super::steps::{
     AMPLE, added, all_at_once, assert_same_account, assert_same_key, begun, by_digest, by_email,
     goes_on, registered, revoke, session, stored,
 };
+use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_caller, a_key, a_replacement, a_session, an_account, an_event, an_event_at, an_id, changed,
     disabled, enabled, moment, owner, renamed, replaced,
@@ -222,7 +222,7 @@ pub async fn among_concurrent_renames_a_revoke_is_told_by_the_name_that_it_found
     }
 }
 
-pub async fn whatever_changes_an_account_leaves_one_event(ports: &Ports) {
+pub async fn whatever_changes_an_account_leaves_one_event(ports: &AllPorts) {
     let account = an_account().build();
     let event =
         |action| AuditEvent { action, owner: Some(account.parts().id.owner()), ..an_event() };
@@ -246,7 +246,7 @@ pub async fn whatever_changes_an_account_leaves_one_event(ports: &Ports) {
     assert_eq!(all(ports).await, [made, changed, reset, disabled]);
 }
 
-pub async fn the_beginning_and_the_end_of_a_session_leave_one_event(ports: &Ports) {
+pub async fn the_beginning_and_the_end_of_a_session_leave_one_event(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let before = all(ports).await.len();
     let (one, other) = (a_session(&account).build(), a_session(&account).build());
@@ -267,7 +267,6 @@ pub async fn the_beginning_and_the_end_of_a_session_leave_one_event(ports: &Port
 }
 
 pub async fn what_is_refused_leaves_no_event(ports: &Ports) {
-    let account = registered(ports, an_account()).await;
     let (key, dead) = (added(ports, a_key()).await, added(ports, a_key()).await);
     revoke(ports, &dead, moment(1)).await;
     let before = all(ports).await;
@@ -286,6 +285,14 @@ pub async fn what_is_refused_leaves_no_event(ports: &Ports) {
         let it = ports.keys.revoke(of, id, &an_event()).await;
         assert_eq!(it.expect("the store answers"), None);
     }
+
+    assert_eq!(all(ports).await, before);
+}
+
+pub async fn what_is_refused_about_accounts_leaves_no_event(ports: &AllPorts) {
+    let account = registered(ports, an_account()).await;
+    let before = all(ports).await;
+
     let same = an_account().with_email(account.parts().email.as_str()).build();
     assert!(ports.accounts.insert(&same, &an_event()).await.is_err());
     let unknown = an_account().build();
@@ -330,7 +337,7 @@ pub async fn of_concurrent_changes_only_those_that_were_made_leave_an_event(port
 }
 
 pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
-    let (account, key) = (registered(ports, an_account()).await, added(ports, a_key()).await);
+    let key = added(ports, a_key()).await;
     let taken = recorded(ports, an_event()).await;
     let before = all(ports).await;
 
@@ -343,6 +350,15 @@ pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
     assert!(ports.keys.revoke(&key.parts().owner, id(&key), &taken).await.is_err());
     let got = by_digest(ports, &key).await.expect("it is there");
     assert_same_key(&got, &key);
+
+    assert_eq!(all(ports).await, before);
+}
+
+pub async fn an_event_that_cannot_be_kept_undoes_the_change_of_an_account(ports: &AllPorts) {
+    let account = registered(ports, an_account()).await;
+    let taken = recorded(ports, an_event()).await;
+    let before = all(ports).await;
+
     let begun = a_session(&account).build();
     assert!(ports.sessions.insert(&begun, Some(&taken)).await.is_err());
     assert!(session(ports, begun.digest).await.is_none());
@@ -353,7 +369,7 @@ pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
     assert_eq!(all(ports).await, before);
 }
 
-pub async fn the_trail_of_a_disabled_account_goes_on(ports: &Ports) {
+pub async fn the_trail_of_a_disabled_account_goes_on(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let whose = account.parts().id.owner();
     let it = ports.accounts.disable(&account.disable(moment(1)), &an_event()).await;

@@ -5,8 +5,8 @@ use latchkey_domain::ports::{Position, UpdateError};
 use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber};
 use uuid::Uuid;
 
-use super::Ports;
 use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
+use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, disabled,
     enabled, moment, owner, renamed,
@@ -31,7 +31,7 @@ pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(port
     is_told(&mut instances, &[&key], "revoked").await;
 }
 
-pub async fn disabling_an_account_tells_of_all_its_keys(ports: &Ports) {
+pub async fn disabling_an_account_tells_of_all_its_keys(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let mine = || a_key().owned_by_account(&account);
     let (one, two) = (added(ports, mine()).await, added(ports, mine()).await);
@@ -48,7 +48,7 @@ pub async fn disabling_an_account_tells_of_all_its_keys(ports: &Ports) {
     is_told(&mut instances, &[&one, &two], "the account disabled").await;
 }
 
-pub async fn disabling_an_account_is_numbered_after_the_changes_of_its_keys(ports: &Ports) {
+pub async fn disabling_an_account_is_numbered_after_the_changes_of_its_keys(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
     let revoked = revoked(ports, &key).await;
@@ -64,11 +64,9 @@ pub async fn disabling_an_account_is_numbered_after_the_changes_of_its_keys(port
 pub async fn nothing_else_is_told(ports: &Ports) {
     let (key, dead) = (added(ports, a_key()).await, added(ports, a_key()).await);
     revoke(ports, &dead, moment(1)).await;
-    let account = registered(ports, an_account()).await;
     let mut instances = [Instance::joined(ports).await];
 
     added(ports, a_key()).await;
-    begun(ports, a_session(&account)).await;
     ports.last_uses.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
     let stored = key.parts().digest.digest;
     let renewed = ports.lookup.redigest(key.parts().id, &stored, &a_digest()).await;
@@ -81,6 +79,13 @@ pub async fn nothing_else_is_told(ports: &Ports) {
         let it = ports.keys.revoke(&owner(whose), id, &an_event_at(moment(2))).await;
         assert_eq!(it.expect("the store answers"), None);
     }
+    is_told(&mut instances, &[], "no change").await;
+}
+
+pub async fn the_beginning_of_a_session_is_not_told(ports: &AllPorts) {
+    let account = registered(ports, an_account()).await;
+    let mut instances = [Instance::joined(ports).await];
+    begun(ports, a_session(&account)).await;
     is_told(&mut instances, &[], "no change").await;
 }
 

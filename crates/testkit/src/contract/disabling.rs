@@ -3,20 +3,20 @@ use std::sync::Arc;
 use latchkey_accounts::{Account, PasswordHash};
 use latchkey_domain::ports::{InsertError, UpdateError};
 
-use super::Ports;
+use super::AllPorts;
 use super::steps::{
     AMPLE, added, all_at_once, assert_revoked, assert_same_account, assert_same_key, begun,
     by_digest, by_email, find, goes_on, list, registered, revoke, session, stored,
 };
 use crate::fixtures::{a_key, a_session, an_account, an_event, changed, disabled, moment};
 
-pub async fn a_disabled_account_reads_back_equal(ports: &Ports) {
+pub async fn a_disabled_account_reads_back_equal(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let off = disabled_account(ports, &account, 7).await;
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &off);
 }
 
-pub async fn disabling_ends_the_sessions_of_the_account_alone(ports: &Ports) {
+pub async fn disabling_ends_the_sessions_of_the_account_alone(ports: &AllPorts) {
     let (account, bystander) =
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     let ended = [begun(ports, a_session(&account)).await, begun(ports, a_session(&account)).await];
@@ -29,7 +29,7 @@ pub async fn disabling_ends_the_sessions_of_the_account_alone(ports: &Ports) {
     assert_same_account(&by_email(ports, &bystander).await.expect("it is there"), &bystander);
 }
 
-pub async fn disabling_revokes_the_keys_of_the_account_alone(ports: &Ports) {
+pub async fn disabling_revokes_the_keys_of_the_account_alone(ports: &AllPorts) {
     let (account, bystander) =
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     let active = added(ports, a_key().owned_by_account(&account)).await;
@@ -48,7 +48,7 @@ pub async fn disabling_revokes_the_keys_of_the_account_alone(ports: &Ports) {
     assert_same_key(&find(ports, &foreign).await.expect("it is there").key, &foreign);
 }
 
-pub async fn a_disabled_account_gets_no_more_keys(ports: &Ports) {
+pub async fn a_disabled_account_gets_no_more_keys(ports: &AllPorts) {
     let with_keys = registered(ports, an_account()).await;
     added(ports, a_key().owned_by_account(&with_keys)).await;
     let without = registered(ports, an_account()).await;
@@ -62,7 +62,7 @@ pub async fn a_disabled_account_gets_no_more_keys(ports: &Ports) {
     added(ports, a_key().owned_by("somebody-else")).await;
 }
 
-pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &Ports) {
+pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let inserts = all_at_once((0..30).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().owned_by_account(&account).build());
@@ -75,7 +75,7 @@ pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &Port
     assert!(list(ports, &account.parts().id.owner()).await.is_empty());
 }
 
-pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &Ports) {
+pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let mut keys = Vec::new();
     for _ in 0..20 {
@@ -95,7 +95,7 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &P
     assert!(list(ports, &account.parts().id.owner()).await.is_empty());
 }
 
-pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &Ports) {
+pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let next = account.with_password(PasswordHash::new("new".to_owned()));
     ports
@@ -115,14 +115,14 @@ pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &Ports) {
     added(ports, a_key().owned_by_account(&account)).await;
 }
 
-pub async fn disabling_an_unknown_account_is_stale(ports: &Ports) {
+pub async fn disabling_an_unknown_account_is_stale(ports: &AllPorts) {
     let account = an_account().build();
     let it = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
     assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     added(ports, a_key().owned_by_account(&account)).await;
 }
 
-pub async fn disabling_twice_is_fine_and_keeps_the_first_instant(ports: &Ports) {
+pub async fn disabling_twice_is_fine_and_keeps_the_first_instant(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
     let once = disabled_account(ports, &account, 7).await;
@@ -132,7 +132,7 @@ pub async fn disabling_twice_is_fine_and_keeps_the_first_instant(ports: &Ports) 
     assert_revoked(&by_digest(ports, &key).await.expect("it is there"), &key, moment(7));
 }
 
-async fn disabled_account(ports: &Ports, account: &Account, at: i64) -> Account {
+async fn disabled_account(ports: &AllPorts, account: &Account, at: i64) -> Account {
     let next = account.disable(moment(at));
     ports.accounts.disable(&next, &an_event()).await.expect("the next version is stored");
     next

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use latchkey_accounts::{Account, Email};
 use latchkey_domain::{Network, Timestamp};
 
-use super::Ports;
+use super::AllPorts;
 use super::steps::{all_at_once, registered};
 use crate::fixtures::{an_account, moment};
 
-pub async fn a_network_is_known_to_the_account_that_signed_in_from_there(ports: &Ports) {
+pub async fn a_network_is_known_to_the_account_that_signed_in_from_there(ports: &AllPorts) {
     let (ada, bob) = (registered(ports, an_account()).await, registered(ports, an_account()).await);
     for (account, from) in [(&ada, "192.0.2.1"), (&ada, "2001:db8:1:2::3"), (&bob, "192.0.2.2")] {
         remember(ports, account, from, 0).await;
@@ -28,7 +28,7 @@ pub async fn a_network_is_known_to_the_account_that_signed_in_from_there(ports: 
     assert!(!known.expect("the store answers"));
 }
 
-pub async fn a_network_is_known_since_the_latest_sign_in(ports: &Ports) {
+pub async fn a_network_is_known_since_the_latest_sign_in(ports: &AllPorts) {
     let ada = registered(ports, an_account()).await;
     for (at, latest) in [(5, 5), (3, 5), (5, 5), (9, 9), (-1, 9)] {
         remember(ports, &ada, "192.0.2.1", at).await;
@@ -37,7 +37,7 @@ pub async fn a_network_is_known_since_the_latest_sign_in(ports: &Ports) {
     }
 }
 
-pub async fn of_concurrent_sign_ins_from_a_network_the_latest_counts(ports: &Ports) {
+pub async fn of_concurrent_sign_ins_from_a_network_the_latest_counts(ports: &AllPorts) {
     let ada = registered(ports, an_account()).await;
     let answers = all_at_once((0..20).map(|at| {
         let (networks, id) = (Arc::clone(&ports.networks), ada.parts().id);
@@ -50,7 +50,7 @@ pub async fn of_concurrent_sign_ins_from_a_network_the_latest_counts(ports: &Por
     assert!(!knows(ports, &ada, "192.0.2.1", 20).await);
 }
 
-pub async fn networks_are_forgotten_by_their_latest_sign_in(ports: &Ports) {
+pub async fn networks_are_forgotten_by_their_latest_sign_in(ports: &AllPorts) {
     let ada = registered(ports, an_account()).await;
     for (from, at) in [("192.0.2.1", 1), ("192.0.2.2", 2), ("192.0.2.3", 1), ("192.0.2.3", 3)] {
         remember(ports, &ada, from, at).await;
@@ -67,12 +67,12 @@ fn network(address: &str) -> Network {
     Network::of(address.parse().expect("an address"))
 }
 
-async fn remember(ports: &Ports, account: &Account, from: &str, at: i64) {
+async fn remember(ports: &AllPorts, account: &Account, from: &str, at: i64) {
     let remembered = ports.networks.remember(account.parts().id, network(from), moment(at)).await;
     remembered.expect("the store answers");
 }
 
-async fn knows(ports: &Ports, account: &Account, from: &str, since: i64) -> bool {
+async fn knows(ports: &AllPorts, account: &Account, from: &str, since: i64) -> bool {
     let known = ports.networks.knows(&account.parts().email, network(from), moment(since)).await;
     known.expect("the store answers")
 }

@@ -181,7 +181,7 @@ impl Walk {
         let (name, expires_at) = (self.a_name(), self.an_expiry(None));
         let environment = self.pick(&[Environment::Live, Environment::Test]);
         let want = self.model.create(of, expires_at, self.now(), LIMIT);
-        let new = NewKey { name, environment, expires_at: expires_at.map(at) };
+        let new = NewKey::new(name, environment).expiring(expires_at.map(at));
         match self.service.issue(of.clone(), new.clone(), &a_caller()).await {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");

@@ -2,14 +2,14 @@ use latchkey_accounts::{Account, PasswordHash};
 use latchkey_domain::ports::{InsertError, UpdateError};
 use latchkey_domain::{Action, AuditEvent, Caller, KeyLabel, UserAgent};
 
-use super::Ports;
+use super::AllPorts;
 use super::steps::{
     AMPLE, added, assert_revoked, assert_same_account, assert_same_key, begun, by_digest, by_email,
     find, goes_on, registered, session,
 };
 use crate::fixtures::{a_caller, a_key, a_session, an_account, an_event, an_id, moment};
 
-pub async fn an_enabled_account_gets_new_keys_and_none_of_the_old_ones(ports: &Ports) {
+pub async fn an_enabled_account_gets_new_keys_and_none_of_the_old_ones(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let old = added(ports, a_key().owned_by_account(&account)).await;
     let ended = begun(ports, a_session(&account)).await;
@@ -25,7 +25,7 @@ pub async fn an_enabled_account_gets_new_keys_and_none_of_the_old_ones(ports: &P
 }
 
 pub async fn enabling_what_is_not_the_disabled_version_is_refused_and_nothing_changed(
-    ports: &Ports,
+    ports: &AllPorts,
 ) {
     let active = registered(ports, an_account()).await;
     let off = disabled(ports, &registered(ports, an_account()).await).await;
@@ -39,7 +39,7 @@ pub async fn enabling_what_is_not_the_disabled_version_is_refused_and_nothing_ch
     }
 }
 
-pub async fn a_deleted_account_is_gone_with_its_sessions_keys_and_last_uses(ports: &Ports) {
+pub async fn a_deleted_account_is_gone_with_its_sessions_keys_and_last_uses(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
     let used = [(key.parts().id, moment(1))];
@@ -54,7 +54,7 @@ pub async fn a_deleted_account_is_gone_with_its_sessions_keys_and_last_uses(port
     assert_eq!(find(ports, &again).await.expect("it is there").last_used_at, None);
 }
 
-pub async fn deleting_touches_no_other_account(ports: &Ports) {
+pub async fn deleting_touches_no_other_account(ports: &AllPorts) {
     let (account, bystander) =
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     added(ports, a_key().owned_by_account(&account)).await;
@@ -73,7 +73,7 @@ pub async fn deleting_touches_no_other_account(ports: &Ports) {
     assert_eq!(trail(ports, &bystander).await, [event]);
 }
 
-pub async fn the_trail_of_a_deleted_account_stays_without_what_is_personal(ports: &Ports) {
+pub async fn the_trail_of_a_deleted_account_stays_without_what_is_personal(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let event = personal(&account);
     ports.trail.record(&event).await.expect("the store answers");
@@ -87,7 +87,7 @@ pub async fn the_trail_of_a_deleted_account_stays_without_what_is_personal(ports
 }
 
 pub async fn deleting_what_is_not_the_disabled_version_is_refused_and_nothing_changed(
-    ports: &Ports,
+    ports: &AllPorts,
 ) {
     let active = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&active)).await;
@@ -106,7 +106,7 @@ pub async fn deleting_what_is_not_the_disabled_version_is_refused_and_nothing_ch
     }
 }
 
-pub async fn the_address_of_a_deleted_account_is_free_and_its_id_is_closed(ports: &Ports) {
+pub async fn the_address_of_a_deleted_account_is_free_and_its_id_is_closed(ports: &AllPorts) {
     let gone = registered(ports, an_account().with_email("ada@example.com")).await;
     deleted(ports, &gone).await;
     let new = registered(ports, an_account().with_email("ada@example.com")).await;
@@ -117,7 +117,7 @@ pub async fn the_address_of_a_deleted_account_is_free_and_its_id_is_closed(ports
     assert!(matches!(it, Err(InsertError::OwnerClosed)), "got {it:?}");
 }
 
-pub async fn pages_hold_all_accounts_in_id_order(ports: &Ports) {
+pub async fn pages_hold_all_accounts_in_id_order(ports: &AllPorts) {
     let mut want = Vec::new();
     for _ in 0..5 {
         want.push(registered(ports, an_account()).await);
@@ -137,18 +137,18 @@ pub async fn pages_hold_all_accounts_in_id_order(ports: &Ports) {
     }
 }
 
-async fn disabled(ports: &Ports, account: &Account) -> Account {
+async fn disabled(ports: &AllPorts, account: &Account) -> Account {
     let off = account.disable(moment(7));
     ports.accounts.disable(&off, &an_event()).await.expect("the next version is stored");
     off
 }
 
-async fn deleted(ports: &Ports, account: &Account) {
+async fn deleted(ports: &AllPorts, account: &Account) {
     let off = disabled(ports, account).await;
     ports.accounts.delete(&off, &an_event()).await.expect("it is deleted");
 }
 
-async fn trail(ports: &Ports, account: &Account) -> Vec<AuditEvent> {
+async fn trail(ports: &AllPorts, account: &Account) -> Vec<AuditEvent> {
     let owner = account.parts().id.owner();
     ports.trail.events_of(&owner, None, None, AMPLE).await.expect("the store answers")
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 use latchkey_domain::ports::{InsertError, OverlapError, StoreError, UpdateError};
 use latchkey_domain::{ApiKey, Refusal};
 
-use super::Ports;
 use super::steps::{
     Instance, added, all_at_once, assert_revoked, assert_same_key, by_digest, find, ids, list,
     registered, revoke, stored, the_only_winner,
 };
+use super::{AllPorts, Ports};
 use crate::fixtures::{
     KeyBuilder, a_key, a_replacement, an_account, an_event, an_event_at, disabled, moment, owner,
     replaced,
@@ -165,7 +165,7 @@ pub async fn of_a_replacement_the_old_key_is_told(ports: &Ports) {
     assert!(instance.apply_news().await.is_empty());
 }
 
-pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports: &Ports) {
+pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let mut keys = Vec::new();
     for _ in 0..20 {

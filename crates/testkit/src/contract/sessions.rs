@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use latchkey_domain::{Candidates, Timestamp};
 
-use super::Ports;
+use super::AllPorts;
 use super::steps::{
     all_at_once, assert_same_account, assert_same_session, begun, registered, session,
 };
 use crate::fixtures::{a_digest, a_session, an_account, moment};
 
-pub async fn a_session_reads_back_equal_with_its_account(ports: &Ports) {
+pub async fn a_session_reads_back_equal_with_its_account(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     registered(ports, an_account()).await;
     let want = a_session(&account).created_at(moment(1)).last_seen_at(moment(2));
@@ -18,13 +18,13 @@ pub async fn a_session_reads_back_equal_with_its_account(ports: &Ports) {
     assert_same_account(&of, &account);
 }
 
-pub async fn an_unknown_session_is_none(ports: &Ports) {
+pub async fn an_unknown_session_is_none(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     begun(ports, a_session(&account)).await;
     assert!(session(ports, a_digest()).await.is_none());
 }
 
-pub async fn a_session_is_found_by_any_of_its_candidates(ports: &Ports) {
+pub async fn a_session_is_found_by_any_of_its_candidates(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let want = begun(ports, a_session(&account).under_pepper(7)).await;
     let (mine, first, second) = (want.digest, a_digest(), a_digest());
@@ -37,7 +37,7 @@ pub async fn a_session_is_found_by_any_of_its_candidates(ports: &Ports) {
     }
 }
 
-pub async fn an_account_has_any_number_of_sessions(ports: &Ports) {
+pub async fn an_account_has_any_number_of_sessions(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let one = begun(ports, a_session(&account)).await;
     let two = begun(ports, a_session(&account).created_at(moment(1))).await;
@@ -47,7 +47,7 @@ pub async fn an_account_has_any_number_of_sessions(ports: &Ports) {
     }
 }
 
-pub async fn the_last_use_of_a_session_never_moves_back(ports: &Ports) {
+pub async fn the_last_use_of_a_session_never_moves_back(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let begun_at = begun(ports, a_session(&account)).await;
     let other = begun(ports, a_session(&account)).await;
@@ -62,7 +62,7 @@ pub async fn the_last_use_of_a_session_never_moves_back(ports: &Ports) {
     assert_same_session(&got, &other);
 }
 
-pub async fn of_concurrent_uses_of_a_session_the_latest_counts(ports: &Ports) {
+pub async fn of_concurrent_uses_of_a_session_the_latest_counts(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let used = begun(ports, a_session(&account)).await;
     let answers = all_at_once((1..=20).map(|n| {
@@ -77,7 +77,7 @@ pub async fn of_concurrent_uses_of_a_session_the_latest_counts(ports: &Ports) {
     assert_eq!(got.last_seen_at, moment(20));
 }
 
-pub async fn a_removed_session_is_gone_and_no_other(ports: &Ports) {
+pub async fn a_removed_session_is_gone_and_no_other(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let gone = begun(ports, a_session(&account)).await;
     let kept = begun(ports, a_session(&account)).await;
@@ -88,7 +88,7 @@ pub async fn a_removed_session_is_gone_and_no_other(ports: &Ports) {
     assert!(session(ports, kept.digest).await.is_some());
 }
 
-pub async fn a_use_of_a_removed_session_does_not_bring_it_back(ports: &Ports) {
+pub async fn a_use_of_a_removed_session_does_not_bring_it_back(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let gone = begun(ports, a_session(&account)).await;
     ports.sessions.remove(&gone.digest.digest, None).await.expect("it is removed");
@@ -96,7 +96,7 @@ pub async fn a_use_of_a_removed_session_does_not_bring_it_back(ports: &Ports) {
     assert!(session(ports, gone.digest).await.is_none());
 }
 
-pub async fn sessions_are_purged_by_their_beginning_and_by_their_last_use(ports: &Ports) {
+pub async fn sessions_are_purged_by_their_beginning_and_by_their_last_use(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let (began, last_used) = (moment(100), moment(200));
     for (created_at, last_seen_at, stays) in [
@@ -113,7 +113,7 @@ pub async fn sessions_are_purged_by_their_beginning_and_by_their_last_use(ports:
     }
 }
 
-pub async fn purging_with_the_earliest_instants_removes_nothing(ports: &Ports) {
+pub async fn purging_with_the_earliest_instants_removes_nothing(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let kept = begun(ports, a_session(&account)).await;
     ports.sessions.purge(Timestamp::MIN, Timestamp::MIN).await.expect("the store answers");

@@ -8,7 +8,7 @@ use latchkey_domain::{
     ApiKey, ApiKeyId, ApiKeyParts, Candidates, KeyState, KeyedDigest, OwnerId, Timestamp,
 };
 
-use super::Ports;
+use super::{AllPorts, Ports};
 use crate::fixtures::{AccountBuilder, KeyBuilder, SessionBuilder, an_event, an_event_at};
 
 /// A limit on keys that no promise but those on the limit comes near.
@@ -62,32 +62,32 @@ pub(super) fn ids(keys: &[KeyInUse]) -> Vec<ApiKeyId> {
 }
 
 /// Adds an account that must go in.
-pub(super) async fn registered(ports: &Ports, account: AccountBuilder) -> Account {
+pub(super) async fn registered(ports: &AllPorts, account: AccountBuilder) -> Account {
     let account = account.build();
     ports.accounts.insert(&account, &an_event()).await.expect("a new account is added");
     account
 }
 
 /// What the store has under the account's address.
-pub(super) async fn by_email(ports: &Ports, account: &Account) -> Option<Account> {
+pub(super) async fn by_email(ports: &AllPorts, account: &Account) -> Option<Account> {
     ports.accounts.find_by_email(&account.parts().email).await.expect("the store answers")
 }
 
 /// Adds a session that must go in.
-pub(super) async fn begun(ports: &Ports, session: SessionBuilder) -> Session {
+pub(super) async fn begun(ports: &AllPorts, session: SessionBuilder) -> Session {
     let session = session.build();
     ports.sessions.insert(&session, None).await.expect("a new session is added");
     session
 }
 
 /// What the store has under this digest.
-pub(super) async fn session(ports: &Ports, digest: KeyedDigest) -> Option<(Session, Account)> {
+pub(super) async fn session(ports: &AllPorts, digest: KeyedDigest) -> Option<(Session, Account)> {
     let candidates = Candidates::new(digest, []);
     ports.sessions.find(&candidates).await.expect("the store answers")
 }
 
 /// Whether the store still has the session, and the account it belongs to has not moved on.
-pub(super) async fn goes_on(ports: &Ports, of: &Session) -> bool {
+pub(super) async fn goes_on(ports: &AllPorts, of: &Session) -> bool {
     session(ports, of.digest).await.is_some_and(|(session, account)| {
         account.is_active() && session.account_version == account.parts().version
     })

@@ -151,7 +151,7 @@ impl Instance {
 
     pub(crate) async fn issue_until(&self, expires_at: Option<Timestamp>) -> IssuedKey {
         let name = KeyName::parse("ci").expect("a name");
-        let new = NewKey { name, environment: Environment::Live, expires_at };
+        let new = NewKey::new(name, Environment::Live).expiring(expires_at);
         self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 

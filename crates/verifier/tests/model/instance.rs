@@ -84,7 +84,7 @@ impl Instance {
     }
 
     /// What a verification finds in the cache.
-    pub(crate) fn recall(&self) -> Option<Row> {
+    pub(crate) fn cached(&self) -> Option<Row> {
         self.cache.filter(|it| self.freshness.holds(it.stamp)).map(|it| it.row)
     }
 

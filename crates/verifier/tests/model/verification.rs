@@ -22,7 +22,7 @@ enum Step {
     /// The lease covers what is cached.
     Covered,
     /// It has looked into the cache before it read the clock: [`Flaw::CacheBeforeClock`].
-    Recalled(Row),
+    ReadCache(Row),
     Told(Row, Source),
 }
 
@@ -43,7 +43,7 @@ impl Verification {
     ) -> Option<Self> {
         let (answered, _) = world.answered?;
         let step = match protocol.flaw {
-            Some(Flaw::CacheBeforeClock) => Step::Recalled(world.instances[at].recall()?),
+            Some(Flaw::CacheBeforeClock) => Step::ReadCache(world.instances[at].cached()?),
             Some(Flaw::CoarseClock) => Step::Clocked(protocol.a_tick_before(now)),
             _ => Step::Clocked(now),
         };
@@ -55,8 +55,8 @@ impl Verification {
         let instance = &world.instances[self.at];
         let step = match self.step {
             Step::Clocked(clock) => instance.freshness.covers(clock).then_some(Step::Covered),
-            Step::Covered => instance.recall().map(|row| Step::Told(row, Source::Cache)),
-            Step::Recalled(row) => {
+            Step::Covered => instance.cached().map(|row| Step::Told(row, Source::Cache)),
+            Step::ReadCache(row) => {
                 instance.freshness.covers(now).then_some(Step::Told(row, Source::Cache))
             }
             Step::Told(..) => None,

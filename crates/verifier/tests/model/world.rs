@@ -85,14 +85,14 @@ impl World {
         let mut instances = self.instances.iter().enumerate();
         instances.any(|(at, it)| {
             it.freshness.covers(protocol.instance_now(self, at))
-                && it.recall().is_some_and(|row| row.version < version)
+                && it.cached().is_some_and(|row| row.version < version)
         })
     }
 
     pub(crate) fn forgets_too_late(&self) -> bool {
         let answered = self.answered.filter(|(_, how)| *how == How::ByTime);
         answered.is_some_and(|(version, _)| {
-            let known = self.instances.iter().filter_map(Instance::recall);
+            let known = self.instances.iter().filter_map(Instance::cached);
             known.into_iter().any(|row| row.version < version)
         })
     }

@@ -18,11 +18,11 @@ use crate::app::App;
 /// Keys, accounts or events read at a time.
 const PAGE: u32 = 500;
 
-/// Something an operator wants done. It travels through the control socket, and so may hold a
+/// A command of an operator that needs the database. It travels through the control socket, and so may hold a
 /// password; it is never printed.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Order {
+pub(crate) enum AdminCommand {
     CreateAccount { email: String, password: String },
     DisableAccount { email: String },
     EnableAccount { email: String },
@@ -39,19 +39,19 @@ pub(crate) enum Order {
     ExportKeys { after: Option<String> },
 }
 
-/// What a carried-out order answers.
+/// What an admin command that succeeded answers.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Done {
     /// What to print.
     pub(crate) text: String,
-    /// What to order for the rest, where that is more than a page.
-    pub(crate) next: Option<Order>,
+    /// The command that prints the rest, if the answer is more than a page.
+    pub(crate) next: Option<AdminCommand>,
 }
 
-type Outcome = Result<Done, Box<dyn std::error::Error + Send + Sync>>;
+type CommandResult = Result<Done, Box<dyn std::error::Error + Send + Sync>>;
 
-impl Order {
-    /// Whether it must not be carried out with peppers that don't fit what is stored. What shows and
+impl AdminCommand {
+    /// Whether it must not run with peppers that don't fit what is stored. What shows and
     /// revokes the keys of a pepper works without that pepper: it is the way out when it is lost.
     /// The trail tells what was done, whatever became of the peppers, and what is copied is as good
     /// as it was.
@@ -67,8 +67,8 @@ impl Order {
         )
     }
 
-    /// Does it.
-    pub(crate) async fn carry_out(self, app: &App) -> Outcome {
+    /// Runs the command.
+    pub(crate) async fn run(self, app: &App) -> CommandResult {
         match self {
             Self::CreateAccount { email, password } => {
                 let email = Email::parse(&email)?;
@@ -121,13 +121,15 @@ impl Order {
 }
 
 /// The accounts after one, a row a line.
-async fn list_accounts(app: &App, after: Option<String>) -> Outcome {
+async fn list_accounts(app: &App, after: Option<String>) -> CommandResult {
     let head = after.is_none().then(|| "ID\tSTATE\tCREATED\tEMAIL".to_owned());
     let page = app.services.accounts.page(account_id(after)?, PAGE).await?;
     let rows = page.iter().map(account_row);
     Ok(Done {
         text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
-        next: page.last().map(|last| Order::ListAccounts { after: Some(account_place(last)) }),
+        next: page
+            .last()
+            .map(|last| AdminCommand::ListAccounts { after: Some(account_place(last)) }),
     })
 }
 
@@ -138,7 +140,7 @@ fn account_row(account: &Account) -> String {
 }
 
 /// The keys after one that are not revoked, a row a line; those of one owner are a page.
-async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> Outcome {
+async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> CommandResult {
     let head = "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME".to_owned();
     let head = after.is_none().then_some(head);
     let is_whole = owner.is_some();
@@ -150,7 +152,7 @@ async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> O
     let last = page.last().filter(|_| !is_whole);
     Ok(Done {
         text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
-        next: last.map(|last| Order::ListKeys { owner: None, after: Some(key_place(last)) }),
+        next: last.map(|last| AdminCommand::ListKeys { owner: None, after: Some(key_place(last)) }),
     })
 }
 
@@ -167,7 +169,7 @@ fn key_row(found: &KeyInUse) -> String {
     format!("{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}")
 }
 
-async fn revoke_key(app: &App, id: &str) -> Outcome {
+async fn revoke_key(app: &App, id: &str) -> CommandResult {
     let not_found = "no key that is not revoked has this id";
     let id = ApiKeyId::parse(id).map_err(|_malformed| not_found)?;
     let owner = app.register.owner_of(id).await?.ok_or(not_found)?;
@@ -175,7 +177,7 @@ async fn revoke_key(app: &App, id: &str) -> Outcome {
     Ok(format!("key {id} of {owner} revoked").into())
 }
 
-async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
+async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> CommandResult {
     let pepper = PepperId::new(pepper.get()).ok_or("a pepper's number is not zero")?;
     if app.ring().next() == Some(pepper) {
         let why = "is the signing pepper, and new keys would depend on it; put another one first in LATCHKEY_PEPPERS";
@@ -191,34 +193,34 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> Outcome {
 }
 
 /// The events after one, a JSON object a line.
-async fn read_events(app: &App, after: Option<String>) -> Outcome {
+async fn read_events(app: &App, after: Option<String>) -> CommandResult {
     let after = after.as_deref().map(EventId::parse).transpose()?;
     let page = app.services.trail.all_events(after, PAGE).await?;
     let lines = page.iter().map(|event| serde_json::to_string(&ExportedEvent::from(event)));
     Ok(Done {
         text: lines.collect::<Result<Vec<_>, _>>()?.join("\n"),
-        next: page.last().map(|last| Order::ReadEvents { after: Some(last.id.to_string()) }),
+        next: page.last().map(|last| AdminCommand::ReadEvents { after: Some(last.id.to_string()) }),
     })
 }
 
 /// The accounts after one, a JSON object a line, and then the keys.
-async fn export_accounts(app: &App, after: Option<String>) -> Outcome {
+async fn export_accounts(app: &App, after: Option<String>) -> CommandResult {
     let page = app.services.accounts.page(account_id(after)?, PAGE).await?;
     Ok(Done {
         text: page.iter().map(export::account).collect::<Result<Vec<_>, _>>()?.join("\n"),
         next: Some(match page.last() {
-            Some(last) => Order::ExportAccounts { after: Some(account_place(last)) },
-            None => Order::ExportKeys { after: None },
+            Some(last) => AdminCommand::ExportAccounts { after: Some(account_place(last)) },
+            None => AdminCommand::ExportKeys { after: None },
         }),
     })
 }
 
 /// The keys after one, revoked ones too, a JSON object a line.
-async fn export_keys(app: &App, after: Option<String>) -> Outcome {
+async fn export_keys(app: &App, after: Option<String>) -> CommandResult {
     let page = app.register.page_of_all(key_id(after)?, PAGE).await?;
     Ok(Done {
         text: page.iter().map(export::key).collect::<Result<Vec<_>, _>>()?.join("\n"),
-        next: page.last().map(|last| Order::ExportKeys { after: Some(key_place(last)) }),
+        next: page.last().map(|last| AdminCommand::ExportKeys { after: Some(key_place(last)) }),
     })
 }
 
@@ -238,7 +240,7 @@ fn key_id(text: Option<String>) -> Result<Option<ApiKeyId>, MalformedId> {
     text.map(|text| ApiKeyId::parse(&text)).transpose()
 }
 
-async fn pepper_status(app: &App) -> Outcome {
+async fn pepper_status(app: &App) -> CommandResult {
     let usage = app.peppers.usage().await?;
     let in_ring: Vec<PepperId> = app.ring().collect();
     let missing = usage.iter().map(|usage| usage.pepper).filter(|it| !in_ring.contains(it));

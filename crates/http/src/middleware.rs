@@ -47,15 +47,15 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; ba
 ///
 /// A verification that asks nobody is answered here: routing, extracting and waiting cost more than
 /// it does.
-pub(crate) struct Envelope(pub(crate) Data<Http>);
+pub(crate) struct Middleware(pub(crate) Data<Http>);
 
-/// A service in an [`Envelope`].
-pub(crate) struct Enveloped<S> {
+/// A service in an [`Middleware`].
+pub(crate) struct MiddlewareService<S> {
     next: S,
     http: Data<Http>,
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Envelope
+impl<S, B> Transform<S, ServiceRequest> for Middleware
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     S::Future: 'static,
@@ -64,15 +64,15 @@ where
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
     type InitError = ();
-    type Transform = Enveloped<S>;
+    type Transform = MiddlewareService<S>;
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, next: S) -> Self::Future {
-        ready(Ok(Enveloped { next, http: Data::clone(&self.0) }))
+        ready(Ok(MiddlewareService { next, http: Data::clone(&self.0) }))
     }
 }
 
-impl<S, B> Service<ServiceRequest> for Enveloped<S>
+impl<S, B> Service<ServiceRequest> for MiddlewareService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     S::Future: 'static,
@@ -98,7 +98,7 @@ where
                 Some(Err(ApiError::unavailable("the database was away at the start")))
             }
             None if common.kind == Kind::Verify => {
-                verify::at_once(req.request(), &self.http, began)
+                verify::from_cache(req.request(), &self.http, began)
             }
             None => None,
         };
@@ -108,7 +108,7 @@ where
                 Err(error) => req.error_response(error),
             };
             let response = response.map_into_right_body();
-            return Either::Left(ready(Ok(common.enclose(response, began, &self.http))));
+            return Either::Left(ready(Ok(common.complete(response, began, &self.http))));
         }
         if common.kind != Kind::Verify
             && self.http.settings.public_url.is_none()
@@ -126,7 +126,7 @@ where
         Either::Right(Box::pin(async move {
             let _until_answered = handling;
             match answering.await {
-                Ok(response) => Ok(common.enclose(response?.map_into_left_body(), began, &http)),
+                Ok(response) => Ok(common.complete(response?.map_into_left_body(), began, &http)),
                 // The request went with the call; an error is all that is left to answer with.
                 Err(elapsed) => Err(common.too_late(elapsed, trace.as_deref(), &http)),
             }
@@ -169,7 +169,7 @@ impl Common {
         }
     }
 
-    fn enclose<B: MessageBody + 'static>(
+    fn complete<B: MessageBody + 'static>(
         self,
         response: ServiceResponse<EitherBody<B>>,
         began: Instant,

@@ -8,70 +8,70 @@ use crate::Principal;
 use crate::cache::{ByDigest, FirstBytes};
 use crate::freshness::{Fill, Freshness};
 
-pub(crate) type Answer = Result<Principal, Refusal>;
+pub(crate) type Verdict = Result<Principal, Refusal>;
 
 /// Look-ups under way, so that a crowd that asks for the same key asks the store once.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<ByDigest, Flight, FirstBytes>>);
+pub(crate) struct SingleFlight(Mutex<HashMap<ByDigest, LookUp, FirstBytes>>);
 
 #[derive(Debug)]
-struct Flight {
+struct LookUp {
     fill: Fill,
-    answer: watch::Receiver<Option<Answer>>,
+    answer: watch::Receiver<Option<Verdict>>,
 }
 
 /// Who asks the store.
-pub(crate) enum Seat<'a> {
+pub(crate) enum Role<'a> {
     /// The caller.
-    Pilot(Pilot<'a>),
+    Leader(Leader<'a>),
     /// Somebody else, whose answer comes here.
-    Passenger(watch::Receiver<Option<Answer>>),
+    Follower(watch::Receiver<Option<Verdict>>),
 }
 
 /// Asks the store for all who wait. Dropped without an answer, it leaves them to ask themselves.
-pub(crate) struct Pilot<'a> {
-    flights: &'a Flights,
+pub(crate) struct Leader<'a> {
+    in_flight: &'a SingleFlight,
     digest: ByDigest,
     pub(crate) fill: Fill,
-    answer: watch::Sender<Option<Answer>>,
+    answer: watch::Sender<Option<Verdict>>,
 }
 
-impl Flights {
+impl SingleFlight {
     /// Joins the look-up of `digest` that is under way, if there is one that began after every
     /// change that has been applied until now. The caller must be covered by the lease: then a
     /// change that was answered before the request was sent has been applied here, and so the
     /// look-up began after it.
-    pub(crate) fn board(&self, digest: ByDigest, freshness: &Freshness) -> Seat<'_> {
-        let mut flights = self.lock();
+    pub(crate) fn join(&self, digest: ByDigest, freshness: &Freshness) -> Role<'_> {
+        let mut in_flight = self.lock();
         let fill = freshness.begin_fill();
-        if let Some(flight) = flights.get(&digest)
-            && flight.fill == fill
+        if let Some(look_up) = in_flight.get(&digest)
+            && look_up.fill == fill
         {
-            return Seat::Passenger(flight.answer.clone());
+            return Role::Follower(look_up.answer.clone());
         }
         let (sender, answer) = watch::channel(None);
-        flights.insert(digest, Flight { fill, answer });
-        drop(flights);
-        Seat::Pilot(Pilot { flights: self, digest, fill, answer: sender })
+        in_flight.insert(digest, LookUp { fill, answer });
+        drop(in_flight);
+        Role::Leader(Leader { in_flight: self, digest, fill, answer: sender })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ByDigest, Flight, FirstBytes>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ByDigest, LookUp, FirstBytes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pilot<'_> {
-    pub(crate) fn land(self, answer: &Answer) {
+impl Leader<'_> {
+    pub(crate) fn publish(self, answer: &Verdict) {
         self.answer.send_replace(Some(answer.clone()));
     }
 }
 
-impl Drop for Pilot<'_> {
+impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        let mut flights = self.flights.lock();
+        let mut in_flight = self.in_flight.lock();
         // A later look-up may have taken the place.
-        if flights.get(&self.digest).is_some_and(|flight| flight.fill == self.fill) {
-            flights.remove(&self.digest);
+        if in_flight.get(&self.digest).is_some_and(|look_up| look_up.fill == self.fill) {
+            in_flight.remove(&self.digest);
         }
     }
 }
