@@ -64,6 +64,7 @@
 //! | [`IssueError::OwnerClosed`] | as for somebody who is not signed in |
 //! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
 //! | [`ChangeError::Refused`], [`ChangeError::Contended`] | 409 |
+//! | [`NotNow`] of any of them | 429, with `Retry-After` |
 //! | `Store`, `Entropy` of any of them | 503, and a line in the log |
 //!
 //! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,
