@@ -78,8 +78,8 @@ async fn look_up(reader: &Reader, digests: &Candidates) -> QueryResult<Seen> {
     }
 }
 
-/// The look-up by one digest. Diesel writes a statement's text anew for each call; here that would be a
-/// tenth of the processor time of a verification, so the text is kept.
+/// The look-up by one digest. Diesel writes the text of a statement again for each call; here that would be
+/// a tenth of the processor time of a verification, so the text is kept.
 struct ByDigest<'d>(&'d [u8]);
 
 /// What stands before the digest, and what stands behind.
