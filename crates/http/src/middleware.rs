@@ -49,7 +49,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; ba
 /// it does.
 pub(crate) struct Middleware(pub(crate) Data<Http>);
 
-/// A service in an [`Middleware`].
+/// A service in a [`Middleware`].
 pub(crate) struct MiddlewareService<S> {
     next: S,
     http: Data<Http>,

@@ -17,8 +17,8 @@ use crate::protocol::{Effect, HEARTBEAT, Membership, Request, Takeover};
 
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// Between heartbeats that all bring news: where changes crowd, each heartbeat then tells of several, and
-/// the store has time for the changes.
+/// The pause between two heartbeats that both bring news. One heartbeat then tells of several changes, and
+/// the store has time to make them.
 const BREATH: Duration = Duration::from_millis(3);
 /// How often changes that everybody has applied are removed from the store.
 const TRIM_EVERY: Duration = Duration::from_hours(1);

@@ -9,10 +9,10 @@
     reason = "a test fails by panicking, in its helpers too, and owns the setup it was given"
 )]
 
-/// Makes the tests `sqlite::name` and `postgres::name` of each named function, which is given a
-/// fresh [`Setup`](crate::server::Setup) without any account.
-macro_rules! on_both_databases {
-    ($($name:ident),+ $(,)?) => {
+/// Makes the tests `sqlite::name` and `postgres::name` of each named function, which is given a fresh
+/// [`Setup`](crate::server::Setup): `on_sqlite`, and the one that is named first.
+macro_rules! on_sqlite_and {
+    ($postgres:ident: $($name:ident),+ $(,)?) => {
         mod sqlite {
             $(#[test]
             fn $name() {
@@ -22,27 +22,23 @@ macro_rules! on_both_databases {
         mod postgres {
             $(#[test]
             fn $name() {
-                super::$name(crate::server::Setup::on_postgres());
+                super::$name(crate::server::Setup::$postgres());
             })+
         }
+    };
+}
+
+/// The tests of both databases, without any account.
+macro_rules! on_both_databases {
+    ($($name:ident),+ $(,)?) => {
+        on_sqlite_and![on_postgres: $($name),+];
     };
 }
 
 /// The same for tests of the first start: on Postgres there is no schema yet.
 macro_rules! on_both_empty_databases {
     ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $name() {
-                super::$name(crate::server::Setup::on_sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $name() {
-                super::$name(crate::server::Setup::on_empty_postgres());
-            })+
-        }
+        on_sqlite_and![on_empty_postgres: $($name),+];
     };
 }
 

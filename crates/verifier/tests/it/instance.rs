@@ -20,15 +20,15 @@ use tokio::task::{JoinHandle, yield_now};
 
 /// The clock of leases, which moves only when told.
 #[derive(Debug, Default)]
-pub(crate) struct FakeLeaseClock(AtomicU64);
+pub(crate) struct FakeSteadyClock(AtomicU64);
 
-impl FakeLeaseClock {
+impl FakeSteadyClock {
     pub(crate) fn advance(&self, span: Duration) {
         self.0.store(self.now().after(span).nanos(), Ordering::SeqCst);
     }
 }
 
-impl SteadyClock for FakeLeaseClock {
+impl SteadyClock for FakeSteadyClock {
     fn now(&self) -> BootTime {
         BootTime::from_nanos(self.0.load(Ordering::SeqCst))
     }
@@ -58,7 +58,7 @@ pub(crate) struct Instance {
     pub(crate) last_uses: Arc<LastUses>,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) clock: Arc<FakeClock>,
-    pub(crate) lease_clock: Arc<FakeLeaseClock>,
+    pub(crate) lease_clock: Arc<FakeSteadyClock>,
     pub(crate) service: ApiKeyService,
     hasher: Arc<CountingHasher>,
     entropy: Arc<CountingEntropy>,
@@ -90,7 +90,7 @@ impl Instance {
         store.migrate().await.expect("migrates");
         let store = Arc::new(store);
         let clock = Arc::new(FakeClock::default());
-        let lease_clock = Arc::new(FakeLeaseClock::default());
+        let lease_clock = Arc::new(FakeSteadyClock::default());
         let hasher = HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])));
         let hasher = Arc::new(CountingHasher { hasher, hashed: AtomicU64::new(0) });
         let last_uses = Arc::new(LastUses::new(repository(Arc::clone(&store))));
@@ -99,7 +99,7 @@ impl Instance {
             feed: Arc::<SqliteStore>::clone(&store),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
-            lease_clock: Arc::<FakeLeaseClock>::clone(&lease_clock),
+            lease_clock: Arc::<FakeSteadyClock>::clone(&lease_clock),
             last_uses: Arc::clone(&last_uses),
         };
         let verifier = Arc::new(Verifier::new(ports, answering, None));

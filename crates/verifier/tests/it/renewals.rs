@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::allocation::allocations;
-use crate::instance::{FakeLeaseClock, Instance};
+use crate::instance::{FakeSteadyClock, Instance};
 
 /// The same instance after its next start, with another pepper in front of the one it had.
 async fn promoted(instance: &Instance) -> Arc<Verifier> {
@@ -26,7 +26,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
         feed: Arc::<SqliteStore>::clone(&instance.store),
         hasher: Arc::new(HmacHasher::new(&ring)),
         clock: Arc::<FakeClock>::clone(&instance.clock),
-        lease_clock: Arc::<FakeLeaseClock>::clone(&instance.lease_clock),
+        lease_clock: Arc::<FakeSteadyClock>::clone(&instance.lease_clock),
         last_uses: Arc::clone(&instance.last_uses),
     };
     let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
