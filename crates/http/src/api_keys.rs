@@ -13,11 +13,10 @@ pub(crate) use self::bodies::{
 };
 use super::Http;
 use super::accounts::Success;
+use super::acting::ActingFor;
 use super::body::{JsonBody, OptionalJsonBody, Then};
-use super::caller::caller;
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
-use super::session::User;
 use super::wire_time::WireTime;
 
 /// List keys.
@@ -37,10 +36,9 @@ use super::wire_time::WireTime;
 pub(crate) async fn list(
     req: HttpRequest,
     http: Data<Http>,
-    User(user): User,
+    ActingFor { owner, .. }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
     let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
-    let owner = user.account.parts().id.owner();
     let keys = match filter.status {
         None => http.services.api_keys.list(&owner).await?,
         Some(StatusFilter::Revoked) => http.services.api_keys.revoked_lately(&owner).await?,
@@ -69,15 +67,12 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
     ),
 )]
 pub(crate) async fn create(
-    req: HttpRequest,
     http: Data<Http>,
-    Then(User(user), JsonBody(body)): Then<User, JsonBody<CreateBody>>,
+    Then(ActingFor { owner, caller }, JsonBody(body)): Then<ActingFor, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let name = body.name.map(KeyName::parse).transpose()?;
     let name = http.services.api_keys.policy().name(name)?;
     let new = NewKey::new(name, body.environment.into()).expiring(body.expires_at.map(|at| at.0));
-    let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &http, &owner);
     let work = http.clone();
     let issued = http
         .finish(async move { work.services.api_keys.issue(owner, new, &caller).await })
@@ -100,9 +95,9 @@ pub(crate) async fn create(
 pub(crate) async fn get(
     req: HttpRequest,
     http: Data<Http>,
-    User(user): User,
+    ActingFor { owner, .. }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
-    let found = http.services.api_keys.get(&user.account.parts().id.owner(), id_in(&req)).await?;
+    let found = http.services.api_keys.get(&owner, id_in(&req)).await?;
     let key = found.ok_or_else(ApiError::key_not_found)?;
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
@@ -129,7 +124,7 @@ pub(crate) async fn get(
 pub(crate) async fn change(
     req: HttpRequest,
     http: Data<Http>,
-    Then(User(user), JsonBody(body)): Then<User, JsonBody<ChangeBody>>,
+    Then(ActingFor { owner, caller }, JsonBody(body)): Then<ActingFor, JsonBody<ChangeBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let change = KeyChange {
         name: body.name.map(KeyName::parse).transpose()?,
@@ -140,8 +135,6 @@ pub(crate) async fn change(
         return Err(ChangeError::Nothing.into());
     }
     let id = id_in(&req);
-    let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &http, &owner);
     let work = http.clone();
     let changing = async move { work.services.api_keys.change(&owner, id, &change, &caller).await };
     let key = http.finish(changing).await??;
@@ -170,12 +163,13 @@ pub(crate) async fn change(
 pub(crate) async fn rotate(
     req: HttpRequest,
     http: Data<Http>,
-    Then(User(user), OptionalJsonBody(body)): Then<User, OptionalJsonBody<RotateBody>>,
+    Then(ActingFor { owner, caller }, OptionalJsonBody(body)): Then<
+        ActingFor,
+        OptionalJsonBody<RotateBody>,
+    >,
 ) -> Result<HttpResponse, ApiError> {
     let overlap = body.overlap()?;
     let id = id_in(&req);
-    let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &http, &owner);
     let work = http.clone();
     let rotating = async move { work.services.api_keys.rotate(&owner, id, overlap, &caller).await };
     let issued = http.finish(rotating).await??;
@@ -199,11 +193,9 @@ pub(crate) async fn rotate(
 pub(crate) async fn revoke(
     req: HttpRequest,
     http: Data<Http>,
-    User(user): User,
+    ActingFor { owner, caller }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
     let id = id_in(&req);
-    let owner = user.account.parts().id.owner();
-    let caller = caller(&req, &http, &owner);
     let work = http.clone();
     http.finish(async move { work.services.api_keys.revoke(&owner, id, &caller).await }).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))

@@ -14,9 +14,9 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::Http;
+use super::acting::ActingFor;
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
-use super::session::User;
 use super::wire_time::WireTime;
 
 const MOST: u32 = 200;
@@ -144,11 +144,10 @@ impl ToSchema for ActionName {}
 pub(crate) async fn list(
     req: HttpRequest,
     http: Data<Http>,
-    User(user): User,
+    acting: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
     let Asked { limit, before, key } = asked_in(&req)?;
-    let owner = user.account.parts().id.owner();
-    let events = http.services.trail.events_of(&owner, key, before, limit).await?;
+    let events = http.services.trail.events_of(&acting.owner, key, before, limit).await?;
     let items: Vec<_> = events.iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(items))
 }

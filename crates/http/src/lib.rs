@@ -45,6 +45,7 @@
 //! A file for each group of routes; [`Http`] is what all requests share.
 
 mod accounts;
+mod acting;
 mod api_keys;
 mod audit;
 mod body;
