@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, ChangeError, KeyChange, KeyName, NewKey};
+use latchkey_domain::{ApiKeyId, KeyChange, NewKey, OwnerId};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -17,7 +17,6 @@ use super::acting::ActingFor;
 use super::body::{JsonBody, OptionalJsonBody, Then};
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
-use super::wire_time::WireTime;
 
 /// List keys.
 ///
@@ -38,12 +37,7 @@ pub(crate) async fn list(
     http: Data<Http>,
     ActingFor { owner, .. }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
-    let filter: KeyFilter = query_in(&req, "status must be \"revoked\"")?;
-    let keys = match filter.status {
-        None => http.services.api_keys.list(&owner).await?,
-        Some(StatusFilter::Revoked) => http.services.api_keys.revoked_lately(&owner).await?,
-    };
-    Ok(HttpResponse::Ok().json(items(&keys)))
+    listed(&req, &http, &owner).await
 }
 
 /// Keys as the API answers them.
@@ -68,16 +62,10 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
 )]
 pub(crate) async fn create(
     http: Data<Http>,
-    Then(ActingFor { owner, caller }, JsonBody(body)): Then<ActingFor, JsonBody<CreateBody>>,
+    Then(acting, JsonBody(body)): Then<ActingFor, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let name = body.name.map(KeyName::parse).transpose()?;
-    let name = http.services.api_keys.policy().name(name)?;
-    let new = NewKey::new(name, body.environment.into()).expiring(body.expires_at.map(|at| at.0));
-    let work = http.clone();
-    let issued = http
-        .finish(async move { work.services.api_keys.issue(owner, new, &caller).await })
-        .await??;
-    shown_once(&IssuedBody::from(&issued))
+    let new = body.read(&http)?;
+    issued(&http, acting, new).await
 }
 
 /// Get a key.
@@ -97,9 +85,7 @@ pub(crate) async fn get(
     http: Data<Http>,
     ActingFor { owner, .. }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
-    let found = http.services.api_keys.get(&owner, id_in(&req)).await?;
-    let key = found.ok_or_else(ApiError::key_not_found)?;
-    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+    found(&req, &http, &owner).await
 }
 
 /// Change a key.
@@ -124,21 +110,9 @@ pub(crate) async fn get(
 pub(crate) async fn change(
     req: HttpRequest,
     http: Data<Http>,
-    Then(ActingFor { owner, caller }, JsonBody(body)): Then<ActingFor, JsonBody<ChangeBody>>,
+    Then(acting, JsonBody(body)): Then<ActingFor, JsonBody<ChangeBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let change = KeyChange {
-        name: body.name.map(KeyName::parse).transpose()?,
-        enabled: body.enabled,
-        expires_at: body.expires_at.map(|at| at.map(|WireTime(at)| at)),
-    };
-    if change.is_nothing() {
-        return Err(ChangeError::Nothing.into());
-    }
-    let id = id_in(&req);
-    let work = http.clone();
-    let changing = async move { work.services.api_keys.change(&owner, id, &change, &caller).await };
-    let key = http.finish(changing).await??;
-    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+    changed(&req, &http, acting, body.read()?).await
 }
 
 /// Rotate a key.
@@ -163,17 +137,9 @@ pub(crate) async fn change(
 pub(crate) async fn rotate(
     req: HttpRequest,
     http: Data<Http>,
-    Then(ActingFor { owner, caller }, OptionalJsonBody(body)): Then<
-        ActingFor,
-        OptionalJsonBody<RotateBody>,
-    >,
+    Then(acting, OptionalJsonBody(body)): Then<ActingFor, OptionalJsonBody<RotateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    let overlap = body.overlap()?;
-    let id = id_in(&req);
-    let work = http.clone();
-    let rotating = async move { work.services.api_keys.rotate(&owner, id, overlap, &caller).await };
-    let issued = http.finish(rotating).await??;
-    shown_once(&RotatedBody::of(&issued, id))
+    rotated(&req, &http, acting, body).await
 }
 
 /// Revoke a key.
@@ -193,11 +159,82 @@ pub(crate) async fn rotate(
 pub(crate) async fn revoke(
     req: HttpRequest,
     http: Data<Http>,
+    acting: ActingFor,
+) -> Result<HttpResponse, ApiError> {
+    revoked(&req, &http, acting).await
+}
+
+// What the calls of sessions and of management tokens have in common.
+
+pub(crate) async fn listed(
+    req: &HttpRequest,
+    http: &Http,
+    owner: &OwnerId,
+) -> Result<HttpResponse, ApiError> {
+    let filter: KeyFilter = query_in(req, "status must be \"revoked\"")?;
+    Ok(match filter.status {
+        None => HttpResponse::Ok().json(items(&http.services.api_keys.list(owner).await?)),
+        Some(StatusFilter::Revoked) => {
+            let keys = http.services.api_keys.revoked_lately(owner).await?;
+            HttpResponse::Ok()
+                .json(keys.iter().map(ItemBody::that_may_be_revoked).collect::<Vec<_>>())
+        }
+    })
+}
+
+pub(crate) async fn issued(
+    http: &Data<Http>,
+    ActingFor { owner, caller }: ActingFor,
+    new: NewKey,
+) -> Result<HttpResponse, ApiError> {
+    let work = Data::clone(http);
+    let issuing = async move { work.services.api_keys.issue(owner, new, &caller).await };
+    let issued = http.finish(issuing).await??;
+    shown_once(&IssuedBody::from(&issued))
+}
+
+pub(crate) async fn found(
+    req: &HttpRequest,
+    http: &Http,
+    owner: &OwnerId,
+) -> Result<HttpResponse, ApiError> {
+    let found = http.services.api_keys.get(owner, id_in(req)).await?;
+    let key = found.ok_or_else(ApiError::key_not_found)?;
+    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+}
+
+pub(crate) async fn changed(
+    req: &HttpRequest,
+    http: &Data<Http>,
+    ActingFor { owner, caller }: ActingFor,
+    change: KeyChange,
+) -> Result<HttpResponse, ApiError> {
+    let (work, id) = (Data::clone(http), id_in(req));
+    let changing = async move { work.services.api_keys.change(&owner, id, &change, &caller).await };
+    let key = http.finish(changing).await??;
+    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+}
+
+pub(crate) async fn rotated(
+    req: &HttpRequest,
+    http: &Data<Http>,
+    ActingFor { owner, caller }: ActingFor,
+    body: RotateBody,
+) -> Result<HttpResponse, ApiError> {
+    let (work, id, overlap) = (Data::clone(http), id_in(req), body.overlap()?);
+    let rotating = async move { work.services.api_keys.rotate(&owner, id, overlap, &caller).await };
+    let issued = http.finish(rotating).await??;
+    shown_once(&RotatedBody::of(&issued, id))
+}
+
+pub(crate) async fn revoked(
+    req: &HttpRequest,
+    http: &Data<Http>,
     ActingFor { owner, caller }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
-    let id = id_in(&req);
-    let work = http.clone();
-    http.finish(async move { work.services.api_keys.revoke(&owner, id, &caller).await }).await??;
+    let (work, id) = (Data::clone(http), id_in(req));
+    let revoking = async move { work.services.api_keys.revoke(&owner, id, &caller).await };
+    http.finish(revoking).await??;
     Ok(HttpResponse::Ok().json(Success::DONE))
 }
 

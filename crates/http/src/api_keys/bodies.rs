@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, Environment, IssuedKey, KeyState, Overlap};
+use latchkey_domain::{
+    ApiKeyId, ChangeError, Environment, IssuedKey, KeyChange, KeyName, KeyState, NewKey, Overlap,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::Http;
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
 use crate::wire_time::{ExpirySchema, WireTime};
@@ -34,14 +37,14 @@ pub(crate) struct CreateBody {
     /// The key's name: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required)]
-    pub(super) name: Option<String>,
+    name: Option<String>,
     /// The environment of the key; `live` if left out.
     #[serde(default)]
-    pub(super) environment: EnvironmentBody,
+    environment: EnvironmentBody,
     /// The first instant at which the key no longer works; it must lie in the future.
     #[serde(default)]
     #[schema(value_type = Option<ExpirySchema>)]
-    pub(super) expires_at: Option<WireTime>,
+    expires_at: Option<WireTime>,
 }
 
 /// What to change about a key; at least one member.
@@ -52,16 +55,16 @@ pub(crate) struct ChangeBody {
     /// The key's name: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required = false)]
-    pub(super) name: Option<String>,
+    name: Option<String>,
     /// Whether the key is switched on.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
-    pub(super) enabled: Option<bool>,
+    enabled: Option<bool>,
     /// The first instant at which the key no longer works, in the future; null: it does not expire.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ExpirySchema>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
-    pub(super) expires_at: Option<Option<WireTime>>,
+    expires_at: Option<Option<WireTime>>,
 }
 
 /// How to rotate a key.
@@ -140,10 +143,11 @@ pub(crate) struct ItemBody<'a> {
     /// The id of the key that took its place.
     #[schema(required)]
     replaced_by: Option<String>,
-    /// When it was revoked; only in the list of revoked keys.
+    /// When it was revoked; only in lists that hold revoked keys.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = WireTime, required = false)]
-    revoked_at: Option<WireTime>,
+    #[schema(value_type = Option<WireTime>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    revoked_at: Option<Option<WireTime>>,
 }
 
 /// For a member that may be left out but not be null.
@@ -153,6 +157,24 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+impl CreateBody {
+    pub(crate) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
+        let Self { name, environment, expires_at } = self;
+        let name = http.services.api_keys.policy().name(name.map(KeyName::parse).transpose()?)?;
+        Ok(NewKey::new(name, environment.into()).expiring(expires_at.map(|WireTime(at)| at)))
+    }
+}
+
+impl ChangeBody {
+    pub(crate) fn read(self) -> Result<KeyChange, ApiError> {
+        let Self { name, enabled, expires_at } = self;
+        let name = name.map(KeyName::parse).transpose()?;
+        let expires_at = expires_at.map(|at| at.map(|WireTime(at)| at));
+        let change = KeyChange { name, enabled, expires_at };
+        if change.is_nothing() { Err(ChangeError::Nothing.into()) } else { Ok(change) }
+    }
 }
 
 impl RotateBody {
@@ -214,10 +236,18 @@ impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
             enabled: key.state == KeyState::Active,
             expires_at: key.expires_at.map(WireTime),
             replaced_by: key.replaced_by.map(|id| id.to_string()),
-            revoked_at: match key.state {
-                KeyState::Revoked { at } => Some(WireTime(at)),
-                KeyState::Active | KeyState::Disabled { .. } => None,
-            },
+            revoked_at: None,
         }
+    }
+}
+
+impl<'a> ItemBody<'a> {
+    /// The key in a list that holds revoked keys.
+    pub(crate) fn that_may_be_revoked(found: &'a KeyInUse) -> Self {
+        let revoked_at = match found.key.parts().state {
+            KeyState::Revoked { at } => Some(WireTime(at)),
+            KeyState::Active | KeyState::Disabled { .. } => None,
+        };
+        Self { revoked_at: Some(revoked_at), ..Self::from(found) }
     }
 }
