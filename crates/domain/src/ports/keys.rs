@@ -1,0 +1,157 @@
+//! What the use cases of owners need: where keys are kept.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use super::StoreError;
+use crate::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Timestamp};
+
+/// Where keys are kept, as the use cases of their owners need it.
+///
+/// Each method that changes a key takes the event of the change, and stores both or neither.
+#[async_trait]
+pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
+    /// Adds a new key, unless its owner holds `limit` keys that are neither revoked nor replaced.
+    /// However many inserts run concurrently, the limit is not exceeded.
+    async fn insert(&self, key: &ApiKey, limit: u32, event: &AuditEvent)
+    -> Result<(), InsertError>;
+
+    /// Stores the next version of a key, if the stored one is the version just before it and is
+    /// not revoked.
+    async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError>;
+
+    /// As [`update`](Self::update), of a replaced key that is to work again, unless its owner has
+    /// `limit` other replaced keys that work at the instant of the event. However many calls run at
+    /// the same time, the limit is not exceeded.
+    async fn revive(
+        &self,
+        key: &ApiKey,
+        limit: u32,
+        event: &AuditEvent,
+    ) -> Result<ChangeNumber, OverlapError>;
+
+    /// Stores the next version of a key, adds its successor, and ends its predecessor: all or
+    /// nothing. Both old keys must be as for [`update`](Self::update). The limit on keys is not
+    /// checked; the limit on replaced keys is, as in [`revive`](Self::revive), without the predecessor.
+    async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError>;
+
+    /// The key of `owner` that `successor` replaced, unless it is revoked.
+    async fn predecessor(
+        &self,
+        owner: &OwnerId,
+        successor: ApiKeyId,
+    ) -> Result<Option<ApiKey>, StoreError>;
+
+    /// Revokes the key `id` of `owner` at the instant of the event, and stores in the event the name
+    /// and prefix that the key has then. Returns `None` if there was nothing to revoke: no such key, a
+    /// key of another owner, or one that is revoked already. Of concurrent calls for one key, exactly
+    /// one returns `Some`.
+    async fn revoke(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        event: &AuditEvent,
+    ) -> Result<Option<ChangeNumber>, StoreError>;
+
+    /// The number of the latest change of the key `id` of `owner`, revoked or not, or a later number;
+    /// `None` if there is no such key. A caller that finds its change already made waits for this
+    /// number before it answers.
+    async fn latest_change(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+    ) -> Result<Option<ChangeNumber>, StoreError>;
+
+    /// The key `id` of `owner`, unless it is revoked.
+    async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
+
+    /// All keys of `owner` that are not revoked, newest first, equal times by id descending.
+    async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError>;
+
+    /// Up to `limit` keys of `owner` that were revoked at `since` or later, the last revoked first,
+    /// equal times by id descending.
+    async fn revoked(
+        &self,
+        owner: &OwnerId,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError>;
+}
+
+/// A rotation: a key, its successor, and the key that ends with it.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The next version of the key that is replaced.
+    pub key: ApiKey,
+    /// The key in its place.
+    pub successor: ApiKey,
+    /// The next version of the key that this one had replaced, if that is to end now, and the event
+    /// of its end.
+    pub ended: Option<(ApiKey, AuditEvent)>,
+    /// The most replaced keys that may work, if the replaced key goes on to work.
+    pub limit: Option<u32>,
+    /// The event of the replacement.
+    pub event: AuditEvent,
+}
+
+/// A key together with its last recorded use.
+#[derive(Debug, Clone)]
+pub struct KeyInUse {
+    /// The key.
+    pub key: ApiKey,
+    /// When it last passed a verification, as far as recorded; `None` if it never did.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Why a key was not added.
+#[derive(Debug, Error)]
+pub enum InsertError {
+    /// The owner holds as many keys as the limit allows.
+    #[error("the owner holds as many keys as allowed")]
+    LimitReached,
+    /// The owner's account has been disabled; it gets no more keys.
+    #[error("the owner gets no more keys")]
+    OwnerClosed,
+    /// The id or the digest is taken.
+    #[error("the id or the digest is taken")]
+    Duplicate,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a change was not stored that would let a replaced key work.
+#[derive(Debug, Error)]
+pub enum OverlapError {
+    /// Somebody changed a key since it was read, or it is gone.
+    #[error("changed by somebody else since it was read, or gone")]
+    Stale,
+    /// As many replaced keys of the owner work as may.
+    #[error("the owner has as many replaced keys that work as allowed")]
+    LimitReached,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<UpdateError> for OverlapError {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Stale => Self::Stale,
+            UpdateError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Why a change was not stored.
+#[derive(Debug, Error)]
+pub enum UpdateError {
+    /// Somebody changed it since it was read, or it is gone.
+    #[error("changed by somebody else since it was read, or gone")]
+    Stale,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
