@@ -66,6 +66,6 @@ impl AccountService {
     pub async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         let SessionLifetime { idle, absolute } = self.lifetime;
         self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await?;
-        self.networks.forget(now.saturating_sub(KNOWN_FOR)).await
+        self.networks.purge(now.saturating_sub(KNOWN_FOR)).await
     }
 }

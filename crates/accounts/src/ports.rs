@@ -90,7 +90,7 @@ pub trait SessionRepository: Send + Sync + fmt::Debug {
 #[async_trait]
 pub trait NetworkRepository: Send + Sync + fmt::Debug {
     /// Records a good sign-in of `account` from `network`; the instant never moves back.
-    async fn remember(
+    async fn record(
         &self,
         account: AccountId,
         network: Network,
@@ -106,7 +106,7 @@ pub trait NetworkRepository: Send + Sync + fmt::Debug {
     ) -> Result<bool, StoreError>;
 
     /// Removes what was recorded before an instant and not since.
-    async fn forget(&self, before: Timestamp) -> Result<(), StoreError>;
+    async fn purge(&self, before: Timestamp) -> Result<(), StoreError>;
 }
 
 /// The slow one-way function between a password and what is stored. Implementations keep the work

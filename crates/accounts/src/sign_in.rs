@@ -67,25 +67,25 @@ impl AccountService {
                 self.sessions.remove(&candidate.digest, None).await?;
             }
         }
-        self.remember_network(&account, now, caller).await?;
-        let (session, token) = self.draw_session(&account, now)?;
+        self.record_network(&account, now, caller).await?;
+        let (session, token) = self.new_session(&account, now)?;
         let event = self.event(now, &account, Action::SessionStarted, caller)?;
         self.sessions.insert(&session, Some(&event)).await?;
         Ok((account, token))
     }
 
-    pub(crate) async fn remember_network(
+    pub(crate) async fn record_network(
         &self,
         account: &Account,
         now: Timestamp,
         caller: &Caller,
     ) -> Result<(), StoreError> {
         let Some(address) = caller.address else { return Ok(()) };
-        self.networks.remember(account.parts().id, Network::of(address), now).await
+        self.networks.record(account.parts().id, Network::of(address), now).await
     }
 
     /// A new session; its token is in the answer and nowhere else.
-    pub(crate) fn draw_session(
+    pub(crate) fn new_session(
         &self,
         account: &Account,
         now: Timestamp,

@@ -57,8 +57,8 @@ impl AccountService {
     ) -> Result<(Account, SessionToken), CreateAccountError> {
         let account = self.create(email, password, caller).await?;
         let now = self.clock.now();
-        self.remember_network(&account, now, caller).await?;
-        let (session, token) = self.draw_session(&account, now)?;
+        self.record_network(&account, now, caller).await?;
+        let (session, token) = self.new_session(&account, now)?;
         self.sessions.insert(&session, None).await?;
         Ok((account, token))
     }

@@ -228,7 +228,7 @@ impl ApiKey {
     /// The same key, ended because its successor is replaced in turn: at most one replaced key of a
     /// chain works. One that is switched off ends too, so that it does not come back. `None`: it is
     /// revoked or has expired already.
-    pub(crate) fn end(&self, now: Timestamp) -> Option<Self> {
+    pub(crate) fn end_overlap(&self, now: Timestamp) -> Option<Self> {
         if has_expired(self.0.expires_at, now) {
             return None;
         }

@@ -118,7 +118,7 @@ impl ApiKeyService {
             return Err(ChangeError::ExpiryNotInFuture);
         }
         let answer = self.store_change(owner, id, change, caller).await;
-        self.hold(owner, id, answer).await
+        self.answer_when_applied(owner, id, answer).await
     }
 
     /// The key, and the number of its change if it was not like that already.
@@ -155,7 +155,7 @@ impl ApiKeyService {
     }
 
     /// Holds an answer about a key back until what it rests on holds everywhere.
-    pub(crate) async fn hold<T>(
+    pub(crate) async fn answer_when_applied<T>(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
@@ -167,7 +167,7 @@ impl ApiKeyService {
             Err(error @ (ChangeError::Entropy(_) | ChangeError::Store(_))) => return Err(error),
             Err(_) => None,
         };
-        self.pass(owner, id, made).await?;
+        self.wait_for_latest(owner, id, made).await?;
         answer.map(|(it, _)| it)
     }
 }

@@ -82,7 +82,7 @@ impl ApiKeyService {
         }
         let limit = self.policy.max_keys_per_owner;
         for _attempt in 0..3 {
-            let issued = self.draw(owner.clone(), new.clone(), now)?;
+            let issued = self.make_key(owner.clone(), new.clone(), now)?;
             let action = Action::KeyCreated(issued.key.parts().id);
             let event = AuditEvent::of_key(&self.ids, now, &issued.key, action, caller)?;
             match self.keys.insert(&issued.key, limit, &event).await {
@@ -97,7 +97,7 @@ impl ApiKeyService {
         Err(StoreError::new("three fresh secrets in a row were taken already").into())
     }
 
-    pub(crate) fn draw(
+    pub(crate) fn make_key(
         &self,
         owner: OwnerId,
         new: NewKey,

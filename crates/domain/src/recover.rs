@@ -26,7 +26,7 @@ impl ApiKeyService {
         for key in keys {
             // Without an owner it is gone, and was never there as far as the store knows.
             let Some(owner) = register.owner_of(*key).await? else { continue };
-            let event = self.ending(&owner, Action::KeyRevoked(*key), caller)?;
+            let event = self.revocation_event(&owner, Action::KeyRevoked(*key), caller)?;
             revoked += u64::from(self.keys.revoke(&owner, *key, &event).await?.is_some());
         }
         self.barrier.pass(register.last_change().await?).await;

@@ -38,8 +38,8 @@ impl ApiKeyService {
             let found = self.lookup.find_by_digest(&candidates, None).await?;
             if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
                 let ApiKeyParts { owner, id, .. } = key.parts();
-                let event = self.ending(owner, Action::KeyLeaked(*id), caller)?;
-                let (_, change) = self.end(owner, *id, &event).await?;
+                let event = self.revocation_event(owner, Action::KeyLeaked(*id), caller)?;
+                let (_, change) = self.store_revocation(owner, *id, &event).await?;
                 last = last.max(change);
             }
         }

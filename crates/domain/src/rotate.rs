@@ -54,7 +54,7 @@ impl ApiKeyService {
     ) -> Result<IssuedKey, ChangeError> {
         self.limits.count_change(owner, caller)?;
         let answer = self.store_rotation(owner, id, overlap, caller).await;
-        self.hold(owner, id, answer).await
+        self.answer_when_applied(owner, id, answer).await
     }
 
     async fn store_rotation(
@@ -73,7 +73,7 @@ impl ApiKeyService {
                 environment: old.environment,
                 expires_at: old.expires_at.map(until),
             };
-            let issued = self.draw(owner.clone(), new, now)?;
+            let issued = self.make_key(owner.clone(), new, now)?;
             let successor = issued.key.parts().id;
             let replaced = found.key.replace(successor, overlap.span(), now)?;
             let action = Action::KeyRotated { key: id, successor };
@@ -107,7 +107,7 @@ impl ApiKeyService {
     ) -> Result<Option<(ApiKey, AuditEvent)>, ChangeError> {
         let predecessor = self.keys.predecessor(owner, id).await?;
         let Some(predecessor) = predecessor else { return Ok(None) };
-        let Some(ended) = predecessor.end(now) else { return Ok(None) };
+        let Some(ended) = predecessor.end_overlap(now) else { return Ok(None) };
         let difference = KeyDifference::between(&predecessor, &ended);
         let action = Action::KeyChanged { key: ended.parts().id, difference };
         let event = AuditEvent::of_key(&self.ids, now, &ended, action, caller)?;

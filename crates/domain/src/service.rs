@@ -133,25 +133,25 @@ impl ApiKeyService {
         caller: &Caller,
     ) -> Result<(), RevokeError> {
         self.limits.count_change(owner, caller)?;
-        let event = self.ending(owner, Action::KeyRevoked(id), caller)?;
-        let (revoked, change) = self.end(owner, id, &event).await?;
+        let event = self.revocation_event(owner, Action::KeyRevoked(id), caller)?;
+        let (revoked, change) = self.store_revocation(owner, id, &event).await?;
         self.wait_for(change).await;
         if revoked { Ok(()) } else { Err(RevokeError::NotFound) }
     }
 
     /// Revokes a key; returns whether this call did, and the change that every instance has to apply.
-    pub(crate) async fn end(
+    pub(crate) async fn store_revocation(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
         event: &AuditEvent,
     ) -> Result<(bool, Option<ChangeNumber>), StoreError> {
         let made = self.keys.revoke(owner, id, event).await?;
-        Ok((made.is_some(), self.change_to_pass(owner, id, made).await?))
+        Ok((made.is_some(), self.change_to_wait_for(owner, id, made).await?))
     }
 
     /// The event of a key that ends: the statement that ends it knows what it is called.
-    pub(crate) fn ending(
+    pub(crate) fn revocation_event(
         &self,
         owner: &OwnerId,
         action: Action,
@@ -175,7 +175,7 @@ impl ApiKeyService {
                 break;
             }
             for (owner, id) in left {
-                let event = self.ending(&owner, Action::KeyRevoked(id), caller)?;
+                let event = self.revocation_event(&owner, Action::KeyRevoked(id), caller)?;
                 let made = self.keys.revoke(&owner, id, &event).await?;
                 revoked += u64::from(made.is_some());
             }
@@ -187,18 +187,18 @@ impl ApiKeyService {
 
     /// Waits for the change that was made. Where none was, the change may be another's, which is
     /// not answered yet: so this waits for the key's latest.
-    pub(crate) async fn pass(
+    pub(crate) async fn wait_for_latest(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
         made: Option<ChangeNumber>,
     ) -> Result<(), StoreError> {
-        let change = self.change_to_pass(owner, id, made).await?;
+        let change = self.change_to_wait_for(owner, id, made).await?;
         self.wait_for(change).await;
         Ok(())
     }
 
-    async fn change_to_pass(
+    async fn change_to_wait_for(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::Http;
-use super::body::{JsonBody, Then};
+use super::body::{InOrder, JsonBody};
 use super::caller::caller;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
@@ -108,7 +108,7 @@ impl SignUpOpen {
 pub(crate) async fn sign_up(
     req: HttpRequest,
     http: Data<Http>,
-    Then(_, JsonBody(body)): Then<SignUpOpen, JsonBody<Credentials>>,
+    InOrder(_, JsonBody(body)): InOrder<SignUpOpen, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let email = Email::parse(&body.email)?;
     let password =
@@ -141,7 +141,7 @@ pub(crate) async fn sign_up(
 pub(crate) async fn sign_in(
     req: HttpRequest,
     http: Data<Http>,
-    Then(_, JsonBody(body)): Then<SameSite, JsonBody<Credentials>>,
+    InOrder(_, JsonBody(body)): InOrder<SameSite, JsonBody<Credentials>>,
 ) -> Result<HttpResponse, ApiError> {
     let password = Password::presented(Zeroizing::new(body.password))?;
     let previous = cookies_in(&req, &http)?;
@@ -211,7 +211,7 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
 pub(crate) async fn change_password(
     req: HttpRequest,
     http: Data<Http>,
-    Then(User(user), JsonBody(body)): Then<User, JsonBody<PasswordChange>>,
+    InOrder(User(user), JsonBody(body)): InOrder<User, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
     let current = Password::presented(Zeroizing::new(body.current_password))?;
     let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)

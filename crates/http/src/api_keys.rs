@@ -14,7 +14,7 @@ pub(crate) use self::bodies::{
 use super::Http;
 use super::accounts::Success;
 use super::acting::ActingFor;
-use super::body::{JsonBody, OptionalJsonBody, Then};
+use super::body::{InOrder, JsonBody, OptionalJsonBody};
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
 
@@ -62,7 +62,7 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
 )]
 pub(crate) async fn create(
     http: Data<Http>,
-    Then(acting, JsonBody(body)): Then<ActingFor, JsonBody<CreateBody>>,
+    InOrder(acting, JsonBody(body)): InOrder<ActingFor, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.read(&http)?;
     issued(&http, acting, new).await
@@ -110,7 +110,7 @@ pub(crate) async fn get(
 pub(crate) async fn change(
     req: HttpRequest,
     http: Data<Http>,
-    Then(acting, JsonBody(body)): Then<ActingFor, JsonBody<ChangeBody>>,
+    InOrder(acting, JsonBody(body)): InOrder<ActingFor, JsonBody<ChangeBody>>,
 ) -> Result<HttpResponse, ApiError> {
     changed(&req, &http, acting, body.read()?).await
 }
@@ -137,7 +137,7 @@ pub(crate) async fn change(
 pub(crate) async fn rotate(
     req: HttpRequest,
     http: Data<Http>,
-    Then(acting, OptionalJsonBody(body)): Then<ActingFor, OptionalJsonBody<RotateBody>>,
+    InOrder(acting, OptionalJsonBody(body)): InOrder<ActingFor, OptionalJsonBody<RotateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     rotated(&req, &http, acting, body).await
 }

@@ -38,7 +38,7 @@ pub(crate) struct OptionalJsonBody<T>(pub T);
 /// Runs two extractors, the second over the body, and answers the first one's refusal whichever is
 /// ready first: that is the contract's order. The framework alone would answer whichever is ready.
 #[derive(Debug)]
-pub(crate) struct Then<A, B>(pub A, pub B);
+pub(crate) struct InOrder<A, B>(pub A, pub B);
 
 type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
 
@@ -73,7 +73,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalJsonBody<T
     }
 }
 
-impl<A, B> FromRequest for Then<A, B>
+impl<A, B> FromRequest for InOrder<A, B>
 where
     A: FromRequest<Error = ApiError> + 'static,
     B: FromRequest<Error = ApiError> + 'static,

@@ -17,11 +17,11 @@ use crate::app::App;
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// What is kept for a shorter time is looked for as often as that.
-const FORGET_EVERY: Duration = Duration::from_hours(24);
+const REMOVE_EVERY: Duration = Duration::from_hours(24);
 /// Where the database was away or busy, and what is due would wait for a day.
 const RETRY: Duration = Duration::from_hours(1);
 /// As many rows as nobody notices, and the pause in which others come first.
-const AT_ONCE: u32 = 500;
+const BATCH: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Worth a line in the log: sessions and expiries shift by it.
@@ -136,16 +136,16 @@ pub(crate) async fn keep_purging(app: &App) {
 }
 
 /// Removes keys that were revoked longer ago than `keep`, and last uses of keys that are gone.
-pub(crate) async fn forget_revoked(app: &App, keep: Option<Duration>) {
+pub(crate) async fn keep_removing_keys(app: &App, keep: Option<Duration>) {
     let mut looks = interval(often(keep));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
         let mut done = true;
         if let Some(keep) = keep {
-            done &= said(&forget_keys(app, keep).await, "old revoked keys were not removed");
+            done &= said(&remove_keys(app, keep).await, "old revoked keys were not removed");
         }
-        done &= said(&forget_uses(app).await, "last uses of keys that are gone were not removed");
+        done &= said(&remove_uses(app).await, "last uses of keys that are gone were not removed");
         if !done {
             looks.reset_after(often(keep).min(RETRY));
         }
@@ -153,26 +153,26 @@ pub(crate) async fn forget_revoked(app: &App, keep: Option<Duration>) {
 }
 
 /// Removes audit events that are older than `keep`.
-pub(crate) async fn forget_events(app: &App, keep: Duration) {
+pub(crate) async fn keep_removing_events(app: &App, keep: Duration) {
     let mut looks = interval(often(Some(keep)));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        if !said(&forget_old_events(app, keep).await, "old audit events were not removed") {
+        if !said(&remove_old_events(app, keep).await, "old audit events were not removed") {
             looks.reset_after(often(Some(keep)).min(RETRY));
         }
     }
 }
 
 fn often(keep: Option<Duration>) -> Duration {
-    keep.map_or(FORGET_EVERY, |keep| keep.min(FORGET_EVERY))
+    keep.map_or(REMOVE_EVERY, |keep| keep.min(REMOVE_EVERY))
 }
 
-async fn forget_keys(app: &App, keep: Duration) -> Result<(), UntidyError> {
+async fn remove_keys(app: &App, keep: Duration) -> Result<(), UntidyError> {
     let before = app.clocks.agreed().await?.saturating_sub(keep);
     let mut after: Option<ApiKeyId> = None;
     loop {
-        after = app.housekeeping.forget_revoked(before, after, AT_ONCE).await?;
+        after = app.housekeeping.remove_revoked_keys(before, after, BATCH).await?;
         if after.is_none() {
             return Ok(());
         }
@@ -180,10 +180,10 @@ async fn forget_keys(app: &App, keep: Duration) -> Result<(), UntidyError> {
     }
 }
 
-async fn forget_uses(app: &App) -> Result<(), UntidyError> {
+async fn remove_uses(app: &App) -> Result<(), UntidyError> {
     let mut after: Option<ApiKeyId> = None;
     loop {
-        after = app.housekeeping.forget_uses_of_no_key(after, AT_ONCE).await?;
+        after = app.housekeeping.remove_uses_without_key(after, BATCH).await?;
         if after.is_none() {
             return Ok(());
         }
@@ -191,9 +191,9 @@ async fn forget_uses(app: &App) -> Result<(), UntidyError> {
     }
 }
 
-async fn forget_old_events(app: &App, keep: Duration) -> Result<(), UntidyError> {
+async fn remove_old_events(app: &App, keep: Duration) -> Result<(), UntidyError> {
     let before = app.clocks.agreed().await?.saturating_sub(keep);
-    while app.housekeeping.forget_events(before, AT_ONCE).await? > 0 {
+    while app.housekeeping.remove_events(before, BATCH).await? > 0 {
         sleep(PAUSE).await;
     }
     Ok(())

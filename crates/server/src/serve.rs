@@ -159,16 +159,16 @@ async fn keep_writing(app: Arc<App>) {
 
 async fn keep_house(app: Arc<App>) {
     let Settings { keep_revoked, keep_audit, .. } = app.settings;
-    let forget_events = async {
+    let remove_events = async {
         if let Some(keep) = keep_audit {
-            housekeeping::forget_events(&app, keep).await;
+            housekeeping::keep_removing_events(&app, keep).await;
         }
     };
     tokio::join!(
         housekeeping::compare_clocks(&app.clocks),
         housekeeping::keep_purging(&app),
-        housekeeping::forget_revoked(&app, keep_revoked),
-        forget_events,
+        housekeeping::keep_removing_keys(&app, keep_revoked),
+        remove_events,
     );
 }
 

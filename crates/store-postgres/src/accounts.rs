@@ -22,7 +22,7 @@ use crate::sql::{Sql, new_row, sql, value};
 
 /// As many keys as are revoked in one transaction: while it has the change clock, others wait. As many
 /// keys are removed, and events stripped.
-const AT_ONCE: i64 = 1_000;
+const BATCH: i64 = 1_000;
 
 /// The next version of an account, and what it is found by.
 struct Next {
@@ -110,7 +110,7 @@ impl AccountRepository for PostgresStore {
         };
         let (Next { id, version }, event) = (Next::of(account), event_row(event));
         let (at, most) =
-            (value::<Timestamptz, _>(OffsetDateTime::from(at)), value::<BigInt, _>(AT_ONCE));
+            (value::<Timestamptz, _>(OffsetDateTime::from(at)), value::<BigInt, _>(BATCH));
         // See the function in the migration: the steps must see each other, so they are statements of
         // their own, and a client that stops between two of them would hold what others need.
         let disable = sql!(
@@ -210,7 +210,7 @@ async fn revoke_rest(
     connection: &mut AsyncPgConnection,
     account: &Account,
 ) -> Result<(), StoreError> {
-    let (owner, most) = (owner_of(account), value::<BigInt, _>(AT_ONCE));
+    let (owner, most) = (owner_of(account), value::<BigInt, _>(BATCH));
     let some = sql!(
         "with closed as ( \
             select closed_at from key_owners where owner = " owner " and closed_at is not null \
@@ -233,7 +233,7 @@ async fn revoke_rest(
 /// time in a transaction of its own. Of an account that is not disabled, or of another version, nothing.
 async fn strip(connection: &mut AsyncPgConnection, account: &Account) -> Result<(), StoreError> {
     let (Next { id, version }, owner) = (Next::of(account), owner_of(account));
-    let (most, personal) = (value::<BigInt, _>(AT_ONCE), is_personal());
+    let (most, personal) = (value::<BigInt, _>(BATCH), is_personal());
     let mut after = Some(Uuid::nil());
     while let Some(last) = after {
         let last = value::<SqlUuid, _>(last);
@@ -268,7 +268,7 @@ async fn remove_revoked(
     account: &Account,
 ) -> Result<(), StoreError> {
     let (Next { id, version }, owner) = (Next::of(account), owner_of(account));
-    let most = value::<BigInt, _>(AT_ONCE);
+    let most = value::<BigInt, _>(BATCH);
     let some = sql!(
         "with closed as ( \
             select from accounts \

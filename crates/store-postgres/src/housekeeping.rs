@@ -15,7 +15,7 @@ use crate::fault::failed;
 const NOW: &str = "select clock_timestamp() as at";
 
 /// What another instance is removing is left to it.
-const FORGET_REVOKED: &str = "\
+const REMOVE_REVOKED_KEYS: &str = "\
 with page as materialized ( \
     select id, revoked_at from api_keys where id > $2 order by id limit $3 \
 ), old as ( \
@@ -29,7 +29,7 @@ with page as materialized ( \
 select id from page order by id desc limit 1";
 
 /// A key is committed before anybody can use it.
-const FORGET_USES_OF_NO_KEY: &str = "\
+const REMOVE_USES_WITHOUT_KEY: &str = "\
 with page as materialized ( \
     select key_id as id from last_uses where key_id > $1 order by key_id limit $2 \
 ), old as ( \
@@ -41,7 +41,7 @@ with page as materialized ( \
 ) \
 select id from page order by id desc limit 1";
 
-const FORGET_EVENTS: &str = "\
+const REMOVE_EVENTS: &str = "\
 with eldest as materialized ( \
     select id, at from audit_events order by id limit $2 \
 ), old as ( \
@@ -79,37 +79,37 @@ impl Housekeeping for PostgresStore {
         Ok(now.at.into())
     }
 
-    async fn forget_revoked(
+    async fn remove_revoked_keys(
         &self,
         before: Timestamp,
         after: Option<ApiKeyId>,
         limit: u32,
     ) -> Result<Option<ApiKeyId>, StoreError> {
-        let forget = sql_query(FORGET_REVOKED)
+        let remove = sql_query(REMOVE_REVOKED_KEYS)
             .bind::<Timestamptz, _>(OffsetDateTime::from(before))
             .bind::<SqlUuid, _>(start(after))
             .bind::<BigInt, _>(i64::from(limit));
-        let rows = forget.load(&mut *self.connection().await?).await.map_err(failed)?;
+        let rows = remove.load(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(last(rows))
     }
 
-    async fn forget_uses_of_no_key(
+    async fn remove_uses_without_key(
         &self,
         after: Option<ApiKeyId>,
         limit: u32,
     ) -> Result<Option<ApiKeyId>, StoreError> {
-        let forget = sql_query(FORGET_USES_OF_NO_KEY)
+        let remove = sql_query(REMOVE_USES_WITHOUT_KEY)
             .bind::<SqlUuid, _>(start(after))
             .bind::<BigInt, _>(i64::from(limit));
-        let rows = forget.load(&mut *self.connection().await?).await.map_err(failed)?;
+        let rows = remove.load(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(last(rows))
     }
 
-    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
-        let forget = sql_query(FORGET_EVENTS)
+    async fn remove_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        let remove = sql_query(REMOVE_EVENTS)
             .bind::<Timestamptz, _>(OffsetDateTime::from(before))
             .bind::<BigInt, _>(i64::from(limit));
-        let gone = forget.execute(&mut *self.connection().await?).await.map_err(failed)?;
+        let gone = remove.execute(&mut *self.connection().await?).await.map_err(failed)?;
         u32::try_from(gone).map_err(failed)
     }
 }

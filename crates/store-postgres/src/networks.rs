@@ -15,24 +15,24 @@ use crate::cached_sql::cached;
 use crate::fault::failed;
 use crate::schema::{accounts, known_networks};
 
-const REMEMBER: &str = "\
+const RECORD: &str = "\
 insert into known_networks (account_id, network, signed_in_at) values ($1, $2, $3) \
 on conflict (account_id, network) do update set signed_in_at = excluded.signed_in_at \
 where known_networks.signed_in_at < excluded.signed_in_at";
 
 #[async_trait]
 impl NetworkRepository for PostgresStore {
-    async fn remember(
+    async fn record(
         &self,
         account: AccountId,
         network: Network,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let remember = sql_query(REMEMBER)
+        let record = sql_query(RECORD)
             .bind::<SqlUuid, _>(account.as_uuid())
             .bind::<Text, _>(network.to_string())
             .bind::<Timestamptz, _>(OffsetDateTime::from(at));
-        cached(remember).execute(&mut *self.connection().await?).await.map_err(failed)?;
+        cached(record).execute(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl NetworkRepository for PostgresStore {
         reader.look_up(known.first(&mut connection)).await?.map_err(failed)
     }
 
-    async fn forget(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
         let old = known_networks::signed_in_at.lt(OffsetDateTime::from(before));
         diesel::delete(known_networks::table.filter(old))
             .execute(&mut *self.connection().await?)

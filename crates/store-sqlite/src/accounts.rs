@@ -8,7 +8,7 @@ use latchkey_domain::{ApiKeyId, AuditEvent, ChangeNumber, Digest, OwnerId, Times
 
 use crate::SqliteStore;
 use crate::audit;
-use crate::fault::{Fault, Outcome, is_taken};
+use crate::fault::{DbResult, Fault, is_taken};
 use crate::query;
 use crate::row::{AccountRow, EventRow, id_bytes, id_from};
 use crate::schema::{accounts, api_keys, audit_events, key_owners, last_uses, sessions};
@@ -112,7 +112,7 @@ impl AccountRepository for SqliteStore {
             if diesel::delete(stored).execute(db)? == 0 {
                 return Err(Fault(UpdateError::Stale));
             }
-            forget_owner(db, &parts.id.owner())?;
+            remove_owner(db, &parts.id.owner())?;
             Ok(audit::add(db, event)?)
         })
         .await
@@ -131,7 +131,7 @@ impl AccountRepository for SqliteStore {
 }
 
 /// Stores the next version of an account, if the stored one is the version just before it.
-fn update(db: &mut SqliteConnection, account: &Account) -> Outcome<(), UpdateError> {
+fn update(db: &mut SqliteConnection, account: &Account) -> DbResult<(), UpdateError> {
     let stored = accounts::table
         .filter(accounts::id.eq(id_bytes(account.parts().id.as_uuid())))
         .filter(accounts::version.eq(i64::from(account.parts().version) - 1));
@@ -153,7 +153,7 @@ fn carry_along(db: &mut SqliteConnection, account: &Account, keep: &Digest) -> Q
 }
 
 /// Removes the owner's keys, and what is personal from the owner's events.
-fn forget_owner(db: &mut SqliteConnection, owner: &OwnerId) -> QueryResult<usize> {
+fn remove_owner(db: &mut SqliteConnection, owner: &OwnerId) -> QueryResult<usize> {
     let keys = || api_keys::table.filter(api_keys::owner.eq(owner.as_str()));
     let used = last_uses::key_id.eq_any(keys().select(api_keys::id));
     diesel::delete(last_uses::table.filter(used)).execute(db)?;
@@ -174,7 +174,7 @@ fn close_owner(
     db: &mut SqliteConnection,
     owner: &OwnerId,
     at: Timestamp,
-) -> Outcome<Vec<ApiKeyId>, UpdateError> {
+) -> DbResult<Vec<ApiKeyId>, UpdateError> {
     use diesel::query_dsl::methods::FilterDsl as _;
 
     let at = Some(at.unix_millis());

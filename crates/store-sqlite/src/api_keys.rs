@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::audit;
-use crate::fault::{Fault, Outcome, Place, is_taken};
+use crate::fault::{DbResult, Fault, Place, is_taken};
 use crate::query;
 use crate::row::{EventRow, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
 use crate::schema::{api_keys, key_owners};
@@ -272,7 +272,7 @@ impl KeyRegister for SqliteStore {
 
 /// Stores the next version of a key, if the stored one is the version just before it and is not
 /// revoked; answers what it changed.
-fn store_next<E>(db: &mut SqliteConnection, key: &ApiKey) -> Outcome<[ApiKeyId; 1], E>
+fn store_next<E>(db: &mut SqliteConnection, key: &ApiKey) -> DbResult<[ApiKeyId; 1], E>
 where
     E: From<UpdateError> + From<StoreError>,
 {
@@ -312,7 +312,7 @@ fn hold_overlap(
     owner: &str,
     limit: u32,
     at: Timestamp,
-) -> Outcome<(), OverlapError> {
+) -> DbResult<(), OverlapError> {
     let working: i64 = query::overlapping(owner, at).count().get_result(db)?;
     if working <= i64::from(limit) { Ok(()) } else { Err(Fault(OverlapError::LimitReached)) }
 }
@@ -324,6 +324,6 @@ fn no_place(db: &mut SqliteConnection, owner: &str) -> QueryResult<InsertError> 
     Ok(if closed { InsertError::OwnerClosed } else { InsertError::LimitReached })
 }
 
-fn all(rows: Vec<(KeyRow, Option<i64>)>) -> Outcome<Vec<KeyInUse>> {
+fn all(rows: Vec<(KeyRow, Option<i64>)>) -> DbResult<Vec<KeyInUse>> {
     Ok(rows.into_iter().map(key_in_use).collect::<Result<_, _>>()?)
 }

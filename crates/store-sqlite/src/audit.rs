@@ -4,7 +4,7 @@ use latchkey_domain::ports::{AuditTrail, StoreError};
 use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
 
 use crate::SqliteStore;
-use crate::fault::Outcome;
+use crate::fault::DbResult;
 use crate::query;
 use crate::row::EventRow;
 use crate::schema::audit_events;
@@ -52,6 +52,6 @@ impl AuditTrail for SqliteStore {
     }
 }
 
-fn all(rows: Vec<EventRow>) -> Outcome<Vec<AuditEvent>> {
+fn all(rows: Vec<EventRow>) -> DbResult<Vec<AuditEvent>> {
     Ok(rows.into_iter().map(AuditEvent::try_from).collect::<Result<_, _>>()?)
 }

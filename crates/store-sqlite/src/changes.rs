@@ -70,7 +70,7 @@ impl Log {
             self.last += 1;
             self.pending.push_back((self.last, key));
         }
-        self.forget_applied();
+        self.trim_applied();
         ChangeNumber::new(self.last)
     }
 
@@ -98,13 +98,13 @@ impl Log {
         progress.heartbeats += 1;
         let news = self.pending.iter().filter(|(number, _)| *number > known);
         let changed = news.map(|(_, key)| *key).collect();
-        self.forget_applied();
+        self.trim_applied();
         Heartbeat::News(News { changed, revoked: Vec::new(), position, more: false })
     }
 
     fn remove(&mut self, which: impl Fn(InstanceId, Progress) -> bool) {
         self.instances.retain(|instance, progress| !which(*instance, *progress));
-        self.forget_applied();
+        self.trim_applied();
     }
 
     fn list(&self) -> InstanceList {
@@ -117,7 +117,7 @@ impl Log {
         InstanceList { as_of: ChangeNumber::new(self.last), instances }
     }
 
-    fn forget_applied(&mut self) {
+    fn trim_applied(&mut self) {
         let applied = self.instances.values().map(|it| it.applied).min().unwrap_or(self.last);
         while let Some((number, _)) = self.pending.front().filter(|(number, _)| *number <= applied)
         {

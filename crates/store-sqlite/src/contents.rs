@@ -6,7 +6,7 @@ use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerI
 use uuid::Uuid;
 
 use crate::SqliteStore;
-use crate::fault::{Outcome, Place};
+use crate::fault::{DbResult, Place};
 use crate::row::{
     AccountRow, EventRow, KeyRow, SessionRow, digest_from, id_bytes, id_from, instant_from,
     pepper_from,
@@ -59,7 +59,7 @@ impl Contents for SqliteStore {
     }
 }
 
-type Page = Outcome<Vec<Record>>;
+type Page = DbResult<Vec<Record>>;
 
 fn peppers(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
     let after = match after {

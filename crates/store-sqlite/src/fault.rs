@@ -9,7 +9,7 @@ use uuid::Uuid;
 pub(crate) struct Fault<E>(pub(crate) E);
 
 /// What a unit of work comes to.
-pub(crate) type Outcome<T, E = StoreError> = Result<T, Fault<E>>;
+pub(crate) type DbResult<T, E = StoreError> = Result<T, Fault<E>>;
 
 impl<E: From<StoreError>> From<Error> for Fault<E> {
     fn from(error: Error) -> Self {

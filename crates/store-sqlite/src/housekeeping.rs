@@ -31,7 +31,7 @@ impl Housekeeping for SqliteStore {
         Timestamp::from_unix_millis(millis).ok_or_else(|| StoreError::new("no time of ours"))
     }
 
-    async fn forget_revoked(
+    async fn remove_revoked_keys(
         &self,
         before: Timestamp,
         after: Option<ApiKeyId>,
@@ -59,7 +59,7 @@ impl Housekeeping for SqliteStore {
         last(&page.into_iter().map(|(id, _)| id).collect::<Vec<_>>())
     }
 
-    async fn forget_uses_of_no_key(
+    async fn remove_uses_without_key(
         &self,
         after: Option<ApiKeyId>,
         limit: u32,
@@ -91,7 +91,7 @@ impl Housekeeping for SqliteStore {
         last(&page)
     }
 
-    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+    async fn remove_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let eldest = audit_events::table
             .order(audit_events::id.asc())
             .limit(limit.into())

@@ -10,7 +10,7 @@ use crate::row::id_bytes;
 use crate::schema::last_uses;
 
 /// As many as keep the one writer for a few milliseconds: a revocation may be waiting.
-const AT_ONCE: usize = 500;
+const BATCH: usize = 500;
 
 #[async_trait]
 impl LastUseRepository for SqliteStore {
@@ -20,7 +20,7 @@ impl LastUseRepository for SqliteStore {
         let mut uses = uses.to_vec();
         // The order of the table: neighbours are found on one page.
         uses.sort_unstable();
-        for some in uses.chunks(AT_ONCE) {
+        for some in uses.chunks(BATCH) {
             let some = some.to_vec();
             self.write(move |db| Ok(some.iter().try_for_each(|used| move_forward(db, *used))?))
                 .await?;

@@ -67,7 +67,7 @@ pub use crate::backup::BackupError;
 pub use crate::migrate::MigrateError;
 
 use crate::changes::Changes;
-use crate::fault::Outcome;
+use crate::fault::DbResult;
 use crate::hold::{Hold, canonical};
 use crate::pool::Pool;
 use crate::ready::Proof;
@@ -175,14 +175,14 @@ impl SqliteStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T> + Send + 'static,
+        work: impl FnOnce(&mut SqliteConnection) -> DbResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.0.pool.read(work).await
     }
 
     async fn write<T, E>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send + 'static,
+        work: impl FnOnce(&mut SqliteConnection) -> DbResult<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -195,7 +195,7 @@ impl SqliteStore {
     /// the caller has gone: nothing else would ever make anybody forget what they were.
     async fn change<C, E>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Outcome<C, E> + Send + 'static,
+        work: impl FnOnce(&mut SqliteConnection) -> DbResult<C, E> + Send + 'static,
     ) -> Result<ChangeNumber, E>
     where
         C: IntoIterator<Item = ApiKeyId> + Send + 'static,

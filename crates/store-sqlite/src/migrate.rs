@@ -9,7 +9,7 @@ use latchkey_domain::ports::StoreError;
 use thiserror::Error;
 
 use crate::SqliteStore;
-use crate::fault::{Fault, Outcome};
+use crate::fault::{DbResult, Fault};
 use crate::schema::{schema_compat, schema_migrations, sqlite_schema};
 
 pub(crate) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -86,7 +86,7 @@ pub(crate) fn known() -> MigrationResult<BTreeSet<String>> {
 fn refuse_unreadable(
     db: &mut SqliteConnection,
     applied: &BTreeSet<String>,
-) -> Outcome<(), MigrateError> {
+) -> DbResult<(), MigrateError> {
     let known = known().map_err(failed)?;
     let Some(newest) = applied.difference(&known).last() else { return Ok(()) };
     let oldest_readers: BTreeMap<String, String> = if applied.is_superset(&known) {

@@ -13,7 +13,7 @@ use crate::schema::{accounts, known_networks};
 
 #[async_trait]
 impl NetworkRepository for SqliteStore {
-    async fn remember(
+    async fn record(
         &self,
         account: AccountId,
         network: Network,
@@ -56,7 +56,7 @@ impl NetworkRepository for SqliteStore {
         .await
     }
 
-    async fn forget(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
         self.write(move |db| {
             let old = known_networks::signed_in_at.lt(before.unix_millis());
             diesel::delete(known_networks::table.filter(old)).execute(db)?;

@@ -4,7 +4,7 @@ use latchkey_domain::ports::{PepperRepository, PepperUse, StoreError};
 use latchkey_domain::{Digest, KeyedDigest, PepperId};
 
 use crate::SqliteStore;
-use crate::fault::{Fault, Outcome};
+use crate::fault::{DbResult, Fault};
 use crate::query;
 use crate::row::{digest_columns, instant_from, pepper_from};
 use crate::schema::peppers;
@@ -72,7 +72,7 @@ impl PepperRepository for SqliteStore {
     }
 }
 
-fn pepper(table: &str, column: &str, id: i64) -> Outcome<PepperId> {
+fn pepper(table: &str, column: &str, id: i64) -> DbResult<PepperId> {
     pepper_from(id).ok_or_else(|| corrupt(table, column, "pepper id"))
 }
 

@@ -11,7 +11,7 @@ use latchkey_domain::ports::StoreError;
 use tokio::sync::oneshot;
 
 use crate::connection::{ConnectError, connect_reader, connect_writer};
-use crate::fault::{Fault, Outcome};
+use crate::fault::{DbResult, Fault};
 use crate::hold::Hold;
 use crate::queue::Queue;
 use crate::writer::{Call, Write, Writer};
@@ -64,7 +64,7 @@ impl Pool {
     /// Runs `work` in a transaction of its own, and answers once it is on disk.
     pub(crate) async fn write<T, E>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send + 'static,
+        work: impl FnOnce(&mut SqliteConnection) -> DbResult<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -77,7 +77,7 @@ impl Pool {
     /// caller has gone, and where the disk failed and nobody can say what is on it.
     pub(crate) async fn write_then<T, U, E>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send + 'static,
+        work: impl FnOnce(&mut SqliteConnection) -> DbResult<T, E> + Send + 'static,
         then: impl FnOnce(T) -> U + Send + 'static,
     ) -> Result<U, E>
     where
@@ -98,7 +98,7 @@ impl Pool {
     /// Runs `work` on a connection that can only read.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Outcome<T> + Send + 'static,
+        work: impl FnOnce(&mut SqliteConnection) -> DbResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let hold = Arc::clone(&self.hold);

@@ -9,7 +9,7 @@ use latchkey_domain::ports::StoreError;
 use thiserror::Error as ThisError;
 use tokio::sync::oneshot;
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::{DbResult, Fault};
 use crate::hold::{Hold, Lost};
 use crate::queue::Queue;
 
@@ -45,7 +45,7 @@ pub(crate) struct Call<F, G, T, U, E> {
 
 impl<F, G, T, U, E> Write for Call<F, G, T, U, E>
 where
-    F: FnOnce(&mut SqliteConnection) -> Outcome<T, E> + Send,
+    F: FnOnce(&mut SqliteConnection) -> DbResult<T, E> + Send,
     G: FnOnce(T) -> U + Send,
     T: Send,
     U: Send,

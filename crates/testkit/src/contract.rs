@@ -110,7 +110,7 @@ promises! { $
         a_key_is_forgotten_when_it_was_revoked_long_enough_ago
         a_forgotten_key_is_unknown_and_nothing_is_told_of_it
         keys_are_forgotten_page_by_page
-        forgetting_gives_no_place_back_twice
+        removing_gives_no_place_back_twice
         last_uses_of_keys_that_are_gone_are_forgotten
         the_eldest_events_are_forgotten
         the_time_of_the_store_passes
@@ -224,8 +224,8 @@ promises! { $
     peppers {
         the_first_check_of_a_pepper_is_cached
         each_pepper_has_its_own_check
-        of_different_first_checks_at_once_exactly_one_is_cached
-        of_equal_first_checks_at_once_all_are_confirmed
+        of_concurrent_first_checks_that_differ_one_is_stored
+        equal_first_checks_are_all_confirmed_concurrently
         a_store_without_keys_depends_on_no_pepper
         peppers_in_use_are_those_of_unrevoked_keys_ascending
         of_each_pepper_the_last_use_of_an_unrevoked_key_is_told

@@ -141,13 +141,13 @@ fn a_key_ends_whether_it_is_on_or_off_and_what_is_over_stays() {
     for state in [ACTIVE, KeyState::Disabled { at: at(1) }] {
         let replaced = key(ACTIVE, None).replace(id(2), DAY, at(0)).expect("active");
         let replaced = ApiKey::restore(ApiKeyParts { state, ..replaced.parts().clone() });
-        let ended = replaced.end(at(5)).expect("it goes on until the next day");
+        let ended = replaced.end_overlap(at(5)).expect("it goes on until the next day");
         assert_eq!(ended.parts().expires_at, Some(at(5)));
         assert_eq!(ended.parts().version, replaced.parts().version + 1);
         assert!(!ended.enable().expect("not revoked").overlaps(at(5)));
-        assert!(ended.end(at(5)).is_none());
+        assert!(ended.end_overlap(at(5)).is_none());
     }
-    assert!(key(KeyState::Revoked { at: at(1) }, None).end(at(5)).is_none());
+    assert!(key(KeyState::Revoked { at: at(1) }, None).end_overlap(at(5)).is_none());
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
     /// Looks at up to `limit` keys with ids after `after`, in id order, and removes those that were
     /// revoked before `before`, with their last uses. This is not a change: their secrets did not work, and
     /// are unknown from now on. Returns the last id that it looked at; `None`: there are no more.
-    async fn forget_revoked(
+    async fn remove_revoked_keys(
         &self,
         before: Timestamp,
         after: Option<ApiKeyId>,
@@ -52,8 +52,8 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
     ) -> Result<Option<ApiKeyId>, StoreError>;
 
     /// Looks at up to `limit` last uses of keys with ids after `after`, in id order, and removes
-    /// those of keys that are gone. Returns the same as [`forget_revoked`](Self::forget_revoked).
-    async fn forget_uses_of_no_key(
+    /// those of keys that are gone. Returns the same as [`remove_revoked_keys`](Self::remove_revoked_keys).
+    async fn remove_uses_without_key(
         &self,
         after: Option<ApiKeyId>,
         limit: u32,
@@ -61,7 +61,7 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
 
     /// Looks at the `limit` events with the smallest ids, which are the eldest, and removes those
     /// from before `before`. Answers how many.
-    async fn forget_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError>;
+    async fn remove_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError>;
 }
 
 /// What the store knows about the peppers that made its digests.

@@ -28,7 +28,7 @@ on_both_databases![
     changing_the_password_ends_the_other_sessions_and_not_this_one,
 ];
 
-on_both_databases_at_once![
+on_both_databases_concurrently![
     a_session_ends_when_it_is_idle_and_not_before,
     a_session_ends_at_its_absolute_limit_however_much_it_is_used,
 ];

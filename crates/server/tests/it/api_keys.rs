@@ -329,7 +329,7 @@ fn the_limit_on_keys_is_409_and_a_revoke_makes_room(setup: Setup) {
 }
 
 /// What `count` calls at once, from twenty clients, answer.
-pub(crate) fn at_once(count: usize, call: impl Fn() -> u16 + Sync) -> Vec<u16> {
+pub(crate) fn concurrently(count: usize, call: impl Fn() -> u16 + Sync) -> Vec<u16> {
     let client = || (0..count / 20).map(|_| call()).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..20).map(|_| scope.spawn(client)).collect();
@@ -340,7 +340,7 @@ pub(crate) fn at_once(count: usize, call: impl Fn() -> u16 + Sync) -> Vec<u16> {
 fn row_28_parallel_creates_never_exceed_the_limit(setup: Setup) {
     let server = setup.with("LATCHKEY_MAX_KEYS_PER_OWNER", "7").start();
     let ada = server.sign_up(ADA);
-    let statuses = at_once(200, || ada.create(r#"{"name":"a"}"#).status);
+    let statuses = concurrently(200, || ada.create(r#"{"name":"a"}"#).status);
     assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 7, "{statuses:?}");
     assert!(statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
     assert_eq!(ada.list().len(), 7);
@@ -350,7 +350,7 @@ fn row_38_of_fifty_parallel_revokes_exactly_one_succeeds(setup: Setup) {
     let server = setup.start();
     let ada: Person = server.sign_up(ADA);
     let key = ada.create_key("a");
-    let statuses = at_once(60, || ada.revoke(&key.id).status);
+    let statuses = concurrently(60, || ada.revoke(&key.id).status);
     assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 404].contains(status)), "{statuses:?}");
     ada.revoke(&key.id).expect_error(404);

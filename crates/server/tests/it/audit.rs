@@ -38,7 +38,7 @@ on_both_databases![
     the_trail_of_a_key_goes_back_to_where_it_comes_from,
     an_event_tells_who_asked,
     a_refused_sign_in_is_in_the_trail_of_the_account_that_it_named,
-    one_of_many_revokes_at_once_is_an_event,
+    one_of_many_concurrent_revokes_is_an_event,
     an_account_sees_its_own_events_only,
     the_trail_is_read_page_by_page,
     a_bad_page_is_refused,
@@ -311,7 +311,7 @@ fn a_refused_sign_in_is_in_the_trail_of_the_account_that_it_named(setup: Setup) 
     }
 }
 
-fn one_of_many_revokes_at_once_is_an_event(setup: Setup) {
+fn one_of_many_concurrent_revokes_is_an_event(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");

@@ -4,7 +4,7 @@ use serde_json::json;
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
-use crate::api_keys::{ITEM, at_once, in_seconds, time};
+use crate::api_keys::{ITEM, concurrently, in_seconds, time};
 use crate::http::members;
 use crate::person::{ADA, BOB};
 use crate::server::Setup;
@@ -12,7 +12,7 @@ use crate::server::Setup;
 on_both_databases![
     a_change_answers_the_key_as_it_is_then,
     only_what_is_named_changes,
-    several_members_change_at_once,
+    several_members_change_in_one_call,
     a_change_that_changes_nothing_is_answered_all_the_same,
     a_key_that_may_not_be_changed_so_stays_as_it_is,
     a_change_takes_no_place_and_gives_none_back,
@@ -53,7 +53,7 @@ fn only_what_is_named_changes(setup: Setup) {
     }
 }
 
-fn several_members_change_at_once(setup: Setup) {
+fn several_members_change_in_one_call(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");
@@ -117,7 +117,7 @@ fn of_parallel_changes_each_is_whole_or_409(setup: Setup) {
     let changes =
         [json!({ "name": "on", "enabled": true }), json!({ "name": "off", "enabled": false })];
     let count = std::sync::atomic::AtomicUsize::new(0);
-    let statuses = at_once(60, || {
+    let statuses = concurrently(60, || {
         let turn = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let answer = ada.change(&key.id, &changes[turn % 2]);
         if answer.status == 200 {

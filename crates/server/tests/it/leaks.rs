@@ -16,11 +16,11 @@ const SUCCESS: &str = r#"{"success":true}"#;
 const UNKNOWN: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
 
 on_both_databases![
-    a_reported_key_is_revoked_at_once_and_its_owner_sees_the_report,
+    a_reported_key_is_revoked_immediately_and_its_owner_sees_the_report,
     a_disabled_an_expired_and_a_replaced_key_are_revoked_too,
     the_answer_is_the_same_for_good_revoked_and_unknown_keys,
     as_many_keys_as_a_body_holds_are_revoked_by_one_report,
-    of_many_reports_at_once_one_is_an_event,
+    of_many_concurrent_reports_one_is_an_event,
 ];
 
 impl Server {
@@ -29,7 +29,7 @@ impl Server {
     }
 }
 
-fn a_reported_key_is_revoked_at_once_and_its_owner_sees_the_report(setup: Setup) {
+fn a_reported_key_is_revoked_immediately_and_its_owner_sees_the_report(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let (leaked, kept) = (ada.create_key("leaked"), ada.create_key("kept"));
@@ -134,7 +134,7 @@ fn as_many_keys_as_a_body_holds_are_revoked_by_one_report(setup: Setup) {
     }
 }
 
-fn of_many_reports_at_once_one_is_an_event(setup: Setup) {
+fn of_many_concurrent_reports_one_is_an_event(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");

@@ -70,7 +70,7 @@ macro_rules! on_both_databases_with_and_without_cache {
 }
 
 /// The same for tests that mostly wait: one test waits for both databases at once.
-macro_rules! on_both_databases_at_once {
+macro_rules! on_both_databases_concurrently {
     ($($name:ident),+ $(,)?) => {
         mod on_both {
             $(#[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::api_keys::{at_once, in_seconds, time};
+use crate::api_keys::{concurrently, in_seconds, time};
 use crate::http::{Request, members, post};
 use crate::person::{ADA, Issued, Person, rotate_path, text};
 use crate::server::Setup;
@@ -159,7 +159,7 @@ fn of_parallel_rotations_exactly_one_succeeds(setup: Setup) {
     for overlap in [60, 0] {
         let key = ada.create_key("a");
         let count = ada.list().len();
-        let statuses = at_once(40, || ada.rotate(&key.id, overlap).status);
+        let statuses = concurrently(40, || ada.rotate(&key.id, overlap).status);
         assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1, "{statuses:?}");
         let refused = if overlap == 0 { 404 } else { 409 };
         assert!(statuses.iter().all(|&it| it == 201 || it == refused), "{statuses:?}");
@@ -281,7 +281,7 @@ fn parallel_rotations_leave_no_more_replaced_keys_than_may(setup: Setup) {
     let old: Vec<_> = (0..17).map(|_| replaced(&ada)).collect();
     let keys: Vec<_> = (0..20).map(|_| ada.create_key("b").id).collect();
     let next = AtomicUsize::new(0);
-    let statuses = at_once(20, || {
+    let statuses = concurrently(20, || {
         let id = &keys[next.fetch_add(1, Ordering::SeqCst)];
         ada.rotate(id, 3_600).status
     });

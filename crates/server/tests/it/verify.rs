@@ -24,7 +24,7 @@ on_both_databases_with_and_without_cache![
     a_revoke_counts_for_every_verification_after_its_answer,
 ];
 
-on_both_databases_at_once![
+on_both_databases_concurrently![
     malformed_unknown_expired_and_revoked_get_the_same_answer,
     a_key_works_until_its_expiry_and_stays_in_the_list,
 ];

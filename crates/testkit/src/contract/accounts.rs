@@ -7,7 +7,7 @@ use latchkey_domain::ports::UpdateError;
 
 use super::AllPorts;
 use super::steps::{
-    all_at_once, assert_same_account, assert_same_session, begun, by_email, goes_on, registered,
+    assert_same_account, assert_same_session, begun, by_email, concurrently, goes_on, registered,
     session, the_only_winner,
 };
 use crate::fixtures::{a_digest, a_session, an_account, an_event, moment};
@@ -43,7 +43,7 @@ pub async fn a_taken_address_is_refused_and_nothing_written(ports: &AllPorts) {
 }
 
 pub async fn of_concurrent_accounts_with_one_address_exactly_one_is_made(ports: &AllPorts) {
-    let answers = all_at_once((0..20).map(|_| {
+    let answers = concurrently((0..20).map(|_| {
         let accounts = Arc::clone(&ports.accounts);
         let account = an_account().with_email("ada@example.com").build();
         async move { accounts.insert(&account, &an_event()).await.map(|()| account) }
@@ -136,7 +136,7 @@ pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &AllP
 
 pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
-    let answers = all_at_once((0..10).map(|n| {
+    let answers = concurrently((0..10).map(|n| {
         let accounts = Arc::clone(&ports.accounts);
         let next = account.with_password(PasswordHash::new(format!("new {n}")));
         async move { accounts.change_password(&next, None, &an_event()).await.map(|()| next) }

@@ -8,7 +8,7 @@ use latchkey_domain::{
 };
 
 use super::steps::{
-    AMPLE, added, all_at_once, assert_same_account, assert_same_key, begun, by_digest, by_email,
+    AMPLE, added, assert_same_account, assert_same_key, begun, by_digest, by_email, concurrently,
     goes_on, registered, revoke, session, stored,
 };
 use super::{AllPorts, Ports};
@@ -329,7 +329,7 @@ pub async fn of_concurrent_changes_only_those_that_were_made_leave_an_event(port
                 made.then_some(event)
             }
         });
-        let mut made: Vec<_> = all_at_once(jobs).await.into_iter().flatten().collect();
+        let mut made: Vec<_> = concurrently(jobs).await.into_iter().flatten().collect();
         made.sort_by_key(|event| event.id);
         assert!(!made.is_empty(), "round {round}");
         assert_eq!(all(ports).await[before..], made, "round {round}");

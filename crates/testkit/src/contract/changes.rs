@@ -5,7 +5,7 @@ use latchkey_domain::ports::{Position, UpdateError};
 use latchkey_domain::{ApiKey, ApiKeyId, Candidates, ChangeNumber};
 use uuid::Uuid;
 
-use super::steps::{Instance, added, all_at_once, begun, find, registered, revoke, stored};
+use super::steps::{Instance, added, begun, concurrently, find, registered, revoke, stored};
 use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, disabled,
@@ -137,7 +137,7 @@ pub async fn of_concurrent_changes_each_is_told_once(ports: &Ports) {
     let mut late = Instance::joined(ports).await;
 
     let revocations =
-        all_at_once(
+        concurrently(
             keys.into_iter().map(|key| {
                 let keys = Arc::clone(&ports.keys);
                 async move {

@@ -5,8 +5,8 @@ use latchkey_domain::ports::{InsertError, UpdateError};
 
 use super::AllPorts;
 use super::steps::{
-    AMPLE, added, all_at_once, assert_revoked, assert_same_account, assert_same_key, begun,
-    by_digest, by_email, find, goes_on, list, registered, revoke, session, stored,
+    AMPLE, added, assert_revoked, assert_same_account, assert_same_key, begun, by_digest, by_email,
+    concurrently, find, goes_on, list, registered, revoke, session, stored,
 };
 use crate::fixtures::{a_key, a_session, an_account, an_event, changed, disabled, moment};
 
@@ -64,7 +64,7 @@ pub async fn a_disabled_account_gets_no_more_keys(ports: &AllPorts) {
 
 pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
-    let inserts = all_at_once((0..30).map(|_| {
+    let inserts = concurrently((0..30).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().owned_by_account(&account).build());
         async move { keys.insert(&key, AMPLE, &an_event()).await }
     }));
@@ -81,7 +81,7 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &A
     for _ in 0..20 {
         keys.push(added(ports, a_key().owned_by_account(&account)).await);
     }
-    let updates = all_at_once(keys.into_iter().map(|key| {
+    let updates = concurrently(keys.into_iter().map(|key| {
         let keys = Arc::clone(&ports.keys);
         async move {
             keys.update(&changed(&key, |parts| parts.expires_at = Some(moment(9))), &an_event())

@@ -5,7 +5,7 @@ use super::Ports;
 use super::steps::{Instance, added, assert_revoked, assert_same_key, by_digest, find, revoke};
 use crate::fixtures::{a_key, an_event, an_event_at, an_id, moment};
 
-const AT_ONCE: u32 = 100;
+const BATCH: u32 = 100;
 
 async fn used(ports: &Ports, key: &ApiKey) {
     let uses = [(key.parts().id, moment(1))];
@@ -20,10 +20,10 @@ async fn revoked(ports: &Ports, at: Timestamp) -> ApiKey {
 }
 
 /// Goes through all keys, and answers how many pages that took.
-async fn forget_revoked(ports: &Ports, before: Timestamp, limit: u32) -> u32 {
+async fn remove_revoked_keys(ports: &Ports, before: Timestamp, limit: u32) -> u32 {
     let (mut after, mut pages) = (None::<ApiKeyId>, 0);
     loop {
-        let page = ports.housekeeping.forget_revoked(before, after, limit).await;
+        let page = ports.housekeeping.remove_revoked_keys(before, after, limit).await;
         let last = page.expect("the store answers");
         assert!(last.is_none() || last > after, "{last:?} does not come after {after:?}");
         after = last;
@@ -40,7 +40,7 @@ pub async fn a_key_is_forgotten_when_it_was_revoked_long_enough_ago(ports: &Port
     let good = added(ports, a_key()).await;
     used(ports, &good).await;
 
-    forget_revoked(ports, moment(10), AT_ONCE).await;
+    remove_revoked_keys(ports, moment(10), BATCH).await;
 
     assert!(by_digest(ports, &old).await.is_none());
     assert_revoked(&by_digest(ports, &young).await.expect("it is there"), &young, moment(10));
@@ -55,7 +55,7 @@ pub async fn a_key_is_forgotten_when_it_was_revoked_long_enough_ago(ports: &Port
 pub async fn a_forgotten_key_is_unknown_and_nothing_is_told_of_it(ports: &Ports) {
     let old = revoked(ports, moment(9)).await;
     let instance = Instance::joined(ports).await;
-    forget_revoked(ports, moment(10), AT_ONCE).await;
+    remove_revoked_keys(ports, moment(10), BATCH).await;
     let news = instance.news().await.expect("it is on the list");
     assert_eq!(news.changed, []);
     let (owner, id) = (&old.parts().owner, old.parts().id);
@@ -71,17 +71,17 @@ pub async fn keys_are_forgotten_page_by_page(ports: &Ports) {
         added(ports, a_key()).await;
     }
     // 14 keys, 3 at a time, and the page that is empty.
-    assert_eq!(forget_revoked(ports, moment(6), 3).await, 6);
+    assert_eq!(remove_revoked_keys(ports, moment(6), 3).await, 6);
     for (key, at) in keys.iter().zip(0..) {
         assert_eq!(by_digest(ports, key).await.is_none(), at < 6, "revoked at {at}");
     }
 }
 
-pub async fn forgetting_gives_no_place_back_twice(ports: &Ports) {
+pub async fn removing_gives_no_place_back_twice(ports: &Ports) {
     let one = added(ports, a_key()).await;
     let two = added(ports, a_key()).await;
     revoke(ports, &one, moment(1)).await;
-    forget_revoked(ports, moment(9), AT_ONCE).await;
+    remove_revoked_keys(ports, moment(9), BATCH).await;
     let more = a_key().build();
     ports.keys.insert(&more, 2, &an_event()).await.expect("there is a place");
     let it = ports.keys.insert(&a_key().build(), 2, &an_event()).await;
@@ -97,7 +97,7 @@ pub async fn last_uses_of_keys_that_are_gone_are_forgotten(ports: &Ports) {
     ports.last_uses.record(&uses).await.expect("the uses are recorded");
     let mut after = None;
     loop {
-        let page = ports.housekeeping.forget_uses_of_no_key(after, 2).await;
+        let page = ports.housekeeping.remove_uses_without_key(after, 2).await;
         after = page.expect("the store answers");
         if after.is_none() {
             break;
@@ -116,8 +116,8 @@ pub async fn the_eldest_events_are_forgotten(ports: &Ports) {
         ports.trail.record(event).await.expect("the store answers");
     }
     for gone in [3, 2, 0] {
-        let forgotten = ports.housekeeping.forget_events(moment(5), 3).await;
-        assert_eq!(forgotten.expect("the store answers"), gone);
+        let removed = ports.housekeeping.remove_events(moment(5), 3).await;
+        assert_eq!(removed.expect("the store answers"), gone);
     }
     let left = ports.trail.all_events(None, 10).await.expect("the store answers");
     assert_eq!(left, events[5..]);

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::Ports;
-use super::steps::{Instance, added, all_at_once, revoke};
+use super::steps::{Instance, added, concurrently, revoke};
 use crate::fixtures::{a_key, an_event_at, moment};
 
 pub async fn a_new_instance_begins_at_the_latest_change(ports: &Ports) {
@@ -90,7 +90,7 @@ pub async fn an_id_of_an_instance_is_never_used_twice(ports: &Ports) {
             let feed = Arc::clone(&ports.feed);
             async move { feed.register().await.expect("the store answers").instance }
         });
-        for id in all_at_once(joining).await {
+        for id in concurrently(joining).await {
             assert!(ids.insert(id), "{id:?} twice");
             ports.feed.leave(id).await.expect("the store answers");
         }
@@ -102,7 +102,7 @@ pub async fn who_joins_while_keys_change_is_told_or_began_later(ports: &Ports) {
     for _ in 0..40 {
         keys.push(added(ports, a_key()).await);
     }
-    let revocations = all_at_once(keys.into_iter().map(|key| {
+    let revocations = concurrently(keys.into_iter().map(|key| {
         let keys = Arc::clone(&ports.keys);
         async move {
             let it = keys.revoke(&key.parts().owner, key.parts().id, &an_event_at(moment(1))).await;

@@ -5,7 +5,7 @@ use latchkey_domain::{Environment, KeyName, KeyState, Timestamp};
 
 use super::Ports;
 use super::steps::{
-    AMPLE, added, all_at_once, assert_same_key, by_digest, find, list, page, revoke, stored,
+    AMPLE, added, assert_same_key, by_digest, concurrently, find, list, page, revoke, stored,
     the_only_winner,
 };
 use crate::fixtures::{
@@ -172,7 +172,7 @@ pub async fn an_update_of_a_revoked_key_is_refused(ports: &Ports) {
 
 pub async fn of_concurrent_updates_exactly_one_wins(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let answers = all_at_once((0..20).map(|n| {
+    let answers = concurrently((0..20).map(|n| {
         let (keys, next) = (Arc::clone(&ports.keys), renamed(&key, &format!("writer {n}")));
         async move { keys.update(&next, &an_event()).await.map(|_change| next) }
     }))

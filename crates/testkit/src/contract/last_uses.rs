@@ -3,7 +3,7 @@ use std::sync::Arc;
 use latchkey_domain::{ApiKey, ApiKeyId, Timestamp};
 
 use super::Ports;
-use super::steps::{added, all_at_once, assert_same_key, find, list, page, stored};
+use super::steps::{added, assert_same_key, concurrently, find, list, page, stored};
 use crate::fixtures::{a_key, an_id, disabled, moment};
 
 pub async fn a_recorded_use_shows_wherever_the_key_does(ports: &Ports) {
@@ -63,7 +63,7 @@ pub async fn parallel_calls_with_the_same_keys_all_succeed(ports: &Ports) {
     let key = added(ports, a_key()).await;
     uses.push((key.parts().id, moment(0)));
     uses.extend((0..50).map(|_| (an_id(), moment(0))));
-    let answers = all_at_once((0..20_i64).map(|n| {
+    let answers = concurrently((0..20_i64).map(|n| {
         let last_uses = Arc::clone(&ports.last_uses);
         // Every other call has the keys in the opposite order, which invites a deadlock.
         let mut uses: Vec<_> = uses.iter().map(|(id, _)| (*id, moment(n))).collect();

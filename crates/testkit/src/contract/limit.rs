@@ -4,7 +4,7 @@ use latchkey_domain::ApiKey;
 use latchkey_domain::ports::InsertError;
 
 use super::Ports;
-use super::steps::{all_at_once, by_digest, list, revoke, stored};
+use super::steps::{by_digest, concurrently, list, revoke, stored};
 use crate::fixtures::{
     KeyBuilder, a_key, an_event, an_event_at, an_id, changed, disabled, moment, owner,
 };
@@ -33,7 +33,7 @@ pub async fn the_limit_counts_each_owner_alone(ports: &Ports) {
 }
 
 pub async fn parallel_inserts_do_not_exceed_the_limit(ports: &Ports) {
-    let answers = all_at_once((0..100).map(|_| {
+    let answers = concurrently((0..100).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
         async move { keys.insert(&key, 20, &an_event()).await }
     }))
@@ -54,12 +54,12 @@ pub async fn parallel_inserts_and_revocations_keep_the_count(ports: &Ports) {
     for _ in 0..10 {
         first.push(fits(ports, a_key(), 10).await);
     }
-    let inserts = all_at_once((0..40).map(|_| {
+    let inserts = concurrently((0..40).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
         async move { keys.insert(&key, 10, &an_event()).await.is_ok() }
     }));
     let revocations =
-        all_at_once(
+        concurrently(
             first.into_iter().map(|key| {
                 let keys = Arc::clone(&ports.keys);
                 async move {

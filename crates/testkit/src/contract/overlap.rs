@@ -6,7 +6,7 @@ use latchkey_domain::{Action, ApiKey, AuditEvent};
 
 use super::Ports;
 use super::steps::{
-    Instance, added, all_at_once, assert_same_key, by_digest, find, list, revoke, stored,
+    Instance, added, assert_same_key, by_digest, concurrently, find, list, revoke, stored,
 };
 use crate::fixtures::{
     a_key, an_event, an_event_at, disabled, enabled, ending, moment, owner, replaced,
@@ -111,7 +111,7 @@ pub async fn parallel_replacements_and_revivals_do_not_exceed_the_limit(ports: &
         let other = next(&added(ports, a_key()).await, None);
         jobs.push((on, other));
     }
-    let answers = all_at_once(jobs.into_iter().zip(0..).map(|((on, other), number)| {
+    let answers = concurrently(jobs.into_iter().zip(0..).map(|((on, other), number)| {
         let keys = Arc::clone(&ports.keys);
         async move {
             if number % 2 == 0 {

@@ -4,7 +4,7 @@ use latchkey_domain::ports::PepperUse;
 use latchkey_domain::{ApiKey, KeyedDigest, PepperId};
 
 use super::Ports;
-use super::steps::{added, all_at_once, revoke, stored};
+use super::steps::{added, concurrently, revoke, stored};
 use crate::fixtures::{a_digest, a_key, disabled, moment, pepper};
 
 pub async fn the_first_check_of_a_pepper_is_cached(ports: &Ports) {
@@ -26,9 +26,9 @@ pub async fn each_pepper_has_its_own_check(ports: &Ports) {
     assert!(!confirm(ports, &swapped).await);
 }
 
-pub async fn of_different_first_checks_at_once_exactly_one_is_cached(ports: &Ports) {
+pub async fn of_concurrent_first_checks_that_differ_one_is_stored(ports: &Ports) {
     let checks: Vec<_> = (0..10).map(|_| a_digest()).collect();
-    let answers = all_at_once(checks.clone().into_iter().map(|check| {
+    let answers = concurrently(checks.clone().into_iter().map(|check| {
         let peppers = Arc::clone(&ports.peppers);
         async move { peppers.confirm(&check).await.expect("the store answers") }
     }))
@@ -39,9 +39,9 @@ pub async fn of_different_first_checks_at_once_exactly_one_is_cached(ports: &Por
     }
 }
 
-pub async fn of_equal_first_checks_at_once_all_are_confirmed(ports: &Ports) {
+pub async fn equal_first_checks_are_all_confirmed_concurrently(ports: &Ports) {
     let check = a_digest();
-    let answers = all_at_once((0..10).map(|_| {
+    let answers = concurrently((0..10).map(|_| {
         let peppers = Arc::clone(&ports.peppers);
         async move { peppers.confirm(&check).await.expect("the store answers") }
     }))

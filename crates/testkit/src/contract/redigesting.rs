@@ -4,7 +4,7 @@ use latchkey_domain::{ApiKey, ApiKeyParts, KeyedDigest};
 
 use super::Ports;
 use super::steps::{
-    added, all_at_once, assert_revoked, assert_same_key, by_digest, revoke, stored,
+    added, assert_revoked, assert_same_key, by_digest, concurrently, revoke, stored,
 };
 use crate::fixtures::{
     a_digest, a_key, a_replacement, an_event, changed, disabled, moment, pepper,
@@ -52,7 +52,7 @@ pub async fn a_digest_made_anew_hinders_no_change(ports: &Ports) {
         let [revoked, updated, replaced] =
             [added(ports, a_key()).await, added(ports, a_key()).await, added(ports, a_key()).await];
         let successor = a_key().build();
-        let renewals = all_at_once([&revoked, &updated, &replaced].map(|key| {
+        let renewals = concurrently([&revoked, &updated, &replaced].map(|key| {
             let (lookup, key) = (Arc::clone(&ports.lookup), key.parts().clone());
             let renewed = under_pepper_two();
             async move {

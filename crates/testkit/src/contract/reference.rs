@@ -16,7 +16,7 @@ use latchkey_domain::{
 
 use self::model::{Known, Model, Refused};
 use super::Ports;
-use super::steps::all_at_once;
+use super::steps::concurrently;
 use crate::fakes::{CountingEntropy, FakeClock, PlainHasher};
 use crate::fixtures::{a_caller, an_id, owner, scatter};
 
@@ -33,7 +33,8 @@ const REPLACED: usize = 6;
 /// number is its seed: the same one takes the same steps.
 pub async fn random_operations_agree_with_a_plain_model(ports: &Ports) {
     let entropy = Arc::new(CountingEntropy::default());
-    all_at_once((0..WALKS).map(|number| Walk::new(number, ports, Arc::clone(&entropy)).go())).await;
+    concurrently((0..WALKS).map(|number| Walk::new(number, ports, Arc::clone(&entropy)).go()))
+        .await;
 }
 
 /// One walk: its owners, what it believes of them, and the service that has to agree.

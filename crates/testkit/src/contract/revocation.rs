@@ -5,7 +5,7 @@ use latchkey_domain::ports::UpdateError;
 
 use super::Ports;
 use super::steps::{
-    added, all_at_once, assert_revoked, assert_same_key, by_digest, find, list, page, revoke,
+    added, assert_revoked, assert_same_key, by_digest, concurrently, find, list, page, revoke,
     stored,
 };
 use crate::fixtures::{
@@ -26,7 +26,7 @@ pub async fn a_key_is_revoked_once(ports: &Ports) {
 
 pub async fn of_concurrent_revocations_exactly_one_is_done(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let answers = all_at_once((1..=50).map(|n| {
+    let answers = concurrently((1..=50).map(|n| {
         let (keys, key) = (Arc::clone(&ports.keys), key.parts().clone());
         async move {
             (
@@ -47,7 +47,7 @@ pub async fn of_concurrent_revocations_exactly_one_is_done(ports: &Ports) {
 pub async fn a_revocation_stands_among_concurrent_updates(ports: &Ports) {
     let key = added(ports, a_key()).await;
     let next = renamed(&key, "renamed");
-    let answers = all_at_once((0..11).map(|n| {
+    let answers = concurrently((0..11).map(|n| {
         let (keys, next) = (Arc::clone(&ports.keys), next.clone());
         let key = key.parts().clone();
         async move {

@@ -5,7 +5,7 @@ use latchkey_domain::ports::{InsertError, OverlapError, StoreError, UpdateError}
 use latchkey_domain::{ApiKey, Refusal};
 
 use super::steps::{
-    Instance, added, all_at_once, assert_revoked, assert_same_key, by_digest, find, ids, list,
+    Instance, added, assert_revoked, assert_same_key, by_digest, concurrently, find, ids, list,
     registered, revoke, stored, the_only_winner,
 };
 use super::{AllPorts, Ports};
@@ -99,7 +99,7 @@ pub async fn a_replacement_is_not_limited_and_keeps_the_count(ports: &Ports) {
 
 pub async fn of_concurrent_replacements_exactly_one_is_done(ports: &Ports) {
     let key = added(ports, a_key()).await;
-    let answers = all_at_once((0..20).map(|_| {
+    let answers = concurrently((0..20).map(|_| {
         let (keys, (old, new)) = (Arc::clone(&ports.keys), succeeded(&key, HOUR));
         async move {
             match keys.replace(&a_replacement(&old, &new, &an_event())).await {
@@ -171,7 +171,7 @@ pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports:
     for _ in 0..20 {
         keys.push(added(ports, a_key().owned_by_account(&account)).await);
     }
-    let replacements = all_at_once(keys.into_iter().map(|key| {
+    let replacements = concurrently(keys.into_iter().map(|key| {
         let keys = Arc::clone(&ports.keys);
         async move {
             let (old, new) = succeeded(&key, HOUR);

@@ -4,7 +4,7 @@ use latchkey_domain::{Candidates, Timestamp};
 
 use super::AllPorts;
 use super::steps::{
-    all_at_once, assert_same_account, assert_same_session, begun, registered, session,
+    assert_same_account, assert_same_session, begun, concurrently, registered, session,
 };
 use crate::fixtures::{a_digest, a_session, an_account, moment};
 
@@ -65,7 +65,7 @@ pub async fn the_last_use_of_a_session_never_moves_back(ports: &AllPorts) {
 pub async fn of_concurrent_uses_of_a_session_the_latest_counts(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let used = begun(ports, a_session(&account)).await;
-    let answers = all_at_once((1..=20).map(|n| {
+    let answers = concurrently((1..=20).map(|n| {
         let (sessions, digest) = (Arc::clone(&ports.sessions), used.digest.digest);
         async move { sessions.touch(&digest, moment(n)).await }
     }))

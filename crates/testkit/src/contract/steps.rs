@@ -125,7 +125,7 @@ impl<'p> Instance<'p> {
 }
 
 /// Runs `jobs` at the same time, on all threads there are, and waits for every one.
-pub(super) async fn all_at_once<T: Send + 'static>(
+pub(super) async fn concurrently<T: Send + 'static>(
     jobs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
     let running: Vec<_> = jobs.into_iter().map(tokio::spawn).collect();

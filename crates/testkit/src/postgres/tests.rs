@@ -114,7 +114,7 @@ async fn databases_of_a_process_that_was_killed_are_swept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_cluster_keeps_what_it_confirmed_when_it_is_stopped_at_once() {
+async fn a_private_cluster_keeps_what_it_confirmed_when_it_is_stopped_immediately() {
     let cluster = PrivateCluster::start();
     let url = cluster.url().to_owned();
     let client = connect(&url).await.unwrap();

@@ -12,15 +12,15 @@ const OTHER_PASSWORD: &str = "another long password";
 
 on_both_empty_databases![
     migrate_makes_a_database_the_server_takes,
-    an_account_made_beside_the_server_signs_in_at_once,
+    an_account_made_beside_the_server_signs_in_immediately,
     an_account_made_without_a_server_is_there_when_it_starts,
     account_create_refuses_what_sign_up_refuses,
-    disabling_an_account_ends_its_sessions_and_keys_at_once,
+    disabling_an_account_ends_its_sessions_and_keys_immediately,
     disabling_an_account_without_a_server_holds_when_it_starts,
-    resetting_a_password_replaces_it_at_once,
+    resetting_a_password_replaces_it_immediately,
     an_unknown_account_or_key_is_a_failure,
     keys_list_shows_every_key_and_no_secret,
-    revoking_a_key_counts_at_once,
+    revoking_a_key_counts_immediately,
     revoking_a_key_without_a_server_holds_when_it_starts,
     a_password_is_never_an_argument,
 ];
@@ -46,7 +46,7 @@ fn migrate_makes_a_database_the_server_takes(setup: Setup) {
     server.verify(&key.key).expect_status(200);
 }
 
-fn an_account_made_beside_the_server_signs_in_at_once(setup: Setup) {
+fn an_account_made_beside_the_server_signs_in_immediately(setup: Setup) {
     let server = closed(setup).start();
     let made = account(&server.setup, "create", "Ada@Example.com", ADAS_PASSWORD).expect_code(0);
     assert!(!made.text.contains(ADAS_PASSWORD), "{}", made.text);
@@ -76,7 +76,7 @@ fn account_create_refuses_what_sign_up_refuses(setup: Setup) {
     setup.start().sign_in_again(ADA);
 }
 
-fn disabling_an_account_ends_its_sessions_and_keys_at_once(setup: Setup) {
+fn disabling_an_account_ends_its_sessions_and_keys_immediately(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let bob = server.sign_up(BOB);
@@ -112,7 +112,7 @@ fn disabling_an_account_without_a_server_holds_when_it_starts(setup: Setup) {
     server.sign_in(ADA, ADAS_PASSWORD).expect_error(401);
 }
 
-fn resetting_a_password_replaces_it_at_once(setup: Setup) {
+fn resetting_a_password_replaces_it_immediately(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");
@@ -164,7 +164,7 @@ fn keys_list_shows_every_key_and_no_secret(setup: Setup) {
     lists(&server.stop().1);
 }
 
-fn revoking_a_key_counts_at_once(setup: Setup) {
+fn revoking_a_key_counts_immediately(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
     let key = ada.create_key("a");

@@ -236,7 +236,7 @@ fn a_pepper_that_no_running_instance_may_know_does_not_sign() {
 }
 
 #[test]
-fn a_new_pepper_signs_at_once_where_the_only_instance_crashed() {
+fn a_new_pepper_signs_immediately_where_the_only_instance_crashed() {
     let server = Setup::on_postgres().start();
     let key = server.sign_up(ADA).create_key("a");
     let (_, setup) = server.kill();

@@ -11,7 +11,7 @@ const OTHER_PASSWORD: &str = "another long password";
 on_both_databases![
     an_enabled_account_signs_in_and_has_new_keys_and_no_old_ones,
     enabling_an_active_account_changes_nothing,
-    a_deleted_account_is_gone_at_once_with_its_keys,
+    a_deleted_account_is_gone_immediately_with_its_keys,
     an_account_is_deleted_without_a_server,
     the_trail_keeps_nothing_personal_of_a_deleted_account,
     the_password_of_a_disabled_account_is_not_reset,
@@ -44,7 +44,7 @@ fn enabling_an_active_account_changes_nothing(setup: Setup) {
     assert_eq!(ada.actions(), ["account.created", "key.created"]);
 }
 
-fn a_deleted_account_is_gone_at_once_with_its_keys(setup: Setup) {
+fn a_deleted_account_is_gone_immediately_with_its_keys(setup: Setup) {
     let server = setup.start();
     let (ada, bob) = (server.sign_up(ADA), server.sign_up(BOB));
     let (key, bobs) = (ada.create_key("a"), bob.create_key("Bob's"));

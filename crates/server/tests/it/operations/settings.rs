@@ -9,7 +9,7 @@ const CANARY: &str = "c4n4ryc4n4ryc4n4ry";
 
 on_both_empty_databases![
     check_config_accepts_what_the_server_starts_with,
-    every_problem_is_named_at_once_and_the_exit_code_is_2,
+    every_problem_is_named_in_one_run_and_the_exit_code_is_2,
 ];
 
 fn check_config_accepts_what_the_server_starts_with(setup: Setup) {
@@ -19,7 +19,7 @@ fn check_config_accepts_what_the_server_starts_with(setup: Setup) {
     assert!(!finished.text.contains(secret), "{}", finished.text);
 }
 
-fn every_problem_is_named_at_once_and_the_exit_code_is_2(setup: Setup) {
+fn every_problem_is_named_in_one_run_and_the_exit_code_is_2(setup: Setup) {
     let bad = [
         "LATCHKEY_UNHEARD_OF",
         "LATCHKEY_MAX_KEYS_PER_OWNER",
