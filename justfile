@@ -80,6 +80,11 @@ openapi:
     cargo run --quiet -- openapi > openapi.json.new
     mv openapi.json.new openapi.json
 
+# The TypeScript client in its frameworks, Bun and Deno; needs npm, and Linux on x86-64.
+clients-typescript:
+    cargo build
+    clients/typescript/test.sh target/debug/latchkey
+
 # What Redocly, Spectral, orval and hey-api make of openapi.json; needs npm, and Linux on x86-64.
 openapi-tools:
     cargo build

@@ -1,0 +1,37 @@
+/** The address of `path` below that of a Latchkey, which may have a path of its own. */
+export function endpoint(url, path) {
+  const { protocol, username, password, origin, pathname, search, hash } = new URL(url)
+  if (!/^https?:$/.test(protocol) || username || password || search || hash) {
+    throw new TypeError('must be like http://host:port, without user, query or fragment')
+  }
+  return `${origin}${pathname.replace(/\/$/, '')}/${path}`
+}
+
+// Next.js may keep the answers of GET unless told not to; some runtimes refuse the member that they do not know.
+const UNCACHED = 'cache' in Request.prototype ? { cache: 'no-store' } : {}
+
+/** The whole answer, or an error after `timeout` ms, in which connecting, the body and all `tries` must fit. */
+export async function answerOf(fetch, target, init, timeout, tries = 1) {
+  const control = new AbortController()
+  const timer = setTimeout(() => control.abort(new Error(`no answer within ${timeout} ms`)), timeout)
+  // A redirect would carry the credential to another host.
+  const send = () => fetch(target, { redirect: 'manual', signal: control.signal, ...UNCACHED, ...init })
+  try {
+    const response = await send().catch(error => (tries > 1 && !control.signal.aborted ? send() : Promise.reject(error)))
+    return { status: response.status, headers: response.headers, body: json(await response.text()) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Undefined where `text` is not JSON: the parser's own error repeats the text. */
+function json(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What a middleware asks for: the same for each request, or what a function makes of the request. */
+export const demandOf = (demand, request) => (typeof demand === 'function' ? demand(request) : demand)

@@ -1,0 +1,9 @@
+import { demandOf } from './core.js'
+
+export const apiKey = (client, demand) => async (c, next) => {
+  const found = await client.verify(c.req.raw.headers, demandOf(demand, c))
+  if (!found.ok) return c.body(JSON.stringify({ error: found.error }), found.status, found.headers)
+  c.set('apiKey', found)
+  await next()
+  for (const [name, value] of Object.entries(found.headers)) c.header(name, value)
+}

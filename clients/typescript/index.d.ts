@@ -1,0 +1,57 @@
+/** Other values may come with later releases. */
+export type Environment = 'live' | 'test' | (string & {})
+
+/** What Latchkey says of a good key. */
+export interface Verified {
+  ok: true
+  keyId: string
+  owner: string
+  name: string
+  keyPrefix: string
+  environment: Environment
+  /** RFC 3339; null where the key does not expire. */
+  expiresAt: string | null
+  metadata: Record<string, unknown>
+  /** Null where the key is not restricted. */
+  scopes: string[] | null
+  /** For the answer to the caller: `ratelimit` and `ratelimit-policy`, where the key has limits. */
+  headers: Record<string, string>
+}
+
+/** What to answer instead: `headers`, and the body `{"error": error}`. */
+export interface Refused {
+  ok: false
+  /** 503 where nobody can say whether the key is good. */
+  status: 401 | 403 | 429 | 503
+  error: string
+  /** Among them `x-error-code`, for programs. */
+  headers: Record<string, string>
+}
+
+export interface Demand {
+  /** All of these scopes; `'a|b'` is met by either. */
+  scope?: string | string[]
+  /** What the call costs of the key's budgets; 1 unless told otherwise. */
+  cost?: number
+  /** The caller's address, for keys of certain networks. Latchkey believes it from its `LATCHKEY_TRUSTED_PROXIES`. */
+  address?: string
+}
+
+/** The headers of a request: Fetch `Headers`, Node's `rawHeaders`, or an object. */
+export type Presented = { get(name: string): string | null } | string[] | Record<string, string | string[] | undefined>
+
+export interface Client {
+  /** Never rejects, and keeps no answer: a revoked key is refused by the next call. @param from headers, or a key alone */
+  verify(from: Presented | string, demand?: Demand): Promise<Verified | Refused>
+}
+
+export interface Options {
+  /** Milliseconds for the whole of a verification. Default 2000. */
+  timeout?: number
+  fetch?: typeof globalThis.fetch
+  /** Told why a key was answered 503, which is logged by default. The error never holds the key. */
+  onUnavailable?(error: Error): void
+}
+
+/** A client of the Latchkey at `url`, which may have a path. Keys travel as they are: use https beyond your own network. */
+export function latchkey(url: string, options?: Options): Client

@@ -1,0 +1,117 @@
+import type { Environment } from './index.js'
+
+/** Times are RFC 3339. Members that a release of Latchkey does not know are refused by it. */
+export interface NewKey {
+  name: string
+  environment?: Environment
+  expiresAt?: string | null
+  metadata?: Record<string, unknown>
+  scopes?: string[] | null
+  allowedNetworks?: string[] | null
+  /** Who makes it, for `search` and `revokeAll`; the token unless told otherwise. */
+  createdBy?: string
+}
+
+export interface IssuedKey {
+  id: string
+  name: string
+  /** The key itself, in this answer and never again. */
+  key: string
+  keyPrefix: string
+  createdAt: string
+  environment: Environment
+  expiresAt: string | null
+}
+
+export interface Key {
+  id: string
+  name: string
+  keyPrefix: string
+  lastUsedAt: string | null
+  createdAt: string
+  environment: Environment
+  enabled: boolean
+  expiresAt: string | null
+  replacedBy: string | null
+  createdBy: string | null
+  metadata: Record<string, unknown>
+  scopes?: string[] | null
+  allowedNetworks?: string[] | null
+}
+
+export type Changes = Partial<Pick<Key, 'name' | 'enabled' | 'expiresAt' | 'metadata' | 'scopes' | 'allowedNetworks'>>
+
+export interface FoundKey extends Key {
+  ownerId: string
+  revokedAt: string | null
+}
+
+export interface Search {
+  owner?: string
+  createdBy?: string
+  environment?: Environment
+  /** All but revoked unless told otherwise. */
+  status?: 'active' | 'disabled' | 'expired' | 'replaced' | 'revoked'
+  keyPrefix?: string
+  /** Part of the name. */
+  q?: string
+  unusedSince?: string
+  /** Keys in a page, 1 to 200. */
+  limit?: number
+  after?: string
+}
+
+export interface OwnerSettings {
+  /** Null: the server's own limit. */
+  maxKeys: number | null
+  suspended: boolean
+}
+
+export interface AuditEvent {
+  id: string
+  at: string
+  action: string
+  ownerId: string | null
+  keyId: string | null
+  keyIds: string[] | null
+  actor: string
+  address: string | null
+  userAgent: string | null
+  requestId: string | null
+  keyName: string | null
+  keyPrefix: string | null
+  changes: Record<string, [unknown, unknown]> | null
+}
+
+/** The keys of one owner: visible ASCII of your choice, 1 to 255 characters. */
+export interface Owner {
+  create(key: NewKey): Promise<IssuedKey>
+  list(query?: { status?: 'revoked' }): Promise<Key[]>
+  get(keyId: string): Promise<Key>
+  change(keyId: string, changes: Changes): Promise<Key>
+  rotate(keyId: string, how?: { overlapSeconds?: number; createdBy?: string }): Promise<IssuedKey & { replaces: string }>
+  /** When it returns, every instance refuses the key. */
+  revoke(keyId: string): Promise<void>
+  settings(): Promise<OwnerSettings & { owner: string; keys: number }>
+  set(settings: OwnerSettings): Promise<OwnerSettings & { owner: string; keys: number }>
+}
+
+export interface Management {
+  owner(id: string): Owner
+  /** Keys of all owners, newest first; asks for the next page when it is reached. */
+  search(query?: Search): AsyncGenerator<FoundKey, void, undefined>
+  /** The ids of the keys that it revoked: all of an owner, or all that somebody made. */
+  revokeAll(of: { owner: string; createdBy?: string } | { createdBy: string }): Promise<string[]>
+  auditEvents(query?: { owner?: string; keyId?: string; action?: string; limit?: number; before?: string }): Promise<AuditEvent[]>
+}
+
+/** A call that failed. It never holds the token. */
+export class ManageError extends Error {
+  /** Of the answer; 0 where none came, and the change may have been made or not. */
+  readonly status: number
+  /** `X-Error-Code` of the answer; `unreachable` where none came. */
+  readonly code: string
+}
+
+/** Manages keys for your own users, with a token of `latchkey token create`. `timeout` is in milliseconds, 10000 by default. */
+export function management(url: string, token: string, options?: { timeout?: number; fetch?: typeof globalThis.fetch }): Management

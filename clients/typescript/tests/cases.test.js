@@ -1,0 +1,61 @@
+// The table of all clients, through each framework and runtime.
+import { strict as assert } from 'node:assert'
+import { after, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { away, filled, get, makeKeys, start, startLatchkey, startUpstream, table } from './world.js'
+
+const binary = process.env.LATCHKEY ?? assert.fail('LATCHKEY names no binary')
+const at = path => fileURLToPath(new URL(path, import.meta.url))
+
+const latchkey = await startLatchkey(binary)
+after(() => latchkey.stop())
+const keys = await makeKeys(latchkey.url)
+
+const names = Object.keys(table.upstreams)
+const upstreams = await Promise.all(
+  Object.values(table.upstreams).map(upstream => {
+    if (Array.isArray(upstream)) {
+      return startUpstream(upstream.map(step => (typeof step === 'string' ? filled(step, keys, latchkey.url) : step)))
+    }
+    return upstream === 'the binary' ? latchkey.url : away()
+  }),
+)
+
+const env = { ...process.env, UPSTREAMS: JSON.stringify(upstreams), NEXT_TELEMETRY_DISABLED: '1', DENO_NO_UPDATE_CHECK: '1' }
+const next = { ready: /http:\/\/127\.0\.0\.1:(\d+)/, cwd: at('services/next') }
+// Node keeps the first of several Authorization headers, and Next.js shows no more.
+const unseenByNext = { 'two bearers are refused': { key: 'live' } }
+const services = {
+  'Express 5': [process.execPath, ['services/express.js']],
+  'Express 4': [process.execPath, ['services/express.js', 'express4']],
+  Fastify: [process.execPath, ['services/fastify.js']],
+  Hono: [process.execPath, ['services/hono.js']],
+  'Next.js': [process.execPath, [at('node_modules/next/dist/bin/next'), 'start', '-p', '0', '-H', '127.0.0.1'], next, unseenByNext],
+  Bun: [at('node_modules/@oven/bun-linux-x64-baseline/bin/bun'), ['services/fetch.js']],
+  Deno: [at('node_modules/@deno/linux-x64-glibc/deno'), ['run', '--allow-net', '--allow-env', '--no-lock', 'services/fetch.js']],
+}
+
+for (const [service, [command, args, options, unseen]] of Object.entries(services)) {
+  describe(service, { concurrency: 8 }, async () => {
+    const running = await start(command, args, { cwd: at('.'), env, ...options })
+    after(() => running.stop())
+    await get(running.port, `/${names.indexOf('latchkey')}`, [['x-api-key', keys.live.text]]) // what is loaded late is loaded
+    for (const { name, headers, upstream = 'latchkey', expect: expectation } of table.cases) {
+      it(name, async () => {
+        const expect = unseen?.[name] ?? expectation
+        const sent = headers.map(([header, value]) => [header, filled(value, keys, latchkey.url)])
+        const began = performance.now()
+        const got = await get(running.port, `/${names.indexOf(upstream)}`, sent)
+        assert.ok(performance.now() - began < 3000, 'answered within 3 s')
+        const { status, headers: expected, body } = expect.key ? admitted(keys[expect.key]) : table.answers[expect]
+        assert.equal(got.status, status, got.text)
+        for (const [header, value] of Object.entries(expected)) assert.equal(got.headers[header] ?? null, value, header)
+        assert.match(got.headers['content-type'], /^application\/json/)
+        assert.deepEqual(JSON.parse(got.body), body)
+        for (const { text } of Object.values(keys)) assert.ok(![got.text, ...running.log].some(line => line.includes(text)))
+      })
+    }
+  })
+}
+
+const admitted = ({ keyId, ownerId, name, environment }) => ({ status: 200, headers: {}, body: { keyId, owner: ownerId, name, environment } })
