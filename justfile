@@ -85,6 +85,11 @@ clients-typescript:
     cargo build
     clients/typescript/test.sh target/debug/latchkey
 
+# The Python client as a wheel, through each framework; needs Python 3.11 or newer, and PyPI.
+clients-python:
+    cargo build
+    clients/python/test.sh target/debug/latchkey
+
 # What Redocly, Spectral, orval and hey-api make of openapi.json; needs npm, and Linux on x86-64.
 openapi-tools:
     cargo build
