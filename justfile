@@ -80,7 +80,7 @@ openapi:
     cargo run --quiet -- openapi > openapi.json.new
     mv openapi.json.new openapi.json
 
-# The TypeScript client in its frameworks, Bun and Deno; needs npm, and Linux on x86-64.
+# The TypeScript client in its frameworks, Bun, Deno and workerd; needs npm, and Linux on x86-64.
 clients-typescript:
     cargo build
     clients/typescript/test.sh target/debug/latchkey

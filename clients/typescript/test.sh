@@ -3,7 +3,7 @@
 #
 #   test.sh path/to/latchkey
 #
-# Needs npm, and Linux on x86-64 for the Node, the Bun and the Deno that come from it.
+# Needs npm, and Linux on x86-64 for the Node, Bun, Deno and workerd that come from it.
 set -euo pipefail
 
 LATCHKEY=$(realpath "${1:?usage: test.sh path/to/latchkey}")

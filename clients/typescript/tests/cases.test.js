@@ -32,6 +32,7 @@ const services = {
   Hono: [process.execPath, ['services/hono.js']],
   'Next.js': [process.execPath, [at('node_modules/next/dist/bin/next'), 'start', '-p', '0', '-H', '127.0.0.1'], next, unseenByNext],
   Bun: [at('node_modules/@oven/bun-linux-x64-baseline/bin/bun'), ['services/fetch.js']],
+  Workers: [at('node_modules/@cloudflare/workerd-linux-64/bin/workerd'), ['serve', '--control-fd=1', 'services/worker.capnp'], { ready: /"port":(\d+)/ }],
   Deno: [at('node_modules/@deno/linux-x64-glibc/deno'), ['run', '--allow-net', '--allow-env', '--no-lock', 'services/fetch.js']],
 }
 
