@@ -85,6 +85,11 @@ clients-typescript:
     cargo build
     clients/typescript/test.sh target/debug/latchkey
 
+# The Go client; needs Go 1.19 or newer.
+clients-go:
+    cargo build
+    clients/go/test.sh target/debug/latchkey
+
 # The Python client as a wheel, through each framework; needs Python 3.11 or newer, and PyPI.
 clients-python:
     cargo build

@@ -18,7 +18,7 @@ _LONGEST = 16 * 1024 * 1024
 class ManageError(Exception):
     """Latchkey refused a call. `status` and `code` are for programs (`code` is its `X-Error-Code`), the text for people.
 
-    Where nobody answered, the status is 503 and the code `unavailable`: a change may have been made or not.
+    The status is 0 where nobody answered: a change may have been made or not.
     """
 
     def __init__(self, status: int, code: str, text: str) -> None:
@@ -104,9 +104,9 @@ class Manage:
                 return told
             code, text = answer.headers["x-error-code"], str(told["error"])
         except NoAnswer as cause:
-            raise ManageError(503, "unavailable", f"no answer ({cause})") from None
+            raise ManageError(0, "unreachable", f"no answer ({cause})") from None
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise ManageError(503, "unavailable", f"answered {answer.status}, not as Latchkey does") from None
+            raise ManageError(answer.status, "unknown", "this is not what Latchkey answers") from None
         raise ManageError(answer.status, code, text.replace(self._token, "…"))
 
 

@@ -32,9 +32,9 @@ class Management(unittest.TestCase):
         refusal = answer({"error": f"No {TOKEN}"}, "403 Forbidden", "X-Error-Code: missing_right\r\n")
         for script, status, code in [
             (refusal, 403, "missing_right"),
-            (answer({"error": "a"}, "502 Bad Gateway"), 503, "unavailable"),
-            (answer(TOKEN), 503, "unavailable"),
-            ([TOKEN], 503, "unavailable"),
+            (answer({"error": "a"}, "502 Bad Gateway"), 502, "unknown"),
+            (answer(TOKEN), 200, "unknown"),
+            ([TOKEN], 0, "unreachable"),
         ]:
             manage = Manage(Imposter(script).url, TOKEN)
             with self.assertRaises(ManageError) as refused:
