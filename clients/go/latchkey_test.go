@@ -251,61 +251,80 @@ func TestManagementMakesNoChangeTwice(t *testing.T) {
 	}
 }
 
-func TestABackendManagesTheKeysOfItsUsers(t *testing.T) {
-	server := startServer(t)
-	command := exec.Command(os.Getenv("LATCHKEY_BINARY"), "token", "create", "--name", "backend",
-		"--allow", "keys:write,audit:read,owners:write", "--owners", "org_*")
-	command.Env = server.environment
-	made, err := command.Output()
-	if failed, isExit := err.(*exec.ExitError); isExit && strings.Contains(string(failed.Stderr), "unrecognized subcommand") {
-		t.Skip("this Latchkey has no management tokens")
-	} else if isExit {
-		t.Fatal(string(failed.Stderr))
+// backend has the calls by a token for owners that begin with org_, and the status of a verification.
+func backend(t *testing.T, needed ...string) (*Manage, func(text string) int) {
+	server, binary := startServer(t), os.Getenv("LATCHKEY_BINARY")
+	known := string(must(exec.Command(binary, "openapi").Output()))
+	for _, text := range append(needed, "/api/v1/admin/owners/{owner}/api-keys") {
+		if !strings.Contains(known, text) {
+			t.Skip("this Latchkey does not know", text)
+		}
 	}
-	manage, latchkey, owner := must(NewManage(server.url, strings.TrimSpace(string(made)))), must(New(server.url)), "org_1/ada.b"
-	statusWith := func(text string) int {
+	command := exec.Command(binary, "token", "create", "--name", "backend",
+		"--allow", "keys:write,audit:read,owners:write", "--owners", "org_*")
+	command.Env, command.Stderr = server.environment, os.Stderr
+	made := must(command.Output())
+	latchkey := must(New(server.url))
+	return must(NewManage(server.url, strings.TrimSpace(string(made)))), func(text string) int {
 		_, err := latchkey.Verify(ctx, with(text))
 		return statusOf(err)
 	}
-	expect := func(holds bool, about ...any) {
-		t.Helper()
-		if !holds {
-			t.Error(about...)
-		}
-	}
+}
 
-	first := must(manage.CreateKey(ctx, owner, Members{"name": "Production", "createdBy": "ada", "metadata": Members{"plan": "pro"}}))
-	principal := must(latchkey.Verify(ctx, with(first.Key)))
-	expect(principal.OwnerID == owner && principal.Metadata["plan"] == "pro", principal)
+func expect(t *testing.T, holds bool, about ...any) {
+	t.Helper()
+	if !holds {
+		t.Error(about...)
+	}
+}
+
+func TestABackendManagesTheKeysOfItsUsers(t *testing.T) {
+	manage, statusWith := backend(t)
+	owner := "org_1/ada.b"
+	first := must(manage.CreateKey(ctx, owner, Members{"name": "Production", "createdBy": "ada"}))
+	expect(t, statusWith(first.Key) == 200)
 	item := must(manage.GetKey(ctx, owner, first.ID))
-	expect(item.CreatedBy == "ada" && item.Enabled, item)
-	expect(len(must(manage.ListKeys(ctx, owner, nil))) == 1)
-	expect(!must(manage.ChangeKey(ctx, owner, first.ID, Members{"enabled": false})).Enabled)
-	expect(statusWith(first.Key) == 401)
+	expect(t, item.Name == "Production" && item.Enabled && item.CreatedAt != nil && item.ExpiresAt == nil, item)
+	expect(t, len(must(manage.ListKeys(ctx, owner, nil))) == 1)
+	expect(t, !must(manage.ChangeKey(ctx, owner, first.ID, Members{"enabled": false})).Enabled)
+	expect(t, statusWith(first.Key) == 401)
 	must(manage.ChangeKey(ctx, owner, first.ID, Members{"enabled": true}))
 	second := must(manage.RotateKey(ctx, owner, first.ID, Members{"overlapSeconds": 0}))
-	expect(second.Replaces == first.ID && statusWith(first.Key) == 401 && statusWith(second.Key) == 200, second.ID)
-	expect(manage.RevokeKey(ctx, owner, second.ID) == nil && statusWith(second.Key) == 401)
-	err = manage.RevokeKey(ctx, owner, second.ID)
-	refusal, _ := err.(*ManageError)
-	expect(refusal != nil && refusal.Status == 404 && refusal.Code == "key_not_found", err)
+	expect(t, second.Replaces == first.ID && statusWith(first.Key) == 401 && statusWith(second.Key) == 200, second.ID)
+	expect(t, manage.RevokeKey(ctx, owner, second.ID) == nil && statusWith(second.Key) == 401)
+	expect(t, len(must(manage.ListKeys(ctx, owner, Filters{"status": "revoked"}))) == 2)
+	for err, code := range map[error]string{
+		manage.RevokeKey(ctx, owner, second.ID):   "404 key_not_found",
+		manage.RevokeKey(ctx, "other", second.ID): "403 owner_not_allowed",
+	} {
+		refusal, _ := err.(*ManageError)
+		expect(t, refusal != nil && fmt.Sprint(refusal.Status, " ", refusal.Code) == code, err)
+	}
+}
 
+func TestAllKeysAreFoundAndThoseOfALeaverRevoked(t *testing.T) {
+	manage, statusWith := backend(t, "/api/v1/admin/api-keys/revoke", "/api/v1/admin/audit-events")
 	for i := 0; i < 5; i++ {
 		must(manage.CreateKey(ctx, "org_2", Members{"name": "a", "createdBy": "bob"}))
 	}
+	last := must(manage.CreateKey(ctx, "org_2", Members{"name": "a", "createdBy": "bob"}))
+	expect(t, must(manage.GetKey(ctx, "org_2", last.ID)).CreatedBy == "bob")
 	var found []string
-	err = manage.Keys(ctx, Filters{"createdBy": "bob", "limit": "2"}, func(key Key) error {
+	err := manage.Keys(ctx, Filters{"createdBy": "bob", "limit": "2"}, func(key Key) error {
 		found = append(found, key.ID)
 		return nil
 	})
 	revoked := must(manage.RevokeKeys(ctx, "", "bob"))
-	expect(err == nil && len(found) == 5 && len(revoked) == 5, found, revoked)
+	expect(t, err == nil && len(found) == 6 && len(revoked) == 6 && statusWith(last.Key) == 401, found, revoked)
 	events := must(manage.AuditEvents(ctx, Filters{"owner": "org_2", "limit": "1"}))
-	expect(len(events) == 1 && events[0].Action == "keys.revoked" && len(events[0].KeyIDs) == 5, events)
+	expect(t, len(events) == 1 && events[0].Action == "keys.revoked" && len(events[0].KeyIDs) == 6, events)
+}
 
-	third := must(manage.CreateKey(ctx, "org_3", Members{"name": "a"}))
+func TestAnOwnerIsSuspendedAndComesBack(t *testing.T) {
+	manage, statusWith := backend(t, `"/api/v1/admin/owners/{owner}"`)
+	key := must(manage.CreateKey(ctx, "org_3", Members{"name": "a"})).Key
 	must(manage.SetOwner(ctx, "org_3", Members{"maxKeys": 5, "suspended": true}))
-	expect(statusWith(third.Key) == 401)
+	expect(t, statusWith(key) == 401)
 	must(manage.SetOwner(ctx, "org_3", Members{"maxKeys": nil, "suspended": false}))
-	expect(statusWith(third.Key) == 200 && must(manage.GetOwner(ctx, "org_3")).Keys == 1)
+	expect(t, statusWith(key) == 200 && must(manage.GetOwner(ctx, "org_3")).Keys == 1)
 }
