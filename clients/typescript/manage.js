@@ -24,7 +24,7 @@ export function management(url, token, { timeout = 10_000, fetch = globalThis.fe
     })
     if (answer.status < 300 && answer.body) return answer.body
     const error = answer.body?.error ?? `answered ${answer.status}, which is not what Latchkey says`
-    throw new ManageError(answer.status, answer.headers.get('x-error-code') ?? 'unknown', error)
+    throw new ManageError(answer.status, answer.headers.get('x-error-code') ?? 'unknown', `${error}`.replaceAll(token, '…'))
   }
 
   return {
