@@ -31,7 +31,7 @@ mkdir "$work/empty"
 cd tests
 rm -rf node_modules/latchkey-client
 cp -r "$work/empty/node_modules/latchkey-client" node_modules/
-tsc --project . &
+vue-tsc --project . &
 types=$!
 (cd services/next && next build >"$work/next.log" 2>&1) || { cat "$work/next.log"; exit 1; }
 wait "$types"

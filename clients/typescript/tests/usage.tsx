@@ -12,8 +12,6 @@ import { ManageError, management } from 'latchkey-client/manage'
 import { withApiKey } from 'latchkey-client/next'
 import type { ApiKeysPanel } from 'latchkey-client/panel'
 import type {} from 'latchkey-client/panel/react'
-import type {} from 'latchkey-client/panel/vue'
-import type { GlobalComponents } from 'vue'
 
 const client = latchkey('http://127.0.0.1:8080', { timeout: 500 })
 
@@ -69,5 +67,4 @@ export function Panel() {
 }
 // @ts-expect-error api-base is required
 console.log(<api-keys-panel />)
-const inVue: keyof GlobalComponents = 'api-keys-panel'
-console.log(inVue, document.querySelector('api-keys-panel')?.getToken)
+console.log(document.querySelector('api-keys-panel')?.getToken)
