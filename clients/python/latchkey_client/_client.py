@@ -8,16 +8,11 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
-from weakref import WeakKeyDictionary
 
-from ._http import KEEP_IDLE, KEEP_MOST, Address, Answer, NoAnswer, Peer, joined
-
-try:
-    import httpx
-except ImportError:
-    httpx = None  # type: ignore[assignment]
+from ._http import Address, Answer, NoAnswer, Peer
 
 _log = logging.getLogger("latchkey_client")
 
@@ -214,14 +209,11 @@ class Latchkey:
 
 
 class AsyncLatchkey:
-    """The same for asyncio: by httpx where it is installed, otherwise in up to 32 threads."""
+    """The same for asyncio, in up to 32 threads of its own; more calls wait for one, which counts in `timeout`."""
 
     def __init__(self, url: str, timeout: float = 2.0) -> None:
-        self._peer = Peer(Address.parse(url), timeout, _LONGEST)
-        self._base, self._timeout = url.rstrip("/"), timeout
-        # Connections belong to the event loop that made them.
-        self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
-        self._threads = None if httpx else ThreadPoolExecutor(32, "latchkey")
+        self._latchkey, self._timeout = Latchkey(url, timeout), timeout
+        self._threads = ThreadPoolExecutor(32, "latchkey")
 
     async def verify(
         self,
@@ -232,46 +224,9 @@ class AsyncLatchkey:
         address: str | None = None,
     ) -> Verified | Refused:
         """As `Latchkey.verify`."""
-        question = _question(headers_or_key, scope, cost, address)
-        if isinstance(question, Refused):
-            return question
+        verify = partial(self._latchkey.verify, headers_or_key, scope=scope, cost=cost, address=address)
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, verify)
         try:
-            return _read(await asyncio.wait_for(self._ask(question), self._timeout), question)
+            return await asyncio.wait_for(asked, self._timeout)
         except asyncio.TimeoutError:
             return _unavailable(NoAnswer("no answer in time"))
-        except NoAnswer as cause:
-            return _unavailable(cause)
-
-    async def _ask(self, question: _Question) -> Answer:
-        loop = asyncio.get_running_loop()
-        if self._threads is not None:
-            return await loop.run_in_executor(self._threads, self._peer.ask, "GET", question.target, question.headers)
-        transport = self._transports.get(loop)
-        if transport is None:
-            limits = httpx.Limits(max_keepalive_connections=KEEP_MOST, keepalive_expiry=KEEP_IDLE)
-            verify = self._peer.tls or False
-            transport = self._transports[loop] = httpx.AsyncHTTPTransport(verify, trust_env=False, limits=limits)
-        try:
-            try:
-                return await self._exchange(transport, question)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                # A kept connection may have been closed in the moment it was used. Asking changes nothing.
-                return await self._exchange(transport, question)
-        except (httpx.HTTPError, OSError) as error:
-            raise NoAnswer(type(error).__name__) from None
-
-    async def _exchange(self, transport: httpx.AsyncHTTPTransport, question: _Question) -> Answer:
-        headers = question.headers | {"Accept-Encoding": "identity"}
-        # The transport alone: it follows no redirect, keeps no cookie and reads no proxy setting.
-        response = await transport.handle_async_request(
-            httpx.Request("GET", self._base + question.target, headers=headers)
-        )
-        try:
-            body = b""
-            async for piece in response.aiter_raw():
-                body += piece
-                if len(body) > _LONGEST:
-                    raise NoAnswer("the answer is too long")
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, joined(response.headers.multi_items()), body)

@@ -20,7 +20,7 @@ KEEP_MOST = 32
 
 
 class NoAnswer(Exception):
-    """Nobody answered in time, or not in HTTP. It names the kind of failure and repeats nothing that was received."""
+    """Nobody answered in time and in HTTP, or not as Latchkey does. The text repeats nothing that was received."""
 
 
 class Answer(NamedTuple):
@@ -116,7 +116,7 @@ class Peer:
     def __init__(self, address: Address, timeout: float, longest: int) -> None:
         self._address, self._timeout, self._longest = address, timeout, longest
         # Those authorities are trusted that the system trusts, or that SSL_CERT_FILE names.
-        self.tls = ssl.create_default_context() if address.secure else None
+        self._tls = ssl.create_default_context() if address.secure else None
         self._idle: deque[_Kept] = deque()
 
     def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
@@ -158,16 +158,16 @@ class Peer:
                 sock.settimeout(time_left(deadline))
                 sock.connect(where)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self.tls is not None:
+                if self._tls is not None:
                     sock.settimeout(time_left(deadline))
-                    sock = self.tls.wrap_socket(sock, server_hostname=host)
+                    sock = self._tls.wrap_socket(sock, server_hostname=host)
                 break
             except OSError as error:
                 sock.close()
                 failed = error
         else:
             raise failed
-        of_kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
+        of_kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
         connection, line = of_kind(host, port), _Line(sock)
         connection.auto_open = 0
         connection.sock = line

@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI
 from flask import Flask, g
 from werkzeug.serving import make_server
 
-from latchkey_client import AsyncLatchkey, Latchkey, Verified, _client
+from latchkey_client import AsyncLatchkey, Latchkey, Verified
 
 LOG = io.StringIO()
 logging.basicConfig(stream=LOG, level=logging.DEBUG)
@@ -66,17 +66,8 @@ def _asgi(app):
     return listener.getsockname()[1]
 
 
-def without_httpx(*given):
-    """An AsyncLatchkey as it is where httpx is not installed."""
-    httpx, _client.httpx = _client.httpx, None
-    try:
-        return AsyncLatchkey(*given)
-    finally:
-        _client.httpx = httpx
-
-
-def fastapi(url, make=AsyncLatchkey):
-    require_key = latchkey_client.fastapi.require_key(make(url))
+def fastapi(url):
+    require_key = latchkey_client.fastapi.require_key(AsyncLatchkey(url))
     app = FastAPI()
     latchkey_client.fastapi.install(app)
 
@@ -85,10 +76,6 @@ def fastapi(url, make=AsyncLatchkey):
         return told(key)
 
     return _asgi(app)
-
-
-def fastapi_without_httpx(url):
-    return fastapi(url, without_httpx)
 
 
 def flask(url):
@@ -159,7 +146,6 @@ def rest_framework(url, **members):
 
 FRAMEWORKS = [
     fastapi,
-    fastapi_without_httpx,
     flask,
     django_decorator,
     django_middleware,
