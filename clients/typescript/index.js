@@ -36,8 +36,9 @@ function refusal(status, error, code, headers) {
 }
 
 function target(at, { scope = [], cost }) {
-  const query = [scope].flat().map(each => ['scope', each])
-  return query.length || cost !== undefined ? `${at}?${new URLSearchParams(cost === undefined ? query : [...query, ['cost', cost]])}` : at
+  const query = new URLSearchParams([scope].flat().map(each => ['scope', each]))
+  if (cost !== undefined) query.set('cost', cost)
+  return [at, query.toString()].filter(Boolean).join('?')
 }
 
 const sent = (key, { address }) => ({ 'x-api-key': key, ...(address && { 'x-forwarded-for': address }) })
