@@ -80,8 +80,11 @@ type Latchkey struct {
 // a network that is not your own use https.
 func New(address string) (*Latchkey, error) {
 	peer, err := newPeer(address)
+	if err != nil {
+		return nil, err
+	}
 	report := func(cause string) { log.Printf("refused a request with 503: Latchkey: %s", cause) }
-	return &Latchkey{Timeout: 2 * time.Second, Log: report, peer: peer}, err
+	return &Latchkey{Timeout: 2 * time.Second, Log: report, peer: peer}, nil
 }
 
 // Option is something that a call asks of its key.

@@ -80,7 +80,10 @@ func NewManage(address, token string) (*Manage, error) {
 		return nil, errors.New("latchkey: this is no management token")
 	}
 	peer, err := newPeer(address)
-	return &Manage{Timeout: 10 * time.Second, token: token, peer: peer}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Manage{Timeout: 10 * time.Second, token: token, peer: peer}, nil
 }
 
 // ListKeys are the owner's, newest first. With "status": "revoked", those revoked lately.
