@@ -18,7 +18,7 @@ use latchkey_verifier::{
     Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, other_instances_alive,
 };
 
-use crate::connections::Tally;
+use latchkey_listener::Tally;
 use crate::embedded;
 use crate::housekeeping::Clocks;
 use crate::peppers::{self, PepperError};

@@ -3,7 +3,6 @@
 
 mod app;
 mod cli;
-mod connections;
 mod data_dir;
 mod embedded;
 mod host;

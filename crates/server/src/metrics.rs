@@ -6,6 +6,9 @@ use std::fmt::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use latchkey_http::Counts;
+use latchkey_http::exposition::{head, histogram, metric};
+use latchkey_listener::{Closed, Tally};
 use latchkey_store_postgres::Purpose;
 use latchkey_verifier::{Heartbeats, Misses, Status};
 use tokio::task::spawn_blocking;
@@ -13,10 +16,7 @@ use tokio::time::timeout;
 
 use self::process::Process;
 use crate::app::App;
-use crate::connections::{Closed, Tally};
 use crate::telemetry;
-use latchkey_http::Counts;
-use latchkey_http::exposition::{head, histogram, metric};
 
 /// How long the page waits for the database.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
+use latchkey_http::{Http, SignUp, application, metrics_application, refuse_unread, spans};
+use latchkey_listener::{Descriptors, Listener, Refusals, Room, Serving};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::app::{App, NotPrepared, StartError};
-use crate::connections::{Descriptors, Listener, Refusals, Room, Serving};
 use crate::housekeeping;
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
 use crate::settings::Settings;
 use crate::telemetry;
-use latchkey_http::{Http, SignUp, application, metrics_application, refuse_unread, spans};
 
 /// How long requests may still run when the server has stopped listening; with what comes after it,
 /// the process ends within 30 seconds from then.

@@ -12,11 +12,12 @@ const FEW: u64 = 1_024;
 
 /// How many files and sockets this process may have open at a time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Descriptors(u64);
+pub struct Descriptors(u64);
 
 impl Descriptors {
-    /// Raises the soft limit to the hard one.
-    pub(crate) fn raise() -> Self {
+    /// Raises the soft limit of this process to the hard one. Where that fails, the log says so, and the
+    /// limit stays.
+    pub fn raise() -> Self {
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
             Ok(()) => Self::of(maximum),
@@ -31,9 +32,9 @@ impl Descriptors {
         Self(limit.unwrap_or(u64::MAX))
     }
 
-    /// How many of them connections may take; some are kept back, so that the database is reached
-    /// however many there are. Says so in the log.
-    pub(crate) fn for_connections(self, workers: usize) -> usize {
+    /// How many of them the connections to `workers` threads may take, at least 1. Some are kept back, so that
+    /// the database is reached however many connections there are. The log names both numbers.
+    pub fn for_connections(self, workers: usize) -> usize {
         let connections = self.less_kept(u64::try_from(workers).unwrap_or(u64::MAX));
         let limit = self.0;
         if limit < FEW {

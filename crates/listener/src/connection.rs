@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::AbortHandle;
 
-use super::tally::Closed;
+use crate::tally::Closed;
 use latchkey_http::Progress;
 
 /// Then a peer that takes nothing of what waits for it is closed.
@@ -16,15 +16,15 @@ const UNFINISHED_LIMIT: Duration = Duration::from_secs(15);
 
 /// Whose connections count together: an address, of IPv6 its /64, which is what one customer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Client(IpAddr);
+pub(crate) struct Client(IpAddr);
 
 /// What is known of a connection to its own task, which notes all of it, and to those who close it.
 ///
 /// Nothing is read or written in any order: a moment that is seen late does no harm.
 #[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) id: u64,
-    pub(super) client: Client,
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) client: Client,
     trusted: bool,
     epoch: Instant,
     active: Moment,
@@ -40,7 +40,7 @@ pub(super) struct Connection {
 struct Moment(AtomicU64);
 
 impl Client {
-    pub(super) fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()),
             v4 @ IpAddr::V4(_) => Self(v4),
@@ -49,7 +49,7 @@ impl Client {
 }
 
 impl Connection {
-    pub(super) fn new(
+    pub(crate) fn new(
         id: u64,
         client: Client,
         trusted: bool,
@@ -73,26 +73,26 @@ impl Connection {
     }
 
     /// What handlers say of the request that it carries.
-    pub(super) const fn progress(&self) -> &Arc<Progress> {
+    pub(crate) const fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
 
-    pub(super) fn is_handling(&self) -> bool {
+    pub(crate) fn is_handling(&self) -> bool {
         self.progress.is_handling()
     }
 
-    pub(super) fn wants_input(&self) -> bool {
+    pub(crate) fn wants_input(&self) -> bool {
         self.progress.wants_input()
     }
 
-    pub(super) fn received(&self) {
+    pub(crate) fn received(&self) {
         let now = self.now();
         self.active.set(now);
         self.unfinished.set_if_none(now);
     }
 
     /// All or some of an answer left.
-    pub(super) fn sent(&self) {
+    pub(crate) fn sent(&self) {
         self.unfinished.clear();
         if self.unread.clear() {
             self.active.set(self.now());
@@ -100,13 +100,13 @@ impl Connection {
     }
 
     /// An answer waits for the peer to read.
-    pub(super) fn waits(&self) {
+    pub(crate) fn waits(&self) {
         self.unfinished.clear();
         self.unread.set_if_none(self.now());
     }
 
     /// Why to close it, if it only costs.
-    pub(super) fn stalled(&self) -> Option<Closed> {
+    pub(crate) fn stalled(&self) -> Option<Closed> {
         let now = self.now();
         if self.unread.is_over(UNREAD_LIMIT, now) {
             return Some(Closed::Unread);
@@ -116,17 +116,17 @@ impl Connection {
     }
 
     /// The least gives way first: no proxy of ours, nothing under way, idle longest.
-    pub(super) fn worth(&self) -> impl Ord + use<> {
+    pub(crate) fn worth(&self) -> impl Ord + use<> {
         (self.trusted, self.is_handling(), self.active.get(), self.id)
     }
 
     /// Ends its task, which closes the socket.
-    pub(super) fn close(&self, why: Closed) {
+    pub(crate) fn close(&self, why: Closed) {
         self.closed.get_or_init(|| why);
         self.close.abort();
     }
 
-    pub(super) fn why_closed(&self) -> Closed {
+    pub(crate) fn why_closed(&self) -> Closed {
         self.closed.get().copied().unwrap_or(Closed::Ended)
     }
 

@@ -15,10 +15,10 @@ use futures_util::future::Abortable;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
-use super::refusal::Refusals;
-use super::registry::{Registry, Room, keep_closing};
-use super::stream::Stream;
-use super::tally::Tally;
+use crate::refusal::Refusals;
+use crate::registry::{Registry, Room, keep_closing};
+use crate::stream::Stream;
+use crate::tally::Tally;
 
 /// How many clients may wait to be accepted.
 const BACKLOG: i32 = 1_024;
@@ -33,26 +33,31 @@ const UNSENT: u32 = 16 * 1024;
 
 /// A bound socket, on which nobody is served yet.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
 }
 
 /// How connections are served.
 #[derive(Debug, Clone)]
-pub(crate) struct Serving {
-    pub(crate) workers: usize,
+pub struct Serving {
+    /// How many threads answer, at least 1.
+    pub workers: usize,
     /// How long a connection may stay open without a request.
-    pub(crate) keep_alive: Duration,
+    pub keep_alive: Duration,
     /// How long requests may still run after a stop was asked for, in seconds.
-    pub(crate) grace: u64,
-    pub(crate) room: Room,
-    pub(crate) tally: Arc<Tally>,
-    pub(crate) refusals: Refusals,
+    pub grace: u64,
+    /// How many connections there may be.
+    pub room: Room,
+    /// Counts them; several listeners may share it.
+    pub tally: Arc<Tally>,
+    /// The words of an answer to a head that can't be read.
+    pub refusals: Refusals,
 }
 
 impl Listener {
-    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+    /// Binds a TCP socket to `address`; port 0 is any that is free. Clients may connect from then on.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         // Each socket that is accepted has it from this one.
@@ -65,13 +70,14 @@ impl Listener {
         Ok(Self { socket, address })
     }
 
-    /// With the port that was chosen, if none was asked for.
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens, with the port that was chosen, if none was asked for.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves what `app` makes, until the server is stopped.
-    pub(crate) fn serve<F, I, S, B>(self, serving: Serving, app: F) -> io::Result<Server>
+    /// Serves what `app` makes, one for each worker, until the server is stopped by its handle. It handles no
+    /// signals. It must be called on a runtime of tokio that lives as long as the server.
+    pub fn serve<F, I, S, B>(self, serving: Serving, app: F) -> io::Result<Server>
     where
         F: Fn() -> I + Send + Clone + 'static,
         I: IntoServiceFactory<S, Request>,

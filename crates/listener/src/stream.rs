@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::refusal::{Bare, Refusals};
-use super::registry::Place;
+use crate::refusal::{Bare, Refusals};
+use crate::registry::Place;
 use latchkey_http::Progress;
 
 /// How much is read before what it asks for is answered. The framework parses all the requests it
@@ -24,7 +24,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// A socket that is read in sips, and not at all while an answer waits to be written or a request
 /// is being handled.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     socket: Take<TcpStream>,
     place: Place,
     refusals: Refusals,
@@ -47,7 +47,7 @@ enum FirstHead {
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream, place: Place, refusals: Refusals) -> Self {
+    pub(crate) fn new(socket: TcpStream, place: Place, refusals: Refusals) -> Self {
         Self {
             socket: socket.take(SIP),
             place,
@@ -60,7 +60,7 @@ impl Stream {
     }
 
     /// What handlers say of the request that the connection carries.
-    pub(super) fn progress(&self) -> &Arc<Progress> {
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
         self.place.connection.progress()
     }
 

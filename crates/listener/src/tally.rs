@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Closed {
+pub enum Closed {
     /// By its peer, or by the rules of HTTP.
     Ended,
     /// The peer took no answer in time.
@@ -17,7 +17,7 @@ pub(crate) enum Closed {
 
 /// Counts the connections of all listeners.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub struct Tally {
     opened: AtomicU64,
     ended: AtomicU64,
     unread: AtomicU64,
@@ -27,7 +27,8 @@ pub(crate) struct Tally {
 }
 
 impl Closed {
-    pub(crate) const ALL: [(&'static str, Self); 5] = [
+    /// Each with its label in metrics.
+    pub const ALL: [(&'static str, Self); 5] = [
         ("ended", Self::Ended),
         ("unread", Self::Unread),
         ("unfinished", Self::Unfinished),
@@ -38,21 +39,21 @@ impl Closed {
 
 impl Tally {
     /// How many are open.
-    pub(crate) fn open(&self) -> u64 {
+    pub fn open(&self) -> u64 {
         let closed: u64 = Closed::ALL.iter().map(|(_, why)| self.closed(*why)).sum();
         self.opened.load(Ordering::Relaxed).saturating_sub(closed)
     }
 
     /// How many were closed for this reason.
-    pub(crate) fn closed(&self, why: Closed) -> u64 {
+    pub fn closed(&self, why: Closed) -> u64 {
         self.counter(why).load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_opened(&self) {
+    pub(crate) fn count_opened(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_closed(&self, why: Closed) {
+    pub(crate) fn count_closed(&self, why: Closed) {
         self.counter(why).fetch_add(1, Ordering::Relaxed);
     }
 

@@ -15,13 +15,13 @@ const NO_BODY: &[u8] = b"content-length: 0\r\n";
 
 /// What to say to a head that can't be read.
 #[derive(Clone)]
-pub(crate) struct Refusals(Arc<dyn Fn(StatusCode) -> HttpResponse + Send + Sync>);
+pub struct Refusals(Arc<dyn Fn(StatusCode) -> HttpResponse + Send + Sync>);
 
 /// An answer of the framework's own, at the end of what it writes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bare<'o> {
+pub(crate) struct Bare<'o> {
     /// What it writes before.
-    pub(super) before: &'o [u8],
+    pub(crate) before: &'o [u8],
     status: StatusCode,
     /// The lines of the head that stay.
     head: [&'o [u8]; 2],
@@ -29,7 +29,7 @@ pub(super) struct Bare<'o> {
 
 impl<'o> Bare<'o> {
     /// Each answer that a handler gave has a request id.
-    pub(super) fn at_the_end_of(output: &'o [u8]) -> Option<Self> {
+    pub(crate) fn at_the_end_of(output: &'o [u8]) -> Option<Self> {
         let lines = output.strip_suffix(END)?;
         let start = lines.windows(START.len()).rposition(|bytes| bytes == START)?;
         let (before, bare) = output.split_at_checked(start)?;
@@ -44,19 +44,20 @@ impl<'o> Bare<'o> {
 }
 
 impl Refusals {
-    pub(crate) fn new(words: impl Fn(StatusCode) -> HttpResponse + Send + Sync + 'static) -> Self {
+    /// `words` gives the body and the headers of an answer with a status.
+    pub fn new(words: impl Fn(StatusCode) -> HttpResponse + Send + Sync + 'static) -> Self {
         Self(Arc::new(words))
     }
 
     /// The answer to a peer that did not send its head in time.
-    pub(super) fn late_head(&self) -> Vec<u8> {
+    pub(crate) fn late_head(&self) -> Vec<u8> {
         let status = StatusCode::REQUEST_TIMEOUT;
         let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ndate: {}\r\n", Date::now());
         self.complete(&Bare { before: b"", status, head: [head.as_bytes(), b""] })
     }
 
     /// The same answer with a body and the headers of every answer.
-    pub(super) fn complete(&self, bare: &Bare<'_>) -> Vec<u8> {
+    pub(crate) fn complete(&self, bare: &Bare<'_>) -> Vec<u8> {
         let (words, body) = (self.0)(bare.status).into_parts();
         let body = body.try_into_bytes().unwrap_or_default();
         let mut answer = bare.head.concat();

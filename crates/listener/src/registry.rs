@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::{AbortHandle, AbortRegistration};
 use ipnet::IpNet;
 
-use super::connection::{Client, Connection};
-use super::tally::{Closed, Tally};
+use crate::connection::{Client, Connection};
+use crate::tally::{Closed, Tally};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Under pressure, this part of all connections is closed in one go, so that looking for those that
@@ -16,18 +16,19 @@ const PART: usize = 64;
 
 /// How many connections a listener may have.
 #[derive(Debug, Clone)]
-pub(crate) struct Room {
+pub struct Room {
     /// In all.
-    pub(crate) most: usize,
+    pub most: usize,
     /// From one address that is not a trusted proxy's.
-    pub(crate) per_address: usize,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub per_address: usize,
+    /// Their connections are not counted by address, and give way last.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// The open connections of a listener. A new one is never refused: where there is no room for it,
 /// the one that was idle longest is closed.
 #[derive(Debug)]
-pub(super) struct Registry {
+pub(crate) struct Registry {
     room: Room,
     tally: Arc<Tally>,
     epoch: Instant,
@@ -44,19 +45,19 @@ struct Open {
 
 /// A connection's place in the registry, for as long as its socket is open.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) connection: Arc<Connection>,
+pub(crate) struct Place {
+    pub(crate) connection: Arc<Connection>,
     registry: Arc<Registry>,
 }
 
 impl Registry {
-    pub(super) fn new(room: Room, tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(room: Room, tally: Arc<Tally>) -> Self {
         Self { room, tally, epoch: Instant::now(), open: Mutex::default() }
     }
 
     /// Makes room for a new connection. What the registration is given to ends when the connection
     /// has to close.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> (Place, AbortRegistration) {
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> (Place, AbortRegistration) {
         let client = Client::of(peer);
         let peer = peer.to_canonical();
         let trusted = self.room.trusted_proxies.iter().any(|net| net.contains(&peer));
@@ -83,7 +84,7 @@ impl Registry {
 }
 
 /// Closes the connections that only cost, for as long as there is a registry.
-pub(super) async fn keep_closing(registry: Weak<Registry>) {
+pub(crate) async fn keep_closing(registry: Weak<Registry>) {
     let mut last = Instant::now();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
