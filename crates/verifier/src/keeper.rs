@@ -17,7 +17,7 @@ use crate::protocol::{Effect, HEARTBEAT, Membership, Request, Takeover};
 
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// The pause between two heartbeats that both bring news. One heartbeat then tells of several changes, and
+/// The pause between two heartbeats that both bring news. One heartbeat then brings several changes, and
 /// the store has time to make them.
 const BREATH: Duration = Duration::from_millis(3);
 /// How often changes that everybody has applied are removed from the store.

@@ -89,7 +89,7 @@ impl Membership {
 
     /// A registration has been answered. It brings no lease: a change that was made meanwhile may
     /// have been answered before anybody could see this instance on the list. The next heartbeat
-    /// tells of that change, and of later ones their makers wait for this instance.
+    /// brings that change, and of later ones their makers wait for this instance.
     pub fn registered(&mut self, registration: Registration) -> Vec<Effect> {
         self.inside = Some(registration);
         vec![Effect::EndLease, Effect::Require(registration.position), Effect::VoidAll]
