@@ -77,6 +77,14 @@ export class ApiKeysPanel extends HTMLElement {
     return (this.getAttribute('public-url') ?? (this.api.base || location.origin)).replace(/\/+$/, '')
   }
 
+  /** Whether Latchkey serves its pages beside the API, which another service that mounts it may not. */
+  get hasPages() { return !this.hasAttribute('without-pages') }
+
+  /** The page where people sign in, if there is one. */
+  get signInUrl() {
+    return this.getAttribute('sign-in-url') ?? (this.hasPages ? `${this.api.base}/sign-in` : null)
+  }
+
   /** As the API lists them; null before it did. */
   get keys() { return this.keyring.keys }
 

@@ -35,7 +35,7 @@ export function openDetails(panel, key) {
       old && fact(text.replaces, h('code', {}, old.keyPrefix))),
     h('h3', { id: 'history' }, text.history), history,
     h('div', { class: 'buttons' },
-      h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}`, ...panel.elsewhere }, text.allActivity),
+      panel.hasPages && h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}`, ...panel.elsewhere }, text.allActivity),
       h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.close)))
   load(panel, key, history, createdBy)
 }

@@ -22,9 +22,9 @@ export function problemPlace(panel, id) {
   }
 }
 
-/** @param {Panel} panel */
+/** Nothing where nobody said where to sign in. @param {Panel} panel */
 export function signInLink(panel, label = text.signInAgain) {
-  return h('a', { class: 'button', href: `${panel.api.base}/sign-in`, target: '_blank', rel: 'noopener' },
+  return panel.signInUrl && h('a', { class: 'button', href: panel.signInUrl, target: '_blank', rel: 'noopener' },
     label, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
 }
 

@@ -11,7 +11,7 @@ export const loadingView = () => h('div', { class: 'skeleton', 'aria-busy': 'tru
 export const emptyView = panel => h('div', { class: 'blank' }, icon('key'), h('h3', {}, text.emptyTitle), h('p', {}, text.empty),
   h('div', { class: 'buttons' },
     h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => panel.create() }, icon('plus'), text.create),
-    h('a', { class: 'button quiet', href: `${panel.api.base}/docs`, ...panel.elsewhere }, text.docs)))
+    panel.hasPages && h('a', { class: 'button quiet', href: `${panel.api.base}/docs`, ...panel.elsewhere }, text.docs)))
 
 /** @param {Panel} panel @param {View} view */
 export const noMatchesView = (panel, view) => h('div', { class: 'blank' }, icon('search'), h('p', {}, text.noMatches(view)),
