@@ -34,7 +34,8 @@ impl fmt::Display for AccountId {
 
 /// A person who signs in.
 ///
-/// Each change gives the next version. A session belongs to the version under which it began, and
+/// An account changes by the use cases of [`AccountService`](crate::AccountService), each of which gives the next
+/// version. A session belongs to the version under which it began, and
 /// ends when the account moves on: that is how a new password or a disabled account ends sessions,
 /// also those that are just being made.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ pub struct AccountParts {
 pub enum AccountState {
     /// It may.
     Active,
-    /// An operator shut it, with its sessions and its keys.
+    /// An operator disabled it, ended its sessions and revoked its keys.
     Disabled {
         /// Since when.
         at: Timestamp,
@@ -87,13 +88,13 @@ impl Account {
 
     /// The same account with another password.
     #[must_use]
-    pub fn with_password(&self, password: PasswordHash) -> Self {
+    pub(crate) fn with_password(&self, password: PasswordHash) -> Self {
         Self(AccountParts { password, version: self.0.version + 1, ..self.0.clone() })
     }
 
-    /// The same account, shut. One that is shut already keeps its instant.
+    /// The same account, disabled. One that is disabled already keeps its instant.
     #[must_use]
-    pub fn disable(&self, now: Timestamp) -> Self {
+    pub(crate) fn disable(&self, now: Timestamp) -> Self {
         let state = match self.0.state {
             AccountState::Active => AccountState::Disabled { at: now },
             disabled @ AccountState::Disabled { .. } => disabled,
@@ -101,9 +102,9 @@ impl Account {
         Self(AccountParts { state, version: self.0.version + 1, ..self.0.clone() })
     }
 
-    /// The same account, open again.
+    /// The same account, active again.
     #[must_use]
-    pub fn enable(&self) -> Self {
+    pub(crate) fn enable(&self) -> Self {
         let state = AccountState::Active;
         Self(AccountParts { state, version: self.0.version + 1, ..self.0.clone() })
     }

@@ -11,7 +11,9 @@ use latchkey_domain::ports::{
 };
 use latchkey_domain::{ApiKey, ChangeNumber};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
-use latchkey_testkit::fixtures::{a_key, an_account, an_event, an_event_at, moment, owner};
+use latchkey_testkit::fixtures::{
+    a_key, an_account, an_event, an_event_at, disabled_account, enabled_account, moment, owner,
+};
 use latchkey_testkit::postgres::{Database, empty_database};
 use tokio_postgres::{Client, NoTls};
 
@@ -71,7 +73,7 @@ impl Fixture {
              from api_keys",
         )
         .await;
-        let off = account.disable(moment(7));
+        let off = disabled_account(&account, moment(7));
         self.store.disable(&off, &an_event()).await.unwrap();
         off
     }
@@ -291,7 +293,8 @@ async fn an_account_with_many_keys_is_disabled_while_others_go_on() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let number = it.store.disable(&account.disable(moment(7)), &an_event()).await.unwrap();
+    let number =
+        it.store.disable(&disabled_account(&account, moment(7)), &an_event()).await.unwrap();
     changing.await.unwrap();
 
     assert_eq!((it.unrevoked().await, it.held(account.parts().id.owner().as_str()).await), (0, 0));
@@ -318,11 +321,11 @@ async fn disabling_that_was_interrupted_is_finished_by_the_next_command() {
         let late = a_key().owned_by_account(&account).build();
         ApiKeyRepository::insert(&it.store, &late, 100_000, &an_event()).await.unwrap_err();
 
-        let off = account.disable(moment(7));
+        let off = disabled_account(&account, moment(7));
         if by_enabling {
-            it.store.enable(&off.enable(), &an_event()).await.unwrap();
+            it.store.enable(&enabled_account(&off), &an_event()).await.unwrap();
         } else {
-            it.store.disable(&off.disable(moment(8)), &an_event()).await.unwrap();
+            it.store.disable(&disabled_account(&off, moment(8)), &an_event()).await.unwrap();
         }
         assert_eq!(it.unrevoked().await, 0);
         let instants = "select count(distinct revoked_at) from api_keys";
@@ -384,7 +387,7 @@ async fn deleting_that_was_interrupted_is_finished_by_the_next_command() {
 async fn of_an_account_that_is_not_disabled_or_was_enabled_since_nothing_is_removed() {
     let it = Fixture::new().await;
     let off = it.disabled_account_with_many_keys_and_events().await;
-    let on = off.enable();
+    let on = enabled_account(&off);
     it.store.enable(&on, &an_event()).await.unwrap();
     let key = a_key().owned_by_account(&on).build();
     ApiKeyRepository::insert(&it.store, &key, 100_000, &an_event()).await.unwrap();
@@ -400,7 +403,7 @@ async fn of_an_account_that_is_not_disabled_or_was_enabled_since_nothing_is_remo
 async fn a_stale_version_revokes_nothing_of_many_keys() {
     let it = Fixture::new().await;
     let account = it.account_with_many_keys().await;
-    let stale = account.disable(moment(7)).disable(moment(8));
+    let stale = disabled_account(&disabled_account(&account, moment(7)), moment(8));
     let refused = it.store.disable(&stale, &an_event()).await.unwrap_err();
     assert!(matches!(refused, UpdateError::Stale), "{refused:?}");
     assert_eq!(it.unrevoked().await, MANY);

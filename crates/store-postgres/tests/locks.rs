@@ -5,7 +5,7 @@ use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, OverlapError};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::fixtures::{
-    a_key, a_replacement, an_account, an_event, an_event_at, changed, moment,
+    a_key, a_replacement, an_account, an_event, an_event_at, changed, disabled_account, moment,
 };
 use latchkey_testkit::postgres::empty_database;
 
@@ -58,7 +58,7 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
                 store.revoke(&parts.owner, parts.id, &an_event_at(moment(1))).await.unwrap();
             }));
         }
-        store.disable(&account.disable(moment(2)), &an_event()).await.unwrap();
+        store.disable(&disabled_account(&account, moment(2)), &an_event()).await.unwrap();
         for call in calls {
             call.await.unwrap();
         }

@@ -134,6 +134,32 @@ pub fn enabled(key: &ApiKey) -> ApiKey {
     changed(key, |parts| parts.state = KeyState::Active)
 }
 
+/// The next version of an account, with another password hash.
+pub fn account_with_password(account: &Account, phc: &str) -> Account {
+    changed_account(account, |parts| parts.password = PasswordHash::new(phc.to_owned()))
+}
+
+/// The next version of an account, disabled at `at`, if it was not before.
+pub fn disabled_account(account: &Account, at: Timestamp) -> Account {
+    changed_account(account, |parts| {
+        if parts.state == AccountState::Active {
+            parts.state = AccountState::Disabled { at };
+        }
+    })
+}
+
+/// The next version of an account, active.
+pub fn enabled_account(account: &Account) -> Account {
+    changed_account(account, |parts| parts.state = AccountState::Active)
+}
+
+fn changed_account(account: &Account, change: impl FnOnce(&mut AccountParts)) -> Account {
+    let mut parts = account.parts().clone();
+    change(&mut parts);
+    parts.version += 1;
+    Account::restore(parts)
+}
+
 /// The next version of `key`, working until `end`.
 pub fn ending(key: &ApiKey, end: Timestamp) -> ApiKey {
     changed(key, |parts| parts.expires_at = Some(end))

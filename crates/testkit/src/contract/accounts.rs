@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use latchkey_accounts::PasswordHash;
 use latchkey_accounts::ports::InsertAccountError;
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::UpdateError;
@@ -10,7 +9,7 @@ use super::steps::{
     assert_same_account, assert_same_session, begun, by_email, concurrently, goes_on, registered,
     session, the_only_winner,
 };
-use crate::fixtures::{a_digest, a_session, an_account, an_event, moment};
+use crate::fixtures::{a_digest, a_session, account_with_password, an_account, an_event, moment};
 
 pub async fn an_account_reads_back_equal(ports: &AllPorts) {
     let long = format!("{}@example.com", "a".repeat(242));
@@ -69,7 +68,7 @@ pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &AllP
     let left = begun(ports, a_session(&account)).await;
     let foreign = begun(ports, a_session(&bystander)).await;
 
-    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    let next = account_with_password(&account, "new");
     ports
         .accounts
         .change_password(&next, Some(&kept.digest.digest), &an_event())
@@ -92,7 +91,7 @@ pub async fn a_new_password_is_stored_and_ends_all_sessions_but_one(ports: &AllP
 pub async fn a_reset_password_ends_every_session(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let left = begun(ports, a_session(&account)).await;
-    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    let next = account_with_password(&account, "new");
     ports
         .accounts
         .change_password(&next, None, &an_event())
@@ -100,7 +99,7 @@ pub async fn a_reset_password_ends_every_session(ports: &AllPorts) {
         .expect("the next version is stored");
     assert!(!goes_on(ports, &left).await);
     // A session that has ended meanwhile is no obstacle.
-    let next = next.with_password(PasswordHash::new("newer".to_owned()));
+    let next = account_with_password(&next, "newer");
     let gone = a_digest().digest;
     ports
         .accounts
@@ -112,7 +111,7 @@ pub async fn a_reset_password_ends_every_session(ports: &AllPorts) {
 
 pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
-    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    let next = account_with_password(&account, "new");
     ports
         .accounts
         .change_password(&next, None, &an_event())
@@ -120,10 +119,10 @@ pub async fn a_stale_password_change_is_refused_and_nothing_written(ports: &AllP
         .expect("the next version is stored");
     let kept = begun(ports, a_session(&next)).await;
 
-    let stale = account.with_password(PasswordHash::new("stale".to_owned()));
-    let ahead = next.with_password(PasswordHash::new("ahead".to_owned()));
-    let ahead = ahead.with_password(PasswordHash::new("further ahead".to_owned()));
-    let stranger = an_account().build().with_password(PasswordHash::new("x".to_owned()));
+    let stale = account_with_password(&account, "stale");
+    let ahead = account_with_password(&next, "ahead");
+    let ahead = account_with_password(&ahead, "further ahead");
+    let stranger = account_with_password(&an_account().build(), "x");
     for wrong in [stale, ahead, stranger] {
         let it =
             ports.accounts.change_password(&wrong, Some(&kept.digest.digest), &an_event()).await;
@@ -138,7 +137,7 @@ pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let answers = concurrently((0..10).map(|n| {
         let accounts = Arc::clone(&ports.accounts);
-        let next = account.with_password(PasswordHash::new(format!("new {n}")));
+        let next = account_with_password(&account, &format!("new {n}"));
         async move { accounts.change_password(&next, None, &an_event()).await.map(|()| next) }
     }))
     .await;

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_accounts::PasswordHash;
 use latchkey_domain::{
     Action, Actor, ApiKey, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
     OwnerId, Timestamp, UserAgent,
@@ -13,8 +12,9 @@ use super::steps::{
 };
 use super::{AllPorts, Ports};
 use crate::fixtures::{
-    a_caller, a_key, a_replacement, a_session, an_account, an_event, an_event_at, an_id, changed,
-    disabled, enabled, moment, owner, renamed, replaced,
+    a_caller, a_key, a_replacement, a_session, account_with_password, an_account, an_event,
+    an_event_at, an_id, changed, disabled, disabled_account, enabled, moment, owner, renamed,
+    replaced,
 };
 
 const MANY: u32 = 1_000;
@@ -229,19 +229,19 @@ pub async fn whatever_changes_an_account_leaves_one_event(ports: &AllPorts) {
     let made = event(Action::AccountCreated);
     ports.accounts.insert(&account, &made).await.expect("a new account is added");
     let kept = begun(ports, a_session(&account)).await;
-    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    let next = account_with_password(&account, "new");
     let changed = event(Action::PasswordChanged);
     let it = ports.accounts.change_password(&next, Some(&kept.digest.digest), &changed).await;
     it.expect("the next version is stored");
-    let next = next.with_password(PasswordHash::new("newer".to_owned()));
+    let next = account_with_password(&next, "newer");
     let reset = event(Action::PasswordChanged);
     let it = ports.accounts.change_password(&next, None, &reset).await;
     it.expect("the next version is stored");
     let disabled = event(Action::AccountDisabled);
-    let next = next.disable(moment(7));
+    let next = disabled_account(&next, moment(7));
     let it = ports.accounts.disable(&next, &disabled).await;
     it.expect("the next version is stored");
-    let it = ports.accounts.disable(&next.disable(moment(8)), &an_event()).await;
+    let it = ports.accounts.disable(&disabled_account(&next, moment(8)), &an_event()).await;
     it.expect("disabling twice is fine");
     assert_eq!(all(ports).await, [made, changed, reset, disabled]);
 }
@@ -296,9 +296,11 @@ pub async fn what_is_refused_about_accounts_leaves_no_event(ports: &AllPorts) {
     let same = an_account().with_email(account.parts().email.as_str()).build();
     assert!(ports.accounts.insert(&same, &an_event()).await.is_err());
     let unknown = an_account().build();
-    let next = unknown.with_password(PasswordHash::new("new".to_owned()));
+    let next = account_with_password(&unknown, "new");
     assert!(ports.accounts.change_password(&next, None, &an_event()).await.is_err());
-    assert!(ports.accounts.disable(&unknown.disable(moment(1)), &an_event()).await.is_err());
+    assert!(
+        ports.accounts.disable(&disabled_account(&unknown, moment(1)), &an_event()).await.is_err()
+    );
     let orphan = a_session(&unknown).build();
     assert!(ports.sessions.insert(&orphan, Some(&an_event())).await.is_err());
 
@@ -362,7 +364,7 @@ pub async fn an_event_that_cannot_be_kept_undoes_the_change_of_an_account(ports:
     let begun = a_session(&account).build();
     assert!(ports.sessions.insert(&begun, Some(&taken)).await.is_err());
     assert!(session(ports, begun.digest).await.is_none());
-    assert!(ports.accounts.disable(&account.disable(moment(1)), &taken).await.is_err());
+    assert!(ports.accounts.disable(&disabled_account(&account, moment(1)), &taken).await.is_err());
     let got = by_email(ports, &account).await.expect("it is there");
     assert_same_account(&got, &account);
 
@@ -372,7 +374,7 @@ pub async fn an_event_that_cannot_be_kept_undoes_the_change_of_an_account(ports:
 pub async fn the_trail_of_a_disabled_account_goes_on(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let whose = account.parts().id.owner();
-    let it = ports.accounts.disable(&account.disable(moment(1)), &an_event()).await;
+    let it = ports.accounts.disable(&disabled_account(&account, moment(1)), &an_event()).await;
     it.expect("the next version is stored");
     let refused =
         AuditEvent { owner: Some(whose.clone()), action: Action::SessionRefused, ..an_event() };

@@ -9,7 +9,7 @@ use super::steps::{Instance, added, begun, concurrently, find, registered, revok
 use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, disabled,
-    enabled, moment, owner, renamed,
+    disabled_account, enabled, moment, owner, renamed,
 };
 
 pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(ports: &Ports) {
@@ -40,7 +40,8 @@ pub async fn disabling_an_account_tells_of_all_its_keys(ports: &AllPorts) {
     added(ports, a_key()).await;
     let mut instances = [Instance::joined(ports).await, Instance::joined(ports).await];
 
-    let disabled = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
+    let disabled =
+        ports.accounts.disable(&disabled_account(&account, moment(7)), &an_event()).await;
     let number = disabled.expect("the next version is stored");
 
     let seen = instances[0].news().await.expect("it is on the list").position.change;
@@ -52,11 +53,11 @@ pub async fn disabling_an_account_is_numbered_after_the_changes_of_its_keys(port
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
     let revoked = revoked(ports, &key).await;
-    let off = account.disable(moment(7));
+    let off = disabled_account(&account, moment(7));
     let first =
         ports.accounts.disable(&off, &an_event()).await.expect("the next version is stored");
     assert!(first >= revoked, "{first} is before {revoked}");
-    let again = ports.accounts.disable(&off.disable(moment(8)), &an_event()).await;
+    let again = ports.accounts.disable(&disabled_account(&off, moment(8)), &an_event()).await;
     let again = again.expect("the next version is stored");
     assert!(again >= revoked, "{again} is before {revoked}");
 }

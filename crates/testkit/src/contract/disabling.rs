@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use latchkey_accounts::{Account, PasswordHash};
+use latchkey_accounts::Account;
 use latchkey_domain::ports::{InsertError, UpdateError};
 
 use super::AllPorts;
@@ -8,11 +8,14 @@ use super::steps::{
     AMPLE, added, assert_revoked, assert_same_account, assert_same_key, begun, by_digest, by_email,
     concurrently, find, goes_on, list, registered, revoke, session, stored,
 };
-use crate::fixtures::{a_key, a_session, an_account, an_event, changed, disabled, moment};
+use crate::fixtures::{
+    a_key, a_session, account_with_password, an_account, an_event, changed, disabled,
+    disabled_account, moment,
+};
 
 pub async fn a_disabled_account_reads_back_equal(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
-    let off = disabled_account(ports, &account, 7).await;
+    let off = stored_disabled(ports, &account, 7).await;
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &off);
 }
 
@@ -21,7 +24,7 @@ pub async fn disabling_ends_the_sessions_of_the_account_alone(ports: &AllPorts) 
         (registered(ports, an_account()).await, registered(ports, an_account()).await);
     let ended = [begun(ports, a_session(&account)).await, begun(ports, a_session(&account)).await];
     let other = begun(ports, a_session(&bystander)).await;
-    disabled_account(ports, &account, 7).await;
+    stored_disabled(ports, &account, 7).await;
     for each in ended {
         assert!(session(ports, each.digest).await.is_none());
     }
@@ -39,7 +42,7 @@ pub async fn disabling_revokes_the_keys_of_the_account_alone(ports: &AllPorts) {
     revoke(ports, &dead, moment(2)).await;
     let foreign = added(ports, a_key().owned_by_account(&bystander)).await;
 
-    disabled_account(ports, &account, 7).await;
+    stored_disabled(ports, &account, 7).await;
 
     assert_revoked(&by_digest(ports, &active).await.expect("it is there"), &active, moment(7));
     assert_revoked(&by_digest(ports, &off).await.expect("it is there"), &off, moment(7));
@@ -53,7 +56,7 @@ pub async fn a_disabled_account_gets_no_more_keys(ports: &AllPorts) {
     added(ports, a_key().owned_by_account(&with_keys)).await;
     let without = registered(ports, an_account()).await;
     for account in [with_keys, without] {
-        disabled_account(ports, &account, 7).await;
+        stored_disabled(ports, &account, 7).await;
         let key = a_key().owned_by_account(&account).build();
         let it = ports.keys.insert(&key, AMPLE, &an_event()).await;
         assert!(matches!(it, Err(InsertError::OwnerClosed)), "got {it:?}");
@@ -68,7 +71,7 @@ pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &AllP
         let (keys, key) = (Arc::clone(&ports.keys), a_key().owned_by_account(&account).build());
         async move { keys.insert(&key, AMPLE, &an_event()).await }
     }));
-    let (answers, _) = tokio::join!(inserts, disabled_account(ports, &account, 7));
+    let (answers, _) = tokio::join!(inserts, stored_disabled(ports, &account, 7));
     for it in answers {
         assert!(matches!(it, Ok(()) | Err(InsertError::OwnerClosed)), "got {it:?}");
     }
@@ -88,7 +91,7 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &A
                 .await
         }
     }));
-    let (answers, _) = tokio::join!(updates, disabled_account(ports, &account, 7));
+    let (answers, _) = tokio::join!(updates, stored_disabled(ports, &account, 7));
     for it in answers {
         assert!(matches!(it, Ok(_) | Err(UpdateError::Stale)), "got {it:?}");
     }
@@ -97,7 +100,7 @@ pub async fn a_key_changed_while_its_account_is_disabled_does_not_live(ports: &A
 
 pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
-    let next = account.with_password(PasswordHash::new("new".to_owned()));
+    let next = account_with_password(&account, "new");
     ports
         .accounts
         .change_password(&next, None, &an_event())
@@ -106,7 +109,7 @@ pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &AllPorts) 
     let going = begun(ports, a_session(&next)).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
 
-    let it = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
+    let it = ports.accounts.disable(&disabled_account(&account, moment(7)), &an_event()).await;
     assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
 
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
@@ -117,7 +120,7 @@ pub async fn a_stale_disabling_is_refused_and_nothing_changed(ports: &AllPorts) 
 
 pub async fn disabling_an_unknown_account_is_stale(ports: &AllPorts) {
     let account = an_account().build();
-    let it = ports.accounts.disable(&account.disable(moment(7)), &an_event()).await;
+    let it = ports.accounts.disable(&disabled_account(&account, moment(7)), &an_event()).await;
     assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     added(ports, a_key().owned_by_account(&account)).await;
 }
@@ -125,15 +128,15 @@ pub async fn disabling_an_unknown_account_is_stale(ports: &AllPorts) {
 pub async fn disabling_twice_is_fine_and_keeps_the_first_instant(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
-    let once = disabled_account(ports, &account, 7).await;
-    let twice = disabled_account(ports, &once, 9).await;
+    let once = stored_disabled(ports, &account, 7).await;
+    let twice = stored_disabled(ports, &once, 9).await;
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &twice);
     assert_eq!(twice.parts().state, once.parts().state);
     assert_revoked(&by_digest(ports, &key).await.expect("it is there"), &key, moment(7));
 }
 
-async fn disabled_account(ports: &AllPorts, account: &Account, at: i64) -> Account {
-    let next = account.disable(moment(at));
+async fn stored_disabled(ports: &AllPorts, account: &Account, at: i64) -> Account {
+    let next = disabled_account(account, moment(at));
     ports.accounts.disable(&next, &an_event()).await.expect("the next version is stored");
     next
 }

@@ -1,4 +1,4 @@
-use latchkey_accounts::{Account, PasswordHash};
+use latchkey_accounts::Account;
 use latchkey_domain::ports::{InsertError, UpdateError};
 use latchkey_domain::{Action, AuditEvent, Caller, KeyLabel, UserAgent};
 
@@ -7,14 +7,17 @@ use super::steps::{
     AMPLE, added, assert_revoked, assert_same_account, assert_same_key, begun, by_digest, by_email,
     find, goes_on, registered, session,
 };
-use crate::fixtures::{a_caller, a_key, a_session, an_account, an_event, an_id, moment};
+use crate::fixtures::{
+    a_caller, a_key, a_session, account_with_password, an_account, an_event, an_id,
+    disabled_account, enabled_account, moment,
+};
 
 pub async fn an_enabled_account_gets_new_keys_and_none_of_the_old_ones(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     let old = added(ports, a_key().owned_by_account(&account)).await;
     let ended = begun(ports, a_session(&account)).await;
     let off = disabled(ports, &account).await;
-    let on = off.enable();
+    let on = enabled_account(&off);
     ports.accounts.enable(&on, &an_event()).await.expect("the next version is stored");
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &on);
     assert!(on.is_active());
@@ -30,7 +33,12 @@ pub async fn enabling_what_is_not_the_disabled_version_is_refused_and_nothing_ch
     let active = registered(ports, an_account()).await;
     let off = disabled(ports, &registered(ports, an_account()).await).await;
     let stranger = an_account().build();
-    for wrong in [active.enable(), off.enable().enable(), off.clone(), stranger.enable()] {
+    for wrong in [
+        enabled_account(&active),
+        enabled_account(&enabled_account(&off)),
+        off.clone(),
+        enabled_account(&stranger),
+    ] {
         let it = ports.accounts.enable(&wrong, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     }
@@ -94,8 +102,8 @@ pub async fn deleting_what_is_not_the_disabled_version_is_refused_and_nothing_ch
     let event = personal(&active);
     ports.trail.record(&event).await.expect("the store answers");
     let off = disabled(ports, &registered(ports, an_account()).await).await;
-    let ahead = off.with_password(PasswordHash::new("ahead".to_owned()));
-    for wrong in [&active, &ahead, &active.disable(moment(7)), &an_account().build()] {
+    let ahead = account_with_password(&off, "ahead");
+    for wrong in [&active, &ahead, &disabled_account(&active, moment(7)), &an_account().build()] {
         let it = ports.accounts.delete(wrong, &an_event()).await;
         assert!(matches!(it, Err(UpdateError::Stale)), "got {it:?}");
     }
@@ -138,7 +146,7 @@ pub async fn pages_hold_all_accounts_in_id_order(ports: &AllPorts) {
 }
 
 async fn disabled(ports: &AllPorts, account: &Account) -> Account {
-    let off = account.disable(moment(7));
+    let off = disabled_account(account, moment(7));
     ports.accounts.disable(&off, &an_event()).await.expect("the next version is stored");
     off
 }

@@ -10,8 +10,8 @@ use super::steps::{
 };
 use super::{AllPorts, Ports};
 use crate::fixtures::{
-    KeyBuilder, a_key, a_replacement, an_account, an_event, an_event_at, disabled, moment, owner,
-    replaced,
+    KeyBuilder, a_key, a_replacement, an_account, an_event, an_event_at, disabled,
+    disabled_account, moment, owner, replaced,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -178,7 +178,7 @@ pub async fn a_successor_made_while_its_account_is_disabled_does_not_live(ports:
             keys.replace(&a_replacement(&old, &new, &an_event())).await
         }
     }));
-    let (disabled, event) = (account.disable(moment(7)), an_event());
+    let (disabled, event) = (disabled_account(&account, moment(7)), an_event());
     let (answers, disabling) =
         tokio::join!(replacements, ports.accounts.disable(&disabled, &event));
     disabling.expect("the next version is stored");
