@@ -44,7 +44,7 @@ pub enum Record {
     Event(AuditEvent),
 }
 
-/// A store that can be read whole. Nobody may change it meanwhile.
+/// A store that can be read whole. It must not be changed meanwhile.
 #[async_trait]
 pub trait Contents: Send + Sync + fmt::Debug {
     /// Up to `limit` records of a part, those after `after`, in an order of the store's own.
@@ -64,7 +64,7 @@ pub trait Contents: Send + Sync + fmt::Debug {
 #[non_exhaustive]
 pub enum TakeOverError {
     /// The store is in use.
-    #[error("there are {part} already; name an empty database that no server has used")]
+    #[error("the store is not empty: there are {part}")]
     NotEmpty {
         /// What it holds.
         part: Part,

@@ -94,10 +94,10 @@ pub enum OperatorError {
     #[error("no account has this email address")]
     NotFound,
     /// A disabled account signs in with no password.
-    #[error("the account is disabled and its password stays as it is; enable it first")]
+    #[error("the account is disabled")]
     Disabled,
     /// Somebody changed the account at the same time.
-    #[error("the account was changed at the same time; try again")]
+    #[error("the account was changed at the same time")]
     Stale,
     /// The password could not be hashed.
     #[error(transparent)]

@@ -39,10 +39,9 @@ impl AccountLimits {
         }
     }
 
-    /// Counts a sign-up. A caller without an address is not counted.
+    /// Counts a sign-up for the network of the caller. Callers without an address share one count.
     pub(crate) fn count_sign_up(&self, caller: &Caller) -> Result<(), NotNow> {
-        let network = caller.address.map(Network::of);
-        network.map_or(Ok(()), |network| self.sign_ups.begin(network).map(drop))
+        self.sign_ups.begin(caller.address.map(Network::of)).map(drop)
     }
 
     /// Counts a session that is about to begin.
@@ -58,6 +57,8 @@ impl AccountLimits {
 
 /// Bounds the wrong passwords: for each network, and for each account from all the networks from
 /// which it did not sign in lately.
+///
+/// Callers without an address share one network, which no account knows.
 ///
 /// So a stranger's guesses slow strangers, and never an owner at home. All of it is the same for an
 /// account that does not exist.
@@ -78,7 +79,7 @@ pub(crate) struct Guess {
 impl Guesses {
     /// Whether the network may try another; nothing is counted.
     pub(crate) fn check(&self, network: Option<Network>) -> Result<(), NotNow> {
-        network.map_or(Ok(()), |network| self.by_network.check(network))
+        self.by_network.check(network)
     }
 
     /// Counts a try from `network` for the account with the address `email`, or says how long to
@@ -89,10 +90,9 @@ impl Guesses {
         email: Option<&Email>,
         is_known: bool,
     ) -> Result<Guess, NotNow> {
-        let by_network = match network.map(|network| self.by_network.begin(network)) {
-            None => Attempt::UNCOUNTED,
-            Some(Err(NotNow::NoRoom(_))) if is_known => Attempt::UNCOUNTED,
-            Some(counted) => counted?,
+        let by_network = match self.by_network.begin(network) {
+            Err(NotNow::NoRoom(_)) if is_known => Attempt::UNCOUNTED,
+            counted => counted?,
         };
         let email = email.filter(|_| !is_known);
         match email.map_or(Ok(Attempt::UNCOUNTED), |email| self.by_account.begin(email)) {
@@ -165,6 +165,20 @@ mod tests {
         assert!(guesses.begin(Some(network("192.0.2.1")), Some(&ada), false).is_ok());
         assert!(guesses.begin(Some(network("192.0.2.2")), Some(&ada), false).is_err());
         assert_eq!(guesses.check(Some(network("192.0.2.2"))), Ok(()));
+    }
+
+    #[test]
+    fn callers_without_an_address_share_a_network() {
+        let limits = limits(1);
+        let guesses = &limits.sign_in;
+        assert!(guesses.begin(None, None, false).is_ok());
+        assert!(guesses.check(None).is_err());
+        assert!(guesses.begin(None, Some(&ada()), false).is_err());
+        assert_eq!(guesses.check(Some(network("192.0.2.1"))), Ok(()));
+        for _call in 0..6 {
+            assert_eq!(limits.count_sign_up(&Caller::OPERATOR), Ok(()));
+        }
+        assert!(limits.count_sign_up(&Caller::OPERATOR).is_err());
     }
 
     #[test]

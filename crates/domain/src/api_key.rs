@@ -11,7 +11,7 @@ use crate::{
 ///
 /// The plain [`Secret`](crate::Secret) is not part of it; only the digest is. A key changes by the use
 /// cases of [`ApiKeyService`](crate::ApiKeyService): each gives the next version of the key, which a store
-/// accepts if nobody else changed the key meanwhile.
+/// accepts if the key was not changed meanwhile.
 ///
 /// | the key is | may be used | disable, enable | rename | another expiry | replace | revoke |
 /// |---|---|---|---|---|---|---|
@@ -38,7 +38,7 @@ pub struct ApiKeyParts {
     pub prefix: KeyPrefix,
     /// What the key is meant for.
     pub environment: Environment,
-    /// What is stored in place of the secret.
+    /// The digest that is stored in place of the secret.
     pub digest: KeyedDigest,
     /// When it was issued.
     pub created_at: Timestamp,
@@ -106,10 +106,10 @@ pub enum TransitionError {
     /// A revoked key does not change any more.
     #[error("the key is revoked")]
     Revoked,
-    /// What is switched off is not handed on.
+    /// A disabled key has no successor.
     #[error("the key is disabled")]
     Disabled,
-    /// What no longer works is not handed on.
+    /// An expired key has no successor.
     #[error("the key has expired")]
     Expired,
     /// A key has one successor.

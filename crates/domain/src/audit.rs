@@ -21,7 +21,7 @@ pub struct AuditEvent {
     pub id: EventId,
     /// When it was, which is also the instant that the change itself carries.
     pub at: Timestamp,
-    /// Whose trail it belongs to. A sign-in with an unknown address belongs to nobody's.
+    /// Whose trail it belongs to. A sign-in with an unknown address belongs to no owner's.
     pub owner: Option<OwnerId>,
     /// What was done, and to which key.
     pub action: Action,

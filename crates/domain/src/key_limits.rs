@@ -44,14 +44,11 @@ impl KeyLimits {
         }
     }
 
-    /// Counts a report of leaked keys. A caller without an address is not counted.
+    /// Counts a report of leaked keys for the network of the caller. Callers without an address share one
+    /// count.
     pub(crate) fn count_leak_report(&self, caller: &Caller) -> Result<(), NotNow> {
-        match (&self.0, caller.address) {
-            (Some(buckets), Some(address)) => {
-                buckets.leak_reports.begin(Network::of(address)).map(drop)
-            }
-            _ => Ok(()),
-        }
+        let Some(buckets) = &self.0 else { return Ok(()) };
+        buckets.leak_reports.begin(caller.address.map(Network::of)).map(drop)
     }
 }
 
@@ -98,6 +95,11 @@ mod tests {
         }
         assert!(limits.count_leak_report(&from("2001:db8::ffff")).is_err());
         assert_eq!(limits.count_leak_report(&from("2001:db8:0:1::1")), Ok(()));
+        let unknown = Caller { actor: Actor::LeakReport, ..Caller::OPERATOR };
+        for _report in 0..LEAK_REPORTS {
+            assert_eq!(limits.count_leak_report(&unknown), Ok(()));
+        }
+        assert!(limits.count_leak_report(&unknown).is_err());
     }
 
     #[test]

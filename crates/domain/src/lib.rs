@@ -134,6 +134,6 @@ pub use report_leaks::ReportLeaksError;
 pub use rotate::{Overlap, OverlapTooLong};
 pub use secret::{MalformedSecret, Secret};
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
-pub use timestamp::Timestamp;
+pub use timestamp::{Rfc3339, Timestamp};
 pub use told::{KeyDifference, KeyLabel};
 pub use verify::VerifyError;

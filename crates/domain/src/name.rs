@@ -26,7 +26,7 @@ pub enum NameError {
     /// A character that would break a line or turn the text around it.
     #[error("the name has a control, line separator or text direction character")]
     Forbidden,
-    /// A character that nobody sees and the text does not need.
+    /// An invisible character that the text does not need.
     #[error("the name has a hidden character")]
     Hidden,
     /// Names are shown in lists and kept in plain text.

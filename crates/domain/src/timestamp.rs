@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -40,9 +41,59 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis).max(Self::MIN.0))
     }
 
+    /// The instant as RFC 3339 writes it, without the machinery of `format!`: a list has many of them.
+    ///
+    /// ```
+    /// use latchkey_domain::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::UNIX_EPOCH.rfc3339().as_str(), "1970-01-01T00:00:00.000Z");
+    /// ```
+    pub fn rfc3339(self) -> Rfc3339 {
+        let at = OffsetDateTime::from(self);
+        let mut text = Rfc3339(*b"0000-00-00T00:00:00.000Z");
+        for (end, number, digits) in [
+            (4, at.year().unsigned_abs(), 4),
+            (7, u8::from(at.month()).into(), 2),
+            (10, at.day().into(), 2),
+            (13, at.hour().into(), 2),
+            (16, at.minute().into(), 2),
+            (19, at.second().into(), 2),
+            (23, at.millisecond().into(), 3),
+        ] {
+            text.write_digits(end, number, digits);
+        }
+        text
+    }
+
     /// The time from `earlier` until this instant; zero if `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+}
+
+/// The text of an instant, in UTC and with exactly three fraction digits; see [`Timestamp::rfc3339`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rfc3339([u8; 24]);
+
+impl Rfc3339 {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("digits and signs")
+    }
+
+    /// Writes the last `digits` decimal digits of `number` before the place `end`.
+    fn write_digits(&mut self, end: usize, number: u32, digits: usize) {
+        let mut rest = number;
+        for place in self.0.iter_mut().take(end).rev().take(digits) {
+            *place = b'0' + u8::try_from(rest % 10).expect("a digit");
+            rest /= 10;
+        }
+    }
+}
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -78,6 +129,18 @@ mod tests {
     fn an_instant_survives_the_way_to_a_date_and_back() {
         for at in [Timestamp::MIN, Timestamp(0), Timestamp(1_774_000_000_123), Timestamp::MAX] {
             assert_eq!(Timestamp::from(OffsetDateTime::from(at)), at);
+        }
+    }
+
+    #[test]
+    fn an_instant_is_written_in_utc_with_three_fraction_digits() {
+        for (at, text) in [
+            (Timestamp::MIN, "0000-01-01T00:00:00.000Z"),
+            (Timestamp(1_774_366_200_007), "2026-03-24T15:30:00.007Z"),
+            (Timestamp(-1), "1969-12-31T23:59:59.999Z"),
+            (Timestamp::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(at.rfc3339().to_string(), text);
         }
     }
 

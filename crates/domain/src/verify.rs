@@ -9,7 +9,7 @@ pub enum VerifyError {
     /// It is not good. The presenter is told only that.
     #[error("the secret is not that of a good key")]
     Refused(Refusal),
-    /// The store failed, and no cache can vouch for the secret: nobody can say.
+    /// The store failed, and no cache can vouch for the secret: whether it is good is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -68,9 +68,7 @@ impl Embedded {
             lease_clock: Arc::new(BootClock),
             last_uses: Arc::clone(&last_uses),
         };
-        let answering =
-            if BootClock::NEVER_STANDS_STILL { Answering::FromCache } else { Answering::FromStore };
-        let verifier = Arc::new(Verifier::new(ports, answering, None));
+        let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
         let (keeping, writing) = (Arc::clone(&verifier), Arc::clone(&last_uses));
         tokio::spawn(async move { keeping.keep().await });
         tokio::spawn(async move { writing.keep_writing().await });

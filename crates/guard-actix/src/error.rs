@@ -17,7 +17,7 @@ pub enum GuardError {
     /// What was presented is not a good key. 401, with the same challenge.
     #[error("Invalid API key")]
     KeyRefused,
-    /// Nobody could say whether the key is good. 503, with `Retry-After`.
+    /// Whether the key is good could not be told. 503, with `Retry-After`.
     #[error("Temporarily unavailable; try again shortly")]
     Unavailable(#[from] Unavailable),
     /// The application's data holds no [`Guard`](crate::Guard). 500.

@@ -19,7 +19,7 @@ pub trait Verify: Send + Sync + fmt::Debug {
     async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable>;
 }
 
-/// Nobody could say whether a key is good. To be logged, never matched.
+/// Whether a key is good could not be told. To be logged, never matched.
 #[derive(Debug, Error)]
 #[error("a key could not be verified")]
 pub struct Unavailable(#[source] Box<dyn StdError + Send + Sync>);

@@ -32,7 +32,7 @@
 //! The key is taken from `x-api-key`; only where that header is absent or empty, from
 //! `Authorization: Bearer`.
 //! What a request without a good key is answered, [`GuardError`] says. The guard fails closed: while
-//! nobody can vouch for a key, the answer is 503, never the handler's. It logs no key.
+//! it cannot be told whether a key is good, the answer is 503, never the handler's. It logs no key.
 
 #[cfg(feature = "embedded")]
 mod embedded;

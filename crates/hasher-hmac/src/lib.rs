@@ -2,7 +2,7 @@
 //! feature `accounts`, of session tokens.
 //!
 //! A key has 190 random bits, so a fast hash is enough; the pepper makes a stolen database useless
-//! for confirming a guess. The ring is read here, but where it comes from is the server's business.
+//! for confirming a guess. A service gives its ring as text, or keeps it in a [`PepperFile`].
 //!
 //! ```
 //! use latchkey_domain::ports::KeyHasher as _;
@@ -23,8 +23,10 @@
 //! # }
 //! ```
 
+mod file;
 mod ring;
 
+pub use file::{PepperFile, PepperFileError};
 pub use ring::{Pepper, PepperRing, RingError};
 
 use std::fmt;

@@ -2,6 +2,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use latchkey_domain::ports::{Entropy, EntropyError};
 use latchkey_domain::{MAX_LIVE_PEPPERS, PepperId};
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -18,6 +19,13 @@ impl Pepper {
     /// Numbers 32 random bytes.
     pub const fn new(id: PepperId, bytes: [u8; 32]) -> Self {
         Self { id, bytes }
+    }
+
+    /// Makes one from 32 random bytes.
+    pub fn generate(id: PepperId, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *bytes)?;
+        Ok(Self::new(id, *bytes))
     }
 
     /// Its number in the ring.

@@ -75,16 +75,18 @@ impl SignUpOpen {
     /// Whether this request may sign somebody up, if its page may call at all.
     pub(crate) fn check(req: &HttpRequest) -> Result<Self, ApiError> {
         let closed = "Sign-up is closed; ask the operator of this service for an account";
-        let elsewhere = "Sign-up is open on this machine only: open the page by the address of this \
-                         machine, such as http://localhost:8080, or set LATCHKEY_SIGN_UP=open";
-        let refused = |why| Err(ApiError::new(ErrorCode::SignUpClosed, why));
+        let refused = |why: &str| Err(ApiError::new(ErrorCode::SignUpClosed, why.to_owned()));
         let Some(http) = req.app_data::<Data<Http>>() else { return refused(closed) };
+        let setting = http.settings.names.open_sign_up;
         match http.settings.sign_up {
             SignUp::Open => Ok(Self(())),
             SignUp::OpenToThisMachine if is_local(req, http) => Ok(Self(())),
             SignUp::OpenToThisMachine => {
-                http.hints.local_only("a sign-up", "LATCHKEY_SIGN_UP=open");
-                refused(elsewhere)
+                http.hints.local_only("a sign-up", setting);
+                refused(&format!(
+                    "Sign-up is open on this machine only: open the page by the address of this machine, \
+                     such as http://localhost:8080, or set {setting}"
+                ))
             }
             SignUp::Closed => refused(closed),
         }

@@ -94,7 +94,7 @@ where
     }
 }
 
-/// Reads and forgets a body that a call takes no interest in, whatever its size, so that the
+/// Reads and drops a body that a call takes no interest in, whatever its size, so that the
 /// connection stays usable. Where it doesn't end in time, the framework closes the connection.
 pub(crate) async fn drain(req: &HttpRequest, payload: &mut Payload) {
     if has_body(req.headers()) {

@@ -13,9 +13,10 @@ pub(crate) fn client_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
     let proxies = &http.settings.trusted_proxies;
     if req.headers().contains_key(header::X_FORWARDED_FOR) && !is_among(proxies, peer) {
         http.stranger_forwarded.call_once(|| {
+            let setting = http.settings.names.trusted_proxies;
             tracing::warn!(
                 %peer,
-                "X-Forwarded-For from an address that LATCHKEY_TRUSTED_PROXIES does not name is not \
+                "X-Forwarded-For from an address that {setting} does not name is not \
                  believed. If a proxy or a backend of yours sends it, name that address there: until \
                  then all people behind it share one limit on sign-ins, and one address in the audit \
                  trail"

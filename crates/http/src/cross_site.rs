@@ -3,16 +3,13 @@ use std::future::{Ready, ready};
 use super::Http;
 use super::error::{ApiError, ErrorCode};
 use super::origin::Origin;
+use super::settings::SettingNames;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
-const PUBLIC_URL: &str = "LATCHKEY_PUBLIC_URL";
-const TRUSTED_ORIGINS: &str = "LATCHKEY_TRUSTED_ORIGINS";
-const EITHER: &str = "LATCHKEY_PUBLIC_URL or LATCHKEY_TRUSTED_ORIGINS";
 
 /// Proof that a call did not come from another site's page: needed for every call that changes
 /// something in the name of a cookie, and for signing in and up.
@@ -59,7 +56,7 @@ enum Foreign {
     Page {
         origin: Origin,
         /// What could make the page one that may call.
-        settings: &'static str,
+        settings: String,
     },
 }
 
@@ -76,13 +73,17 @@ fn judge(headers: &HeaderMap, http: &Http) -> Result<(), Foreign> {
     if trusted(&origin, http) || (site_is_ours && is_ours) {
         return Ok(());
     }
-    Err(match site {
-        _ if is_ours => Foreign::Unclear,
+    if is_ours {
+        return Err(Foreign::Unclear);
+    }
+    let SettingNames { public_url, trusted_origins, .. } = http.settings.names;
+    let settings = match site {
         // The browser says that the page is the service's own: only its address is another.
-        Some(b"same-origin" | b"none") => Foreign::Page { origin, settings: PUBLIC_URL },
-        Some(_) => Foreign::Page { origin, settings: TRUSTED_ORIGINS },
-        None => Foreign::Page { origin, settings: EITHER },
-    })
+        Some(b"same-origin" | b"none") => public_url.to_owned(),
+        Some(_) => trusted_origins.to_owned(),
+        None => format!("{public_url} or {trusted_origins}"),
+    };
+    Err(Foreign::Page { origin, settings })
 }
 
 impl Foreign {

@@ -105,7 +105,7 @@ pub(crate) async fn embedded_panel() -> HttpResponse {
         .body(format!("import '../assets/{}/api-keys-panel.js'\n", *VERSION))
 }
 
-/// Nobody's page is shown while the session can't be told; without one, nobody's at all.
+/// No account's page is shown while the session is unknown, or where there is none.
 fn signed_in(visitor: Visitor) -> Result<Option<SignedIn>, ApiError> {
     match visitor {
         Ok(User(user)) => Ok(Some(user)),

@@ -39,14 +39,13 @@ impl Hints {
         );
     }
 
-    /// A proxy stands in front, and nobody said where people reach the service.
-    pub(crate) fn forwarded(&self, header: &str) {
+    /// A proxy stands in front, and no setting says where people reach the service.
+    pub(crate) fn forwarded(&self, header: &str, setting: &str) {
         self.forwarded.call_once(|| {
             tracing::warn!(
                 header,
-                "a proxy forwards requests, but LATCHKEY_PUBLIC_URL is not set: set it to the \
-                 address that people use, which decides whose pages may call and whether cookies \
-                 are Secure"
+                "a proxy forwards requests, but {setting} is not set: set it to the address that people \
+                 use, which decides whose pages may call and whether cookies are Secure"
             );
         });
     }

@@ -23,8 +23,8 @@ pub(crate) struct LeakBody {
 /// Report a leaked key.
 ///
 /// Revokes every key in the text, on every instance before this call is answered: anybody who holds a key
-/// may have it revoked. The answer is the same for keys that were valid, were revoked before, or belong to
-/// nobody; a text without a key is refused. The owner sees the report in the audit trail. A session cookie
+/// may have it revoked. The answer is the same for keys that were valid, were revoked before, or have no
+/// owner; a text without a key is refused. The owner sees the report in the audit trail. A session cookie
 /// is ignored.
 #[utoipa::path(
     post, path = "/api/v1/leaks", operation_id = "reportLeak", tag = "Verification", security(()),

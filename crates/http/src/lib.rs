@@ -10,7 +10,7 @@
 //!
 //! use actix_web::{App, HttpServer, web};
 //! use latchkey_domain::ports::Entropy;
-//! use latchkey_http::{Http, HttpSettings, Services, SignUp, configure};
+//! use latchkey_http::{Http, HttpSettings, Services, SettingNames, SignUp, configure};
 //!
 //! async fn serve(
 //!     services: Services,
@@ -24,6 +24,7 @@
 //!         session_cookie: "keys-session".to_owned(),
 //!         metrics: false,
 //!         pages: false,
+//!         names: SettingNames::default(),
 //!     };
 //!     let services = Arc::new(services);
 //!     // Verifications need it, also those that ask the store.
@@ -89,6 +90,6 @@ pub use origin::{Origin, OriginError};
 pub use progress::Progress;
 pub use routes::{application, configure, metrics_application};
 pub use services::{Host, Services};
-pub use settings::{HttpSettings, SignUp};
+pub use settings::{HttpSettings, SettingNames, SignUp};
 pub use shared::Http;
 pub use wire_time::WireTime;

@@ -114,7 +114,7 @@ where
             && self.http.settings.public_url.is_none()
             && let Some(header) = forwarding(req.headers())
         {
-            self.http.hints.forwarded(header);
+            self.http.hints.forwarded(header, self.http.settings.names.public_url);
         }
         if common.kind == Kind::Management {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));

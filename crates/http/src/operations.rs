@@ -47,7 +47,7 @@ pub(crate) async fn readyz(http: Data<Http>) -> Result<HttpResponse, ApiError> {
 
 /// Metrics.
 ///
-/// Counters and gauges for Prometheus. Where `LATCHKEY_METRICS_LISTEN` is set, on that listener alone;
+/// Counters and gauges for Prometheus. Where the operator gave them a listener of their own, on that alone;
 /// otherwise here, but only where nothing but the server's own machine reaches it.
 #[utoipa::path(
     get, path = "/metrics", tag = "Operations", security(()),
@@ -67,6 +67,6 @@ pub(crate) async fn local_metrics(
     if is_local(&req, &http) {
         return Ok(metrics(http).await);
     }
-    http.hints.local_only("/metrics", "LATCHKEY_METRICS_LISTEN");
+    http.hints.local_only("/metrics", http.settings.names.metrics_listener);
     Err(ApiError::not_found())
 }

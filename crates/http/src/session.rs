@@ -75,7 +75,7 @@ async fn signed_in(presented: &Presented, http: &Http) -> Result<SignedIn, ApiEr
         return Ok(signed_in);
     }
     if presented.cookies > 1 {
-        warn(&http.settings.session_cookie);
+        warn(&http.settings.session_cookie, http.settings.names.session_cookie);
     }
     let error = ApiError::session_required();
     // What is not of our form is a neighbour's, who may need it.
@@ -87,7 +87,7 @@ async fn signed_in(presented: &Presented, http: &Http) -> Result<SignedIn, ApiEr
 }
 
 /// Tells the operator, once a minute at most, why people can't stay signed in.
-fn warn(name: &str) {
+fn warn(name: &str, setting: &str) {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let now = Instant::now();
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,8 +99,7 @@ fn warn(name: &str) {
     if is_due {
         tracing::warn!(
             "a browser sent several cookies named {name}, and not exactly one of them is a session \
-             here: another service of the host or its domain uses the name too; choose another by \
-             LATCHKEY_SESSION_COOKIE"
+             here: another service of the host or its domain uses the name too; choose another by {setting}"
         );
     }
 }

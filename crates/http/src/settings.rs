@@ -20,6 +20,38 @@ pub struct HttpSettings {
     /// Whether the pages are served. They link to each other from the root, so that they can't be
     /// mounted below another path; the API and the panel for other pages can.
     pub pages: bool,
+    /// What the host calls those settings, for the log and for refusals that an operator can help with.
+    pub names: SettingNames,
+}
+
+/// What the host calls its settings. The default names are those of the members of [`HttpSettings`].
+#[derive(Debug, Clone)]
+pub struct SettingNames {
+    /// The setting of [`HttpSettings::public_url`].
+    pub public_url: &'static str,
+    /// The setting of [`HttpSettings::trusted_origins`].
+    pub trusted_origins: &'static str,
+    /// The setting of [`HttpSettings::trusted_proxies`].
+    pub trusted_proxies: &'static str,
+    /// The setting of [`HttpSettings::session_cookie`].
+    pub session_cookie: &'static str,
+    /// The setting of [`HttpSettings::sign_up`], with the value that lets everybody sign up.
+    pub open_sign_up: &'static str,
+    /// What serves `/metrics` to other machines.
+    pub metrics_listener: &'static str,
+}
+
+impl Default for SettingNames {
+    fn default() -> Self {
+        Self {
+            public_url: "public_url",
+            trusted_origins: "trusted_origins",
+            trusted_proxies: "trusted_proxies",
+            session_cookie: "session_cookie",
+            open_sign_up: "sign_up: Open",
+            metrics_listener: "metrics_application",
+        }
+    }
 }
 
 /// Who may make an account without being asked to.
@@ -28,9 +60,9 @@ pub struct HttpSettings {
 pub enum SignUp {
     /// Everybody who reaches the service: somebody said so.
     Open,
-    /// People at this machine: nothing was set, and nobody else should reach the service.
+    /// People at this machine: nothing was set, and only they should reach the service.
     OpenToThisMachine,
-    /// Nobody; accounts are made by a command.
+    /// No one; an operator makes accounts by a command.
     Closed,
 }
 

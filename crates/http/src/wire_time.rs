@@ -14,44 +14,15 @@ use utoipa::{PartialSchema, ToSchema};
 #[schema(value_type = String, format = DateTime, example = "2026-03-24T15:30:00.000Z")]
 pub struct WireTime(pub Timestamp);
 
-impl WireTime {
-    /// `2026-03-24T15:30:00.000Z`, without the machinery of `format!`: a list has many of them.
-    fn text(self) -> [u8; 24] {
-        let at = OffsetDateTime::from(self.0);
-        let year = at.year().unsigned_abs();
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        for (end, number, digits) in [
-            (4, year, 4),
-            (7, u8::from(at.month()).into(), 2),
-            (10, at.day().into(), 2),
-            (13, at.hour().into(), 2),
-            (16, at.minute().into(), 2),
-            (19, at.second().into(), 2),
-            (23, at.millisecond().into(), 3),
-        ] {
-            write_digits(&mut text, end, number, digits);
-        }
-        text
-    }
-}
-
-fn write_digits(text: &mut [u8; 24], end: usize, number: u32, digits: usize) {
-    let mut rest = number;
-    for place in text.iter_mut().take(end).rev().take(digits) {
-        *place = b'0' + u8::try_from(rest % 10).expect("a digit");
-        rest /= 10;
-    }
-}
-
 impl fmt::Display for WireTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(str::from_utf8(&self.text()).expect("digits and signs"))
+        self.0.rfc3339().fmt(f)
     }
 }
 
 impl Serialize for WireTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(str::from_utf8(&self.text()).expect("digits and signs"))
+        serializer.serialize_str(self.0.rfc3339().as_str())
     }
 }
 

@@ -18,7 +18,7 @@ use latchkey_domain::ports::{Clock, Entropy, SteadyClock};
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy, KeyLimits};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
-use latchkey_http::{Http, HttpSettings, Services, SignUp, configure};
+use latchkey_http::{Http, HttpSettings, Services, SettingNames, SignUp, configure};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
@@ -92,6 +92,7 @@ async fn mounted(dir: &Path) -> Data<Http> {
         session_cookie: "keys-session".to_owned(),
         metrics: false,
         pages: false,
+        names: SettingNames::default(),
     };
     let services = Arc::new(services(dir, &entropy).await);
     let keeping = Arc::clone(&services);

@@ -11,6 +11,8 @@ use latchkey_domain::ports::{
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::HmacHasher;
+use latchkey_http::Services;
+use latchkey_listener::Tally;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, OsEntropy, SystemClock};
@@ -18,13 +20,11 @@ use latchkey_verifier::{
     Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, other_instances_alive,
 };
 
-use latchkey_listener::Tally;
 use crate::embedded;
 use crate::housekeeping::Clocks;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
 use crate::settings::{Database, Settings};
-use latchkey_http::Services;
 
 /// Everything the server is made of, joined once.
 #[derive(Debug)]
@@ -355,18 +355,16 @@ impl App {
     }
 }
 
-/// A cache needs a clock that never stands still.
 fn answering(settings: &Settings) -> Answering {
-    match settings.verify_cache {
-        true if BootClock::NEVER_STANDS_STILL => Answering::FromCache,
-        true => {
-            tracing::warn!(
-                "the verification cache is off: this platform has no clock that counts the time of a suspend"
-            );
-            Answering::FromStore
-        }
-        false => Answering::FromStore,
+    if !settings.verify_cache {
+        return Answering::FromStore;
     }
+    if !BootClock.never_stands_still() {
+        tracing::warn!(
+            "the verification cache is off: this platform has no clock that counts the time of a suspend"
+        );
+    }
+    Answering::FromCache
 }
 
 async fn hasher(
@@ -377,6 +375,6 @@ async fn hasher(
     if let Some(ring) = &settings.peppers {
         return Ok(HmacHasher::new(ring));
     }
-    let ring = peppers::load_or_generate(&settings.data_dir, store, entropy).await?;
+    let ring = peppers::file(&settings.data_dir).read_or_generate(store, entropy).await?;
     Ok(HmacHasher::new(&ring))
 }

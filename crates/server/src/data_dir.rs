@@ -1,8 +1,9 @@
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use latchkey_system::{close_to_others, rights_of_others};
 use rustix::fs::Access;
 use thiserror::Error;
 
@@ -30,8 +31,11 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), DataDirError> {
     let failed = DataDirError::at(dir);
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(&failed)?;
     let is_ours = holds_only_ours(dir).map_err(&failed)?;
-    let is_closed =
-        if is_ours { close(dir) } else { Ok(rights_of_others(dir).map_err(&failed)? == 0) };
+    let is_closed = if is_ours {
+        close_to_others(dir)
+    } else {
+        Ok(rights_of_others(dir).map_err(&failed)? == 0)
+    };
     if !is_closed.map_err(&failed)? {
         let dir = dir.display();
         tracing::warn!(
@@ -50,40 +54,6 @@ pub(crate) fn check(dir: &Path) -> Result<(), DataDirError> {
     }
     let may = rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK);
     may.map_err(io::Error::from).map_err(DataDirError::at(nearest))
-}
-
-/// Writes a file for its owner alone, wholly or not at all, and on the disk when this returns.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
-}
-
-/// What group and others may do with a file, as the bits of its mode: `0o070` and `0o007`.
-pub(crate) fn rights_of_others(path: &Path) -> io::Result<u32> {
-    Ok(fs::metadata(path)?.permissions().mode() & 0o077)
-}
-
-/// Takes group and others their rights, unless the file belongs to somebody else or its file system
-/// knows no modes; says whether they have none now.
-pub(crate) fn close(path: &Path) -> io::Result<bool> {
-    let found = fs::metadata(path)?;
-    let mode = found.permissions().mode();
-    let wanted = mode & 0o7000 | if found.is_dir() { 0o700 } else { 0o600 };
-    if mode & 0o7777 != wanted
-        && let Err(error) = fs::set_permissions(path, Permissions::from_mode(wanted))
-        && error.kind() != io::ErrorKind::PermissionDenied
-    {
-        return Err(error);
-    }
-    Ok(rights_of_others(path)? == 0)
 }
 
 fn holds_only_ours(dir: &Path) -> io::Result<bool> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use latchkey_domain::error_chain;
 use latchkey_domain::ports::{PepperRepository as _, StoreError};
-use latchkey_hasher_hmac::{ConfirmError, PepperRing};
+use latchkey_hasher_hmac::{ConfirmError, PepperFile, PepperRing};
 use latchkey_store_sqlite::{MigrateError, OpenError, SqliteStore};
 use thiserror::Error;
 use tokio::time::{MissedTickBehavior, interval};
@@ -55,8 +55,10 @@ async fn open_file(path: &Path, settings: &Settings) -> Result<SqliteStore, Embe
     let store =
         SqliteStore::open(path).map_err(|source| EmbeddedError::Unusable { setting, source })?;
     let ring = peppers::file(&settings.data_dir);
+    let ring = ring.path();
     if settings.peppers.is_none() && ring.exists() && store.is_empty().await? {
-        return Err(EmbeddedError::DatabaseLost { database: path.to_owned(), ring });
+        let (database, ring) = (path.to_owned(), ring.to_owned());
+        return Err(EmbeddedError::DatabaseLost { database, ring });
     }
     Ok(store)
 }
@@ -67,7 +69,7 @@ pub(crate) async fn check(path: &Path, settings: &Settings) -> Result<(), Embedd
     data_dir::check(&settings.data_dir)?;
     let file = peppers::file(&settings.data_dir);
     let ring = match &settings.peppers {
-        None => peppers::load(&file)?,
+        None => file.read().map_err(PepperError::from)?,
         Some(_) => None,
     };
     if control::is_served(&settings.data_dir).await {
@@ -75,7 +77,8 @@ pub(crate) async fn check(path: &Path, settings: &Settings) -> Result<(), Embedd
     }
     if !path.exists() {
         check_place(path, settings)?;
-        let lost = || EmbeddedError::DatabaseLost { database: path.to_owned(), ring: file };
+        let (database, lost_by) = (path.to_owned(), file.path().to_owned());
+        let lost = || EmbeddedError::DatabaseLost { database, ring: lost_by };
         return ring.map_or(Ok(()), |_ring| Err(lost()));
     }
     let store = open_file(path, settings).await?;
@@ -88,7 +91,7 @@ pub(crate) async fn check(path: &Path, settings: &Settings) -> Result<(), Embedd
 async fn fits(
     store: &SqliteStore,
     ring: Option<&PepperRing>,
-    file: &Path,
+    file: &PepperFile,
 ) -> Result<(), EmbeddedError> {
     if store.is_empty().await? {
         return Ok(());
@@ -96,7 +99,7 @@ async fn fits(
     store.check_schema().await?;
     for pepper in store.in_use().await? {
         match ring {
-            None => return Err(PepperError::lost(file).into()),
+            None => return Err(PepperError::File(file.lost()).into()),
             Some(ring) if ring.ids().any(|id| id == pepper) => {}
             Some(_) => return Err(PepperError::Unfit(ConfirmError::Missing(pepper)).into()),
         }

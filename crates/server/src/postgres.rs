@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use latchkey_accounts::{Contents, Part};
+use latchkey_accounts::{Contents, Part, TakeOverError};
 use latchkey_domain::ports::ChangeFeed as _;
 use latchkey_domain::{Failover, error_chain};
 use latchkey_store_postgres::{Pooler, PostgresSettings, PostgresStore, PostgresUrlError};
@@ -61,7 +61,15 @@ pub(crate) async fn take_over(
     let settings = settings.with_password(password);
     let store = PostgresStore::connect(&settings).map_err(|error| of_target(&error))?;
     store.migrate().await.map_err(|error| of_target(&error))?;
-    Ok(store.take_over(source).await.map_err(|error| of_target(&error))?)
+    let taken_over = store.take_over(source).await.map_err(|error| match error {
+        TakeOverError::NotEmpty { part } => {
+            format!(
+                "--to: there are {part} already; name an empty database that no server has used"
+            )
+        }
+        failed => of_target(&failed),
+    })?;
+    Ok(taken_over)
 }
 
 /// Where the database is, and by which way.

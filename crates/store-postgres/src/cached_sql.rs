@@ -10,7 +10,7 @@ use diesel::sql_types::Untyped;
 /// Wraps a statement, which answers columns of the types `Columns`, so that it is prepared once for
 /// each connection.
 ///
-/// Diesel prepares text by hand and updates anew for each call, which is a round trip more, because
+/// Diesel prepares text by hand and updates again for each call, which is a round trip more, because
 /// it can't know that there are only a few of them. Here each is one text.
 #[must_use = "a query is only sent by `execute`, `load` or the like"]
 pub(crate) struct CachedSql<Q, Columns = Untyped> {

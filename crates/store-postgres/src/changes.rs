@@ -51,7 +51,7 @@ select coalesce(reached.seq, clock.seq) as seq, coalesce(reached.nonce, clock.no
     array(select key_id from page where revoked) as revoked \
 from change_clock as clock left join reached on true";
 
-/// Where one transaction changed more keys than this, instances forget everything: to be told would
+/// Where one transaction changed more keys than this, instances void their whole cache: to be told would
 /// take longer than a heartbeat may.
 const MOST: usize = 100_000;
 

@@ -9,7 +9,7 @@ const LIMITS: [(&str, &str); 3] = [
 /// What the statements are written for.
 const ISOLATION: (&str, &str) = ("default_transaction_isolation", "read committed");
 /// A plan is kept for the connection. One that was made while a table was empty would read the whole table
-/// until Postgres has counted its rows; each statement has an index to go by. The clock of changes has none,
+/// until Postgres has counted its rows; each statement has an index to use. The clock of changes has none,
 /// and by its price Postgres would compile each statement that reads it (decision 24).
 const PLANS: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
 /// Set with the options of a connection, so that [`HAS_OPTIONS`] shows whether they arrived.

@@ -192,7 +192,7 @@ impl SqliteStore {
     }
 
     /// Runs work that changes the keys it answers. They are told before it is answered, and also if
-    /// the caller has gone: nothing else would ever make anybody forget what they were.
+    /// the caller has gone: nothing else would ever void what instances have cached of them.
     async fn change<C, E>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> DbResult<C, E> + Send + 'static,

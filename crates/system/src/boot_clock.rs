@@ -11,8 +11,7 @@ use rustix::time::ClockId;
 pub struct BootClock;
 
 impl BootClock {
-    /// Whether leases can be trusted on this system.
-    pub const NEVER_STANDS_STILL: bool =
+    const NEVER_STANDS_STILL: bool =
         cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
     #[cfg(any(target_os = "linux", target_os = "android"))]
     const ID: ClockId = ClockId::Boottime;
@@ -21,6 +20,10 @@ impl BootClock {
 }
 
 impl SteadyClock for BootClock {
+    fn never_stands_still(&self) -> bool {
+        Self::NEVER_STANDS_STILL
+    }
+
     #[inline]
     fn now(&self) -> BootTime {
         let now = rustix::time::clock_gettime(Self::ID);

@@ -1,7 +1,8 @@
 //! What the domain asks the operating system for: the time of day, the time since the machine started,
-//! and randomness.
+//! and randomness; and files for their owner alone, which hold secrets.
 
 mod boot_clock;
+mod private_file;
 
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use latchkey_domain::Timestamp;
 use latchkey_domain::ports::{Clock, Entropy, EntropyError};
 
 pub use boot_clock::BootClock;
+pub use private_file::{close_to_others, rights_of_others, write_private};
 
 /// The machine's wall clock.
 #[derive(Debug, Clone, Copy)]

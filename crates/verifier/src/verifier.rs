@@ -74,7 +74,8 @@ pub struct VerifierPorts {
 /// Whether a verifier answers from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answering {
-    /// From the cache, under a lease; from the store where there is none.
+    /// From the cache, under a lease; from the store where there is none, or where the clock of leases may
+    /// stand still.
     FromCache,
     /// Always from the store. The heartbeats go on: by them a look-up is known to come from the
     /// server that changes are made on.
@@ -115,6 +116,8 @@ impl Verifier {
     /// `failover` says what the store keeps in a failover; with `None` the store is asked.
     pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
         let VerifierPorts { lookup, feed, hasher, clock, lease_clock, last_uses } = ports;
+        let answering =
+            if lease_clock.never_stands_still() { answering } else { Answering::FromStore };
         let freshness = Arc::new(Freshness::new());
         let (ours, clock_of_leases) = (Arc::clone(&feed), Arc::clone(&lease_clock));
         let keeper = Arc::new(Keeper::new(ours, clock_of_leases, Arc::clone(&freshness)));

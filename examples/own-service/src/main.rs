@@ -9,12 +9,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use clap::Parser;
-use latchkey_domain::ports::{ApiKeyRepository, Entropy, KeyLookup, NoBarrier};
+use latchkey_domain::ports::{ApiKeyRepository, Entropy, KeyLookup, NoBarrier, PepperRepository};
 use latchkey_domain::{
-    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssueError,
-    IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError, presented,
+    ApiKeyId, ApiKeyParts, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence,
+    IssueError, IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError,
+    presented,
 };
-use latchkey_hasher_hmac::{HmacHasher, PepperRing};
+use latchkey_hasher_hmac::{HmacHasher, PepperFile};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, OsEntropy, SystemClock};
@@ -25,13 +26,12 @@ struct Settings {
     /// A Postgres of this service's own; without it, the file `own-service.db` holds the keys.
     #[arg(long, env, hide_env_values = true)]
     database_url: Option<String>,
-    /// The secrets of the keys' digests.
-    #[arg(long, env = "LATCHKEY_PEPPERS", hide_env_values = true)]
-    peppers: String,
     #[arg(long, env, default_value = "127.0.0.1:3000")]
     listen: String,
 }
 
+/// The secret of the keys' digests: without it every key is lost.
+const PEPPERS: &str = "own-service.peppers";
 /// Keys that one owner may issue and revoke in a minute.
 const CHANGES_PER_MINUTE: u32 = 600;
 
@@ -52,17 +52,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
 async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
-    let hasher = HmacHasher::new(&PepperRing::parse(&settings.peppers)?);
-    let (keys, lookup) = if let Some(url) = &settings.database_url {
+    let (hasher, (keys, lookup)) = if let Some(url) = &settings.database_url {
         let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
         store.migrate().await?;
-        hasher.confirm(&store, ready(Ok(false))).await?;
-        ports_of(store)
+        (hasher(&store).await?, ports_of(store))
     } else {
         let store = SqliteStore::open("own-service.db".as_ref())?;
         store.migrate().await?;
-        hasher.confirm(&store, ready(Ok(false))).await?;
-        ports_of(store)
+        (hasher(&store).await?, ports_of(store))
     };
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
@@ -73,6 +70,14 @@ async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
     let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
     let limits = KeyLimits::new(CHANGES_PER_MINUTE, Arc::new(BootClock));
     Ok(ApiKeyService::new(ports, policy, limits))
+}
+
+/// The ring is generated at the first start, and has to fit the store at each later one.
+async fn hasher(store: &dyn PepperRepository) -> Result<HmacHasher, Box<dyn Error>> {
+    let ring = PepperFile::at(PEPPERS).read_or_generate(store, &OsEntropy).await?;
+    let hasher = HmacHasher::new(&ring);
+    hasher.confirm(store, ready(Ok(false))).await?;
+    Ok(hasher)
 }
 
 fn ports_of<S: ApiKeyRepository + KeyLookup + 'static>(
@@ -110,7 +115,10 @@ async fn issue(State(service): Service, headers: HeaderMap, Json(name): Json<Str
 async fn list(State(service): Service, headers: HeaderMap) -> Answer {
     let keys = service.list(&user(&headers)?).await.map_err(unavailable)?;
     let keys = keys.iter().map(|found| found.key.parts());
-    Ok(Json(keys.map(|key| json!([key.id.to_string(), key.name.as_str()])).collect()))
+    let row = |key: &ApiKeyParts| {
+        json!([key.id.to_string(), key.name.as_str(), key.created_at.rfc3339().as_str()])
+    };
+    Ok(Json(keys.map(row).collect()))
 }
 
 async fn revoke(State(service): Service, headers: HeaderMap, id: Path<String>) -> Answer {

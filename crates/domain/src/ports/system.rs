@@ -19,6 +19,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
 pub trait SteadyClock: Send + Sync + fmt::Debug {
     /// Now; asked for each call, never cached.
     fn now(&self) -> BootTime;
+
+    /// Whether the clock really goes on while the machine sleeps, on this system. A clock that may stand
+    /// still then is good enough to wait and to limit by; a verifier grants no lease by it.
+    fn never_stands_still(&self) -> bool {
+        true
+    }
 }
 
 /// The source of everything random.

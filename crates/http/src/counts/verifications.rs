@@ -18,7 +18,7 @@ pub(crate) enum Outcome {
     /// No key was presented.
     Missing,
     Refused(Refusal),
-    /// Nobody could say.
+    /// Whether the key is good could not be told.
     Unavailable,
 }
 

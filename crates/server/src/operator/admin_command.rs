@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use latchkey_accounts::{Account, AccountId, AccountParts, Email, Password};
+use latchkey_accounts::{Account, AccountId, AccountParts, Email, OperatorError, Password};
 use latchkey_domain::ports::{KeyInUse, PepperUse};
 use latchkey_domain::{
     ApiKeyId, Caller, EventId, KeyState, MalformedId, OwnerId, PepperId, Timestamp,
@@ -48,7 +48,8 @@ pub(crate) struct Done {
     pub(crate) next: Option<AdminCommand>,
 }
 
-type CommandResult = Result<Done, Box<dyn std::error::Error + Send + Sync>>;
+type CommandError = Box<dyn std::error::Error + Send + Sync>;
+type CommandResult = Result<Done, CommandError>;
 
 impl AdminCommand {
     /// Whether it must not run with peppers that don't fit what is stored. What shows and
@@ -80,27 +81,27 @@ impl AdminCommand {
             }
             Self::DisableAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.services.accounts.disable(&email).await?;
+                app.services.accounts.disable(&email).await.map_err(refused)?;
                 Ok(format!("{email} disabled: its sessions have ended and its keys are revoked")
                     .into())
             }
             Self::EnableAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.services.accounts.enable(&email).await?;
+                app.services.accounts.enable(&email).await.map_err(refused)?;
                 Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked")
                     .into())
             }
             Self::ListAccounts { after } => list_accounts(app, after).await,
             Self::DeleteAccount { email } => {
                 let email = Email::parse(&email)?;
-                app.services.accounts.delete(&email).await?;
+                app.services.accounts.delete(&email).await.map_err(refused)?;
                 Ok(format!("{email} deleted, with its keys and what was personal in its events")
                     .into())
             }
             Self::ResetPassword { email, password } => {
                 let email = Email::parse(&email)?;
                 let password = Password::chosen(Zeroizing::new(password), &email)?;
-                app.services.accounts.reset_password(&email, password).await?;
+                app.services.accounts.reset_password(&email, password).await.map_err(refused)?;
                 Ok(format!("password of {email} changed: its sessions have ended").into())
             }
             Self::ListKeys { owner, after } => list_keys(app, owner, after).await,
@@ -117,6 +118,18 @@ impl AdminCommand {
                     .into())
             }
         }
+    }
+}
+
+/// Why a command about an account failed, as a sentence for the operator.
+fn refused(error: OperatorError) -> CommandError {
+    match error {
+        OperatorError::NotFound => "no account has this email address".into(),
+        OperatorError::Disabled => {
+            "the account is disabled and its password stays as it is; enable it first".into()
+        }
+        OperatorError::Stale => "the account was changed at the same time; try again".into(),
+        failed => failed.into(),
     }
 }
 

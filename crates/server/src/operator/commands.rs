@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use latchkey_domain::PepperId;
+use latchkey_hasher_hmac::Pepper;
 use latchkey_system::OsEntropy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,7 +16,6 @@ use super::{AdminCommand, Done, control, moving};
 use crate::app::{App, StartError, Store};
 use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, RevokeTarget};
 use crate::embedded;
-use crate::peppers;
 use crate::postgres;
 use crate::serve;
 use crate::settings::{Database, Problems, RawSettings, Settings};
@@ -186,7 +186,7 @@ fn scan(paths: Vec<PathBuf>) -> Result<(), StartError> {
 
 fn generate_pepper(id: u16) -> Result<(), StartError> {
     let id = PepperId::new(id).ok_or("a pepper's number is not zero")?;
-    let pepper = peppers::generate(id, &OsEntropy)?;
+    let pepper = Pepper::generate(id, &OsEntropy)?;
     say(&pepper.to_setting())
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey_system::close_to_others;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -13,7 +14,6 @@ use zeroize::Zeroizing;
 
 use super::{AdminCommand, Done};
 use crate::app::App;
-use crate::data_dir::close;
 
 /// The most bytes a command has.
 const MAX_COMMAND: u64 = 16 * 1024;
@@ -49,7 +49,7 @@ impl Control {
         let address = Address::in_dir(data_dir)?;
         let listener = UnixListener::bind(&address.path)?;
         // Where its file system knows no modes, those who call are looked at all the same.
-        close(&path)?;
+        close_to_others(&path)?;
         Ok(Self { listener, path })
     }
 

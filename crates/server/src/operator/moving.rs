@@ -49,7 +49,8 @@ fn needs(settings: &Settings, to: &str, old: &Path) -> String {
         "LATCHKEY_PEPPERS as it is now".to_owned()
     } else {
         let file = peppers::file(&settings.data_dir);
-        let file = std::path::absolute(&file).unwrap_or(file);
+        let file =
+            std::path::absolute(file.path()).unwrap_or_else(|_no_folder| file.path().to_owned());
         format!("LATCHKEY_PEPPERS_FILE={}, or LATCHKEY_PEPPERS with its content", file.display())
     };
     let old = old.display();

@@ -15,13 +15,23 @@ use super::values::{
 };
 use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::postgres;
-use latchkey_http::{HttpSettings, Origin, SignUp};
+use latchkey_http::{HttpSettings, Origin, SettingNames, SignUp};
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
 const DATABASE_URL: &str = "DATABASE_URL";
 const DATABASE_POOLER: &str = "LATCHKEY_DATABASE_POOLER";
 const DEFAULT_IDLE: Duration = Duration::from_hours(12);
 const DEFAULT_ABSOLUTE: Duration = Duration::from_hours(24 * 7);
+
+/// What hints of the routes call the settings.
+const NAMES: SettingNames = SettingNames {
+    public_url: "LATCHKEY_PUBLIC_URL",
+    trusted_origins: "LATCHKEY_TRUSTED_ORIGINS",
+    trusted_proxies: "LATCHKEY_TRUSTED_PROXIES",
+    session_cookie: "LATCHKEY_SESSION_COOKIE",
+    open_sign_up: "LATCHKEY_SIGN_UP=open",
+    metrics_listener: "LATCHKEY_METRICS_LISTEN",
+};
 
 impl RawSettings {
     /// What the program needs, or everything that is wrong, each by the setting's name and without
@@ -89,6 +99,7 @@ impl RawSettings {
                 session_cookie: session_cookie?,
                 metrics,
                 pages: true,
+                names: NAMES,
             },
             data_dir,
             database: database?,

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_domain::{Refusal, VerifyError};
-use latchkey_testkit::fixtures::{a_caller, disabled, enabled, moment};
-use latchkey_verifier::Answering;
+use latchkey_domain::ports::SteadyClock;
+use latchkey_domain::{BootTime, Refusal, VerifyError};
+use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
+use latchkey_store_sqlite::SqliteStore;
+use latchkey_testkit::fakes::FakeClock;
+use latchkey_testkit::fixtures::{a_caller, disabled, enabled, moment, pepper};
 use latchkey_verifier::protocol::LEASE;
+use latchkey_verifier::{Answering, Verifier, VerifierPorts};
 use tokio::task::JoinSet;
 
 use crate::instance::Instance;
@@ -24,6 +28,35 @@ async fn a_key_is_looked_up_once_and_then_cached() {
         assert_eq!(principal.prefix(), issued.key.parts().prefix.as_str());
     }
     assert_eq!(instance.looked_up(), 1);
+}
+
+/// A clock that may stand still while the machine sleeps.
+#[derive(Debug)]
+struct Dozing;
+
+impl SteadyClock for Dozing {
+    fn now(&self) -> BootTime {
+        BootTime::ZERO
+    }
+
+    fn never_stands_still(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_cached_where_the_clock_of_leases_may_stand_still() {
+    let instance = Instance::with_lease().await;
+    let ports = VerifierPorts {
+        lookup: Arc::<SqliteStore>::clone(&instance.store),
+        feed: Arc::<SqliteStore>::clone(&instance.store),
+        hasher: Arc::new(HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])))),
+        clock: Arc::<FakeClock>::clone(&instance.clock),
+        lease_clock: Arc::new(Dozing),
+        last_uses: Arc::clone(&instance.last_uses),
+    };
+    assert!(instance.verifier.status().caches);
+    assert!(!Verifier::new(ports, Answering::FromCache, None).status().caches);
 }
 
 #[tokio::test]
