@@ -6,6 +6,10 @@ export interface ApiKeysPanelAttributes {
   /** How many keys an owner may hold. */
   limit?: number | string
   'names-optional'?: boolean | ''
+  /** The page where people sign in; by default Latchkey's own. */
+  'sign-in-url'?: string
+  /** Where Latchkey is mounted without its pages. */
+  'without-pages'?: boolean | ''
   /** Where the page's own backend answers `{"token": "…"}`, a JWT for the calls. */
   'token-url'?: string
 }
