@@ -4,11 +4,11 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
@@ -168,11 +168,6 @@ def _verified(told: Any, question: _Question, limits: dict[str, str]) -> Verifie
     )
 
 
-def _unavailable(cause: NoAnswer) -> Refused:
-    _log.error("refused a request with 503: Latchkey: %s", cause)
-    return _UNAVAILABLE
-
-
 class Latchkey:
     """The Latchkey at `url`, such as http://127.0.0.1:8080; it may have a path. For any number of threads.
 
@@ -181,7 +176,7 @@ class Latchkey:
     """
 
     def __init__(self, url: str, timeout: float = 2.0) -> None:
-        self._peer = Peer(Address.parse(url), timeout, _LONGEST)
+        self._peer, self._timeout = Peer(Address.parse(url), _LONGEST), timeout
 
     def verify(
         self,
@@ -202,17 +197,21 @@ class Latchkey:
         question = _question(headers_or_key, scope, cost, address)
         if isinstance(question, Refused):
             return question
+        return self._ask(question, time.monotonic() + self._timeout)
+
+    def _ask(self, question: _Question, deadline: float) -> Verified | Refused:
         try:
-            return _read(self._peer.ask("GET", question.target, question.headers), question)
+            return _read(self._peer.ask(deadline, "GET", question.target, question.headers), question)
         except NoAnswer as cause:
-            return _unavailable(cause)
+            _log.error("refused a request with 503: Latchkey: %s", cause)
+            return _UNAVAILABLE
 
 
 class AsyncLatchkey:
-    """The same for asyncio, in up to 32 threads of its own; more calls wait for one, which counts in `timeout`."""
+    """The same for asyncio, in up to 32 threads of its own. The time that a call waits for a thread counts."""
 
     def __init__(self, url: str, timeout: float = 2.0) -> None:
-        self._latchkey, self._timeout = Latchkey(url, timeout), timeout
+        self._latchkey, self._timeout = Latchkey(url), timeout
         self._threads = ThreadPoolExecutor(32, "latchkey")
 
     async def verify(
@@ -224,9 +223,8 @@ class AsyncLatchkey:
         address: str | None = None,
     ) -> Verified | Refused:
         """As `Latchkey.verify`."""
-        verify = partial(self._latchkey.verify, headers_or_key, scope=scope, cost=cost, address=address)
-        asked = asyncio.get_running_loop().run_in_executor(self._threads, verify)
-        try:
-            return await asyncio.wait_for(asked, self._timeout)
-        except asyncio.TimeoutError:
-            return _unavailable(NoAnswer("no answer in time"))
+        question = _question(headers_or_key, scope, cost, address)
+        if isinstance(question, Refused):
+            return question
+        deadline = time.monotonic() + self._timeout
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._latchkey._ask, question, deadline)

@@ -113,16 +113,17 @@ class _Kept(NamedTuple):
 class Peer:
     """The server at an address. Any number of threads may ask; each asks on a connection of its own."""
 
-    def __init__(self, address: Address, timeout: float, longest: int) -> None:
-        self._address, self._timeout, self._longest = address, timeout, longest
+    def __init__(self, address: Address, longest: int) -> None:
+        self._address, self._longest = address, longest
         # Those authorities are trusted that the system trusts, or that SSL_CERT_FILE names.
         self._tls = ssl.create_default_context() if address.secure else None
         self._idle: deque[_Kept] = deque()
 
-    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """The answer to one request below the address. The time counts from here; only the system's look-up of the
-        host's name is outside of it."""
-        deadline = time.monotonic() + self._timeout
+    def ask(
+        self, deadline: float, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        """The answer to one request below the address. It is there by the deadline, by the monotonic clock, or
+        NoAnswer; only the system's look-up of the host's name can take longer."""
         try:
             kept = self._take()
             if kept is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -36,7 +37,7 @@ class Manage:
     def __init__(self, url: str, token: str, timeout: float = 10.0) -> None:
         if not re.fullmatch(r"lk_admin_[0-9A-Za-z]{38}", token):
             raise ValueError("this is no management token")
-        self._peer, self._token = Peer(Address.parse(url), timeout, _LONGEST), token
+        self._peer, self._token, self._timeout = Peer(Address.parse(url), _LONGEST), token, timeout
 
     def list_keys(self, owner: str, **filters: Any) -> list[Json]:
         """The owner's keys, newest first. `status="revoked"`: those revoked lately."""
@@ -97,8 +98,9 @@ class Manage:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        sent = None if body is None else json.dumps(body).encode()
         try:
-            answer = self._peer.ask(method, target, headers, None if body is None else json.dumps(body).encode())
+            answer = self._peer.ask(time.monotonic() + self._timeout, method, target, headers, sent)
             told = json.loads(answer.body)
             if 200 <= answer.status < 300:
                 return told

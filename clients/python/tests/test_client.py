@@ -124,6 +124,16 @@ class AClient(unittest.TestCase):
         self.assertIsInstance(latchkey.verify(KEY), Verified)
         self.assertEqual((len(imposter.requests), imposter.connections), (3, 2))
 
+    def test_lets_no_call_wait_longer_for_a_thread(self):
+        async def at_once(latchkey):
+            return await asyncio.gather(*(latchkey.verify(KEY) for _ in range(100)))
+
+        latchkey, began = AsyncLatchkey(Imposter([5000]).url, timeout=0.5), time.monotonic()
+        with self.assertLogs("latchkey_client") as logs:
+            self.assertEqual({refused.status for refused in asyncio.run(at_once(latchkey))}, {503})
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual(len(logs.output), 100)
+
     def test_works_in_one_event_loop_after_another(self):
         latchkey = AsyncLatchkey(Imposter(answer(TOLD), keeps=True).url)
         for _ in range(3):
