@@ -7,7 +7,7 @@ use latchkey_domain::ports::StoreError;
 use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, Timestamp};
 use thiserror::Error;
 
-use crate::{Account, AccountId, Session};
+use crate::{Account, AccountId, ManagementToken, Session};
 
 /// A kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Part {
     Networks,
     /// Sessions.
     Sessions,
+    /// Management tokens, revoked ones too.
+    Tokens,
     /// How many keys each owner holds.
     Owners,
     /// Keys, revoked ones too.
@@ -38,6 +40,7 @@ pub enum Record {
     Account(Account),
     Network { account: AccountId, network: Network, signed_in_at: Timestamp },
     Session(Session),
+    Token(ManagementToken),
     Owner { owner: OwnerId, held: u32, closed_at: Option<Timestamp> },
     Key(ApiKey),
     LastUse { key: ApiKeyId, at: Timestamp },
@@ -86,11 +89,12 @@ pub enum TakeOverError {
 
 impl Part {
     /// All of them, in an order in which they can be stored: what others refer to comes first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Peppers,
         Self::Accounts,
         Self::Networks,
         Self::Sessions,
+        Self::Tokens,
         Self::Owners,
         Self::Keys,
         Self::LastUses,
@@ -105,6 +109,7 @@ impl fmt::Display for Part {
             Self::Accounts => "accounts",
             Self::Networks => "known networks",
             Self::Sessions => "sessions",
+            Self::Tokens => "management tokens",
             Self::Owners => "owners",
             Self::Keys => "keys",
             Self::LastUses => "last uses",

@@ -1,4 +1,5 @@
-//! Who signs in to the dashboard: accounts, their passwords and their sessions.
+//! Who may act: accounts, which sign in to the dashboard, with their passwords and sessions, and the
+//! management tokens of backends.
 //!
 //! Like the domain crate it builds on, it does no I/O. An embedding service that has its own
 //! users needs none of this: keys belong to opaque owners.
@@ -10,14 +11,17 @@ mod contents;
 mod email;
 mod errors;
 mod limits;
+mod management_token;
 mod operate;
 mod password;
 pub mod ports;
+mod rights;
 mod service;
 mod session;
 mod sign_in;
 mod sign_up;
 mod token;
+mod token_service;
 
 pub use account::{Account, AccountId, AccountParts, AccountState};
 pub use contents::{Contents, Part, Record, TakeOverError};
@@ -27,7 +31,16 @@ pub use errors::{
     SignUpError,
 };
 pub use limits::AccountLimits;
+pub use management_token::{
+    Entitled, Forbidden, ManagementToken, NewManagementToken, NewManagementTokenError,
+    TokenLifetime, TokenLifetimeError,
+};
 pub use password::{Password, PasswordError, PasswordHash};
+pub use rights::{Right, Rights, UnknownRight};
 pub use service::{AccountPorts, AccountService, SignedIn};
 pub use session::{Session, SessionLifetime};
 pub use token::{MalformedToken, SessionToken};
+pub use token_service::{
+    AuthenticateTokenError, CreateTokenError, IssuedToken, RevokeTokenError, TokenPorts,
+    TokenService, TokensUnderPepper,
+};

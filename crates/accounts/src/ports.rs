@@ -6,11 +6,14 @@ use std::fmt;
 use async_trait::async_trait;
 use latchkey_domain::ports::{StoreError, UpdateError};
 use latchkey_domain::{
-    AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, Network, Timestamp,
+    AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, ManagementTokenText, Network,
+    Timestamp, TokenId,
 };
 use thiserror::Error;
 
-use crate::{Account, AccountId, Email, Password, PasswordHash, Session, SessionToken};
+use crate::{
+    Account, AccountId, Email, ManagementToken, Password, PasswordHash, Session, SessionToken,
+};
 
 /// Where accounts are kept.
 ///
@@ -132,6 +135,53 @@ pub trait TokenHasher: Send + Sync + fmt::Debug {
 
     /// The digests under every live pepper, the signing one first.
     fn candidates(&self, token: &SessionToken) -> Candidates;
+}
+
+/// Where management tokens are kept.
+#[async_trait]
+pub trait ManagementTokenRepository: Send + Sync + fmt::Debug {
+    /// Adds a new token and its event: both or neither. A token whose id or digest another has is an
+    /// error.
+    async fn insert(&self, token: &ManagementToken, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// The token, revoked or not, that has one of these digests, as the store has it now.
+    async fn find(&self, digests: &Candidates) -> Result<Option<ManagementToken>, StoreError>;
+
+    /// The tokens that are not revoked and whose ids come after one, in the order of ids, at most `limit`.
+    async fn page(
+        &self,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<ManagementToken>, StoreError>;
+
+    /// Revokes a token and adds the event, if the token is there and not revoked. Answers whether it was.
+    async fn revoke(
+        &self,
+        id: TokenId,
+        at: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
+
+    /// Records a use; the instant never moves back.
+    async fn touch(&self, id: TokenId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Stores `renewed`, the digest of the same text under another pepper, in place of `stored`, if the
+    /// token still has that and is not revoked.
+    async fn redigest(
+        &self,
+        id: TokenId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError>;
+}
+
+/// The keyed one-way function between a management token and what is stored.
+pub trait ManagementTokenHasher: Send + Sync + fmt::Debug {
+    /// The digest under the signing pepper.
+    fn digest(&self, token: &ManagementTokenText) -> KeyedDigest;
+
+    /// The digests under every live pepper, the signing one first.
+    fn candidates(&self, token: &ManagementTokenText) -> Candidates;
 }
 
 /// A password could not be hashed or checked.

@@ -58,6 +58,8 @@ impl ActivityPage<'_> {
             | Action::SessionStarted
             | Action::SessionRefused
             | Action::SessionEnded
+            | Action::TokenCreated(_)
+            | Action::TokenRevoked(_)
             | Action::HistoryLost => unnamed(),
         }
     }
@@ -65,6 +67,7 @@ impl ActivityPage<'_> {
     fn actor(&self, event: &AuditEvent) -> String {
         match &event.caller.actor {
             Actor::Owner(owner) if *owner == self.account.parts().id.owner() => "You".to_owned(),
+            Actor::Token(_) => "Management token".to_owned(),
             Actor::Operator => "Operator".to_owned(),
             Actor::LeakReport => "Leak report".to_owned(),
             Actor::Anonymous => "Unknown".to_owned(),
@@ -123,6 +126,8 @@ const fn words(action: &Action) -> &'static str {
         Action::KeyRotated { .. } => "Key rotated",
         Action::KeyRevoked(_) => "Key revoked",
         Action::KeyLeaked(_) => "Key leaked, revoked",
+        Action::TokenCreated(_) => "Management token created",
+        Action::TokenRevoked(_) => "Management token revoked",
         Action::HistoryLost => "Changes lost by the database",
     }
 }

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 
-use crate::{OwnerError, OwnerId};
+use crate::{OwnerError, OwnerId, TokenId};
 
 const OWNER: &str = "owner:";
+const TOKEN: &str = "token:";
 const OPERATOR: &str = "operator";
 const LEAK_REPORT: &str = "leak-report";
 const RECOVERY: &str = "recovery";
@@ -13,6 +14,8 @@ const ANONYMOUS: &str = "anonymous";
 pub enum Actor {
     /// An owner.
     Owner(OwnerId),
+    /// A backend, by its management token.
+    Token(TokenId),
     /// An operator, by a command.
     Operator,
     /// Somebody who held a key and reported it as leaked.
@@ -34,6 +37,7 @@ impl Actor {
                 let is_plain = named(id).is_none() && !id.contains(':');
                 return if is_plain { id.into() } else { format!("{OWNER}{id}").into() };
             }
+            Self::Token(id) => return format!("{TOKEN}{id}").into(),
             Self::Operator => OPERATOR,
             Self::LeakReport => LEAK_REPORT,
             Self::Recovery => RECOVERY,
@@ -59,7 +63,7 @@ fn named(text: &str) -> Option<Actor> {
         LEAK_REPORT => Actor::LeakReport,
         RECOVERY => Actor::Recovery,
         ANONYMOUS => Actor::Anonymous,
-        _ => return None,
+        other => Actor::Token(TokenId::parse(other.strip_prefix(TOKEN)?).ok()?),
     })
 }
 
@@ -77,6 +81,11 @@ mod tests {
         Actor::Owner(OwnerId::parse(id).expect("an owner"))
     }
 
+    fn a_token() -> Actor {
+        let id = TokenId::parse("019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13");
+        Actor::Token(id.expect("an id"))
+    }
+
     #[test]
     fn no_owner_looks_like_another_actor() {
         for name in [OPERATOR, LEAK_REPORT, RECOVERY, ANONYMOUS] {
@@ -85,12 +94,24 @@ mod tests {
         assert_eq!(owner("operator").text(), "owner:operator");
         assert_eq!(owner("owner:operator").text(), "owner:owner:operator");
         assert_eq!(Actor::Operator.text(), "operator");
+        let token = a_token();
+        assert_eq!(token.text(), "token:019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13");
+        assert_eq!(owner(&token.text()).text(), format!("owner:{}", token.text()));
     }
 
     #[test]
     fn an_actor_is_restored_from_its_text() {
-        let others = [Actor::Operator, Actor::LeakReport, Actor::Recovery, Actor::Anonymous];
-        let ids = ["019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13", "operator", "owner:a", "auth0:1", ":"];
+        let others =
+            [a_token(), Actor::Operator, Actor::LeakReport, Actor::Recovery, Actor::Anonymous];
+        let ids = [
+            "token:019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13",
+            "token:1",
+            "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13",
+            "operator",
+            "owner:a",
+            "auth0:1",
+            ":",
+        ];
         for actor in others.into_iter().chain(ids.map(owner)) {
             assert_eq!(Actor::restore(&actor.text()), Ok(actor));
         }

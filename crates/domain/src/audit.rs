@@ -7,8 +7,8 @@ use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{
-    Actor, ApiKey, ApiKeyId, ApiKeyParts, IdSequence, KeyDifference, KeyLabel, MalformedId,
-    OwnerId, Secret, Timestamp,
+    Actor, ApiKey, ApiKeyId, ApiKeyParts, FoundSecret, IdSequence, KeyDifference, KeyLabel,
+    MalformedId, OwnerId, Timestamp, TokenId,
 };
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
@@ -127,13 +127,17 @@ pub enum Action {
     KeyRevoked(ApiKeyId),
     /// A key was revoked because somebody reported it as leaked.
     KeyLeaked(ApiKeyId),
+    /// A management token was made.
+    TokenCreated(TokenId),
+    /// A management token was revoked.
+    TokenRevoked(TokenId),
     /// The store lost changes that it had answered, as in a failover.
     HistoryLost,
 }
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 15] = [
+    pub const NAMES: [&str; 17] = [
         "account.created",
         "account.disabled",
         "account.enabled",
@@ -148,34 +152,41 @@ impl Action {
         "key.rotated",
         "key.revoked",
         "key.leaked",
+        "token.created",
+        "token.revoked",
         "history.lost",
     ];
 
     /// The action with this name, done to `key`, which `successor` replaced or which was changed by
-    /// `difference`; the reverse of [`name`](Self::name), [`key`](Self::key),
-    /// [`successor`](Self::successor) and [`difference`](Self::difference).
+    /// `difference`, or to `token`; the reverse of [`name`](Self::name), [`key`](Self::key),
+    /// [`successor`](Self::successor), [`difference`](Self::difference) and [`token`](Self::token).
     pub fn restore(
         name: &str,
         key: Option<ApiKeyId>,
         successor: Option<ApiKeyId>,
         difference: Option<KeyDifference>,
+        token: Option<TokenId>,
     ) -> Option<Self> {
-        Some(match (name, key, successor) {
-            ("account.created", None, None) => Self::AccountCreated,
-            ("account.disabled", None, None) => Self::AccountDisabled,
-            ("account.enabled", None, None) => Self::AccountEnabled,
-            ("account.deleted", None, None) => Self::AccountDeleted,
-            ("password.changed", None, None) => Self::PasswordChanged,
-            ("password.refused", None, None) => Self::PasswordRefused,
-            ("session.started", None, None) => Self::SessionStarted,
-            ("session.refused", None, None) => Self::SessionRefused,
-            ("session.ended", None, None) => Self::SessionEnded,
-            ("key.created", Some(key), None) => Self::KeyCreated(key),
-            ("key.changed", Some(key), None) => Self::KeyChanged { key, difference },
-            ("key.rotated", Some(key), Some(successor)) => Self::KeyRotated { key, successor },
-            ("key.revoked", Some(key), None) => Self::KeyRevoked(key),
-            ("key.leaked", Some(key), None) => Self::KeyLeaked(key),
-            ("history.lost", None, None) => Self::HistoryLost,
+        Some(match (name, key, successor, token) {
+            ("account.created", None, None, None) => Self::AccountCreated,
+            ("account.disabled", None, None, None) => Self::AccountDisabled,
+            ("account.enabled", None, None, None) => Self::AccountEnabled,
+            ("account.deleted", None, None, None) => Self::AccountDeleted,
+            ("password.changed", None, None, None) => Self::PasswordChanged,
+            ("password.refused", None, None, None) => Self::PasswordRefused,
+            ("session.started", None, None, None) => Self::SessionStarted,
+            ("session.refused", None, None, None) => Self::SessionRefused,
+            ("session.ended", None, None, None) => Self::SessionEnded,
+            ("key.created", Some(key), None, None) => Self::KeyCreated(key),
+            ("key.changed", Some(key), None, None) => Self::KeyChanged { key, difference },
+            ("key.rotated", Some(key), Some(successor), None) => {
+                Self::KeyRotated { key, successor }
+            }
+            ("key.revoked", Some(key), None, None) => Self::KeyRevoked(key),
+            ("key.leaked", Some(key), None, None) => Self::KeyLeaked(key),
+            ("token.created", None, None, Some(token)) => Self::TokenCreated(token),
+            ("token.revoked", None, None, Some(token)) => Self::TokenRevoked(token),
+            ("history.lost", None, None, None) => Self::HistoryLost,
             _ => return None,
         })
     }
@@ -197,6 +208,8 @@ impl Action {
             Self::KeyRotated { .. } => "key.rotated",
             Self::KeyRevoked(_) => "key.revoked",
             Self::KeyLeaked(_) => "key.leaked",
+            Self::TokenCreated(_) => "token.created",
+            Self::TokenRevoked(_) => "token.revoked",
             Self::HistoryLost => "history.lost",
         }
     }
@@ -218,7 +231,17 @@ impl Action {
             | Self::SessionStarted
             | Self::SessionRefused
             | Self::SessionEnded
+            | Self::TokenCreated(_)
+            | Self::TokenRevoked(_)
             | Self::HistoryLost => None,
+        }
+    }
+
+    /// The management token it was done to.
+    pub const fn token(&self) -> Option<TokenId> {
+        match self {
+            Self::TokenCreated(token) | Self::TokenRevoked(token) => Some(*token),
+            _ => None,
         }
     }
 
@@ -277,8 +300,8 @@ impl Caller {
     }
 }
 
-/// What a client says of itself: at most 256 characters of visible ASCII and blanks, and of a key only
-/// its public beginning.
+/// What a client says of itself: at most 256 characters of visible ASCII and blanks, and of a key or
+/// a management token only its public beginning.
 ///
 /// A store of any encoding can keep that: what a stranger sends along must not keep a revoke from being
 /// written.
@@ -291,10 +314,7 @@ impl UserAgent {
 
     /// Sanitises and truncates a text; `None` if nothing is left.
     pub fn of(text: &str) -> Option<Self> {
-        let keys = Secret::find_in(text.as_bytes());
-        let text = keys.fold(text.to_owned(), |text, (_, key)| {
-            text.replace(key.expose(), key.prefix().as_str())
-        });
+        let text = FoundSecret::cut(text);
         let plain = text.chars().filter(|c| !is_disruptive(*c) && !is_hidden(*c));
         let plain = plain.map(|c| if c.is_ascii() { c } else { '?' });
         let kept: String = plain.take(Self::MAX_CHARS).collect();
@@ -312,19 +332,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_is_restored_from_its_name_and_its_keys() {
+    fn an_action_is_restored_from_its_name_and_what_it_was_done_to() {
         let [key, successor] = [1, 2].map(|n| ApiKeyId::new(Uuid::from_u128(n)));
+        let token = TokenId::new(Uuid::from_u128(3));
         for name in Action::NAMES {
-            let with = |key, successor| Action::restore(name, key, successor, None);
-            let found = [with(None, None), with(Some(key), None), with(Some(key), Some(successor))];
+            let with = |key, successor, token| Action::restore(name, key, successor, None, token);
+            let found = [
+                with(None, None, None),
+                with(Some(key), None, None),
+                with(Some(key), Some(successor), None),
+                with(None, None, Some(token)),
+            ];
             let found: Vec<_> = found.into_iter().flatten().collect();
             let [action] = &found[..] else {
                 panic!("{name}: {found:?}");
             };
             assert_eq!(action.name(), name);
-            assert_eq!(with(action.key(), action.successor()).as_ref(), Some(action));
+            let restored = with(action.key(), action.successor(), action.token());
+            assert_eq!(restored.as_ref(), Some(action));
         }
-        assert_eq!(Action::restore("key.lost", Some(key), None, None), None);
+        assert_eq!(Action::restore("key.lost", Some(key), None, None, None), None);
     }
 
     #[test]
@@ -337,5 +364,7 @@ mod tests {
         assert_eq!(kept("\n"), None);
         let key = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
         assert_eq!(kept(&format!("a/{key} b")).as_deref(), Some("a/sk_live_0123 b"));
+        let token = "lk_admin_0123456789ABCDEFGHIJKLMNOPQRSTUV0sTd4W";
+        assert_eq!(kept(&format!("a/{token} b")).as_deref(), Some("a/lk_admin_0123 b"));
     }
 }

@@ -2,8 +2,10 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// The public beginning of a key's text, such as `sk_live_abc1`: enough for a person to tell
-/// keys apart, with 4 of the 32 random characters, which leaves 166 random bits unknown.
+/// The public beginning of the text of a key, such as `sk_live_abc1`, or of a management token.
+///
+/// It is enough for a person to tell keys apart, with 4 of the 32 random characters, which leaves 166
+/// random bits unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::Secret;
+use crate::FoundSecret;
 use crate::characters::{is_disruptive, is_hidden, is_needed, is_visible};
 
 /// What a person calls a key: 1 to 100 Unicode scalar values, kept exactly as sent.
@@ -30,7 +30,7 @@ pub enum NameError {
     #[error("the name has a hidden character")]
     Hidden,
     /// Names are shown in lists and kept in plain text.
-    #[error("the name holds the text of a key")]
+    #[error("the name holds the text of a key or of a management token")]
     HoldsKey,
 }
 
@@ -58,7 +58,7 @@ impl KeyName {
         if has_needless_hidden(&text) {
             return Err(NameError::Hidden);
         }
-        if Secret::find_in(text.as_bytes()).next().is_some() {
+        if FoundSecret::is_in(text.as_bytes()) {
             return Err(NameError::HoldsKey);
         }
         Ok(Self(text))

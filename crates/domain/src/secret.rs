@@ -4,15 +4,13 @@ use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::brand::is_brand;
+use crate::checked_text::{
+    CHECKSUM_LEN, RANDOM_LEN, SHOWN_LEN, checksum, has_its_checksum, is_base62, random_characters,
+};
 use crate::ports::{Entropy, EntropyError};
 use crate::{Brand, Environment, KeyPrefix};
 
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ENVIRONMENT_LEN: usize = 4;
-const RANDOM_LEN: usize = 32;
-const CHECKSUM_LEN: usize = 6;
-/// Random characters that the public prefix shows.
-const SHOWN_LEN: usize = 4;
 /// Everything after the brand, both underscores included.
 pub(crate) const TAIL_LEN: usize = 1 + ENVIRONMENT_LEN + 1 + RANDOM_LEN + CHECKSUM_LEN;
 const MAX_LEN: usize = Brand::MAX_LEN + TAIL_LEN;
@@ -59,11 +57,7 @@ impl Secret {
         let random = (tail.strip_prefix(b"_live_"))
             .or_else(|| tail.strip_prefix(b"_test_"))
             .ok_or(MalformedSecret)?;
-        // Each is looked at, which is faster than to stop at the first that is wrong.
-        let is_base62 = random.iter().fold(true, |all, it| all & it.is_ascii_alphanumeric());
-        let well_formed = is_brand(brand) && is_base62;
-        let (body, sum) = presented.split_at(presented.len() - CHECKSUM_LEN);
-        if !well_formed || checksum(body) != sum {
+        if !is_brand(brand) || !is_base62(random) || !has_its_checksum(presented) {
             return Err(MalformedSecret);
         }
         let mut secret = Self { text: [0; MAX_LEN], len: 0 };
@@ -105,36 +99,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Uniform characters: bytes of 248 and above are drawn again, since 256 is no multiple of 62.
-fn random_characters(entropy: &dyn Entropy) -> Result<[u8; RANDOM_LEN], EntropyError> {
-    let mut characters = [0; RANDOM_LEN];
-    let mut missing = characters.iter_mut().peekable();
-    while missing.peek().is_some() {
-        let mut drawn = [0; RANDOM_LEN];
-        entropy.fill(&mut drawn)?;
-        for (byte, slot) in drawn.iter().filter(|byte| **byte < 248).zip(&mut missing) {
-            *slot = base62_digit(u32::from(*byte));
-        }
-        drawn.zeroize();
-    }
-    Ok(characters)
-}
-
-fn checksum(body: &[u8]) -> [u8; CHECKSUM_LEN] {
-    let mut rest = crc32fast::hash(body);
-    let mut digits = [b'0'; CHECKSUM_LEN];
-    for digit in digits.iter_mut().rev() {
-        *digit = base62_digit(rest);
-        rest /= 62;
-    }
-    digits
-}
-
-fn base62_digit(value: u32) -> u8 {
-    let index = usize::try_from(value % 62).expect("below 62");
-    *ALPHABET.get(index).expect("the alphabet has 62 characters")
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU8, Ordering};
@@ -142,6 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::checked_text::ALPHABET;
 
     const KNOWN: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
 

@@ -1,5 +1,5 @@
 //! HMAC-SHA256 under a ring of peppers: the digests stored in place of key texts and, with the
-//! feature `accounts`, of session tokens.
+//! feature `accounts`, of session tokens and management tokens.
 //!
 //! A key has 190 random bits, so a fast hash is enough; the pepper makes a stolen database useless
 //! for confirming a guess. A service gives its ring as text, or keeps it in a [`PepperFile`].
@@ -33,7 +33,12 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 #[cfg(feature = "accounts")]
-use latchkey_accounts::{SessionToken, ports::TokenHasher};
+use latchkey_accounts::{
+    SessionToken,
+    ports::{ManagementTokenHasher, TokenHasher},
+};
+#[cfg(feature = "accounts")]
+use latchkey_domain::ManagementTokenText;
 use latchkey_domain::ports::{KeyHasher, PepperRepository, StoreError};
 use latchkey_domain::{Candidates, Digest, KeyedDigest, PepperId, Secret};
 use sha2::Sha256;
@@ -43,6 +48,9 @@ use thiserror::Error;
 /// digest of one kind is never a digest of the other.
 #[cfg(feature = "accounts")]
 const SESSION: &[u8] = b"session:";
+/// The same for a management token. No session token's digest is made of a text that begins like this.
+#[cfg(feature = "accounts")]
+const MANAGEMENT_TOKEN: &[u8] = b"management token:";
 /// The fixed text whose digest tells one pepper from another.
 const CHECK: &[u8] = b"latchkey pepper check";
 
@@ -141,6 +149,17 @@ impl TokenHasher for HmacHasher {
     }
 }
 
+#[cfg(feature = "accounts")]
+impl ManagementTokenHasher for HmacHasher {
+    fn digest(&self, token: &ManagementTokenText) -> KeyedDigest {
+        self.signing.digest(&[MANAGEMENT_TOKEN, token.expose_bytes()])
+    }
+
+    fn candidates(&self, token: &ManagementTokenText) -> Candidates {
+        self.candidates_of(&[MANAGEMENT_TOKEN, token.expose_bytes()])
+    }
+}
+
 impl fmt::Debug for HmacHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HmacHasher").field("signing", &self.signing.pepper).finish_non_exhaustive()
@@ -163,6 +182,13 @@ pub enum ConfirmError {
     /// Keys depend on a pepper that is not in the ring.
     #[error("pepper {0} is missing, and keys that are not revoked need it")]
     Missing(PepperId),
+    /// Management tokens depend on a pepper that is not in the ring.
+    #[cfg(feature = "accounts")]
+    #[error(
+        "pepper {0} is missing, and management tokens that are not revoked need it; without it, revoke \
+         them with `latchkey token revoke`"
+    )]
+    MissingForTokens(PepperId),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -226,6 +252,21 @@ mod tests {
         let token = SessionToken::parse(&[b'A'; 43]).expect("43 base64url characters");
         let plain = hasher.signing.digest(&[token.expose_bytes()]);
         assert!(!TokenHasher::digest(&hasher, &token).digest.matches(&plain.digest));
+    }
+
+    #[test]
+    fn a_management_token_shares_no_digest_with_its_text_or_a_session_token() {
+        let hasher = ring(&format!("{},{}", entry(2, 9), entry(1, 7)));
+        let text = b"lk_admin_0123456789ABCDEFGHIJKLMNOPQRSTUV0sTd4W";
+        let token = ManagementTokenText::parse(text).expect("well-formed");
+        let stored = ManagementTokenHasher::digest(&hasher, &token);
+        for other in [hasher.signing.digest(&[text]), hasher.signing.digest(&[SESSION, text])] {
+            assert!(!stored.digest.matches(&other.digest));
+        }
+        let candidates = ManagementTokenHasher::candidates(&hasher, &token);
+        assert!(stored.digest.matches(&candidates.as_slice()[0].digest));
+        let old = ManagementTokenHasher::digest(&ring(&entry(1, 7)), &token);
+        assert!(candidates.contain(&old.digest));
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) struct EventBody<'a> {
     /// The key that the event is about, if any; for `key.rotated` the one that was replaced.
     #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
-    /// Who asked: the id of an account, `operator` (by a command), `leak-report` (somebody who held the
+    /// Who asked: the id of an account, `token:` and the id of a management token, `operator` (by a command), `leak-report` (somebody who held the
     /// key), or `anonymous` (a sign-in that was refused).
     #[schema(value_type = String, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     actor: Cow<'a, str>,
@@ -105,6 +105,9 @@ pub struct ExportedEvent<'a> {
     /// The key that was issued in the place of the event's; only with `key.rotated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,
+    /// The management token that the event is about; only with `token.created` and `token.revoked`.
+    #[serde(rename = "token_id", skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
     #[serde(flatten)]
     event: EventBody<'a>,
 }
@@ -209,6 +212,7 @@ impl<'a> From<&'a AuditEvent> for ExportedEvent<'a> {
     fn from(event: &'a AuditEvent) -> Self {
         let owner = event.owner.as_ref().map(OwnerId::as_str);
         let replaced_by = event.action.successor().map(|key| key.to_string());
-        Self { owner, replaced_by, event: event.into() }
+        let token = event.action.token().map(|token| token.to_string());
+        Self { owner, replaced_by, token, event: event.into() }
     }
 }

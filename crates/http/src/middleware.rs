@@ -10,7 +10,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
-use latchkey_domain::Secret;
+use latchkey_domain::FoundSecret;
 use latchkey_domain::ports::Clock;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -356,7 +356,7 @@ fn request_id(headers: &HeaderMap, http: &Http) -> HeaderValue {
         (1..=64).contains(&value.len())
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
             // It is logged and kept.
-            && Secret::find_in(value.as_bytes()).next().is_none()
+            && !FoundSecret::is_in(value.as_bytes())
     };
     headers.get(X_REQUEST_ID).filter(sane).cloned().unwrap_or_else(|| http.request_ids.next())
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use latchkey_accounts::AccountService;
+use latchkey_accounts::{AccountService, TokenService};
 use latchkey_domain::ApiKeyService;
 use latchkey_domain::ports::{AuditTrail, Clock, StoreError};
 use latchkey_verifier::Verifier;
@@ -16,6 +16,9 @@ pub struct Services {
     pub api_keys: ApiKeyService,
     /// Accounts and their sessions.
     pub accounts: AccountService,
+    /// The management tokens of backends. The program around the routes calls
+    /// [`TokenService::write_uses`] from time to time, and before it ends.
+    pub tokens: TokenService,
     /// Verifies keys.
     pub verifier: Verifier,
     /// Where the events are read.

@@ -13,7 +13,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error};
-use latchkey_accounts::{AccountLimits, AccountPorts, AccountService, SessionLifetime};
+use latchkey_accounts::{
+    AccountLimits, AccountPorts, AccountService, SessionLifetime, TokenPorts, TokenService,
+};
 use latchkey_domain::ports::{Clock, Entropy, SteadyClock};
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy, KeyLimits};
 use latchkey_hasher_argon2::Argon2Hasher;
@@ -26,6 +28,8 @@ use latchkey_verifier::{Answering, LastUses, Verifier, VerifierPorts};
 use serde_json::{Value, json};
 
 const PEPPERS: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What the host has joined, on a database in `dir`.
 async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
@@ -61,7 +65,14 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         networks: store.clone(),
         trail: store.clone(),
         passwords: Arc::new(Argon2Hasher::new(entropy.clone())),
-        tokens: hasher,
+        tokens: hasher.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        ids: ids.clone(),
+    };
+    let of_tokens = TokenPorts {
+        tokens: store.clone(),
+        hasher,
         clock: clock.clone(),
         entropy: entropy.clone(),
         ids,
@@ -71,11 +82,11 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         max_keys_per_owner: 9,
         names_optional: false,
     };
-    let hour = Duration::from_hours(1);
-    let lifetime = SessionLifetime { idle: hour, absolute: hour };
+    let lifetime = SessionLifetime { idle: HOUR, absolute: HOUR };
     Services {
         api_keys: ApiKeyService::new(of_keys, policy, KeyLimits::new(600, steady_clock.clone())),
         accounts: AccountService::new(of_accounts, lifetime, AccountLimits::new(10, &steady_clock)),
+        tokens: TokenService::new(of_tokens),
         verifier,
         trail: store,
         clock,

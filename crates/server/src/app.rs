@@ -2,15 +2,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
-use latchkey_accounts::{AccountLimits, AccountPorts, AccountService};
+use latchkey_accounts::ports::{
+    AccountRepository, ManagementTokenRepository, NetworkRepository, SessionRepository,
+};
+use latchkey_accounts::{AccountLimits, AccountPorts, AccountService, TokenPorts, TokenService};
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, KeyLookup, KeyRegister,
     LastUseRepository, PepperRepository, SteadyClock, StoreError,
 };
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp};
+use latchkey_domain::{
+    ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, error_chain,
+};
 use latchkey_hasher_argon2::Argon2Hasher;
-use latchkey_hasher_hmac::HmacHasher;
+use latchkey_hasher_hmac::{ConfirmError, HmacHasher};
 use latchkey_http::Services;
 use latchkey_listener::Tally;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
@@ -86,6 +90,7 @@ struct Repositories {
     accounts: Arc<dyn AccountRepository>,
     sessions: Arc<dyn SessionRepository>,
     networks: Arc<dyn NetworkRepository>,
+    tokens: Arc<dyn ManagementTokenRepository>,
     trail: Arc<dyn AuditTrail>,
     housekeeping: Arc<dyn Housekeeping>,
 }
@@ -133,6 +138,7 @@ impl Store {
             S: ApiKeyRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
             S: LastUseRepository + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
+            S: ManagementTokenRepository,
             S: AuditTrail + Housekeeping,
         {
             Repositories {
@@ -145,6 +151,7 @@ impl Store {
                 accounts: Arc::<S>::clone(store),
                 sessions: Arc::<S>::clone(store),
                 networks: Arc::<S>::clone(store),
+                tokens: Arc::<S>::clone(store),
                 trail: Arc::<S>::clone(store),
                 housekeeping: Arc::<S>::clone(store),
             }
@@ -181,6 +188,7 @@ impl App {
             accounts,
             sessions,
             networks,
+            tokens,
             trail,
             housekeeping,
         } = store.repositories();
@@ -218,6 +226,13 @@ impl App {
             tokens: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            ids: Arc::clone(&ids),
+        };
+        let of_tokens = TokenPorts {
+            tokens,
+            hasher: Arc::<HmacHasher>::clone(&hasher),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
             ids,
         };
         let account_limits =
@@ -226,6 +241,7 @@ impl App {
         let services = Services {
             api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone(), key_limits),
             accounts: AccountService::new(of_accounts, settings.session_lifetime, account_limits),
+            tokens: TokenService::new(of_tokens),
             verifier,
             trail,
             clock: Arc::clone(&clock),
@@ -267,16 +283,22 @@ impl App {
 
     /// Checks the peppers against what is stored.
     pub(crate) async fn confirm_peppers(&self) -> Result<(), PepperError> {
-        self.hasher
-            .confirm(&*self.peppers, other_instances_alive(&*self.feed))
-            .await
-            .map_err(Into::into)
+        self.hasher.confirm(&*self.peppers, other_instances_alive(&*self.feed)).await?;
+        let needed = self.services.tokens.peppers_in_use().await.map_err(ConfirmError::Store)?;
+        let mut missing = needed.into_keys().filter(|it| !self.ring().any(|pepper| pepper == *it));
+        missing.next().map_or(Ok(()), |pepper| Err(ConfirmError::MissingForTokens(pepper).into()))
     }
 
     /// Writes what was only noted, leaves the other instances, and closes the database. No change may
     /// run any more.
     pub(crate) async fn settle(&self) {
         self.last_uses.close().await;
+        if let Err(error) = self.services.tokens.write_uses().await {
+            tracing::warn!(
+                error = error_chain(&error),
+                "could not write last uses of management tokens"
+            );
+        }
         self.services.verifier.leave().await;
         if let Store::Sqlite(store) = &self.store {
             store.close().await;

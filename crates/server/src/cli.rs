@@ -1,8 +1,11 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use latchkey_accounts::{Right, TokenLifetime};
+use latchkey_domain::{KeyName, OwnerPattern};
 
 use crate::settings::RawSettings;
 
@@ -40,6 +43,9 @@ pub(crate) enum Command {
     /// Create and manage accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Create and manage the tokens of backends that manage keys for their own users
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// List and revoke keys of any owner
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -59,7 +65,7 @@ pub(crate) enum Command {
     /// Generate peppers and count the keys that depend on each
     #[command(subcommand)]
     Pepper(PepperCommand),
-    /// Look for keys in files and folders; print the place and the prefix of each
+    /// Look for keys and management tokens in files and folders; print the place and the prefix of each
     Scan {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
@@ -86,6 +92,54 @@ pub(crate) enum AccountCommand {
     Delete { email: String },
     /// Set another password, read from a prompt or from standard input
     ResetPassword { email: String },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a management token and print it; it is never shown again
+    Create(NewToken),
+    /// List the management tokens that are not revoked
+    List,
+    /// Revoke a management token; no instance accepts it afterwards
+    Revoke {
+        /// The id of the token, as `latchkey token list` prints it
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewToken {
+    /// Its name in lists: 1 to 100 characters
+    #[arg(long, value_parser = |text: &str| KeyName::parse(text))]
+    pub(crate) name: KeyName,
+    /// What it may do: keys:read, keys:write (includes keys:read), audit:read, owners:write, usage:read
+    #[arg(long, value_name = "RIGHT", value_delimiter = ',', required = true)]
+    pub(crate) allow: Vec<Right>,
+    /// Whose keys it manages: owner ids, or beginnings of ids followed by one *
+    #[arg(
+        long, value_name = "PATTERN", value_delimiter = ',', default_value = "*",
+        value_parser = |text: &str| OwnerPattern::parse(text)
+    )]
+    pub(crate) owners: Vec<OwnerPattern>,
+    /// How long it works, at most 400d: a number with s, m, h or d
+    #[arg(long, value_name = "TIME", default_value = "365d", value_parser = lifetime)]
+    pub(crate) expires: TokenLifetime,
+}
+
+fn lifetime(text: &str) -> Result<TokenLifetime, &'static str> {
+    let wrong = "must be from 1s to 400d: a number with s, m, h or d";
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(wrong)?;
+    let seconds: u64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(wrong),
+    };
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| digits).ok_or(wrong)?;
+    let span = number.checked_mul(seconds).map(Duration::from_secs).ok_or(wrong)?;
+    TokenLifetime::new(span).map_err(|_out_of_bounds| wrong)
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -127,6 +181,6 @@ pub(crate) enum PepperCommand {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         id: u16,
     },
-    /// Count the keys that depend on each pepper, and print when one of them was last used
+    /// Count the keys and management tokens that depend on each pepper, and print when one of them was last used
     Status,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
+use latchkey_domain::error_chain;
 use latchkey_http::{Http, SignUp, application, metrics_application, refuse_unread, spans};
 use latchkey_listener::{Descriptors, Listener, Refusals, Room, Serving};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,6 +33,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const METRICS_CONNECTIONS: usize = 32;
 const METRICS_KEEP_ALIVE: Duration = Duration::from_secs(5);
 const PREPARE_EVERY: Duration = Duration::from_millis(500);
+const WRITE_USES_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
@@ -101,6 +103,7 @@ async fn work(app: Arc<App>) -> StartError {
     // Last uses are written until then too.
     tokio::spawn(keep_verifying(Arc::clone(&app)));
     tokio::spawn(keep_writing(Arc::clone(&app)));
+    tokio::spawn(keep_writing_uses_of_tokens(Arc::clone(&app)));
     keep_house(app).await;
     pending().await
 }
@@ -155,6 +158,22 @@ async fn keep_verifying(app: Arc<App>) {
 
 async fn keep_writing(app: Arc<App>) {
     app.last_uses.keep_writing().await;
+}
+
+/// While that fails, it is said once.
+async fn keep_writing_uses_of_tokens(app: Arc<App>) {
+    let mut is_failing = false;
+    loop {
+        sleep(WRITE_USES_EVERY).await;
+        let written = app.services.tokens.write_uses().await;
+        if let Err(error) = &written
+            && !is_failing
+        {
+            let error = error_chain(error);
+            tracing::warn!(error, "could not write last uses of management tokens; trying again");
+        }
+        is_failing = written.is_err();
+    }
 }
 
 async fn keep_house(app: Arc<App>) {

@@ -29,6 +29,7 @@ pub(crate) const SERVING: &[Need] = &[
     ("key_owners", ALL),
     ("known_networks", ALL),
     ("last_uses", ALL),
+    ("management_tokens", &["select", "insert", "update"]),
     ("peppers", &["select", "insert", "update"]),
     ("schema_compat", &["select"]),
     ("sessions", ALL),

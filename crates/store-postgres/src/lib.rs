@@ -39,6 +39,8 @@ mod key_changes;
 mod last_uses;
 mod link;
 mod look_up;
+#[cfg(feature = "accounts")]
+mod management_tokens;
 mod migrations;
 #[cfg(feature = "accounts")]
 mod networks;

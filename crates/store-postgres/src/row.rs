@@ -5,6 +5,8 @@
 mod accounts;
 mod audit;
 mod keys;
+#[cfg(feature = "accounts")]
+mod tokens;
 
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{Digest, KeyedDigest, PepperId};
@@ -15,6 +17,8 @@ use crate::fault::Place;
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
 pub(crate) use keys::{KeyInUseRow, KeyRow, key_in_use};
+#[cfg(feature = "accounts")]
+pub(crate) use tokens::TokenRow;
 
 fn keyed_digest(place: Place, pepper: i32, digest: &[u8]) -> Result<KeyedDigest, StoreError> {
     let pepper = place.read("pepper_id", pepper_from(pepper))?;

@@ -24,6 +24,22 @@ table! {
 }
 
 table! {
+    management_tokens (id) {
+        id -> Uuid,
+        name -> Text,
+        rights -> Text,
+        owners -> Text,
+        prefix -> Text,
+        digest -> Binary,
+        pepper_id -> Integer,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
     api_keys (id) {
         id -> Uuid,
         owner -> Text,
@@ -57,6 +73,7 @@ table! {
         key_name -> Nullable<Text>,
         key_prefix -> Nullable<Text>,
         changes -> Nullable<Text>,
+        token_id -> Nullable<Uuid>,
     }
 }
 

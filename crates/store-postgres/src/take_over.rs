@@ -11,17 +11,18 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::attempts::Purpose;
 use crate::fault::failed;
-use crate::row::{AccountRow, EventRow, KeyRow, SessionRow};
+use crate::row::{AccountRow, EventRow, KeyRow, SessionRow, TokenRow};
 use crate::schema::{
-    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, peppers, sessions,
+    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, management_tokens,
+    peppers, sessions,
 };
 
-/// Records in a statement. It has at most 65,535 arguments, and an event has thirteen.
+/// Records in a statement. It has at most 65,535 arguments, and an event has fourteen.
 const PAGE: u32 = 1_000;
 
 /// Keeps out everybody who would write, to the end of the transaction; a server that starts now waits.
 const LOCK: &str = "lock table accounts, api_keys, audit_events, key_owners, known_networks, \
-    last_uses, peppers, sessions in exclusive mode";
+    last_uses, management_tokens, peppers, sessions in exclusive mode";
 
 impl PostgresStore {
     /// Takes over everything that `source` holds, in one transaction: all or nothing. A store that
@@ -87,6 +88,7 @@ async fn count(db: &mut AsyncPgConnection, part: Part) -> QueryResult<i64> {
         Part::Accounts => accounts::table.count().load(db).await,
         Part::Networks => known_networks::table.count().load(db).await,
         Part::Sessions => sessions::table.count().load(db).await,
+        Part::Tokens => management_tokens::table.count().load(db).await,
         Part::Owners => key_owners::table.count().load(db).await,
         Part::Keys => api_keys::table.count().load(db).await,
         Part::LastUses => last_uses::table.count().load(db).await,
@@ -118,6 +120,13 @@ async fn insert(db: &mut AsyncPgConnection, part: Part, page: &[Record]) -> Quer
                 _ => None,
             });
             diesel::insert_into(sessions::table).values(rows).execute(db).await
+        }
+        Part::Tokens => {
+            let rows = rows(page, |it| match it {
+                Record::Token(token) => Some(TokenRow::from(token)),
+                _ => None,
+            });
+            diesel::insert_into(management_tokens::table).values(rows).execute(db).await
         }
         Part::Owners => {
             let rows = rows(page, OwnerRow::of);

@@ -30,6 +30,7 @@ async fn fresh() -> AllPorts {
         accounts: Arc::<PostgresStore>::clone(&store),
         sessions: Arc::<PostgresStore>::clone(&store),
         networks: Arc::<PostgresStore>::clone(&store),
+        tokens: Arc::<PostgresStore>::clone(&store),
         of_keys: Ports {
             keys: Arc::<PostgresStore>::clone(&store),
             lookup: Arc::<PostgresStore>::clone(&store),

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use latchkey_accounts::{Account, AccountId, Contents, Part, Record, Session};
+use latchkey_accounts::{Account, AccountId, Contents, ManagementToken, Part, Record, Session};
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, Timestamp};
 use uuid::Uuid;
@@ -8,11 +8,12 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::fault::{DbResult, Place};
 use crate::row::{
-    AccountRow, EventRow, KeyRow, SessionRow, digest_from, id_bytes, id_from, instant_from,
-    pepper_from,
+    AccountRow, EventRow, KeyRow, SessionRow, TokenRow, digest_from, id_bytes, id_from,
+    instant_from, pepper_from,
 };
 use crate::schema::{
-    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, peppers, sessions,
+    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, management_tokens,
+    peppers, sessions,
 };
 
 /// Before any id.
@@ -32,6 +33,7 @@ impl Contents for SqliteStore {
             Part::Accounts => accounts(db, after.as_ref(), limit),
             Part::Networks => networks(db, after.as_ref(), limit),
             Part::Sessions => sessions(db, after.as_ref(), limit),
+            Part::Tokens => tokens(db, after.as_ref(), limit),
             Part::Owners => owners(db, after.as_ref(), limit),
             Part::Keys => keys(db, after.as_ref(), limit),
             Part::LastUses => last_uses(db, after.as_ref(), limit),
@@ -48,6 +50,7 @@ impl Contents for SqliteStore {
                     Part::Accounts => accounts::table.count().get_result(db),
                     Part::Networks => known_networks::table.count().get_result(db),
                     Part::Sessions => sessions::table.count().get_result(db),
+                    Part::Tokens => management_tokens::table.count().get_result(db),
                     Part::Owners => key_owners::table.count().get_result(db),
                     Part::Keys => api_keys::table.count().get_result(db),
                     Part::LastUses => last_uses::table.count().get_result(db),
@@ -121,6 +124,17 @@ fn sessions(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Pa
     let rows = sessions::table.filter(sessions::digest.gt(after)).order(sessions::digest);
     let rows = rows.limit(limit).select(SessionRow::as_select()).load(db)?;
     rows.into_iter().map(|row| Ok(Record::Session(Session::try_from(row)?))).collect()
+}
+
+fn tokens(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let after = match after {
+        Some(Record::Token(token)) => id_bytes(token.id.as_uuid()),
+        _ => FIRST,
+    };
+    let rows = management_tokens::table.filter(management_tokens::id.gt(after));
+    let rows = rows.order(management_tokens::id).limit(limit).select(TokenRow::as_select());
+    let rows = rows.load(db)?;
+    rows.into_iter().map(|row| Ok(Record::Token(ManagementToken::try_from(row)?))).collect()
 }
 
 fn owners(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
@@ -209,6 +223,7 @@ mod tests {
             "key_owners",
             "known_networks",
             "last_uses",
+            "management_tokens",
             "peppers",
             "sessions",
         ];

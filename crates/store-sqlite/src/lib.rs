@@ -36,6 +36,8 @@ mod fault;
 mod hold;
 mod housekeeping;
 mod last_uses;
+#[cfg(feature = "accounts")]
+mod management_tokens;
 mod migrate;
 #[cfg(feature = "accounts")]
 mod networks;

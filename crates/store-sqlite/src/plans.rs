@@ -7,6 +7,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::MigrationHarness as _;
 use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId, Timestamp};
 
+use crate::management_tokens;
 use crate::migrate::MIGRATIONS;
 use crate::query;
 use crate::schema::api_keys;
@@ -116,6 +117,15 @@ fn a_session_is_looked_up_by_its_digest() {
             "SEARCH sessions USING PRIMARY KEY (digest=?)",
             "SEARCH accounts USING PRIMARY KEY (id=?)",
         ],
+    );
+}
+
+#[test]
+fn a_management_token_is_looked_up_by_its_digest() {
+    assert_eq!(
+        plan(&management_tokens::with_one_of(&Candidates::new(digest(), [digest()]))),
+        ["SEARCH management_tokens USING INDEX sqlite_autoindex_management_tokens_2 \
+             (digest=?)"],
     );
 }
 

@@ -5,6 +5,8 @@
 mod accounts;
 mod audit;
 mod keys;
+#[cfg(feature = "accounts")]
+mod tokens;
 
 use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
 use uuid::Uuid;
@@ -13,6 +15,8 @@ use uuid::Uuid;
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
 pub(crate) use keys::{KeyRow, key_in_use};
+#[cfg(feature = "accounts")]
+pub(crate) use tokens::TokenRow;
 
 pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()

@@ -23,6 +23,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    management_tokens (id) {
+        id -> Binary,
+        name -> Text,
+        rights -> Text,
+        owners -> Text,
+        prefix -> Text,
+        digest -> Binary,
+        pepper_id -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     api_keys (id) {
         id -> Binary,
         owner -> Text,
@@ -55,6 +71,7 @@ diesel::table! {
         key_name -> Nullable<Text>,
         key_prefix -> Nullable<Text>,
         changes -> Nullable<Text>,
+        token_id -> Nullable<Binary>,
     }
 }
 

@@ -13,6 +13,7 @@ async fn fresh() -> AllPorts {
         accounts: Arc::new(store.clone()),
         sessions: Arc::new(store.clone()),
         networks: Arc::new(store.clone()),
+        tokens: Arc::new(store.clone()),
         of_keys: Ports {
             keys: Arc::new(store.clone()),
             lookup: Arc::new(store.clone()),

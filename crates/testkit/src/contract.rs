@@ -27,6 +27,7 @@ mod keys;
 mod last_uses;
 mod limit;
 mod lists;
+mod management_tokens;
 mod networks;
 mod overlap;
 mod peppers;
@@ -41,7 +42,9 @@ use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use latchkey_accounts::ports::{AccountRepository, NetworkRepository, SessionRepository};
+use latchkey_accounts::ports::{
+    AccountRepository, ManagementTokenRepository, NetworkRepository, SessionRepository,
+};
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
     LastUseRepository, PepperRepository,
@@ -69,6 +72,7 @@ pub struct AllPorts {
     pub accounts: Arc<dyn AccountRepository>,
     pub sessions: Arc<dyn SessionRepository>,
     pub networks: Arc<dyn NetworkRepository>,
+    pub tokens: Arc<dyn ManagementTokenRepository>,
 }
 
 impl Deref for AllPorts {
@@ -301,6 +305,19 @@ promises! { $
         a_use_of_a_removed_session_does_not_bring_it_back
         sessions_are_purged_by_their_beginning_and_by_their_last_use
         purging_with_the_earliest_instants_removes_nothing
+    }
+    management_tokens {
+        a_management_token_reads_back_equal
+        a_management_token_is_found_by_any_of_its_candidates
+        a_management_token_that_is_taken_is_refused_and_nothing_written
+        pages_hold_the_management_tokens_that_are_not_revoked_in_id_order
+        a_management_token_is_revoked_once_and_found_as_revoked
+        of_concurrent_revocations_of_a_management_token_exactly_one_is_done
+        the_last_use_of_a_management_token_never_moves_back
+        a_management_token_moves_to_another_digest_unless_it_is_revoked
+        a_use_brings_no_revoked_management_token_back
+        whatever_changes_a_management_token_leaves_one_event
+        an_event_that_cannot_be_kept_undoes_the_change_of_a_management_token
     }
     networks {
         a_network_is_known_to_the_account_that_signed_in_from_there

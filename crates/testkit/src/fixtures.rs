@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey_accounts::{
-    Account, AccountId, AccountParts, AccountState, Email, PasswordHash, Session,
+    Account, AccountId, AccountParts, AccountState, Email, ManagementToken, PasswordHash, Right,
+    Session,
 };
 use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
     Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Digest, Environment, EventId,
-    KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId, PepperId, Timestamp,
+    KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId, OwnerPattern, PepperId, Timestamp, TokenId,
 };
 use uuid::Uuid;
 
@@ -81,6 +82,27 @@ pub fn a_session(account: &Account) -> SessionBuilder {
         created_at: moment(0),
         last_seen_at: moment(0),
     })
+}
+
+/// A management token called "backend" that reads keys of every owner and expires after an hour.
+pub fn a_token() -> TokenBuilder {
+    TokenBuilder(ManagementToken {
+        id: TokenId::new(a_uuid()),
+        name: KeyName::parse("backend").expect("a name"),
+        rights: [Right::KeysRead].into_iter().collect(),
+        owners: vec![OwnerPattern::any()],
+        prefix: KeyPrefix::parse("lk_admin_abc1").expect("a prefix"),
+        digest: a_digest(),
+        created_at: moment(0),
+        expires_at: moment(3_600_000),
+        revoked_at: None,
+        last_used_at: None,
+    })
+}
+
+/// An event of a management token, which belongs to nobody's trail.
+pub fn an_event_of(action: Action) -> AuditEvent {
+    AuditEvent { owner: None, action, ..an_event() }
 }
 
 /// A change of some key of the owner "owner", by somebody of whom nothing is known.
@@ -305,6 +327,49 @@ impl SessionBuilder {
 
     /// The session.
     pub const fn build(self) -> Session {
+        self.0
+    }
+}
+
+/// Makes a [`ManagementToken`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct TokenBuilder(ManagementToken);
+
+impl TokenBuilder {
+    /// With these rights.
+    pub fn allowed(mut self, rights: impl IntoIterator<Item = Right>) -> Self {
+        self.0.rights = rights.into_iter().collect();
+        self
+    }
+
+    /// For the owners of these patterns.
+    pub fn acting_for(mut self, owners: &[&str]) -> Self {
+        let pattern = |text: &&str| OwnerPattern::parse(*text).expect("a pattern");
+        self.0.owners = owners.iter().map(pattern).collect();
+        self
+    }
+
+    /// Stored under this digest.
+    pub const fn with_digest(mut self, digest: KeyedDigest) -> Self {
+        self.0.digest = digest;
+        self
+    }
+
+    /// Revoked at `at`.
+    pub const fn revoked(mut self, at: Timestamp) -> Self {
+        self.0.revoked_at = Some(at);
+        self
+    }
+
+    /// Last used at `at`.
+    pub const fn last_used_at(mut self, at: Timestamp) -> Self {
+        self.0.last_used_at = Some(at);
+        self
+    }
+
+    /// The token.
+    pub fn build(self) -> ManagementToken {
         self.0
     }
 }

@@ -1,11 +1,17 @@
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use latchkey_accounts::{Account, AccountId, AccountParts, Email, OperatorError, Password};
+use latchkey_accounts::{
+    Account, AccountId, AccountParts, Email, ManagementToken, NewManagementToken, OperatorError,
+    Password, RevokeTokenError, TokenLifetime,
+};
 use latchkey_domain::ports::{KeyInUse, PepperUse};
 use latchkey_domain::{
-    ApiKeyId, Caller, EventId, KeyState, MalformedId, OwnerId, PepperId, Timestamp,
+    ApiKeyId, Caller, EventId, KeyName, KeyState, MalformedId, OwnerId, OwnerPattern, PepperId,
+    Timestamp, TokenId,
 };
 use latchkey_http::{ExportedEvent, WireTime};
 use serde::{Deserialize, Serialize};
@@ -29,6 +35,9 @@ pub(crate) enum AdminCommand {
     ListAccounts { after: Option<String> },
     DeleteAccount { email: String },
     ResetPassword { email: String, password: String },
+    CreateToken { name: String, rights: String, owners: Vec<String>, seconds: u64 },
+    ListTokens { after: Option<String> },
+    RevokeToken { id: String },
     ListKeys { owner: Option<String>, after: Option<String> },
     RevokeKey { id: String },
     RevokeKeysUnder { pepper: NonZeroU16 },
@@ -61,6 +70,8 @@ impl AdminCommand {
             self,
             Self::PepperStatus
                 | Self::RevokeKeysUnder { .. }
+                | Self::ListTokens { .. }
+                | Self::RevokeToken { .. }
                 | Self::ReadEvents { .. }
                 | Self::BackUp { .. }
                 | Self::ExportAccounts { .. }
@@ -104,6 +115,11 @@ impl AdminCommand {
                 app.services.accounts.reset_password(&email, password).await.map_err(refused)?;
                 Ok(format!("password of {email} changed: its sessions have ended").into())
             }
+            Self::CreateToken { name, rights, owners, seconds } => {
+                create_token(app, &name, &rights, owners, seconds).await
+            }
+            Self::ListTokens { after } => list_tokens(app, after).await,
+            Self::RevokeToken { id } => revoke_token(app, &id).await,
             Self::ListKeys { owner, after } => list_keys(app, owner, after).await,
             Self::RevokeKey { id } => revoke_key(app, &id).await,
             Self::RevokeKeysUnder { pepper } => revoke_keys_under(app, pepper).await,
@@ -152,6 +168,48 @@ fn account_row(account: &Account) -> String {
     format!("{id}\t{state}\t{}\t{email}", WireTime(*created_at))
 }
 
+/// The token alone, which nothing shows again.
+async fn create_token(
+    app: &App,
+    name: &str,
+    rights: &str,
+    owners: Vec<String>,
+    seconds: u64,
+) -> CommandResult {
+    let owners = owners.into_iter().map(OwnerPattern::parse).collect::<Result<Vec<_>, _>>()?;
+    let lifetime = TokenLifetime::new(Duration::from_secs(seconds))?;
+    let new = NewManagementToken::new(KeyName::parse(name)?, rights.parse()?, owners, lifetime)?;
+    let issued = app.services.tokens.create(new, &Caller::OPERATOR).await?;
+    Ok(issued.text.expose().to_owned().into())
+}
+
+/// The tokens after one that are not revoked, a row a line.
+async fn list_tokens(app: &App, after: Option<String>) -> CommandResult {
+    let head = "ID\tNAME\tRIGHTS\tOWNERS\tCREATED\tEXPIRES\tLAST USED".to_owned();
+    let head = after.is_none().then_some(head);
+    let after = after.as_deref().map(TokenId::parse).transpose()?;
+    let page = app.services.tokens.list(after, PAGE).await?;
+    let rows = page.iter().map(token_row);
+    Ok(Done {
+        text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
+        next: page.last().map(|last| AdminCommand::ListTokens { after: Some(last.id.to_string()) }),
+    })
+}
+
+fn token_row(token: &ManagementToken) -> String {
+    let owners = token.owners.iter().map(OwnerPattern::as_str).collect::<Vec<_>>().join(",");
+    let (created, expires) = (WireTime(token.created_at), WireTime(token.expires_at));
+    let used = used(token.last_used_at);
+    let (id, name, rights) = (token.id, &token.name, token.rights);
+    format!("{id}\t{name}\t{rights}\t{owners}\t{created}\t{expires}\t{used}")
+}
+
+async fn revoke_token(app: &App, id: &str) -> CommandResult {
+    let id = TokenId::parse(id).map_err(|_malformed| RevokeTokenError::NotFound)?;
+    app.services.tokens.revoke(id, &Caller::OPERATOR).await?;
+    Ok(format!("management token {id} revoked").into())
+}
+
 /// The keys after one that are not revoked, a row a line; those of one owner are a page.
 async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> CommandResult {
     let head = "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME".to_owned();
@@ -198,11 +256,20 @@ async fn revoke_keys_under(app: &App, pepper: NonZeroU16) -> CommandResult {
     }
     let revoked =
         app.services.api_keys.revoke_under(&*app.register, pepper, &Caller::OPERATOR).await?;
-    Ok(match revoked {
-        0 => format!("no key that is not revoked depends on pepper {pepper}").into(),
-        1 => format!("1 key revoked that depended on pepper {pepper}").into(),
-        keys => format!("{keys} keys revoked that depended on pepper {pepper}").into(),
-    })
+    let mut text = match revoked {
+        0 => format!("no key that is not revoked depends on pepper {pepper}"),
+        1 => format!("1 key revoked that depended on pepper {pepper}"),
+        keys => format!("{keys} keys revoked that depended on pepper {pepper}"),
+    };
+    let under = app.services.tokens.peppers_in_use().await?.remove(&pepper).unwrap_or_default();
+    for id in under.tokens {
+        write!(
+            text,
+            "\nmanagement token {id} depends on it too; to revoke it: latchkey token revoke {id}"
+        )
+        .expect("a String takes all text");
+    }
+    Ok(text.into())
 }
 
 /// The events after one, a JSON object a line.
@@ -255,9 +322,11 @@ fn key_id(text: Option<String>) -> Result<Option<ApiKeyId>, MalformedId> {
 
 async fn pepper_status(app: &App) -> CommandResult {
     let usage = app.peppers.usage().await?;
+    let tokens = app.services.tokens.peppers_in_use().await?;
     let in_ring: Vec<PepperId> = app.ring().collect();
-    let missing = usage.iter().map(|usage| usage.pepper).filter(|it| !in_ring.contains(it));
-    let mut table = String::from("PEPPER\tROLE\tKEYS\tLAST USED");
+    let in_use = usage.iter().map(|usage| usage.pepper).chain(tokens.keys().copied());
+    let missing: BTreeSet<PepperId> = in_use.filter(|it| !in_ring.contains(it)).collect();
+    let mut table = String::from("PEPPER\tROLE\tKEYS\tTOKENS\tLAST USED");
     for (position, pepper) in in_ring.iter().copied().chain(missing).enumerate() {
         let role = match position {
             0 => "signs",
@@ -266,8 +335,10 @@ async fn pepper_status(app: &App) -> CommandResult {
         };
         let unused = PepperUse { pepper, keys: 0, last_used_at: None };
         let usage = usage.iter().find(|usage| usage.pepper == pepper).unwrap_or(&unused);
-        let used = used(usage.last_used_at);
-        write!(table, "\n{pepper}\t{role}\t{}\t{used}", usage.keys)
+        let (count, token_used) =
+            tokens.get(&pepper).map_or((0, None), |it| (it.tokens.len(), it.last_used_at));
+        let used = used(usage.last_used_at.max(token_used));
+        write!(table, "\n{pepper}\t{role}\t{}\t{count}\t{used}", usage.keys)
             .expect("a String takes all text");
     }
     Ok(table.into())

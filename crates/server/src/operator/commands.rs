@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use latchkey_accounts::Rights;
 use latchkey_domain::PepperId;
 use latchkey_hasher_hmac::Pepper;
 use latchkey_system::OsEntropy;
@@ -14,7 +15,10 @@ use zeroize::Zeroizing;
 use super::scan::{self, Scanned};
 use super::{AdminCommand, Done, control, moving};
 use crate::app::{App, StartError, Store};
-use crate::cli::{AccountCommand, AuditCommand, Command, KeysCommand, PepperCommand, RevokeTarget};
+use crate::cli::{
+    AccountCommand, AuditCommand, Command, KeysCommand, NewToken, PepperCommand, RevokeTarget,
+    TokenCommand,
+};
 use crate::embedded;
 use crate::postgres;
 use crate::serve;
@@ -40,6 +44,7 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Serve => serve::serve(logging(raw)?).await?,
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
         Command::Account(command) => execute(logging(raw)?, account_command(command)?).await?,
+        Command::Token(command) => execute(logging(raw)?, token_command(command)).await?,
         Command::Keys(KeysCommand::List { owner }) => {
             execute(logging(raw)?, AdminCommand::ListKeys { owner, after: None }).await?;
         }
@@ -146,6 +151,21 @@ fn account_command(command: AccountCommand) -> Result<AdminCommand, StartError> 
             AdminCommand::ResetPassword { email, password: read_secret("New password: ")? }
         }
     })
+}
+
+fn token_command(command: TokenCommand) -> AdminCommand {
+    match command {
+        TokenCommand::Create(NewToken { name, allow, owners, expires }) => {
+            AdminCommand::CreateToken {
+                name: name.as_str().to_owned(),
+                rights: allow.into_iter().collect::<Rights>().to_string(),
+                owners: owners.iter().map(|owner| owner.as_str().to_owned()).collect(),
+                seconds: expires.get().as_secs(),
+            }
+        }
+        TokenCommand::List => AdminCommand::ListTokens { after: None },
+        TokenCommand::Revoke { id } => AdminCommand::RevokeToken { id },
+    }
 }
 
 fn revoke_command(which: RevokeTarget) -> AdminCommand {

@@ -2,18 +2,18 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use latchkey_domain::{KeyPrefix, Secret};
+use latchkey_domain::{FoundSecret, KeyPrefix};
 
 /// What a scan came to.
 #[derive(Debug, Default)]
 pub(crate) struct Scanned {
-    /// Keys that it found.
+    /// Keys and management tokens that it found.
     pub(crate) found: usize,
     /// Files and folders that it could not read.
     pub(crate) unread: usize,
 }
 
-/// Looks for keys in files, and in all files below folders; writes the place and the public
+/// Looks for keys and management tokens in files, and in all files below folders; writes the place and the public
 /// beginning of each. What can't be read is named in `problems`, and the rest is looked through all
 /// the same. Links are followed where they are given, and not below.
 pub(crate) fn scan(
@@ -70,7 +70,9 @@ fn keys_in(path: &Path) -> io::Result<Vec<(usize, usize, KeyPrefix)>> {
     let (mut line, mut number, mut keys) = (Vec::new(), 0, Vec::new());
     while file.read_until(b'\n', &mut line)? > 0 {
         number += 1;
-        keys.extend(Secret::find_in(&line).map(|(at, key)| (number, at + 1, key.prefix())));
+        let mut found: Vec<_> = FoundSecret::find_in(&line).collect();
+        found.sort_by_key(|secret| secret.at);
+        keys.extend(found.into_iter().map(|secret| (number, secret.at + 1, secret.prefix)));
         line.clear();
     }
     Ok(keys)

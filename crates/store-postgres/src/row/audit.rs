@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    KeyPrefix, OwnerId, Timestamp, UserAgent,
+    KeyPrefix, OwnerId, Timestamp, TokenId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -36,6 +36,7 @@ pub(crate) struct DeedRow {
     user_agent: Option<String>,
     request_id: Option<String>,
     changes: Option<String>,
+    token_id: Option<Uuid>,
 }
 
 /// What the key of an event is called. The row that a change finds may say that, too.
@@ -66,6 +67,7 @@ impl From<&AuditEvent> for EventRow {
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
             changes: action.difference().map(Changes::written),
+            token_id: action.token().map(TokenId::as_uuid),
         };
         Self { deed, label: LabelRow { key_name, key_prefix } }
     }
@@ -79,7 +81,8 @@ impl TryFrom<EventRow> for AuditEvent {
         let (key, successor) =
             (deed.key_id.map(ApiKeyId::new), deed.replaced_by.map(ApiKeyId::new));
         let changes = deed.changes.map(|json| place.read("changes", Changes::read(&json)));
-        let action = Action::restore(&deed.action, key, successor, changes.transpose()?);
+        let token = deed.token_id.map(TokenId::new);
+        let action = Action::restore(&deed.action, key, successor, changes.transpose()?, token);
         let name = place.read("key_name", label.key_name.map(KeyName::restore).transpose().ok())?;
         let prefix = label.key_prefix.map(KeyPrefix::parse).transpose();
         let prefix = place.read("key_prefix", prefix.ok())?;

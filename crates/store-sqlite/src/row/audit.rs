@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    KeyPrefix, OwnerId, Timestamp, UserAgent,
+    KeyPrefix, OwnerId, Timestamp, TokenId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -31,6 +31,7 @@ pub(crate) struct EventRow {
     key_name: Option<String>,
     key_prefix: Option<String>,
     changes: Option<String>,
+    token_id: Option<Vec<u8>>,
 }
 
 impl EventRow {
@@ -63,6 +64,7 @@ impl From<&AuditEvent> for EventRow {
             key_name,
             key_prefix,
             changes: action.difference().map(Changes::written),
+            token_id: action.token().map(|id| id_bytes(id.as_uuid())),
         }
     }
 }
@@ -74,14 +76,14 @@ impl TryFrom<EventRow> for AuditEvent {
         let nowhere = Place { table: TABLE, row: Uuid::nil() };
         let id = nowhere.read("id", id_from(&row.id))?;
         let place = Place { table: TABLE, row: id };
-        let key = |column, bytes: Option<Vec<u8>>| {
-            let id = bytes.map(|bytes| place.read(column, id_from(&bytes))).transpose()?;
-            Ok(id.map(ApiKeyId::new))
+        let id_in = |column, bytes: Option<Vec<u8>>| {
+            bytes.map(|bytes| place.read(column, id_from(&bytes))).transpose()
         };
-        let (key_id, successor) =
-            (key("key_id", row.key_id)?, key("replaced_by", row.replaced_by)?);
+        let key_id = id_in("key_id", row.key_id)?.map(ApiKeyId::new);
+        let successor = id_in("replaced_by", row.replaced_by)?.map(ApiKeyId::new);
+        let token = id_in("token_id", row.token_id)?.map(TokenId::new);
         let changes = row.changes.map(|json| place.read("changes", Changes::read(&json)));
-        let action = Action::restore(&row.action, key_id, successor, changes.transpose()?);
+        let action = Action::restore(&row.action, key_id, successor, changes.transpose()?, token);
         let name = place.read("key_name", row.key_name.map(KeyName::restore).transpose().ok())?;
         let prefix =
             place.read("key_prefix", row.key_prefix.map(KeyPrefix::parse).transpose().ok())?;

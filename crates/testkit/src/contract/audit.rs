@@ -12,15 +12,15 @@ use super::steps::{
 };
 use super::{AllPorts, Ports};
 use crate::fixtures::{
-    a_caller, a_key, a_replacement, a_session, account_with_password, an_account, an_event,
-    an_event_at, an_id, changed, disabled, disabled_account, enabled, moment, owner, renamed,
-    replaced,
+    a_caller, a_key, a_replacement, a_session, a_token, account_with_password, an_account,
+    an_event, an_event_at, an_id, changed, disabled, disabled_account, enabled, moment, owner,
+    renamed, replaced,
 };
 
 const MANY: u32 = 1_000;
 
 pub async fn an_event_reads_back_equal(ports: &Ports) {
-    let (key, successor) = (an_id(), an_id());
+    let (key, successor, token) = (an_id(), an_id(), a_token().build().id);
     let known = Caller {
         actor: Actor::from(&owner("somebody")),
         address: Some([192, 0, 2, 1].into()),
@@ -42,8 +42,10 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         Action::KeyRotated { key, successor },
         Action::KeyRevoked(key),
         Action::KeyLeaked(key),
+        Action::TokenCreated(token),
+        Action::TokenRevoked(token),
     ];
-    let others = [Actor::LeakReport, Actor::from(&owner("operator"))];
+    let others = [Actor::LeakReport, Actor::Token(token), Actor::from(&owner("operator"))];
     let others = others.map(|actor| Caller { actor, ..a_caller() });
     let actors = [known, v6, Caller::OPERATOR, a_caller()].into_iter().chain(others);
     let mut want = Vec::new();
