@@ -11,6 +11,7 @@ import { problemPlace } from './problem.js'
 import { text } from './strings.js'
 import { showOtherAccount } from './takeover.js'
 import { MINUTE } from './times.js'
+import { proofOf } from './token.js'
 import { tipIn } from './tip.js'
 import { createToolbar } from './toolbar.js'
 import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from './views.js'
@@ -60,7 +61,7 @@ export class ApiKeysPanel extends HTMLElement {
   }
 
   #begin() {
-    this.api = new Api(this.getAttribute('api-base') ?? '', this.getAttribute('account'))
+    this.api = new Api(this.getAttribute('api-base') ?? '', this.getAttribute('account'), proofOf(this))
     this.api.onOtherAccount = () => this.#leaveToOther()
     this.api.onSignedOut = error => this.#sessionOver(error)
     this.keyring = new Keyring(this, JSON.parse(this.getAttribute('keys') ?? 'null'))
@@ -80,9 +81,9 @@ export class ApiKeysPanel extends HTMLElement {
   /** Whether Latchkey serves its pages beside the API, which another service that mounts it may not. */
   get hasPages() { return !this.hasAttribute('without-pages') }
 
-  /** The page where people sign in, if there is one. */
+  /** The page where people sign in, if there is one: not Latchkey's, where the page around the panel proves who they are. */
   get signInUrl() {
-    return this.getAttribute('sign-in-url') ?? (this.hasPages ? `${this.api.base}/sign-in` : null)
+    return this.getAttribute('sign-in-url') ?? (this.hasPages && !this.api.prove ? `${this.api.base}/sign-in` : null)
   }
 
   /** As the API lists them; null before it did. */

@@ -19,10 +19,12 @@ export class Api {
   /** @type {(error: ApiError) => void} */
   onSignedOut = () => {}
 
-  /** @param {string} base @param {string?} account */
-  constructor(base, account = null) {
+  /** @param {string} base @param {string?} account @param {Prove?} prove */
+  constructor(base, account = null, prove = null) {
     this.base = base.replace(/\/+$/, '')
     this.account = account
+    /** Gets a token that goes with each call, and no cookie with it. */
+    this.prove = prove
   }
 
   list() { return this.#call('GET', 'api-keys', wanted.items) }
@@ -64,11 +66,13 @@ export class Api {
 
   /** @template T @param {string} method @param {string} path @param {Wanted<T>} wanted @param {object} [body] */
   async #call(method, path, wanted, body) {
-    const { response, answer, arrived } = await this.#send(method, path, body)
-    const { headers } = response
-    const time = headers.get('x-latchkey-time')
-    if (time !== null) hearServerTime(time, arrived)
     try {
+      let sent = await this.#send(method, path, body)
+      if (this.prove && sent.response.status === 401) sent = await this.#send(method, path, body, true)
+      const { response, answer, arrived } = sent
+      const { headers } = response
+      const time = headers.get('x-latchkey-time')
+      if (time !== null) hearServerTime(time, arrived)
       const done = judge({ response, body: answer, wanted, account: this.account })
       this.account ??= headers.get('x-latchkey-account')
       return done
@@ -81,15 +85,16 @@ export class Api {
   }
 
   /** @param {string} method @param {string} path @param {object} [body] */
-  async #send(method, path, body) {
+  async #send(method, path, body, isAnew = false) {
+    const token = await this.prove?.(isAnew)
     try {
       const response = await fetch(`${this.base}/api/v1/${path}`, {
         method,
-        credentials: 'include',
+        credentials: token ? 'omit' : 'include',
         cache: 'no-store',
         // Latchkey never redirects a call.
         redirect: 'manual',
-        headers: this.#headers(method, body),
+        headers: { ...this.#headers(method, body), ...(token && { Authorization: `Bearer ${token}` }) },
         body: body && JSON.stringify(body),
         signal: AbortSignal.timeout(PATIENCE),
       })

@@ -18,6 +18,7 @@ export const text = {
   // The API
   unreachable: 'Can’t reach the server. Check your connection and try again.',
   noAnswer: 'The server took too long to answer. Try again.',
+  noToken: 'This page couldn’t say who is signed in. Reload it and try again.',
   foreign: (/** @type {number} */ status) => `The answer did not come from Latchkey${status ? ` (status ${status})` : ''}. Check your connection and try again.`,
   notCarriedOut: 'Nothing is known to have changed.',
   requestId: 'Request ID',

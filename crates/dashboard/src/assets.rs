@@ -22,7 +22,7 @@ const ASSETS: &[Asset] = assets![
     "form.js" "icon.svg" "icons.js" "keyring.js" "keys.js" "list.js" "menu.js" "page.css" "page.js"
     "panel.css" "problem.js" "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js"
     "revoke.js" "rotate.js" "row.js" "snippets.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
-    "times.js" "tip.js" "told.js" "toolbar.js" "views.js"
+    "times.js" "tip.js" "token.js" "told.js" "toolbar.js" "views.js"
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser may keep

@@ -8,6 +8,8 @@ type Issued = import('./api').IssuedBody
 type Rotated = import('./api').RotatedBody
 type Success = import('./api').Success
 type Account = import('./api').AccountBody
+/** Gets the token of the page around a panel: another one, where the last was refused. */
+type Prove = (isAnew?: boolean) => Promise<string>
 type Credentials = import('./api').Credentials
 type PasswordChange = import('./api').PasswordChange
 type KeyChange = import('./api').ChangeBody

@@ -1,5 +1,6 @@
 // The panel on a page of another dashboard: the example's, served from another port.
 import { strict as assert } from 'node:assert'
+import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 import { eventually, item, test } from './harness.mjs'
@@ -99,3 +100,66 @@ item(18, 'who may not see the list is asked to sign in', async ({ page, person, 
   await page.evaluate(() => dispatchEvent(new Event('focus')))
   await row(page, 'Production').waitFor()
 }, { site: {}, settings: trusted, signedIn: false, expected: [/401 \(Unauthorized\)/] })
+
+// Under the sign-in of another system, on another site: the panel's page says who is signed in, by a token.
+
+const SECRET = 'the secret that both systems were given'
+const JWT = { LATCHKEY_JWT_SECRET: SECRET, LATCHKEY_JWT_ISSUER: 'https://app.example', LATCHKEY_JWT_AUDIENCE: 'latchkey' }
+const ofAnotherSystem = site => ({ ...JWT, LATCHKEY_TRUSTED_ORIGINS: site.foreignUrl })
+
+/** A token of the other system. */
+function tokenFor(owner, seconds = 600) {
+  const part = value => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const claims = { iss: 'https://app.example', aud: 'latchkey', sub: owner, exp: Math.floor(Date.now() / 1000) + seconds }
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`
+}
+
+/** Opens a page on another site than Latchkey's that holds the panel, and counts how often the panel asks for a token. */
+async function openPanel(page, site, server, { attributes = '', script = '', answers = [] }) {
+  const asked = []
+  await page.route('**/my/token', async route => {
+    asked.push(route.request().method())
+    await route.fulfill(answers[Math.min(asked.length, answers.length) - 1])
+  })
+  site.pages['/'] = `<!doctype html><title>Keys</title><api-keys-panel api-base="${server.url}" ${attributes}></api-keys-panel>
+    <script>${script}</script><script type="module" src="${server.url}/embed/api-keys-panel.js"></script>`
+  await page.goto(site.foreignUrl)
+  return asked
+}
+
+const good = owner => ({ json: { token: tokenFor(owner) } })
+
+test('the panel on another site works by the token of its page, which is asked for again when it has expired', async ({ page, server, site }) => {
+  const answers = [{ json: { token: tokenFor('user_123', -600) } }, good('user_123')]
+  const asked = await openPanel(page, site, server, { attributes: 'token-url="/my/token"', answers })
+  await createButton(page).first().waitFor()
+  await eventually(async () => assert.deepEqual(asked, ['POST', 'POST']))
+  const key = await create(page, 'Production')
+  await copyAndClose(page)
+  await row(page, 'Production').waitFor()
+  const verified = await fetch(`${server.url}/api/v1/verify`, { headers: { 'x-api-key': key } })
+  assert.equal((await verified.json()).ownerId, 'user_123')
+  assert.equal(asked.length, 2, 'a good token is kept')
+  assert.doesNotMatch(await everythingStored(page), /eyJ/)
+}, { site: {}, settings: ofAnotherSystem, signedIn: false, expected: [/401 \(Unauthorized\)/] })
+
+test('the panel takes its token from the property getToken', async ({ page, server, site }) => {
+  const script = `document.querySelector('api-keys-panel').getToken = async () => '${tokenFor('user_456')}'`
+  const asked = await openPanel(page, site, server, { script })
+  await create(page, 'Staging')
+  await copyAndClose(page)
+  await row(page, 'Staging').waitFor()
+  assert.deepEqual(asked, [])
+}, { site: {}, settings: ofAnotherSystem, signedIn: false })
+
+test('where the page knows nobody, the panel says so and shows no way to sign in to Latchkey', async ({ page, server, site }) => {
+  await openPanel(page, site, server, { attributes: 'token-url="/my/token"', answers: [{ status: 401, json: {} }] })
+  await page.getByText('Sign in to see your API keys.').waitFor()
+  assert.equal(await page.getByRole('link', { name: /Sign in/ }).count(), 0)
+}, { site: {}, settings: ofAnotherSystem, signedIn: false, expected: [/401 \(Unauthorized\)/] })
+
+test('where the page gives no token, the panel asks to reload the page', async ({ page, server, site }) => {
+  await openPanel(page, site, server, { attributes: 'token-url="/my/token"', answers: [{ json: { other: 'thing' } }] })
+  await page.getByText('This page couldn’t say who is signed in.').first().waitFor()
+}, { site: {}, settings: ofAnotherSystem, signedIn: false })

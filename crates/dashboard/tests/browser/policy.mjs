@@ -57,7 +57,7 @@ item(40, 'what people read in scripts stands in strings.js', async () => {
   }
 })
 
-test('everything that the pages load under /assets is less than 60 KB, gzipped', async ({ page, person }) => {
+test('everything that the pages load under /assets is less than 62 KB, gzipped', async ({ page, person }) => {
   await fill(person)
   const sizes = new Map()
   page.on('response', async response => {
@@ -72,7 +72,7 @@ test('everything that the pages load under /assets is less than 60 KB, gzipped',
   for (const path of ['/sign-in', '/sign-up']) await page.goto(path, { waitUntil: 'networkidle' })
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0)
   assert.ok(sizes.size > 10)
-  assert.ok(total < 60_000, `${total} bytes: ${[...sizes].map(([path, size]) => `${path} ${size}`).join(', ')}`)
+  assert.ok(total < 62_000, `${total} bytes: ${[...sizes].map(([path, size]) => `${path} ${size}`).join(', ')}`)
 })
 
 plainTest('every item of the checklist has a test, but for those that are not kept yet', () => {
