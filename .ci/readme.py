@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does what README.md says, so that it can't rot.
+"""Does what README.md says, or a section of another document, so that it can't rot.
 
 Every `sh`, `js` and `python` block is run, in order, in an empty folder that stands for a fresh
 checkout: there `cargo run` works as it does here. A blank line inside a block separates steps.
@@ -11,6 +11,8 @@ checkout: there `cargo run` works as it does here. A blank line inside a block s
 - The placeholders of the API reference are filled with what earlier answers held: the session
   cookie, the key made last, and the id of the newest key. Where a key is used before one was made over
   HTTP, somebody made it in the dashboard; here that takes two calls.
+- A section of another document, as in `readme.py docs/your-own-users.md "A management token"`, has to be
+  done within three minutes, but for what the first build takes.
 - `cargo test` is left out here, and run by `readme.py tests` instead.
 
 Port 8080 is used if it is free, else another.
@@ -32,6 +34,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SESSION, KEY, ID = "your_session_cookie", "YOUR_API_KEY_HERE", "clx1abc2d3e4f5g6h7i8j9k0"
+NEW_ID = "KEY_ID"  # of the key made last
+AT_MOST = 180  # seconds
 README_HTTP, README_POSTGRES = "127.0.0.1:8080", "127.0.0.1:5432"
 REFUSED = 22  # what curl ends with when answered with 400 or above
 
@@ -132,7 +136,7 @@ class Run:
             self.environment["LATCHKEY_LISTEN"] = self.host
 
     def fill(self, step):
-        for placeholder in (SESSION, KEY, ID):
+        for placeholder in (SESSION, KEY, ID, NEW_ID):
             if placeholder in step:
                 if placeholder == ID:
                     self.known[ID] = self.newest_id()
@@ -163,7 +167,12 @@ class Run:
         return send("api-keys", {"name": "Production"})["key"]
 
     def learn(self, output):
-        for placeholder, pattern in ((SESSION, r"session=([\w-]{43})"), (KEY, r'"key":\s*"(\w{46})"')):
+        patterns = (
+            (SESSION, r"session=([\w-]{43})"),
+            (KEY, r'"key":\s*"(\w{46})"'),
+            (NEW_ID, r'"id":\s*"([0-9a-f-]{36})".*"key":'),
+        )
+        for placeholder, pattern in patterns:
             found = re.search(pattern, output)
             if found:
                 self.known[placeholder] = found[1]
@@ -206,7 +215,7 @@ class Run:
                 raise SystemExit(f"was not answered with {status[1]}")
         elif done.returncode != 0:
             raise SystemExit(f"ended with {done.returncode}")
-        elif not done.stdout.strip():
+        elif not done.stdout.strip() and " > " not in text:
             raise SystemExit("said nothing")
         self.learn(done.stdout)
 
@@ -235,11 +244,19 @@ class Run:
                 self.postgres.stop()
 
 
+def text_of(document, section=None):
+    text = (ROOT / document).read_text()
+    if section is None:
+        return text
+    return re.search(rf"^## {re.escape(section)}$.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[0]
+
+
 def main():
-    blocks = [(found[1], found[2].strip()) for found in BLOCK.finditer((ROOT / "README.md").read_text())]
+    which = sys.argv[1:] if len(sys.argv) == 3 else ["README.md"]
+    blocks = [(found[1], found[2].strip()) for found in BLOCK.finditer(text_of(*which))]
     unknown = {language for language, _ in blocks} - {"sh", "js", "python"}
     if unknown:
-        raise SystemExit(f"README.md has blocks that can't be run: {unknown}")
+        raise SystemExit(f"{which[0]} has blocks that can't be run: {unknown}")
     if sys.argv[1:] == ["tests"]:
         (tests,) = (text for _, text in blocks if text.startswith("cargo test"))
         os.chdir(ROOT)
@@ -247,11 +264,16 @@ def main():
     with tempfile.TemporaryDirectory(prefix="latchkey-readme-") as folder:
         run = Run(Path(folder))
         try:
+            began = None
             for language, text in blocks:
                 run.block(language, text)
+                began = began or time.monotonic()
+            took = time.monotonic() - began
         finally:
             run.close()
-    print("\nREADME.md: everything in it was done")
+    print(f"\n{' '.join(which)}: everything in it was done, {took:.0f} s after the first block")
+    if len(which) == 2 and took > AT_MOST:
+        raise SystemExit(f"that is more than {AT_MOST} s")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub(crate) use self::bodies::{
-    ChangeBody, CreateBody, IssuedBody, ItemBody, KeyFilter, RotateBody, RotatedBody, StatusFilter,
+    ChangeBody, CreateBody, EnvironmentBody, IssuedBody, ItemBody, KeyFilter, RotateBody,
+    RotatedBody, StatusFilter, present,
 };
 use super::Http;
 use super::accounts::Success;

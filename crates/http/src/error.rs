@@ -60,6 +60,16 @@ impl ApiError {
         Self::new(ErrorCode::InvalidKey, "Invalid API key").asked_for_a_key()
     }
 
+    /// 401 for a call that needs a management token and came without one.
+    pub(crate) fn token_required() -> Self {
+        Self::new(ErrorCode::TokenRequired, "Management token required").asked_for_a_token()
+    }
+
+    /// 401, the same for every management token that is not good.
+    pub(crate) fn invalid_token() -> Self {
+        Self::new(ErrorCode::InvalidToken, "Invalid management token").asked_for_a_token()
+    }
+
     /// 404: there is no such route.
     pub(crate) fn not_found() -> Self {
         Self::new(ErrorCode::NotFound, "Not found")
@@ -108,6 +118,11 @@ impl ApiError {
 
     fn challenged(self) -> Self {
         let challenge = HeaderValue::from_static("Session realm=\"dashboard\"");
+        self.with(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    fn asked_for_a_token(self) -> Self {
+        let challenge = HeaderValue::from_static("Bearer realm=\"management\"");
         self.with(header::WWW_AUTHENTICATE, challenge)
     }
 

@@ -31,10 +31,48 @@ pub(super) fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
 }
 
 /// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is
-/// not another spelling of `/api/`; only below `verify`, and as an id, may anything stand.
+/// not another spelling of `/api/`; only below `verify`, and as an owner or an id, may anything stand.
 fn is_literal(path: &str) -> bool {
-    let id =
-        path.strip_prefix("/api/v1/api-keys/").map(|it| it.strip_suffix("/rotate").unwrap_or(it));
-    let id = id.is_some_and(|id| !id.contains('/'));
-    !path.contains('%') || id || path.starts_with("/api/v1/verify/")
+    let rest = match path.strip_prefix("/api/v1/admin/owners/") {
+        Some(owner) => without_its_first(owner),
+        None => path.strip_prefix("/api/v1/").unwrap_or(path),
+    };
+    let rest = rest.strip_prefix("api-keys/").map_or(rest, without_its_first);
+    !rest.contains('%') || path.starts_with("/api/v1/verify/")
+}
+
+fn without_its_first(segments: &str) -> &str {
+    segments.split_once('/').map_or("", |(_first, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_and_an_id_may_be_spelled_in_any_way_and_nothing_else() {
+        for path in [
+            "/api/v1/api-keys",
+            "/api/v1/api-keys/%41",
+            "/api/v1/api-keys/%41/rotate",
+            "/api/v1/admin/owners/org%2F1",
+            "/api/v1/admin/owners/org%2F1/api-keys",
+            "/api/v1/admin/owners/org%2F1/api-keys/%41/rotate",
+            "/api/v1/verify/%2e%2e/",
+        ] {
+            assert!(is_literal(path), "{path}");
+        }
+        for path in [
+            "/%61pi/v1/api-keys",
+            "/api/v1/%61pi-keys",
+            "/api/v1/api-keys/a/ro%74ate",
+            "/api/v1/admin/own%65rs/a",
+            "/api/v1/admin/owners/a/%61pi-keys",
+            "/api/v1/admin/owners/a/api-keys/b/ro%74ate",
+            "/api/v1/admin/%61pi-keys",
+            "/%",
+        ] {
+            assert!(!is_literal(path), "{path}");
+        }
+    }
 }

@@ -23,6 +23,7 @@
 //!         sign_up: SignUp::Closed,
 //!         session_cookie: "keys-session".to_owned(),
 //!         metrics: false,
+//!         admin: false,
 //!         pages: false,
 //!         names: SettingNames::default(),
 //!     };
@@ -47,6 +48,7 @@
 
 mod accounts;
 mod acting;
+mod admin;
 mod api_keys;
 mod audit;
 mod body;
@@ -88,7 +90,7 @@ pub use middleware::refuse_unread;
 pub use openapi::document;
 pub use origin::{Origin, OriginError};
 pub use progress::Progress;
-pub use routes::{application, configure, metrics_application};
+pub use routes::{admin_application, application, configure, metrics_application};
 pub use services::{Host, Services};
 pub use settings::{HttpSettings, SettingNames, SignUp};
 pub use shared::Http;

@@ -47,12 +47,17 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; object-src 'none'; ba
 ///
 /// A verification that asks nobody is answered here: routing, extracting and waiting cost more than
 /// it does.
-pub(crate) struct Middleware(pub(crate) Data<Http>);
+pub(crate) struct Middleware {
+    pub(crate) http: Data<Http>,
+    /// Whether keys are verified here.
+    pub(crate) verifies: bool,
+}
 
 /// A service in a [`Middleware`].
 pub(crate) struct MiddlewareService<S> {
     next: S,
     http: Data<Http>,
+    verifies: bool,
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Middleware
@@ -68,7 +73,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, next: S) -> Self::Future {
-        ready(Ok(MiddlewareService { next, http: Data::clone(&self.0) }))
+        let (http, verifies) = (Data::clone(&self.http), self.verifies);
+        ready(Ok(MiddlewareService { next, http, verifies }))
     }
 }
 
@@ -97,7 +103,7 @@ where
             {
                 Some(Err(ApiError::unavailable("the database was away at the start")))
             }
-            None if common.kind == Kind::Verify => {
+            None if common.kind == Kind::Verify && self.verifies => {
                 verify::from_cache(req.request(), &self.http, began)
             }
             None => None,
@@ -116,7 +122,7 @@ where
         {
             self.http.hints.forwarded(header, self.http.settings.names.public_url);
         }
-        if common.kind == Kind::Management {
+        if matches!(common.kind, Kind::Management | Kind::Admin) {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
         let handling = req.conn_data::<Arc<Progress>>().map(Progress::handling);
@@ -156,15 +162,15 @@ struct Common {
 impl Common {
     fn of(req: &ServiceRequest, http: &Http) -> Self {
         let kind = path_in(req).map_or(Kind::Other, Kind::of);
-        let is_management = kind == Kind::Management;
+        let is_call = matches!(kind, Kind::Management | Kind::Admin);
         Self {
             kind,
             method: req.method().clone(),
             span: Span::begin(req.headers()),
             request_id: request_id(req.headers(), http),
             for_people: kind == Kind::Other && http.settings.pages && prefers_html(req),
-            cors: if is_management { trusted_origin(req.headers(), http) } else { None },
-            clock: is_management.then(|| Arc::clone(&http.services.clock)),
+            cors: trusted_origin(req.headers(), http).filter(|_| kind == Kind::Management),
+            clock: is_call.then(|| Arc::clone(&http.services.clock)),
             is_https: http.settings.is_https(),
         }
     }
@@ -236,7 +242,7 @@ impl Common {
                     "request failed"
                 );
             }
-        } else if self.kind == Kind::Management && !is_good_read {
+        } else if matches!(self.kind, Kind::Management | Kind::Admin) && !is_good_read {
             tracing::info!(
                 request_id, trace_id, method, route, status, code, elapsed_us, "request"
             );
@@ -310,6 +316,8 @@ impl Common {
 enum Kind {
     /// Asks whether a key is good: as few headers as may be, and no line for a success.
     Verify,
+    /// A backend that manages keys by a token: no page, so nothing about origins.
+    Admin,
     /// Everything else under `/api/`.
     Management,
     /// Health, documents, and what is not there.
@@ -322,13 +330,14 @@ impl Kind {
     const fn time_limit(self) -> Duration {
         match self {
             Self::Verify => Duration::from_secs(5),
-            Self::Management | Self::Other => Duration::from_secs(20),
+            Self::Admin | Self::Management | Self::Other => Duration::from_secs(20),
         }
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Verify => "verify",
+            Self::Admin => "admin",
             Self::Management => "management",
             Self::Other => "other",
         }
@@ -339,6 +348,7 @@ impl Kind {
             None => Self::Other,
             Some("v1/verify") => Self::Verify,
             Some(path) if path.starts_with("v1/verify/") => Self::Verify,
+            Some(path) if path.starts_with("v1/admin/") => Self::Admin,
             Some(_) => Self::Management,
         }
     }

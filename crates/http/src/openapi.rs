@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, Header, Object, Ref, RefOr, Required, Response, R
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorCode;
-use super::{accounts, api_keys, audit, leaks, operations, verify};
+use super::{accounts, admin, api_keys, audit, leaks, operations, verify};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,8 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
         accounts::change_password,
         audit::list,
+        admin::api_keys::list, admin::api_keys::create, admin::api_keys::get,
+        admin::api_keys::change, admin::api_keys::rotate, admin::api_keys::revoke,
         operations::healthz, operations::readyz, operations::metrics,
     ),
     tags(
@@ -30,6 +32,7 @@ use super::{accounts, api_keys, audit, leaks, operations, verify};
         (name = "Verification", description = "Verify a presented key, and report a leaked one."),
         (name = "Accounts", description = "Who signs in. Signing in and up set the session cookie."),
         (name = "Audit trail", description = "Who did what, and when, to an account and its keys."),
+        (name = "Management", description = "For backends that manage keys of their own users, by a management token. No cookie and no key opens these calls, and no page of another origin may make them."),
         (name = "Operations", description = "For operators of the service. None of these calls needs a session or a key."),
     ),
     security(("session" = [])),
@@ -50,6 +53,9 @@ impl Modify for Schemes {
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+        let token = token.description(Some("A management token: `latchkey token create`")).build();
+        components.add_security_scheme("managementToken", SecurityScheme::Http(token));
     }
 }
 
@@ -60,7 +66,7 @@ impl Modify for CommonAnswers {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let api = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/"));
         for operation in api.flat_map(|(_, item)| {
-            [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
         }) {
             let Some(operation) = operation else { continue };
             let mut common =
@@ -89,7 +95,8 @@ impl Modify for AnswerHeaders {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut document.paths.paths {
             let starts_session = path.ends_with("/sign-up") || path.ends_with("/sign-in");
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
             let answers =
                 operations.into_iter().flatten().flat_map(|it| &mut it.responses.responses);
             for (status, answer) in answers {
@@ -123,10 +130,12 @@ struct OptionalBody;
 
 impl Modify for OptionalBody {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let rotate = document.paths.paths.get_mut("/api/v1/api-keys/{id}/rotate");
-        let body = rotate.and_then(|it| it.post.as_mut()?.request_body.as_mut());
-        if let Some(RefOr::T(body)) = body {
-            body.required = Some(Required::False);
+        let paths = document.paths.paths.iter_mut().filter(|(path, _)| path.ends_with("/rotate"));
+        for (_, rotate) in paths {
+            let body = rotate.post.as_mut().and_then(|it| it.request_body.as_mut());
+            if let Some(RefOr::T(body)) = body {
+                body.required = Some(Required::False);
+            }
         }
     }
 }

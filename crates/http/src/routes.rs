@@ -14,7 +14,7 @@ use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode};
 use super::middleware::Middleware;
 use super::settings::HttpSettings;
-use super::{accounts, api_keys, audit, dashboard, leaks, openapi, operations, verify};
+use super::{accounts, admin, api_keys, audit, dashboard, leaks, openapi, operations, verify};
 
 /// The routes as an application of their own. It answers a verification with less work than
 /// [mounted](configure) routes do.
@@ -29,7 +29,7 @@ pub fn application(
         InitError = (),
     >,
 > {
-    let middleware = Middleware(Data::clone(&http));
+    let middleware = Middleware { http: Data::clone(&http), verifies: true };
     let routes = routes(&http.settings);
     actix_web::App::new().app_data(http).configure(routes).wrap(middleware)
 }
@@ -38,7 +38,7 @@ pub fn application(
 /// nothing before them took.
 pub fn configure(http: Data<Http>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let middleware = Middleware(Data::clone(&http));
+        let middleware = Middleware { http: Data::clone(&http), verifies: true };
         let routes = routes(&http.settings);
         config.service(web::scope("").app_data(http).configure(routes).wrap(middleware));
     }
@@ -60,14 +60,37 @@ pub fn metrics_application(
         config.service(metrics_resource().get(operations::metrics));
         otherwise_not_found(config);
     };
-    let middleware = Middleware(Data::clone(&http));
+    let middleware = Middleware { http: Data::clone(&http), verifies: false };
+    actix_web::App::new().app_data(http).configure(routes).wrap(middleware)
+}
+
+/// The calls with a management token alone, for a listener of their own.
+pub fn admin_application(
+    http: Data<Http>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let routes = |config: &mut ServiceConfig| {
+        management(config);
+        otherwise_not_found(config);
+    };
+    let middleware = Middleware { http: Data::clone(&http), verifies: false };
     actix_web::App::new().app_data(http).configure(routes).wrap(middleware)
 }
 
 fn routes(settings: &HttpSettings) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    let HttpSettings { metrics, pages: has_pages, .. } = *settings;
+    let HttpSettings { metrics, admin, pages: has_pages, .. } = *settings;
     move |config| {
         api(config);
+        if admin {
+            management(config);
+        }
         panel(config);
         if has_pages {
             pages(config);
@@ -118,6 +141,27 @@ fn api(config: &mut ServiceConfig) {
         .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
 }
 
+/// The calls with a management token.
+fn management(config: &mut ServiceConfig) {
+    let admin = |path: &str| format!("/api/v1/admin/{path}");
+    config
+        .service(
+            not_for_pages(&admin("owners/{owner}/api-keys"), "GET, HEAD, POST")
+                .get(admin::api_keys::list)
+                .post(admin::api_keys::create),
+        )
+        .service(
+            not_for_pages(&admin("owners/{owner}/api-keys/{id}"), "GET, HEAD, PATCH, DELETE")
+                .get(admin::api_keys::get)
+                .patch(admin::api_keys::change)
+                .delete(admin::api_keys::revoke),
+        )
+        .service(
+            not_for_pages(&admin("owners/{owner}/api-keys/{id}/rotate"), "POST")
+                .post(admin::api_keys::rotate),
+        );
+}
+
 fn page(path: &str) -> Methods {
     resource(path, "GET, HEAD")
 }
@@ -144,6 +188,12 @@ fn panel(config: &mut ServiceConfig) {
 /// A resource that answers the methods it is given, trusted preflights, and 405 to the rest.
 fn resource(path: &str, allow: &'static str) -> Methods {
     let other = move |req: HttpRequest, http: Data<Http>| ready(other_method(&req, &http, allow));
+    Methods(web::resource(path).default_service(web::to(other)))
+}
+
+/// The same where no page of another origin may call: a preflight is a method like others.
+fn not_for_pages(path: &str, allow: &'static str) -> Methods {
+    let other = move || ready(Err::<HttpResponse, _>(method_not_allowed(allow)));
     Methods(web::resource(path).default_service(web::to(other)))
 }
 
@@ -211,6 +261,10 @@ fn other_method(
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
             .finish());
     }
+    Err(method_not_allowed(allow))
+}
+
+fn method_not_allowed(allow: &'static str) -> ApiError {
     let error = ApiError::new(ErrorCode::MethodNotAllowed, format!("Allowed here: {allow}"));
-    Err(error.with(header::ALLOW, HeaderValue::from_static(allow)))
+    error.with(header::ALLOW, HeaderValue::from_static(allow))
 }

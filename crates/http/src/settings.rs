@@ -17,6 +17,8 @@ pub struct HttpSettings {
     pub session_cookie: String,
     /// Whether `/metrics` is answered here too, to this machine alone.
     pub metrics: bool,
+    /// Whether calls with a management token are answered here too.
+    pub admin: bool,
     /// Whether the pages are served. They link to each other from the root, so that they can't be
     /// mounted below another path; the API and the panel for other pages can.
     pub pages: bool,

@@ -102,6 +102,7 @@ async fn mounted(dir: &Path) -> Data<Http> {
         sign_up: SignUp::Open,
         session_cookie: "keys-session".to_owned(),
         metrics: false,
+        admin: true,
         pages: false,
         names: SettingNames::default(),
     };

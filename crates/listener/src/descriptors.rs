@@ -1,6 +1,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// For the log, the database's files, its connections for writing, and the listener for `/metrics`.
+/// For the log, the database's files, its connections for writing, and the listeners for `/metrics` and for
+/// calls with a management token.
 const KEPT: u64 = 128;
 /// For each thread that answers: its own, its connections to the database for reading, and sockets
 /// that were accepted and not looked at yet.

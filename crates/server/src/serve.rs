@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
+use futures_util::future::join_all;
 use latchkey_domain::error_chain;
-use latchkey_http::{Http, SignUp, application, metrics_application, refuse_unread, spans};
+use latchkey_http::{
+    Http, SignUp, admin_application, application, metrics_application, refuse_unread, spans,
+};
 use latchkey_listener::{Descriptors, Listener, Refusals, Room, Serving};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
@@ -32,6 +35,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Of `/metrics` alone. Somebody who asks it keeps one or two open.
 const METRICS_CONNECTIONS: usize = 32;
 const METRICS_KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Of calls with a management token, on a listener of their own: a few backends, each with a pool.
+const ADMIN_CONNECTIONS: usize = 64;
+/// What the listeners of their own answer.
+const METRICS: &str = "/metrics";
+const ADMIN: &str = "/api/v1/admin";
 const PREPARE_EVERY: Duration = Duration::from_millis(500);
 const WRITE_USES_EVERY: Duration = Duration::from_secs(1);
 
@@ -55,13 +63,16 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listener =
         Listener::bind(listen).map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
     let metrics = metrics_server(&app, &http)?;
+    let admin = admin_server(&app, &http)?;
     announce(listener.address(), &app)?;
 
     let serving = serving(&app, &http, workers, connections, KEEP_ALIVE);
     let routes = Data::clone(&http);
     let server = listener.serve(serving, move || application(Data::clone(&routes)))?;
-    let metrics = metrics.map(tokio::spawn);
-    tokio::spawn(stop_on_signal(server.handle(), Arc::clone(&app))?);
+    let metrics = metrics.map(|it| tokio::spawn(until_it_ends(it, METRICS)));
+    let handles = [Some(server.handle()), admin.as_ref().map(Server::handle)];
+    let admin = admin.map(|it| tokio::spawn(until_it_ends(it, ADMIN)));
+    tokio::spawn(stop_on_signal(handles.into_iter().flatten().collect(), Arc::clone(&app))?);
     let background = [
         tokio::spawn(serve_commands(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
@@ -72,6 +83,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     tokio::select! {
         ended = server => ended?,
         refused = work(Arc::clone(&app)) => return Err(refused),
+    }
+    if let Some(admin) = admin {
+        admin.await?;
     }
     for task in background.into_iter().chain(metrics) {
         task.abort();
@@ -116,22 +130,40 @@ fn http_of(app: &Arc<App>) -> Result<Data<Http>, StartError> {
 }
 
 /// The listener for `/metrics` alone, if there is to be one.
-fn metrics_server(
-    app: &Arc<App>,
-    http: &Data<Http>,
-) -> Result<Option<impl Future<Output = ()> + Send + use<>>, StartError> {
+fn metrics_server(app: &Arc<App>, http: &Data<Http>) -> Result<Option<Server>, StartError> {
     let Some(listen) = app.settings.metrics_listen else { return Ok(None) };
-    let listener = Listener::bind(listen)
-        .map_err(|error| format!("LATCHKEY_METRICS_LISTEN: {listen}: {error}"))?;
-    tracing::info!(address = %listener.address(), "listening for /metrics alone");
+    let listener = own_listener("LATCHKEY_METRICS_LISTEN", listen, METRICS)?;
     let serving = serving(app, http, 1, METRICS_CONNECTIONS, METRICS_KEEP_ALIVE);
     let http = Data::clone(http);
     let server = listener.serve(serving, move || metrics_application(Data::clone(&http)))?;
-    Ok(Some(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the listener for /metrics failed");
-        }
-    }))
+    Ok(Some(server))
+}
+
+/// The listener for calls with a management token alone, if there is to be one.
+fn admin_server(app: &Arc<App>, http: &Data<Http>) -> Result<Option<Server>, StartError> {
+    let Some(listen) = app.settings.admin_listen else { return Ok(None) };
+    let listener = own_listener("LATCHKEY_ADMIN_LISTEN", listen, ADMIN)?;
+    let serving = serving(app, http, 1, ADMIN_CONNECTIONS, KEEP_ALIVE);
+    let http = Data::clone(http);
+    let server = listener.serve(serving, move || admin_application(Data::clone(&http)))?;
+    Ok(Some(server))
+}
+
+fn own_listener(
+    setting: &str,
+    listen: SocketAddr,
+    answers: &'static str,
+) -> Result<Listener, StartError> {
+    let listener =
+        Listener::bind(listen).map_err(|error| format!("{setting}: {listen}: {error}"))?;
+    tracing::info!(address = %listener.address(), "listening for {answers} alone");
+    Ok(listener)
+}
+
+async fn until_it_ends(server: Server, answers: &'static str) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the listener for {answers} failed");
+    }
 }
 
 fn serving(
@@ -222,16 +254,16 @@ async fn control(app: &App) -> Result<Option<Control>, StartError> {
     }
 }
 
-/// Stops the server at the first signal, and ends the process at the second.
+/// Stops the servers at the first signal, and ends the process at the second.
 fn stop_on_signal(
-    server: ServerHandle,
+    servers: Vec<ServerHandle>,
     app: Arc<App>,
 ) -> io::Result<impl Future<Output = ()> + Send> {
     let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     Ok(async move {
         next(&mut signals).await;
         app.start_draining();
-        tokio::spawn(stop(server, app.settings.drain_delay));
+        tokio::spawn(stop(servers, app.settings.drain_delay));
         next(&mut signals).await;
         tracing::warn!("stopped by a second signal: requests in progress were cut off");
         telemetry::flush();
@@ -247,8 +279,8 @@ async fn next([terminate, interrupt]: &mut [Signal; 2]) {
 }
 
 /// Goes on answering for `delay`, so that balancers see that the server is not ready any more, and
-/// then stops it.
-async fn stop(server: ServerHandle, delay: Duration) {
+/// then stops them.
+async fn stop(servers: Vec<ServerHandle>, delay: Duration) {
     if !delay.is_zero() {
         let seconds = delay.as_secs();
         tracing::info!(
@@ -258,7 +290,7 @@ async fn stop(server: ServerHandle, delay: Duration) {
         sleep(delay).await;
     }
     tracing::info!("stopping: finishing requests in progress");
-    server.stop(true).await;
+    join_all(servers.iter().map(|server| server.stop(true))).await;
 }
 
 /// Says where the server listens, and what to try. A thread of its own writes the greeting, so that

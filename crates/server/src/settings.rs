@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) keep_audit: Option<Duration>,
     /// A listener for `/metrics` alone.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Where calls with a management token are answered alone.
+    pub(crate) admin_listen: Option<SocketAddr>,
     /// How long it goes on answering after a stop was asked for.
     pub(crate) drain_delay: Duration,
     /// What a failover of the database keeps, if somebody said so.
@@ -131,6 +133,8 @@ impl fmt::Display for Settings {
         writeln!(f, "LATCHKEY_KEEP_AUDIT={}", kept(self.keep_audit))?;
         let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
         writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
+        let admin = self.admin_listen.map_or("none".into(), |address| address.to_string());
+        writeln!(f, "LATCHKEY_ADMIN_LISTEN={admin}")?;
         writeln!(f, "LATCHKEY_DRAIN_DELAY={}", seconds(self.drain_delay))?;
         let pooler = match &self.database {
             Database::Postgres { pooler: Some(pooler), .. } => pooler.as_str(),

@@ -37,14 +37,14 @@ pub(crate) struct CreateBody {
     /// The key's name: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The environment of the key; `live` if left out.
     #[serde(default)]
-    environment: EnvironmentBody,
+    pub(crate) environment: EnvironmentBody,
     /// The first instant at which the key no longer works; it must lie in the future.
     #[serde(default)]
     #[schema(value_type = Option<ExpirySchema>)]
-    expires_at: Option<WireTime>,
+    pub(crate) expires_at: Option<WireTime>,
 }
 
 /// What to change about a key; at least one member.
@@ -151,7 +151,7 @@ pub(crate) struct ItemBody<'a> {
 }
 
 /// For a member that may be left out but not be null.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -13,6 +13,10 @@ pub(crate) enum ErrorCode {
     SessionRequired,
     KeyRequired,
     InvalidKey,
+    TokenRequired,
+    InvalidToken,
+    MissingRight,
+    OwnerNotAllowed,
     CrossSite,
     SignUpClosed,
     NotFound,
@@ -32,7 +36,7 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::InvalidRequest,
         Self::ExpectationFailed,
         Self::WrongPassword,
@@ -41,6 +45,10 @@ impl ErrorCode {
         Self::SessionRequired,
         Self::KeyRequired,
         Self::InvalidKey,
+        Self::TokenRequired,
+        Self::InvalidToken,
+        Self::MissingRight,
+        Self::OwnerNotAllowed,
         Self::CrossSite,
         Self::SignUpClosed,
         Self::NotFound,
@@ -88,6 +96,10 @@ impl ErrorCode {
             Self::SessionRequired => (StatusCode::UNAUTHORIZED, "session_required"),
             Self::KeyRequired => (StatusCode::UNAUTHORIZED, "key_required"),
             Self::InvalidKey => (StatusCode::UNAUTHORIZED, "invalid_key"),
+            Self::TokenRequired => (StatusCode::UNAUTHORIZED, "token_required"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::MissingRight => (StatusCode::FORBIDDEN, "missing_right"),
+            Self::OwnerNotAllowed => (StatusCode::FORBIDDEN, "owner_not_allowed"),
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
             Self::SignUpClosed => (StatusCode::FORBIDDEN, "sign_up_closed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),

@@ -183,15 +183,13 @@ async fn create_token(
     Ok(issued.text.expose().to_owned().into())
 }
 
-/// The tokens after one that are not revoked, a row a line.
+/// The tokens after one that are not revoked, a line each: id, name, rights, owners, when it was made, when it
+/// expires, and when it was last used.
 async fn list_tokens(app: &App, after: Option<String>) -> CommandResult {
-    let head = "ID\tNAME\tRIGHTS\tOWNERS\tCREATED\tEXPIRES\tLAST USED".to_owned();
-    let head = after.is_none().then_some(head);
     let after = after.as_deref().map(TokenId::parse).transpose()?;
     let page = app.services.tokens.list(after, PAGE).await?;
-    let rows = page.iter().map(token_row);
     Ok(Done {
-        text: head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"),
+        text: page.iter().map(token_row).collect::<Vec<_>>().join("\n"),
         next: page.last().map(|last| AdminCommand::ListTokens { after: Some(last.id.to_string()) }),
     })
 }

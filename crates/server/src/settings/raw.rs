@@ -64,6 +64,9 @@ pub(crate) struct RawSettings {
     /// How long audit events are kept, or forever [default: forever]
     #[arg(long, global = true, env = "LATCHKEY_KEEP_AUDIT", hide_env_values = true)]
     pub(crate) keep_audit: Option<String>,
+    /// Address of a listener for calls with a management token alone; then no other listener takes them
+    #[arg(long, global = true, env = "LATCHKEY_ADMIN_LISTEN", hide_env_values = true)]
+    pub(crate) admin_listen: Option<String>,
     /// Address of a listener for /metrics alone
     #[arg(long, global = true, env = "LATCHKEY_METRICS_LISTEN", hide_env_values = true)]
     pub(crate) metrics_listen: Option<String>,

@@ -19,6 +19,7 @@ use latchkey_http::{HttpSettings, Origin, SettingNames, SignUp};
 
 const PEPPERS: &str = "LATCHKEY_PEPPERS";
 const DATABASE_URL: &str = "DATABASE_URL";
+const METRICS_LISTEN: &str = "LATCHKEY_METRICS_LISTEN";
 const DATABASE_POOLER: &str = "LATCHKEY_DATABASE_POOLER";
 const DEFAULT_IDLE: Duration = Duration::from_hours(12);
 const DEFAULT_ABSOLUTE: Duration = Duration::from_hours(24 * 7);
@@ -80,7 +81,12 @@ impl RawSettings {
         let keep_revoked = self.keep_revoked.as_deref().unwrap_or("365d");
         let keep_revoked = p.keep("LATCHKEY_KEEP_REVOKED", keep(keep_revoked));
         let keep_audit = p.keep("LATCHKEY_KEEP_AUDIT", self.keep_audit());
-        let metrics_listen = p.keep("LATCHKEY_METRICS_LISTEN", self.metrics_listener(listen));
+        let main = ("LATCHKEY_LISTEN", listen);
+        let metrics_listen = Self::own_listener(self.metrics_listen.as_deref(), &[main]);
+        let metrics_listen = p.keep(METRICS_LISTEN, metrics_listen);
+        let others = [main, (METRICS_LISTEN, metrics_listen.flatten())];
+        let admin_listen = Self::own_listener(self.admin_listen.as_deref(), &others);
+        let admin_listen = p.keep("LATCHKEY_ADMIN_LISTEN", admin_listen);
         let drain_delay = p.keep("LATCHKEY_DRAIN_DELAY", delay(self.drain_delay.as_deref(), local));
         let failover = self.failover.as_deref().map(Failover::parse).transpose();
         let failover = p.keep("LATCHKEY_FAILOVER", failover);
@@ -98,6 +104,7 @@ impl RawSettings {
                 sign_up: sign_up?,
                 session_cookie: session_cookie?,
                 metrics,
+                admin: admin_listen?.is_none(),
                 pages: true,
                 names: NAMES,
             },
@@ -116,6 +123,7 @@ impl RawSettings {
             keep_revoked: keep_revoked?,
             keep_audit: keep_audit?,
             metrics_listen: metrics_listen?,
+            admin_listen: admin_listen?,
             drain_delay: drain_delay?,
             failover: failover?,
             log: log?,
@@ -186,13 +194,15 @@ impl RawSettings {
         Some(SessionLifetime { idle: idle.unwrap_or(DEFAULT_IDLE.min(absolute)), absolute })
     }
 
-    fn metrics_listener(&self, main: Option<SocketAddr>) -> Result<Option<SocketAddr>, Bad> {
-        let Some(text) = self.metrics_listen.as_deref() else { return Ok(None) };
-        let own = address(text)?;
-        if main.is_some_and(|main| collide(own, main)) {
-            return Err(Bad("must be another address than LATCHKEY_LISTEN"));
-        }
-        Ok(Some(own))
+    /// A listener of its own, if there is to be one: elsewhere than those that are named.
+    fn own_listener(
+        text: Option<&str>,
+        others: &[(&'static str, Option<SocketAddr>)],
+    ) -> Result<Option<SocketAddr>, String> {
+        let Some(text) = text else { return Ok(None) };
+        let own = address(text).map_err(|bad| bad.to_string())?;
+        let taken = others.iter().find(|(_, other)| other.is_some_and(|it| collide(own, it)));
+        taken.map_or(Ok(Some(own)), |(name, _)| Err(format!("must be another address than {name}")))
     }
 
     fn database(&self, data_dir: &Path, problems: &mut Problems) -> Option<Database> {

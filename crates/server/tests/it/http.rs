@@ -200,8 +200,15 @@ impl Response {
 const fn codes_of(status: u16) -> &'static [&'static str] {
     match status {
         400 => &["invalid_request", "wrong_password", "weak_password"],
-        401 => &["invalid_credentials", "session_required", "key_required", "invalid_key"],
-        403 => &["cross_site", "sign_up_closed"],
+        401 => &[
+            "invalid_credentials",
+            "session_required",
+            "token_required",
+            "invalid_token",
+            "key_required",
+            "invalid_key",
+        ],
+        403 => &["cross_site", "missing_right", "owner_not_allowed", "sign_up_closed"],
         404 => &["not_found", "key_not_found"],
         405 => &["method_not_allowed"],
         408 => &["timeout"],

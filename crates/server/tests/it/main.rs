@@ -101,6 +101,7 @@ mod http;
 mod killed_trail;
 mod leaks;
 mod log;
+mod management;
 mod metrics;
 mod operations;
 mod outage;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::http::{get, post, request};
-use crate::person::{ADA, KEYS, key_path};
+use crate::person::{ADA, KEYS, VERIFY, key_path};
 use crate::secret::UNKNOWN;
 use crate::server::{Server, Setup};
 
@@ -121,6 +121,17 @@ fn what_keeps_verification_strict_can_be_seen(setup: Setup) {
     };
     // The key and the unknown one, then the key again after its revoke.
     assert_eq!((reason("not_seen"), reason("changed")), (2, 1));
+}
+
+#[test]
+fn a_listener_for_metrics_verifies_no_key() {
+    let server = Setup::on_sqlite().with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0").start();
+    let key = server.sign_up(ADA).create_key("a").key;
+    let address = server.listener_for("/metrics");
+    server.verify(&key).expect_status(200);
+    for path in [VERIFY, KEYS, "/", "/healthz"] {
+        get(path).header("x-api-key", &key).send(address).expect_status(404);
+    }
 }
 
 #[test]

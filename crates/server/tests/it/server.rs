@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::database::Database;
@@ -181,6 +182,16 @@ impl Server {
         let text = self.send(&get("/metrics")).expect_status(200).text();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
+    /// Where it answers `what` alone, as its log says.
+    pub(crate) fn listener_for(&self, what: &str) -> SocketAddr {
+        let told = format!("listening for {what} alone");
+        eventually(Duration::from_secs(5), &told, || self.log().contains(&told));
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains(&told)).expect("it says so");
+        let line: Value = serde_json::from_str(line).expect("a line is JSON");
+        line["address"].as_str().and_then(|it| it.parse().ok()).expect("an address")
     }
 
     pub(crate) fn process_id(&self) -> u32 {

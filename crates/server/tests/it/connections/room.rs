@@ -4,7 +4,6 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::Value;
 
 use super::{closed, process_file};
 use crate::http::{Connection, get};
@@ -80,10 +79,7 @@ fn a_thousand_idle_connections_do_not_close_the_door() {
 #[test]
 fn idle_connections_do_not_close_the_door_of_metrics_either() {
     let server = Setup::on_sqlite().with("LATCHKEY_METRICS_LISTEN", "127.0.0.1:0").start();
-    let log = logged(&server, "listening for /metrics");
-    let line = log.lines().find(|line| line.contains("listening for /metrics"));
-    let line: Value = serde_json::from_str(line.expect("it says so")).expect("a line is JSON");
-    let address = line["address"].as_str().and_then(|it| it.parse().ok()).expect("an address");
+    let address = server.listener_for("/metrics");
     let _idle: Vec<_> = (0..100).map(|_| Connection::open(address)).collect();
     get("/metrics").send(address).expect_status(200);
 }

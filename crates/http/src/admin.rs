@@ -1,0 +1,7 @@
+//! The calls of backends that manage keys for their own users, by a management token.
+//!
+//! They take no cookie, so that no page of another site can make them in somebody's name: they answer no
+//! CORS, and ask for no origin.
+
+pub(crate) mod api_keys;
+mod proof;

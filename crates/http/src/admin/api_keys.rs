@@ -1,0 +1,197 @@
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use latchkey_domain::NewKey;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::proof::{For, KeysRead, KeysWrite};
+use crate::Http;
+use crate::accounts::Success;
+use crate::api_keys::{
+    ChangeBody, CreateBody, EnvironmentBody, IssuedBody, ItemBody, KeyFilter, RotateBody,
+    RotatedBody, changed, found, issued, listed, present, revoked, rotated,
+};
+use crate::body::{InOrder, JsonBody, OptionalJsonBody};
+use crate::error::{ApiError, ErrorBody};
+use crate::name_schema::NameSchema;
+use crate::wire_time::{ExpirySchema, WireTime};
+
+/// A key to be issued to an owner.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateForOwnerBody {
+    /// The key's name: Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required)]
+    name: Option<String>,
+    /// The environment of the key; `live` if left out.
+    #[serde(default)]
+    environment: EnvironmentBody,
+    /// The first instant at which the key no longer works; it must lie in the future.
+    #[serde(default)]
+    #[schema(value_type = Option<ExpirySchema>)]
+    expires_at: Option<WireTime>,
+}
+
+/// List an owner's keys.
+///
+/// All keys of the owner that are not revoked, newest first; with `status=revoked` those that were revoked in
+/// the last 90 days.
+#[utoipa::path(
+    get, path = "/api/v1/admin/owners/{owner}/api-keys", operation_id = "listApiKeysOfOwner", tag = "Management",
+    params(("owner" = String, Path, description = "Whose keys: any id of yours, percent-encoded", example = "user_123"), KeyFilter),
+    security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
+        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn list(
+    req: HttpRequest,
+    http: Data<Http>,
+    by: For<KeysRead>,
+) -> Result<HttpResponse, ApiError> {
+    listed(&req, &http, &by.acting.owner).await
+}
+
+/// Create a key for an owner.
+///
+/// The owner need not be known before. The full text of the key is in this answer and nowhere else.
+#[utoipa::path(
+    post, path = "/api/v1/admin/owners/{owner}/api-keys", operation_id = "createApiKeyForOwner", tag = "Management",
+    params(("owner" = String, Path, description = "Whose key: any id of yours, percent-encoded", example = "user_123")),
+    request_body = CreateForOwnerBody, security(("managementToken" = [])),
+    responses(
+        (status = 201, description = "The key, shown once", body = IssuedBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
+        (status = 409, description = "The owner has reached its limit of keys, or is suspended", body = ErrorBody),
+        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn create(
+    http: Data<Http>,
+    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<CreateForOwnerBody>>,
+) -> Result<HttpResponse, ApiError> {
+    let new = body.read(&http)?;
+    issued(&http, by.acting, new).await
+}
+
+/// Get an owner's key.
+///
+/// One key of the owner, as the list has it.
+#[utoipa::path(
+    get, path = "/api/v1/admin/owners/{owner}/api-keys/{id}", operation_id = "getApiKeyOfOwner", tag = "Management",
+    params(
+        ("owner" = String, Path, description = "Whose key", example = "user_123"),
+        ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+    ),
+    security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "The key", body = ItemBody<'_>),
+        (status = 400, description = "The owner in the path is malformed", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
+        (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn get(
+    req: HttpRequest,
+    http: Data<Http>,
+    by: For<KeysRead>,
+) -> Result<HttpResponse, ApiError> {
+    found(&req, &http, &by.acting.owner).await
+}
+
+/// Change an owner's key.
+///
+/// As the owner can; members that are left out stay as they are.
+#[utoipa::path(
+    patch, path = "/api/v1/admin/owners/{owner}/api-keys/{id}", operation_id = "changeApiKeyOfOwner", tag = "Management",
+    params(
+        ("owner" = String, Path, description = "Whose key", example = "user_123"),
+        ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+    ),
+    request_body = ChangeBody, security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "The key as it is now, on every instance", body = ItemBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
+        (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
+        (status = 409, description = "The key was rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
+        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn change(
+    req: HttpRequest,
+    http: Data<Http>,
+    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<ChangeBody>>,
+) -> Result<HttpResponse, ApiError> {
+    changed(&req, &http, by.acting, body.read()?).await
+}
+
+/// Rotate an owner's key.
+///
+/// Issues a new key in the place of this one, as the owner can. The body is optional.
+#[utoipa::path(
+    post, path = "/api/v1/admin/owners/{owner}/api-keys/{id}/rotate", operation_id = "rotateApiKeyOfOwner", tag = "Management",
+    params(
+        ("owner" = String, Path, description = "Whose key", example = "user_123"),
+        ("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a"),
+    ),
+    request_body = RotateBody, security(("managementToken" = [])),
+    responses(
+        (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
+        (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
+        (status = 409, description = "The key is disabled, has expired, or was rotated already; too many rotated keys still work; or the owner is suspended", body = ErrorBody),
+        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn rotate(
+    req: HttpRequest,
+    http: Data<Http>,
+    InOrder(by, OptionalJsonBody(body)): InOrder<For<KeysWrite>, OptionalJsonBody<RotateBody>>,
+) -> Result<HttpResponse, ApiError> {
+    rotated(&req, &http, by.acting, body).await
+}
+
+/// Revoke an owner's key.
+///
+/// It stops working for good, on every instance before this call is answered.
+#[utoipa::path(
+    delete, path = "/api/v1/admin/owners/{owner}/api-keys/{id}", operation_id = "revokeApiKeyOfOwner", tag = "Management",
+    params(
+        ("owner" = String, Path, description = "Whose key", example = "user_123"),
+        ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+    ),
+    security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "Revoked", body = Success),
+        (status = 400, description = "The owner in the path is malformed", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
+        (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
+        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn revoke(
+    req: HttpRequest,
+    http: Data<Http>,
+    by: For<KeysWrite>,
+) -> Result<HttpResponse, ApiError> {
+    revoked(&req, &http, by.acting).await
+}
+
+impl CreateForOwnerBody {
+    fn read(self, http: &Http) -> Result<NewKey, ApiError> {
+        let Self { name, environment, expires_at } = self;
+        CreateBody { name, environment, expires_at }.read(http)
+    }
+}
