@@ -281,7 +281,7 @@ func expect(t *testing.T, holds bool, about ...any) {
 func TestABackendManagesTheKeysOfItsUsers(t *testing.T) {
 	manage, statusWith := backend(t)
 	owner := "org_1/ada.b"
-	first := must(manage.CreateKey(ctx, owner, Members{"name": "Production", "createdBy": "ada"}))
+	first := must(manage.CreateKey(ctx, owner, Members{"name": "Production"}))
 	expect(t, statusWith(first.Key) == 200)
 	item := must(manage.GetKey(ctx, owner, first.ID))
 	expect(t, item.Name == "Production" && item.Enabled && item.CreatedAt != nil && item.ExpiresAt == nil, item)

@@ -79,7 +79,7 @@ class OnTheRealLatchkey(unittest.TestCase):
 
     def test_a_backend_manages_the_keys_of_its_users(self):
         manage, owner = self.backend(), "org_1/ada.b"
-        made = manage.create_key(owner, name="Production", createdBy="ada")
+        made = manage.create_key(owner, name="Production")
         self.assertEqual(self.latchkey.verify(made["key"]).owner_id, owner)
         self.assertEqual(manage.get_key(owner, made["id"])["name"], "Production")
         self.assertEqual([key["id"] for key in manage.list_keys(owner)], [made["id"]])
