@@ -262,13 +262,16 @@ fn a_scan_finds_keys_in_files_and_prints_no_more_than_their_beginning() {
     let look_alike = UNKNOWN.replace("28hqg7", "28hqg8");
     write("a.env", format!("A=1\nKEY=\"{UNKNOWN}\"\n").as_bytes());
     write("deep/b.bin", &[b"\x00\xff", UNKNOWN.as_bytes(), b"\x00"].concat());
+    let token = "lk_admin_0123456789ABCDEFGHIJKLMNOPQRSTUV0sTd4W";
+    write("c.env", format!("TOKEN={token}\n").as_bytes());
     write("none.txt", format!("{look_alike}\nsk_live_\n").as_bytes());
     std::os::unix::fs::symlink(&folder, folder.join("deep/loop")).expect("it can be made");
 
     let found = setup.run(&["scan", "tree", "tree/none.txt"], "").expect_code(1);
-    let want = "tree/a.env:2:6: sk_live_0123\ntree/deep/b.bin:1:3: sk_live_0123\n";
+    let want = "tree/a.env:2:6: sk_live_0123\ntree/c.env:1:7: lk_admin_0123\n\
+                tree/deep/b.bin:1:3: sk_live_0123\n";
     assert_eq!(found.stdout, want);
-    assert!(found.text.contains("2 keys found") && !found.text.contains(UNKNOWN), "{found:?}");
+    assert!(found.text.contains("3 keys found") && !found.text.contains(UNKNOWN), "{found:?}");
     assert_eq!(setup.run(&["scan", "tree/none.txt"], "").expect_code(0).text, "");
 
     // Whatever can't be read, the rest is; and a link that was named is meant.

@@ -23,6 +23,7 @@ on_both_empty_databases![
     revoking_a_key_counts_immediately,
     revoking_a_key_without_a_server_holds_when_it_starts,
     a_password_is_never_an_argument,
+    a_management_token_is_printed_once_and_listed_until_it_is_revoked,
 ];
 
 pub(super) fn account(setup: &Setup, verb: &str, email: &str, password: &str) -> Finished {
@@ -162,6 +163,60 @@ fn keys_list_shows_every_key_and_no_secret(setup: Setup) {
     };
     lists(&server.setup);
     lists(&server.stop().1);
+}
+
+fn a_management_token_is_printed_once_and_listed_until_it_is_revoked(setup: Setup) {
+    let lives = |setup: &Setup| {
+        let create =
+            ["token", "create", "--name", "my backend", "--allow", "keys:write,audit:read"];
+        let made = setup.run(&[&create[..], &["--owners", "org_*,ada"]].concat(), "");
+        let made = made.expect_code(0).stdout;
+        let token = made.strip_suffix('\n').expect("a line");
+        assert!(token.len() == 47 && token.starts_with("lk_admin_"), "{token}");
+        let list = || setup.run(&["token", "list"], "").expect_code(0).text;
+        let listed = list();
+        assert!(!listed.contains(&token[13..]), "{listed}");
+        let line = listed.lines().find(|line| line.contains("my backend")).expect("it is listed");
+        let cells: Vec<_> = line.split('\t').collect();
+        assert_eq!(cells[1..4], ["my backend", "keys:write,audit:read", "org_*,ada"]);
+        assert_eq!(cells[6], "never");
+        setup.run(&["token", "revoke", cells[0]], "").expect_code(0);
+        assert!(!list().contains(cells[0]));
+        for id in [cells[0], "nonsense", "01919b4e-7b3c-7def-8123-456789abcdef"] {
+            let refused = setup.run(&["token", "revoke", id], "").expect_code(1).text;
+            assert!(refused.contains("no management token that is not revoked"), "{refused}");
+        }
+        let trail = setup.run(&["audit", "export"], "").expect_code(0).stdout;
+        let of_token = format!("\"token_id\":\"{}\"", cells[0]);
+        assert_eq!(trail.lines().filter(|line| line.contains(&of_token)).count(), 2, "{trail}");
+        token.to_owned()
+    };
+    let server = setup.start();
+    let token = lives(&server.setup);
+    server.verify(&token).expect_error(401).expect_body(INVALID);
+    lives(&server.stop().1);
+}
+
+#[test]
+fn a_bad_argument_of_a_management_token_is_named() {
+    let setup = Setup::on_sqlite();
+    let good = ["token", "create", "--name", "a", "--allow", "keys:read"];
+    for (bad, named) in [
+        (&["--expires", "401d"][..], "--expires"),
+        (&["--expires", "1w"], "--expires"),
+        (&["--expires", "0s"], "--expires"),
+        (&["--owners", "a*b"], "--owners"),
+        (&["--allow", "keys:*"], "--allow"),
+    ] {
+        let text = setup.run(&[&good[..], bad].concat(), "").expect_code(2).text;
+        assert!(text.contains(named), "{text}");
+    }
+    for missing in [&good[..4], &[&good[..2], &good[4..]].concat()] {
+        setup.run(missing, "").expect_code(2);
+    }
+    let long = "x".repeat(101);
+    let named = ["token", "create", "--name", long.as_str(), "--allow", "keys:read"];
+    assert!(setup.run(&named, "").expect_code(2).text.contains("--name"));
 }
 
 fn revoking_a_key_counts_immediately(setup: Setup) {

@@ -31,6 +31,7 @@ on_both_databases![
 pub(super) struct Row {
     pub(super) role: String,
     pub(super) keys: usize,
+    pub(super) tokens: usize,
     pub(super) last_used: String,
 }
 
@@ -43,9 +44,10 @@ pub(super) fn row(status: &str, pepper: &str) -> Row {
     let cells = status.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let found = cells.into_iter().find(|cells| cells[0] == pepper);
     let cells = found.unwrap_or_else(|| panic!("no pepper {pepper} in\n{status}"));
-    assert_eq!(cells.len(), 4, "{status}");
+    assert_eq!(cells.len(), 5, "{status}");
     let keys = cells[2].parse().expect("a number of keys");
-    Row { role: cells[1].to_owned(), keys, last_used: cells[3].to_owned() }
+    let tokens = cells[3].parse().expect("a number of tokens");
+    Row { role: cells[1].to_owned(), keys, tokens, last_used: cells[4].to_owned() }
 }
 
 fn keys_under(server: &Server, pepper: &str) -> usize {
@@ -166,7 +168,7 @@ fn keys_of_a_lost_pepper_are_shown_and_revoked_without_it(setup: Setup) {
     let missing = row(&shown, "1");
     assert_eq!((missing.role.as_str(), missing.keys), ("missing", 1), "{shown}");
     assert!(missing.last_used.starts_with("20"), "{shown}");
-    let none = Row { role: "signs".to_owned(), keys: 0, last_used: "never".to_owned() };
+    let none = Row { role: "signs".to_owned(), keys: 0, tokens: 0, last_used: "never".to_owned() };
     assert_eq!(row(&shown, "2"), none);
 
     let revoked = setup.run(&["keys", "revoke", "--pepper", "1"], "").expect_code(0);
