@@ -129,7 +129,8 @@ export class Keyring {
   }
 }
 
-/** A new key as the list has it, without its text. @param {Issued} issued @returns {Key} */
+/** A new key as the list has it, without its text and who made it, which nothing here shows. @param {Issued} issued @returns {Key} */
 function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }) {
-  return { id, name, keyPrefix, lastUsedAt: null, createdAt, environment, enabled: true, expiresAt, replacedBy: null }
+  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {} }
+  return { id, name, keyPrefix, createdAt, environment, expiresAt, ...later }
 }

@@ -88,7 +88,7 @@ enum Part<'a> {
 /// What an owner changed about a key whose name is `name` afterwards.
 fn changes<'a>(difference: &'a KeyDifference, name: &'a str) -> Vec<Vec<Part<'a>>> {
     use Part::{Instant, Name, Words};
-    let KeyDifference { name: names, enabled, expires_at } = difference;
+    let KeyDifference { name: names, enabled, expires_at, metadata } = difference;
     let mut told = Vec::new();
     if let Some([before, after]) = names {
         let [before, after] = [before, after].map(|name| Name(name.as_str()));
@@ -105,6 +105,9 @@ fn changes<'a>(difference: &'a KeyDifference, name: &'a str) -> Vec<Vec<Part<'a>
         };
         let expiry = [Words("Expiry of "), Name(name), Words(verb)];
         told.push(expiry.into_iter().chain(after.map(Instant)).collect());
+    }
+    if metadata.is_some() {
+        told.push(vec![Words("Changed metadata of "), Name(name)]);
     }
     told
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
-    ApiKeyId, Environment, KeyChange, KeyDifference, KeyName, KeyPrefix, KeyedDigest, OwnerId,
-    Timestamp,
+    ApiKeyId, Creator, Environment, KeyChange, KeyDifference, KeyName, KeyPrefix, KeyedDigest,
+    Metadata, OwnerId, Timestamp,
 };
 
 /// An API key: who owns it, what it is called, and whether it may be used.
@@ -40,10 +40,14 @@ pub struct ApiKeyParts {
     pub environment: Environment,
     /// The digest that is stored in place of the secret.
     pub digest: KeyedDigest,
+    /// Who made it; `None` for a key from before this was kept.
+    pub created_by: Option<Creator>,
     /// When it was issued.
     pub created_at: Timestamp,
     /// The first instant at which it no longer works, if any.
     pub expires_at: Option<Timestamp>,
+    /// What another system keeps with it.
+    pub metadata: Metadata,
     /// What its owner decided.
     pub state: KeyState,
     /// The key that took its place at a rotation.
@@ -181,7 +185,7 @@ impl ApiKey {
         change: &KeyChange,
         now: Timestamp,
     ) -> Result<Self, TransitionError> {
-        let KeyChange { name, enabled, expires_at } = change;
+        let KeyChange { name, enabled, expires_at, metadata } = change;
         let mut next = self.clone();
         if let Some(name) = name {
             next = next.rename(name.clone())?;
@@ -193,6 +197,9 @@ impl ApiKey {
         }
         if let Some(expires_at) = expires_at {
             next = next.expire(*expires_at)?;
+        }
+        if let Some(metadata) = metadata {
+            next = next.changed(|parts| parts.metadata = metadata.clone())?;
         }
         let differs = KeyDifference::between(self, &next).is_some();
         next.0.version = self.0.version + i32::from(differs);

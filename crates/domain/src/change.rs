@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
-    Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, KeyDifference, KeyName, NotNow, OwnerId,
-    Timestamp, TransitionError, has_expired,
+    Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, KeyDifference, KeyName, Metadata, NotNow,
+    OwnerId, Timestamp, TransitionError, has_expired,
 };
 
 /// How often a key is read again because somebody else changed it meanwhile.
@@ -46,12 +46,14 @@ pub struct KeyChange {
     pub enabled: Option<bool>,
     /// The first instant at which it no longer works, or none; it must lie in the future.
     pub expires_at: Option<Option<Timestamp>>,
+    /// What another system keeps with it, in the place of all that was kept.
+    pub metadata: Option<Metadata>,
 }
 
 impl KeyChange {
     /// Whether it leaves everything as it is.
     pub const fn is_nothing(&self) -> bool {
-        matches!(self, Self { name: None, enabled: None, expires_at: None })
+        matches!(self, Self { name: None, enabled: None, expires_at: None, metadata: None })
     }
 }
 

@@ -2,8 +2,8 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
-    Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller, Environment, KeyName,
-    KeyState, NotNow, OwnerId, Secret, Timestamp, has_expired,
+    Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller, Creator, Environment,
+    KeyName, KeyState, Metadata, NotNow, OwnerId, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued, begun by [`new`](Self::new).
@@ -16,18 +16,35 @@ pub struct NewKey {
     pub environment: Environment,
     /// The first instant at which it no longer works, if any; it must lie in the future.
     pub expires_at: Option<Timestamp>,
+    /// Who makes it, if somebody else than the caller.
+    pub created_by: Option<Creator>,
+    /// What another system keeps with it.
+    pub metadata: Metadata,
 }
 
 impl NewKey {
     /// A key that works until it is revoked.
-    pub const fn new(name: KeyName, environment: Environment) -> Self {
-        Self { name, environment, expires_at: None }
+    pub fn new(name: KeyName, environment: Environment) -> Self {
+        let metadata = Metadata::default();
+        Self { name, environment, expires_at: None, created_by: None, metadata }
     }
 
     /// The same, until an instant, if there is one.
     #[must_use]
     pub fn expiring(self, expires_at: Option<Timestamp>) -> Self {
         Self { expires_at, ..self }
+    }
+
+    /// The same, made by somebody for whom the caller asks, if there is somebody.
+    #[must_use]
+    pub fn created_by(self, created_by: Option<Creator>) -> Self {
+        Self { created_by, ..self }
+    }
+
+    /// The same, with what another system keeps with it.
+    #[must_use]
+    pub fn with_metadata(self, metadata: Metadata) -> Self {
+        Self { metadata, ..self }
     }
 }
 
@@ -68,11 +85,12 @@ pub enum IssueError {
 }
 
 impl ApiKeyService {
-    /// Issues a key to `owner`. Its secret is in the answer and nowhere else.
+    /// Issues a key to `owner`, made by the one that `new` names, or else by the caller. Its secret is in the
+    /// answer and nowhere else.
     pub async fn issue(
         &self,
         owner: OwnerId,
-        new: NewKey,
+        mut new: NewKey,
         caller: &Caller,
     ) -> Result<IssuedKey, IssueError> {
         self.limits.count_change(&owner, caller)?;
@@ -80,6 +98,7 @@ impl ApiKeyService {
         if has_expired(new.expires_at, now) {
             return Err(IssueError::ExpiryNotInFuture);
         }
+        new.created_by.get_or_insert_with(|| Creator::of(&caller.actor));
         let limit = self.policy.max_keys_per_owner;
         for _attempt in 0..3 {
             let issued = self.make_key(owner.clone(), new.clone(), now)?;
@@ -103,7 +122,7 @@ impl ApiKeyService {
         new: NewKey,
         now: Timestamp,
     ) -> Result<IssuedKey, EntropyError> {
-        let NewKey { name, environment, expires_at } = new;
+        let NewKey { name, environment, expires_at, created_by, metadata } = new;
         let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;
         let key = ApiKey::restore(ApiKeyParts {
             id: ApiKeyId::new(self.ids.next(now)?),
@@ -112,8 +131,10 @@ impl ApiKeyService {
             prefix: secret.prefix(),
             environment,
             digest: self.hasher.digest(&secret),
+            created_by,
             created_at: now,
             expires_at,
+            metadata,
             state: KeyState::Active,
             replaced_by: None,
             version: 1,

@@ -59,7 +59,7 @@
 //! | error | status |
 //! |---|---|
 //! | no text was presented, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
-//! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`] | 400 |
+//! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`], [`MetadataError`] | 400 |
 //! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`] | 409 |
 //! | [`IssueError::OwnerClosed`] | as for somebody who is not signed in |
 //! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
@@ -91,6 +91,7 @@ mod issue;
 mod key_limits;
 mod key_prefix;
 mod management_token;
+mod metadata;
 mod name;
 mod network;
 mod owner;
@@ -129,13 +130,14 @@ pub use issue::{IssueError, IssuedKey, NewKey};
 pub use key_limits::KeyLimits;
 pub use key_prefix::{KeyPrefix, MalformedPrefix};
 pub use management_token::{MalformedManagementToken, ManagementTokenText, TokenId};
+pub use metadata::{Metadata, MetadataError};
 pub use name::{KeyName, NameError};
 pub use network::Network;
 pub use owner::{OwnerError, OwnerId};
 pub use owner_pattern::{OwnerPattern, OwnerPatternError};
 pub use presented::presented;
 pub use report_leaks::ReportLeaksError;
-pub use rotate::{Overlap, OverlapTooLong};
+pub use rotate::{Overlap, OverlapTooLong, Rotation};
 pub use secret::{MalformedSecret, Secret};
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
 pub use timestamp::{Rfc3339, Timestamp};

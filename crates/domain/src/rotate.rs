@@ -5,8 +5,8 @@ use thiserror::Error;
 use crate::change::ATTEMPTS;
 use crate::ports::{OverlapError, Replacement};
 use crate::{
-    Action, ApiKey, ApiKeyId, ApiKeyService, AuditEvent, Caller, ChangeError, ChangeNumber,
-    IssuedKey, KeyDifference, NewKey, OwnerId, Timestamp,
+    Action, Actor, ApiKey, ApiKeyId, ApiKeyService, AuditEvent, Caller, ChangeError, ChangeNumber,
+    Creator, IssuedKey, KeyDifference, NewKey, OwnerId, Timestamp,
 };
 
 /// How long a replaced key works beside its successor: a day unless somebody says otherwise, and at
@@ -40,20 +40,56 @@ impl Default for Overlap {
     }
 }
 
+/// How a key is rotated; an [`Overlap`] alone is one.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Rotation {
+    /// How long both keys work.
+    pub overlap: Overlap,
+    /// Who makes the successor, if the caller asks for somebody else.
+    pub created_by: Option<Creator>,
+}
+
+impl Rotation {
+    /// The same, made by somebody for whom the caller asks, if there is somebody.
+    #[must_use]
+    pub fn created_by(self, created_by: Option<Creator>) -> Self {
+        Self { created_by, ..self }
+    }
+
+    /// Who made the successor of a key that `before` made. Owners who rotate a key themselves know its new
+    /// secret, so that the key must be found when they leave. Another system rotates in nobody's name: the key
+    /// stays with the one who got the old secret.
+    fn creator(&self, before: Option<&Creator>, caller: &Caller) -> Option<Creator> {
+        match (&self.created_by, &caller.actor) {
+            (Some(named), _) => Some(named.clone()),
+            (None, actor @ Actor::Owner(_)) => Some(Creator::of(actor)),
+            (None, _) => before.cloned(),
+        }
+    }
+}
+
+impl From<Overlap> for Rotation {
+    fn from(overlap: Overlap) -> Self {
+        Self { overlap, ..Self::default() }
+    }
+}
+
 impl ApiKeyService {
-    /// Issues a key in the place of another of `owner`, like it and with as long a life. Both may
-    /// be used for `overlap`; without one the old key is revoked. What the old key had itself
+    /// Issues a key in the place of another of `owner`, like it, with the same metadata and as long a
+    /// life. Both may be used for the overlap; without one the old key is revoked. What the old key had itself
     /// replaced ends now. The limit on keys does not count here, since the number that is held
     /// stays; but with an overlap, no more replaced keys may work than that.
     pub async fn rotate(
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        overlap: Overlap,
+        rotation: impl Into<Rotation> + Send,
         caller: &Caller,
     ) -> Result<IssuedKey, ChangeError> {
+        let rotation = rotation.into();
         self.limits.count_change(owner, caller)?;
-        let answer = self.store_rotation(owner, id, overlap, caller).await;
+        let answer = self.store_rotation(owner, id, &rotation, caller).await;
         self.answer_when_applied(owner, id, answer).await
     }
 
@@ -61,7 +97,7 @@ impl ApiKeyService {
         &self,
         owner: &OwnerId,
         id: ApiKeyId,
-        overlap: Overlap,
+        rotation: &Rotation,
         caller: &Caller,
     ) -> Result<(IssuedKey, Option<ChangeNumber>), ChangeError> {
         for _attempt in 0..ATTEMPTS {
@@ -72,10 +108,12 @@ impl ApiKeyService {
                 name: old.name.clone(),
                 environment: old.environment,
                 expires_at: old.expires_at.map(until),
+                created_by: rotation.creator(old.created_by.as_ref(), caller),
+                metadata: old.metadata.clone(),
             };
             let issued = self.make_key(owner.clone(), new, now)?;
             let successor = issued.key.parts().id;
-            let replaced = found.key.replace(successor, overlap.span(), now)?;
+            let replaced = found.key.replace(successor, rotation.overlap.span(), now)?;
             let action = Action::KeyRotated { key: id, successor };
             let limit = self.policy.max_keys_per_owner;
             let ended = self.ended_predecessor(owner, id, now, caller).await?;
@@ -126,5 +164,20 @@ mod tests {
         assert_eq!(Overlap::new(month).map(Overlap::span), Ok(month));
         assert_eq!(Overlap::new(month + Duration::from_secs(1)), Err(OverlapTooLong));
         assert_eq!(Overlap::new(Duration::ZERO).map(Overlap::span), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_successor_is_made_by_who_is_named_else_by_the_owner_who_rotates_else_by_who_made_the_old_key()
+     {
+        let creator = |text| Creator::parse(text).expect("a creator");
+        let ada = Caller::of(&OwnerId::parse("ada").expect("an owner"));
+        let (plain, before) = (Rotation::default(), creator("bob"));
+        let named = Rotation::default().created_by(Some(creator("eve")));
+        for caller in [&ada, &Caller::OPERATOR] {
+            assert_eq!(named.creator(Some(&before), caller), Some(creator("eve")));
+        }
+        assert_eq!(plain.creator(Some(&before), &ada), Some(creator("ada")));
+        assert_eq!(plain.creator(Some(&before), &Caller::OPERATOR), Some(before));
+        assert_eq!(plain.creator(None, &Caller::OPERATOR), None);
     }
 }

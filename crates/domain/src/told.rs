@@ -1,4 +1,4 @@
-use crate::{ApiKey, ApiKeyParts, KeyName, KeyPrefix, KeyState, Timestamp};
+use crate::{ApiKey, ApiKeyParts, KeyName, KeyPrefix, KeyState, Metadata, Timestamp};
 
 /// What an event says of a key besides its id, so that the trail can be read when the key has
 /// another name or is gone.
@@ -27,6 +27,8 @@ pub struct KeyDifference {
     pub enabled: Option<[bool; 2]>,
     /// The first instant at which it no longer works, or none.
     pub expires_at: Option<[Option<Timestamp>; 2]>,
+    /// What another system keeps with it.
+    pub metadata: Option<[Metadata; 2]>,
 }
 
 impl KeyDifference {
@@ -36,12 +38,14 @@ impl KeyDifference {
         let ApiKeyParts {
             name,
             expires_at,
+            metadata,
             state,
             // Never change.
             id: _,
             owner: _,
             prefix: _,
             environment: _,
+            created_by: _,
             created_at: _,
             // Change by themselves, or with an event of their own.
             digest: _,
@@ -54,6 +58,7 @@ impl KeyDifference {
             name: pair(name, &after.name),
             enabled: pair(&was_on, &is_on),
             expires_at: pair(expires_at, &after.expires_at),
+            metadata: pair(metadata, &after.metadata),
         };
         (difference != Self::default()).then_some(difference)
     }
@@ -89,8 +94,10 @@ mod tests {
             prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
             environment: Environment::Live,
             digest: KeyedDigest { pepper, digest: Digest::new([7; 32]) },
+            created_by: None,
             created_at: at(0),
             expires_at: Some(at(50)),
+            metadata: Metadata::default(),
             state: KeyState::Active,
             replaced_by: None,
             version: 1,
@@ -106,11 +113,12 @@ mod tests {
             name: Some(name("A")),
             enabled: Some(true),
             expires_at: Some(Some(at(50))),
+            metadata: Some(Metadata::default()),
         };
         assert_eq!(KeyDifference::between(&before, &after(same)?), None);
 
         let renamed = after(KeyChange { name: Some(name("B")), ..KeyChange::default() })?;
-        let want = KeyDifference { name: Some([name("A"), name("B")]), ..none };
+        let want = KeyDifference { name: Some([name("A"), name("B")]), ..none.clone() };
         assert_eq!(KeyDifference::between(&before, &renamed), Some(want));
         assert_eq!(KeyLabel::from(&renamed).name, name("B"));
 
@@ -123,8 +131,13 @@ mod tests {
         assert_eq!(KeyDifference::between(&off, &off.change(&switch(true), at(2))?), Some(want));
 
         let lasting = after(KeyChange { expires_at: Some(None), ..KeyChange::default() })?;
-        let want = KeyDifference { expires_at: Some([Some(at(50)), None]), ..none };
+        let want = KeyDifference { expires_at: Some([Some(at(50)), None]), ..none.clone() };
         assert_eq!(KeyDifference::between(&before, &lasting), Some(want));
+
+        let plan = Metadata::parse(r#"{"plan":"pro"}"#).expect("an object");
+        let marked = after(KeyChange { metadata: Some(plan.clone()), ..KeyChange::default() })?;
+        let want = KeyDifference { metadata: Some([Metadata::default(), plan]), ..none };
+        assert_eq!(KeyDifference::between(&before, &marked), Some(want));
         Ok(())
     }
 }

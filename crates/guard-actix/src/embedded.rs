@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{Clock, StoreError};
-use latchkey_domain::{Secret, VerifyError};
+use latchkey_domain::{Metadata, Secret, VerifyError};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, SystemClock};
@@ -103,5 +103,6 @@ fn api_key_principal(principal: &Principal) -> Result<ApiKeyPrincipal, Unavailab
         key_prefix: KeyPrefix::parse(principal.prefix()).map_err(Unavailable::new)?,
         environment: principal.environment(),
         expires_at: principal.expires_at(),
+        metadata: Metadata::parse(principal.metadata()).map_err(Unavailable::new)?,
     })
 }

@@ -2,7 +2,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Timestamp};
+use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Timestamp};
 
 use crate::{Guard, GuardError};
 
@@ -23,18 +23,21 @@ pub struct ApiKeyPrincipal {
     pub environment: Environment,
     /// The first instant at which it no longer works, if any.
     pub expires_at: Option<Timestamp>,
+    /// What another system keeps with it: the text of a JSON object, `{}` where there is nothing.
+    pub metadata: Metadata,
 }
 
 impl ApiKeyPrincipal {
     /// A key that works until it is revoked, for a [`Verify`](crate::Verify) of your own.
-    pub const fn new(
+    pub fn new(
         key_id: ApiKeyId,
         owner_id: OwnerId,
         name: KeyName,
         key_prefix: KeyPrefix,
         environment: Environment,
     ) -> Self {
-        Self { key_id, owner_id, name, key_prefix, environment, expires_at: None }
+        let metadata = Metadata::default();
+        Self { key_id, owner_id, name, key_prefix, environment, expires_at: None, metadata }
     }
 }
 

@@ -1,12 +1,10 @@
-#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
-
 use std::borrow::Cow;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::{
-    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, OwnerId,
-    UserAgent,
+    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, Metadata,
+    OwnerId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +15,7 @@ use super::Http;
 use super::acting::ActingFor;
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
+use super::wire_metadata::WireMetadata;
 use super::wire_time::WireTime;
 
 const MOST: u32 = 200;
@@ -95,6 +94,9 @@ pub(crate) struct ChangesBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([null, "2027-03-24T15:30:00.000Z"]))]
     expires_at: Option<[Option<WireTime>; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2)]
+    metadata: Option<[WireMetadata<'a>; 2]>,
 }
 
 /// An event with its owner, as it is exported.
@@ -199,11 +201,13 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
 
 impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
     fn from(difference: &'a KeyDifference) -> Self {
-        let KeyDifference { name, enabled, expires_at } = difference;
+        let KeyDifference { name, enabled, expires_at, metadata } = difference;
+        let wire = |it: &'a Metadata| WireMetadata(it.as_str());
         Self {
             name: name.as_ref().map(|both| both.each_ref().map(KeyName::as_str)),
             enabled: *enabled,
             expires_at: expires_at.map(|both| both.map(|at| at.map(WireTime))),
+            metadata: metadata.as_ref().map(|both| both.each_ref().map(wire)),
         }
     }
 }

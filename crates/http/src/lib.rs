@@ -82,6 +82,7 @@ pub mod spans;
 mod this_machine;
 mod trace_context;
 mod verify;
+mod wire_metadata;
 mod wire_time;
 
 pub use audit::ExportedEvent;
@@ -94,4 +95,5 @@ pub use routes::{admin_application, application, configure, metrics_application}
 pub use services::{Host, Services};
 pub use settings::{HttpSettings, SettingNames, SignUp};
 pub use shared::Http;
+pub use wire_metadata::WireMetadata;
 pub use wire_time::WireTime;

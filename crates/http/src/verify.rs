@@ -1,5 +1,3 @@
-#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
-
 use std::time::Instant;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -15,6 +13,7 @@ use super::Http;
 use super::body::{drain, has_body};
 use super::counts::Outcome;
 use super::error::{ApiError, ErrorBody};
+use super::wire_metadata::WireMetadata;
 use super::wire_time::{ExpirySchema, WireTime};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -41,6 +40,7 @@ pub(crate) struct VerifiedBody<'a> {
     /// The first instant at which the key no longer works; null if it does not expire.
     #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
+    metadata: WireMetadata<'a>,
 }
 
 /// Verify a key.
@@ -124,6 +124,7 @@ fn good(principal: &Principal) -> HttpResponse {
         key_prefix: principal.prefix(),
         environment: principal.environment().as_str(),
         expires_at: principal.expires_at().map(WireTime),
+        metadata: WireMetadata(principal.metadata()),
     };
     HttpResponse::Ok()
         .insert_header((X_API_KEY_ID, id))

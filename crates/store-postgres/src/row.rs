@@ -9,7 +9,8 @@ mod keys;
 mod tokens;
 
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{Digest, KeyedDigest, PepperId};
+use latchkey_domain::{Digest, KeyedDigest, Metadata, PepperId};
+use serde_json::value::RawValue;
 
 use crate::fault::Place;
 
@@ -31,4 +32,10 @@ pub(crate) fn digest_from(bytes: &[u8]) -> Option<Digest> {
 
 pub(crate) fn pepper_from(id: i32) -> Option<PepperId> {
     u16::try_from(id).ok().and_then(PepperId::new)
+}
+
+/// Metadata must be JSON, which the domain can't tell.
+pub(crate) fn metadata_from(text: &str) -> Option<Metadata> {
+    serde_json::from_str::<&RawValue>(text).ok()?;
+    Metadata::parse(text).ok()
 }

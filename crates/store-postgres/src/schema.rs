@@ -55,6 +55,8 @@ table! {
         replaced_by -> Nullable<Uuid>,
         version -> Integer,
         latest_change -> BigInt,
+        created_by -> Nullable<Text>,
+        metadata -> Text,
     }
 }
 

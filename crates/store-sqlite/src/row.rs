@@ -8,7 +8,8 @@ mod keys;
 #[cfg(feature = "accounts")]
 mod tokens;
 
-use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
+use latchkey_domain::{Digest, KeyedDigest, Metadata, PepperId, Timestamp};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 #[cfg(feature = "accounts")]
@@ -44,4 +45,10 @@ pub(crate) struct OutOfRange;
 
 pub(crate) fn instant_from(millis: Option<i64>) -> Result<Option<Timestamp>, OutOfRange> {
     millis.map(|millis| Timestamp::from_unix_millis(millis).ok_or(OutOfRange)).transpose()
+}
+
+/// Metadata must be JSON, which the domain can't tell.
+pub(crate) fn metadata_from(text: &str) -> Option<Metadata> {
+    serde_json::from_str::<&RawValue>(text).ok()?;
+    Metadata::parse(text).ok()
 }

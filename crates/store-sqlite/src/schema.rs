@@ -53,6 +53,8 @@ diesel::table! {
         revoked_at -> Nullable<BigInt>,
         replaced_by -> Nullable<Binary>,
         version -> BigInt,
+        created_by -> Nullable<Text>,
+        metadata -> Text,
     }
 }
 

@@ -9,8 +9,9 @@ use latchkey_accounts::{
 };
 use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
-    Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Digest, Environment, EventId,
-    KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId, OwnerPattern, PepperId, Timestamp, TokenId,
+    Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Creator, Digest, Environment,
+    EventId, KeyName, KeyPrefix, KeyState, KeyedDigest, Metadata, OwnerId, OwnerPattern, PepperId,
+    Timestamp, TokenId,
 };
 use uuid::Uuid;
 
@@ -27,6 +28,11 @@ pub fn pepper(id: u16) -> PepperId {
 /// The owner with this name.
 pub fn owner(text: &str) -> OwnerId {
     OwnerId::parse(text).expect("visible ASCII")
+}
+
+/// This JSON object.
+pub fn metadata(json: &str) -> Metadata {
+    Metadata::parse(json).expect("metadata")
 }
 
 /// A digest that nothing else has, under pepper 1.
@@ -53,8 +59,10 @@ pub fn a_key() -> KeyBuilder {
         prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
         environment: Environment::Live,
         digest: a_digest(),
+        created_by: None,
         created_at: moment(0),
         expires_at: None,
+        metadata: Metadata::default(),
         state: KeyState::Active,
         replaced_by: None,
         version: 1,
@@ -256,6 +264,18 @@ impl KeyBuilder {
     /// Issued at `at`.
     pub const fn created_at(mut self, at: Timestamp) -> Self {
         self.0.created_at = at;
+        self
+    }
+
+    /// Made by `creator`.
+    pub fn created_by(mut self, creator: &str) -> Self {
+        self.0.created_by = Some(Creator::parse(creator).expect("a creator"));
+        self
+    }
+
+    /// With this JSON object.
+    pub fn with_metadata(mut self, json: &str) -> Self {
+        self.0.metadata = metadata(json);
         self
     }
 

@@ -8,7 +8,7 @@ use crate::last_uses::LastUse;
 /// Who presents a good key: what a verification answers. Cheap to clone.
 ///
 /// A million of them are cached, so each is one piece of memory: what has a fixed size, and then
-/// the texts of owner, prefix and name, behind the lengths of the first two.
+/// the texts of owner, prefix, metadata and name, behind the lengths of the first three.
 #[derive(Clone)]
 pub struct Principal(ThinArc<Fixed, u8>);
 
@@ -19,10 +19,21 @@ struct Fixed {
     last_use: LastUse,
 }
 
+struct Texts<'a> {
+    owner: &'a str,
+    prefix: &'a str,
+    /// Nothing for [`NO_METADATA`].
+    metadata: &'a str,
+    name: &'a str,
+}
+
 /// No instant: [`Timestamp::MAX`] is far before it.
 const NEVER: i64 = i64::MAX;
-/// What stands before the texts: the lengths of owner and prefix, and the environment.
-const LENGTHS: usize = 3;
+/// What stands before the texts: the lengths of owner and prefix, the environment, and the length of the
+/// metadata in two bytes.
+const LENGTHS: usize = 5;
+/// Most keys have no metadata: such has no text here.
+const NO_METADATA: &str = "{}";
 const TEST: u8 = 1;
 
 impl Principal {
@@ -36,25 +47,33 @@ impl Principal {
             prefix,
             environment,
             expires_at,
+            metadata,
             // Decide whether there is a principal, or say nothing about it.
             digest: _,
+            created_by: _,
             created_at: _,
             state: _,
             replaced_by: _,
             version: _,
         } = key.parts();
         let (owner, prefix, name) = (owner.as_str(), prefix.as_str(), name.as_str());
+        let metadata = if metadata.is_empty() { "" } else { metadata.as_str() };
         let fixed = Fixed {
             key: *id,
             expires_at: expires_at.map_or(NEVER, Timestamp::unix_millis),
             last_use: LastUse::default(),
         };
+        let length = u16::try_from(metadata.len()).expect("metadata has at most 2048 bytes");
+        let [low, high] = length.to_le_bytes();
         let lengths = [
             u8::try_from(owner.len()).expect("an owner has at most 255 bytes"),
             u8::try_from(prefix.len()).expect("a prefix has at most 26 bytes"),
             u8::from(*environment == Environment::Test),
+            low,
+            high,
         ];
-        let rest = [&lengths, owner.as_bytes(), prefix.as_bytes(), name.as_bytes()].concat();
+        let texts = [owner, prefix, metadata, name].map(str::as_bytes);
+        let rest = [&lengths, texts.concat().as_slice()].concat();
         Self(ThinArc::from_header_and_slice(fixed, &rest))
     }
 
@@ -76,17 +95,25 @@ impl Principal {
 
     /// Whose key it is; visible ASCII.
     pub fn owner(&self) -> &str {
-        self.texts().0
+        self.texts().owner
     }
 
     /// The public beginning of the key's text.
     pub fn prefix(&self) -> &str {
-        self.texts().1
+        self.texts().prefix
     }
 
     /// What its owner calls the key.
     pub fn name(&self) -> &str {
-        self.texts().2
+        self.texts().name
+    }
+
+    /// What another system keeps with the key: the compact text of a JSON object, `{}` where there is nothing.
+    pub fn metadata(&self) -> &str {
+        match self.texts().metadata {
+            "" => NO_METADATA,
+            text => text,
+        }
     }
 
     /// What the key is meant for.
@@ -106,14 +133,14 @@ impl Principal {
         &self.0.header.header
     }
 
-    /// Owner, prefix and name.
-    fn texts(&self) -> (&str, &str, &str) {
-        let ([owner, prefix, _environment], texts) =
+    fn texts(&self) -> Texts<'_> {
+        let ([owner, prefix, _environment, low, high], texts) =
             self.0.slice.split_first_chunk::<LENGTHS>().expect("made with them");
-        let texts = str::from_utf8(texts).expect("three texts, one after the other");
+        let texts = str::from_utf8(texts).expect("four texts, one after the other");
         let (owner, rest) = texts.split_at(usize::from(*owner));
-        let (prefix, name) = rest.split_at(usize::from(*prefix));
-        (owner, prefix, name)
+        let (prefix, rest) = rest.split_at(usize::from(*prefix));
+        let (metadata, name) = rest.split_at(u16::from_le_bytes([*low, *high]).into());
+        Texts { owner, prefix, metadata, name }
     }
 }
 

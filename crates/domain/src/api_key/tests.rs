@@ -22,8 +22,10 @@ fn key(state: KeyState, expires_at: Option<Timestamp>) -> ApiKey {
         prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
         environment: Environment::Live,
         digest: KeyedDigest { pepper, digest: Digest::new([7; 32]) },
+        created_by: None,
         created_at: at(0),
         expires_at,
+        metadata: Metadata::default(),
         state,
         replaced_by: None,
         version: 1,
@@ -125,8 +127,12 @@ fn the_expiry_of_a_replaced_key_only_comes_nearer() {
 #[test]
 fn several_changes_are_one_version_and_none_is_none() {
     let before = key(ACTIVE, None);
-    let change =
-        KeyChange { name: Some(name("x")), enabled: Some(false), expires_at: Some(Some(at(9))) };
+    let change = KeyChange {
+        name: Some(name("x")),
+        enabled: Some(false),
+        expires_at: Some(Some(at(9))),
+        ..KeyChange::default()
+    };
     let after = before.change(&change, at(5)).expect("not revoked");
     assert_eq!(after.parts().name, name("x"));
     assert_eq!(after.parts().state, KeyState::Disabled { at: at(5) });

@@ -1,8 +1,9 @@
 use hyper::StatusCode;
 use hyper::header::WWW_AUTHENTICATE;
 use hyper::http::response::Parts;
-use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Secret};
+use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Secret};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -21,6 +22,8 @@ struct VerifiedBody {
     /// `deserialize_with` makes the member required, though it may be null.
     #[serde(deserialize_with = "Option::deserialize")]
     expires_at: Option<String>,
+    /// A Latchkey from before this was kept leaves it out.
+    metadata: Option<Box<RawValue>>,
 }
 
 /// Whether the answer says that `secret` is good, or that it is not. Anything else, such as the 401
@@ -50,6 +53,7 @@ fn principal(body: &[u8], secret: &Secret) -> Result<ApiKeyPrincipal, AskError> 
         return Err(AskError::OtherKey);
     }
     let wrong = AskError::Value;
+    let metadata = body.metadata.map(|raw| Metadata::parse(raw.get())).transpose();
     let expires_at = body.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
     Ok(ApiKeyPrincipal {
         key_id: ApiKeyId::parse(&body.key_id).map_err(|_malformed| wrong("keyId"))?,
@@ -59,5 +63,6 @@ fn principal(body: &[u8], secret: &Secret) -> Result<ApiKeyPrincipal, AskError> 
         environment: Environment::parse(&body.environment)
             .map_err(|_unknown| wrong("environment"))?,
         expires_at: expires_at.map_err(|_not_rfc_3339| wrong("expiresAt"))?.map(Into::into),
+        metadata: metadata.map_err(|_no_metadata| wrong("metadata"))?.unwrap_or_default(),
     })
 }

@@ -33,6 +33,7 @@ fn a_good_key_is_admitted_and_the_handler_learns_who_calls() {
                 assert_eq!(told[same], key.body[same], "{same}");
             }
             assert_eq!(told["expiresAt"], millis);
+            assert_eq!(told["metadata"], "{}");
             let own = get(latchkey.address, "/api/v1/verify", &[("x-api-key", &key.text)]);
             assert_eq!(told["ownerId"], own.json()["ownerId"]);
         }

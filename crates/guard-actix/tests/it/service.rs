@@ -102,5 +102,6 @@ async fn who(caller: ApiKeyPrincipal) -> HttpResponse {
         "keyPrefix": caller.key_prefix.as_str(),
         "environment": caller.environment.as_str(),
         "expiresAt": caller.expires_at.map(Timestamp::unix_millis),
+        "metadata": caller.metadata.as_str(),
     }))
 }

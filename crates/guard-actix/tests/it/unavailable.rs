@@ -210,6 +210,9 @@ fn a_body_that_is_not_latchkeys_own_vouches_for_nobody() {
         ("environment", json!("prod")),
         ("expiresAt", json!("tomorrow")),
         ("expiresAt", json!(0)),
+        ("metadata", json!([])),
+        ("metadata", json!("{}")),
+        ("metadata", json!({ "a": "\0" })),
     ] {
         let mut body = body();
         body[member] = value;

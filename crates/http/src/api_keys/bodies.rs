@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
-    ApiKeyId, ChangeError, Environment, IssuedKey, KeyChange, KeyName, KeyState, NewKey, Overlap,
+    ApiKeyId, ChangeError, Creator, Environment, IssuedKey, KeyChange, KeyName, KeyState, NewKey,
+    Overlap,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use crate::Http;
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
+use crate::wire_metadata::WireMetadata;
 use crate::wire_time::{ExpirySchema, WireTime};
 
 /// Which keys are meant.
@@ -143,6 +145,11 @@ pub(crate) struct ItemBody<'a> {
     /// The id of the key that took its place.
     #[schema(required)]
     replaced_by: Option<String>,
+    /// Who made it: the id of an account, or what the call that made it said; null for keys from before this was
+    /// kept.
+    #[schema(required, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
+    created_by: Option<&'a str>,
+    metadata: WireMetadata<'a>,
     /// When it was revoked; only in lists that hold revoked keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<WireTime>, required = false)]
@@ -172,7 +179,9 @@ impl ChangeBody {
         let Self { name, enabled, expires_at } = self;
         let name = name.map(KeyName::parse).transpose()?;
         let expires_at = expires_at.map(|at| at.map(|WireTime(at)| at));
-        let change = KeyChange { name, enabled, expires_at };
+        // By session it is read only.
+        let metadata = None;
+        let change = KeyChange { name, enabled, expires_at, metadata };
         if change.is_nothing() { Err(ChangeError::Nothing.into()) } else { Ok(change) }
     }
 }
@@ -236,6 +245,8 @@ impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
             enabled: key.state == KeyState::Active,
             expires_at: key.expires_at.map(WireTime),
             replaced_by: key.replaced_by.map(|id| id.to_string()),
+            created_by: key.created_by.as_ref().map(Creator::as_str),
+            metadata: WireMetadata(key.metadata.as_str()),
             revoked_at: None,
         }
     }

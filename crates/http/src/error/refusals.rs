@@ -2,8 +2,8 @@
 
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
-    ChangeError, IssueError, NameError, NameMissing, NotNow, OverlapTooLong, ReportLeaksError,
-    RevokeError, TransitionError, VerifyError,
+    ChangeError, IssueError, MetadataError, NameError, NameMissing, NotNow, OverlapTooLong,
+    ReportLeaksError, RevokeError, TransitionError, VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -37,6 +37,15 @@ const fn name_sentence(refusal: NameError) -> &'static str {
     }
 }
 
+const fn metadata_sentence(refusal: MetadataError) -> &'static str {
+    match refusal {
+        MetadataError::NotAnObject => "metadata must be an object",
+        MetadataError::TooLong => "metadata must have at most 2048 bytes in compact form",
+        MetadataError::TooDeep => "metadata must have at most 5 levels",
+        MetadataError::Nul => "metadata must not contain U+0000",
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::unavailable(error)
@@ -52,6 +61,12 @@ impl From<EntropyError> for ApiError {
 impl From<NameError> for ApiError {
     fn from(error: NameError) -> Self {
         Self::bad_request(name_sentence(error))
+    }
+}
+
+impl From<MetadataError> for ApiError {
+    fn from(error: MetadataError) -> Self {
+        Self::bad_request(metadata_sentence(error))
     }
 }
 

@@ -3,10 +3,10 @@
 
 use latchkey_accounts::{Account, AccountParts, AccountState};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyParts, KeyState, Timestamp};
+use latchkey_domain::{ApiKeyParts, Creator, KeyState, Timestamp};
 use serde::Serialize;
 
-use latchkey_http::WireTime;
+use latchkey_http::{WireMetadata, WireTime};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -23,12 +23,14 @@ enum Line<'a> {
         name: &'a str,
         key_prefix: &'a str,
         environment: &'static str,
+        created_by: Option<&'a str>,
         created_at: WireTime,
         expires_at: Option<WireTime>,
         disabled_at: Option<WireTime>,
         revoked_at: Option<WireTime>,
         replaced_by: Option<String>,
         last_used_at: Option<WireTime>,
+        metadata: WireMetadata<'a>,
     },
 }
 
@@ -55,8 +57,10 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         prefix,
         environment,
         digest: _,
+        created_by,
         created_at,
         expires_at,
+        metadata,
         state,
         replaced_by,
         version: _,
@@ -73,11 +77,13 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         name: name.as_str(),
         key_prefix: prefix.as_str(),
         environment: environment.as_str(),
+        created_by: created_by.as_ref().map(Creator::as_str),
         created_at: WireTime(*created_at),
         expires_at: instant(*expires_at),
         disabled_at: instant(disabled_at),
         revoked_at: instant(revoked_at),
         replaced_by: replaced_by.map(|id| id.to_string()),
         last_used_at: instant(found.last_used_at),
+        metadata: WireMetadata(metadata.as_str()),
     })
 }

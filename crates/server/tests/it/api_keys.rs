@@ -10,14 +10,16 @@ use crate::person::{ADA, BOB, KEYS, Person, key_path, rotate_path, text};
 use crate::secret::checksum;
 use crate::server::Setup;
 
-pub(crate) const ITEM: [&str; 9] = [
+pub(crate) const ITEM: [&str; 11] = [
     "createdAt",
+    "createdBy",
     "enabled",
     "environment",
     "expiresAt",
     "id",
     "keyPrefix",
     "lastUsedAt",
+    "metadata",
     "name",
     "replacedBy",
 ];
@@ -27,6 +29,7 @@ on_both_databases![
     create_answers_201_with_exactly_the_documented_members,
     an_item_has_exactly_the_documented_members,
     a_key_is_read_by_itself_as_in_the_list,
+    metadata_is_given_back_byte_for_byte,
     revoking_answers_success_and_the_key_is_gone,
     an_expiry_is_given_back_in_utc_truncated_to_milliseconds,
     the_list_is_newest_first_and_equal_times_by_id_descending,
@@ -110,6 +113,37 @@ fn an_item_has_exactly_the_documented_members(setup: Setup) {
     assert_eq!(item["enabled"], true);
     assert_eq!(item["lastUsedAt"], Value::Null);
     assert_eq!(item["replacedBy"], Value::Null);
+    assert_eq!(item["createdBy"], ada.get("/api/v1/auth/session").json()["id"]);
+    assert_eq!(item["metadata"], json!({}));
+}
+
+fn metadata_is_given_back_byte_for_byte(setup: Setup) {
+    const KEPT: &str = r#"{"z":1.50,"a":[1e400,"\u00e9"],"a":12345678901234567890}"#;
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let key = ada.create_key("a");
+    ada.change(&key.id, &json!({ "name": "b" })).expect_status(200);
+    // Nobody sets it by session.
+    let (_, setup) = server.stop();
+    setup.execute(&format!("update api_keys set metadata = '{KEPT}'"));
+    let changes = format!(r#"{{"metadata":[{{}},{KEPT}]}}"#);
+    let changes =
+        format!("update audit_events set changes = '{changes}' where changes is not null");
+    setup.execute(&changes);
+    let server = setup.start();
+    let ada = ada.at(&server);
+    for (answer, shown) in [
+        (ada.get(&key_path(&key.id)), format!("\"metadata\":{KEPT}")),
+        (ada.get(KEYS), format!("\"metadata\":{KEPT}")),
+        (server.verify(&key.key), format!("\"metadata\":{KEPT}")),
+        (ada.get("/api/v1/audit-events"), format!(r#""changes":{{"metadata":[{{}},{KEPT}]}}"#)),
+    ] {
+        let text = answer.expect_status(200).text();
+        assert!(text.contains(&shown), "{text}");
+    }
+    let new = ada.rotate(&key.id, 60).expect_status(201);
+    let new = server.verify(&text(&new.json(), "key")).expect_status(200);
+    assert!(new.text().contains(KEPT), "{}", new.text());
 }
 
 fn a_key_is_read_by_itself_as_in_the_list(setup: Setup) {

@@ -35,9 +35,11 @@ fn a_good_key_answers_200_with_exactly_the_documented_members_and_headers(setup:
     let answer = server.verify(&text(&made, "key")).expect_status(200);
     answer.expect_json_type();
     let body = answer.json();
-    let documented = ["environment", "expiresAt", "keyId", "keyPrefix", "name", "ownerId"];
+    let documented =
+        ["environment", "expiresAt", "keyId", "keyPrefix", "metadata", "name", "ownerId"];
     assert_eq!(members(&body), documented);
     assert_eq!(body["keyId"], made["id"]);
+    assert_eq!(body["metadata"], json!({}));
     for same in ["name", "keyPrefix", "environment", "expiresAt"] {
         assert_eq!(body[same], made[same], "{same}");
     }

@@ -2,12 +2,13 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use latchkey_domain::ports::{KeyInUse, StoreError};
 use latchkey_domain::{
-    ApiKey, ApiKeyId, ApiKeyParts, Environment, KeyName, KeyPrefix, KeyState, OwnerId, Timestamp,
+    ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, KeyName, KeyPrefix, KeyState, OwnerId,
+    Timestamp,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::keyed_digest;
+use super::{keyed_digest, metadata_from};
 use crate::fault::Place;
 use crate::schema::api_keys;
 
@@ -35,6 +36,9 @@ pub(crate) struct KeyRow {
     revoked_at: Option<OffsetDateTime>,
     replaced_by: Option<Uuid>,
     pub(crate) version: i32,
+    #[diesel(skip_update)]
+    created_by: Option<String>,
+    metadata: String,
 }
 
 impl From<&ApiKey> for KeyRow {
@@ -46,8 +50,10 @@ impl From<&ApiKey> for KeyRow {
             prefix,
             environment,
             digest,
+            created_by,
             created_at,
             expires_at,
+            metadata,
             state,
             replaced_by,
             version,
@@ -71,6 +77,8 @@ impl From<&ApiKey> for KeyRow {
             revoked_at,
             replaced_by: replaced_by.map(ApiKeyId::as_uuid),
             version: *version,
+            created_by: created_by.as_ref().map(|creator| creator.as_str().to_owned()),
+            metadata: metadata.as_str().to_owned(),
         }
     }
 }
@@ -92,8 +100,11 @@ impl TryFrom<KeyRow> for ApiKey {
             prefix: place.read("prefix", KeyPrefix::parse(row.prefix).ok())?,
             environment: place.read("environment", Environment::parse(&row.environment).ok())?,
             digest: keyed_digest(place, row.pepper_id, &row.digest)?,
+            created_by: place
+                .read("created_by", row.created_by.map(Creator::parse).transpose().ok())?,
             created_at: row.created_at.into(),
             expires_at: row.expires_at.map(Into::into),
+            metadata: place.read("metadata", metadata_from(&row.metadata))?,
             state,
             replaced_by: row.replaced_by.map(ApiKeyId::new),
             version: row.version,

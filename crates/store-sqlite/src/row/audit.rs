@@ -4,9 +4,10 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    KeyPrefix, OwnerId, Timestamp, TokenId, UserAgent,
+    KeyPrefix, Metadata, OwnerId, Timestamp, TokenId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{id_bytes, id_from};
@@ -114,22 +115,29 @@ struct Changes {
     enabled: Option<[bool; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<[Option<i64>; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<[Box<RawValue>; 2]>,
 }
 
 impl Changes {
     fn written(difference: &KeyDifference) -> String {
-        let KeyDifference { name, enabled, expires_at } = difference;
+        let KeyDifference { name, enabled, expires_at, metadata } = difference;
+        let raw = |it: &Metadata| {
+            RawValue::from_string(it.as_str().to_owned()).expect("metadata is JSON")
+        };
         let changes = Self {
             name: name.as_ref().map(|both| both.each_ref().map(|it| it.as_str().to_owned())),
             enabled: *enabled,
             expires_at: expires_at.map(|both| both.map(|at| at.map(Timestamp::unix_millis))),
+            metadata: metadata.as_ref().map(|both| both.each_ref().map(raw)),
         };
-        serde_json::to_string(&changes).expect("texts, booleans and numbers are JSON")
+        serde_json::to_string(&changes).expect("texts, booleans, numbers and JSON are JSON")
     }
 
     fn read(json: &str) -> Option<KeyDifference> {
-        let Self { name, enabled, expires_at } = serde_json::from_str(json).ok()?;
+        let Self { name, enabled, expires_at, metadata } = serde_json::from_str(json).ok()?;
         let name = name.map(|both| both.map(|name| KeyName::restore(name).ok()));
+        let metadata = metadata.map(|both| both.map(|raw| Metadata::parse(raw.get()).ok()));
         let instant = |millis: Option<i64>| millis.map(Timestamp::from_unix_millis);
         let expires_at = expires_at.map(|both| both.map(instant));
         Some(KeyDifference {
@@ -141,6 +149,10 @@ impl Changes {
             expires_at: match expires_at {
                 Some([Some(None), _] | [_, Some(None)]) => return None,
                 Some(both) => Some(both.map(Option::flatten)),
+                None => None,
+            },
+            metadata: match metadata {
+                Some([before, after]) => Some([before?, after?]),
                 None => None,
             },
         })

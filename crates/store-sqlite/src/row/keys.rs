@@ -2,12 +2,14 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
-    ApiKey, ApiKeyId, ApiKeyParts, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest, OwnerId,
-    Timestamp,
+    ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest,
+    OwnerId, Timestamp,
 };
 use uuid::Uuid;
 
-use super::{digest_columns, digest_from, id_bytes, id_from, instant_from, pepper_from};
+use super::{
+    digest_columns, digest_from, id_bytes, id_from, instant_from, metadata_from, pepper_from,
+};
 use crate::fault::{Corrupt, Place};
 use crate::schema::api_keys;
 
@@ -37,6 +39,9 @@ pub(crate) struct KeyRow {
     revoked_at: Option<i64>,
     replaced_by: Option<Vec<u8>>,
     version: i64,
+    #[diesel(skip_update)]
+    created_by: Option<String>,
+    metadata: String,
 }
 
 impl From<&ApiKey> for KeyRow {
@@ -48,8 +53,10 @@ impl From<&ApiKey> for KeyRow {
             prefix,
             environment,
             digest,
+            created_by,
             created_at,
             expires_at,
+            metadata,
             state,
             replaced_by,
             version,
@@ -70,6 +77,8 @@ impl From<&ApiKey> for KeyRow {
             revoked_at,
             replaced_by: replaced_by.map(|id| id_bytes(id.as_uuid())),
             version: i64::from(*version),
+            created_by: created_by.as_ref().map(|creator| creator.as_str().to_owned()),
+            metadata: metadata.as_str().to_owned(),
         }
     }
 }
@@ -91,8 +100,11 @@ impl TryFrom<KeyRow> for ApiKey {
                 pepper: place.read("pepper_id", pepper_from(row.pepper_id))?,
                 digest: place.read("digest", digest_from(&row.digest))?,
             },
+            created_by: place
+                .read("created_by", row.created_by.map(Creator::parse).transpose().ok())?,
             created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
             expires_at: place.read("expires_at", instant_from(row.expires_at).ok())?,
+            metadata: place.read("metadata", metadata_from(&row.metadata))?,
             state: state_from(place, row.disabled_at, row.revoked_at)?,
             replaced_by: match row.replaced_by {
                 Some(bytes) => Some(ApiKeyId::new(place.read("replaced_by", id_from(&bytes))?)),

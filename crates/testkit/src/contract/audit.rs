@@ -13,8 +13,8 @@ use super::steps::{
 use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_caller, a_key, a_replacement, a_session, a_token, account_with_password, an_account,
-    an_event, an_event_at, an_id, changed, disabled, disabled_account, enabled, moment, owner,
-    renamed, replaced,
+    an_event, an_event_at, an_id, changed, disabled, disabled_account, enabled, metadata, moment,
+    owner, renamed, replaced,
 };
 
 const MANY: u32 = 1_000;
@@ -53,16 +53,19 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         want.push(recorded(ports, AuditEvent { action, caller, ..an_event() }).await);
     }
     let called = ["a", "'\"\\,{} é \u{1F600}"].map(|name| KeyName::parse(name).expect("a name"));
+    let kept = ["{}", r#"{"b":1.0,"a":{"b":["\ud800"]}}"#].map(metadata);
     let none = KeyDifference::default();
     for difference in [
         none.clone(),
         KeyDifference { name: Some(called.clone()), ..none.clone() },
         KeyDifference { enabled: Some([false, true]), ..none.clone() },
-        KeyDifference { expires_at: Some([Some(Timestamp::MAX), None]), ..none },
+        KeyDifference { expires_at: Some([Some(Timestamp::MAX), None]), ..none.clone() },
+        KeyDifference { metadata: Some(kept.clone()), ..none },
         KeyDifference {
             name: Some(called.clone()),
             enabled: Some([true, false]),
             expires_at: Some([None, Some(moment(1))]),
+            metadata: Some(kept),
         },
     ] {
         let [_, name] = called.clone();

@@ -9,16 +9,16 @@ use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, Barrier, Clock as _, KeyHasher as _, KeyInUse, KeyLookup,
 };
 use latchkey_domain::{
-    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, ChangeError, ChangeNumber, Environment,
-    IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyLimits, KeyName, NewKey, Overlap,
-    OwnerId, Refusal, RevokeError, Timestamp,
+    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeError, ChangeNumber, Creator,
+    Environment, IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyLimits, KeyName,
+    Metadata, NewKey, Overlap, OwnerId, Refusal, RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
 use super::Ports;
 use super::steps::concurrently;
 use crate::fakes::{CountingEntropy, FakeClock, PlainHasher};
-use crate::fixtures::{a_caller, an_id, owner, scatter};
+use crate::fixtures::{a_caller, an_id, metadata, owner, scatter};
 
 mod model;
 
@@ -178,11 +178,19 @@ impl Walk {
         KeyName::parse(format!("name {}", self.roll(5))).expect("a name")
     }
 
+    fn some_metadata(&mut self) -> Metadata {
+        metadata(self.pick(&["{}", r#"{"plan":"pro"}"#, r#"{"plan":["pro"]}"#]))
+    }
+
     async fn create(&mut self, of: &OwnerId, place: &str) {
         let (name, expires_at) = (self.a_name(), self.an_expiry(None));
         let environment = self.pick(&[Environment::Live, Environment::Test]);
         let want = self.model.create(of, expires_at, self.now(), LIMIT);
-        let new = NewKey::new(name, environment).expiring(expires_at.map(at));
+        let made_by = self.pick(&[None, Some("ada"), Some("bob")]);
+        let new = NewKey::new(name, environment)
+            .expiring(expires_at.map(at))
+            .created_by(made_by.map(|it| Creator::parse(it).expect("a creator")))
+            .with_metadata(self.some_metadata());
         match self.service.issue(of.clone(), new.clone(), &a_caller()).await {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");
@@ -190,6 +198,8 @@ impl Walk {
                     name: new.name.as_str().to_owned(),
                     environment,
                     expires_at,
+                    created_by: made_by.unwrap_or("anonymous").to_owned(),
+                    metadata: new.metadata.as_str().to_owned(),
                     ..self.begun(of, &issued)
                 };
                 assert!(known.is(&issued.key), "{place}: {known:?} is not {issued:?}");
@@ -208,6 +218,8 @@ impl Walk {
             environment: Environment::Live,
             created_at: self.now(),
             expires_at: None,
+            created_by: String::new(),
+            metadata: String::new(),
             enabled: true,
             revoked: false,
             replaced_by: None,
@@ -222,6 +234,7 @@ impl Walk {
             name: (self.roll(3) == 0).then(|| self.a_name()),
             enabled: self.pick(&[None, None, Some(true), Some(false)]),
             expires_at: (self.roll(2) == 0).then(|| self.an_expiry(present).map(at)),
+            metadata: (self.roll(4) == 0).then(|| self.some_metadata()),
         };
         let want = self.model.change(of, id, &change, self.now());
         let waits = self.model.waits(of, id, want.err());
@@ -241,15 +254,17 @@ impl Walk {
         let id = self.an_id(of);
         let overlap = self.pick(&[0, 0, 1, 60, 86_400]);
         let span = Overlap::new(Duration::from_secs(overlap)).expect("a day at most");
+        let caller = self.pick(&[a_caller(), Caller::of(of)]);
         let want = self.model.may_rotate(of, id, overlap, self.now());
         let waits = self.model.waits(of, id, want.err());
-        let got = self.service.rotate(of, id, span, &a_caller()).await;
+        let got = self.service.rotate(of, id, span, &caller).await;
         self.check_waited(waits, place);
         match got {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");
                 let begun = self.begun(of, &issued);
-                let known = self.model.rotate(id, begun, overlap);
+                let rotated_by = (caller == Caller::of(of)).then(|| of.to_string());
+                let known = self.model.rotate(id, begun, overlap, rotated_by);
                 assert!(known.is(&issued.key), "{place}: {known:?} is not {issued:?}");
             }
             Err(error) => assert_eq!(want, Err(refused(error)), "{place}"),

@@ -145,8 +145,10 @@ pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
         prefix,
         environment,
         digest,
+        created_by,
         created_at,
         expires_at,
+        metadata,
         state,
         replaced_by,
         version,
@@ -158,8 +160,10 @@ pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
     assert_eq!(*prefix, want.prefix);
     assert_eq!(*environment, want.environment);
     assert_same_digest(digest, &want.digest);
+    assert_eq!(*created_by, want.created_by, "created_by");
     assert_eq!(*created_at, want.created_at, "created_at");
     assert_eq!(*expires_at, want.expires_at, "expires_at");
+    assert_eq!(*metadata, want.metadata);
     assert_eq!(*state, want.state);
     assert_eq!(*replaced_by, want.replaced_by, "replaced_by");
     assert_eq!(*version, want.version, "version");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use latchkey_domain::{Refusal, VerifyError};
-use latchkey_testkit::fixtures::{a_caller, moment};
+use latchkey_testkit::fixtures::{a_caller, metadata, moment};
 use latchkey_verifier::Verifier;
 
 use crate::instance::Instance;
@@ -29,7 +29,11 @@ pub(crate) fn allocations(verifier: &Verifier, presented: &[u8]) -> (u64, Option
 #[tokio::test]
 async fn a_cached_key_is_accepted_without_an_allocation() {
     let instance = Instance::with_lease().await;
-    let issued = instance.issue_until(Some(moment(10_000))).await;
+    let issued = instance
+        .issue_with(|new| {
+            new.expiring(Some(moment(10_000))).with_metadata(metadata(r#"{"plan":"pro"}"#))
+        })
+        .await;
     instance.verify(&issued.secret).await.expect("it is good");
     for _ in 0..3 {
         // Each use is noted.

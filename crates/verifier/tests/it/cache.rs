@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey_domain::ports::SteadyClock;
-use latchkey_domain::{BootTime, Refusal, VerifyError};
+use latchkey_domain::{ApiKeyParts, BootTime, KeyChange, Refusal, VerifyError};
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::FakeClock;
-use latchkey_testkit::fixtures::{a_caller, disabled, enabled, moment, pepper};
+use latchkey_testkit::fixtures::{a_caller, disabled, enabled, metadata, moment, pepper};
 use latchkey_verifier::protocol::LEASE;
 use latchkey_verifier::{Answering, Verifier, VerifierPorts};
 use tokio::task::JoinSet;
@@ -57,6 +57,22 @@ async fn nothing_is_cached_where_the_clock_of_leases_may_stand_still() {
     };
     assert!(instance.verifier.status().caches);
     assert!(!Verifier::new(ports, Answering::FromCache, None).status().caches);
+}
+
+#[tokio::test]
+async fn a_verification_shows_the_metadata_of_the_key_as_it_was_set_last() {
+    let instance = Instance::with_lease().await;
+    let longest = format!(r#"{{"a":"{}"}}"#, "é".repeat(1_020));
+    let issued = instance.issue_with(|new| new.with_metadata(metadata(&longest))).await;
+    let ApiKeyParts { owner, id, .. } = issued.key.parts();
+    let mut want = longest.as_str();
+    for next in ["{}", r#"{"plan":"pro"}"#, "{}"] {
+        let principal = instance.verify(&issued.secret).await.expect("it is good");
+        assert_eq!((principal.metadata(), principal.name()), (want, "ci"));
+        let change = KeyChange { metadata: Some(metadata(next)), ..KeyChange::default() };
+        instance.service.change(owner, *id, &change, &a_caller()).await.expect("it is changed");
+        want = next;
+    }
 }
 
 #[tokio::test]

@@ -150,8 +150,12 @@ impl Instance {
     }
 
     pub(crate) async fn issue_until(&self, expires_at: Option<Timestamp>) -> IssuedKey {
+        self.issue_with(|new| new.expiring(expires_at)).await
+    }
+
+    pub(crate) async fn issue_with(&self, and: impl FnOnce(NewKey) -> NewKey) -> IssuedKey {
         let name = KeyName::parse("ci").expect("a name");
-        let new = NewKey::new(name, Environment::Live).expiring(expires_at);
+        let new = and(NewKey::new(name, Environment::Live));
         self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 

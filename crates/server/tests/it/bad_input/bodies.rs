@@ -50,7 +50,19 @@ fn row_13_a_member_given_twice_is_refused() {
 
 #[test]
 fn row_14_an_unknown_member_is_refused() {
-    let members = ["x", "__proto__", "id", "userId", "key", "revokedAt", "Name", "", "keyPrefix"];
+    let members = [
+        "x",
+        "__proto__",
+        "id",
+        "userId",
+        "key",
+        "revokedAt",
+        "Name",
+        "",
+        "keyPrefix",
+        "createdBy",
+        "metadata",
+    ];
     let bodies = members.map(|member| json!({ "name": "a", member: "b" }).to_string());
     all_refused(Setup::on_sqlite(), 400, &bodies.each_ref().map(String::as_bytes));
 }

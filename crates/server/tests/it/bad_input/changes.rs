@@ -36,8 +36,19 @@ fn a_change_without_a_member_or_with_an_unknown_one_is_refused() {
         ["", " ", "{}", "null", "[]", r#"["b"]"#, r#"[{"name":"b"}]"#, "{"]
             .map(|text| text.as_bytes().to_vec())
             .into();
-    for member in ["x", "Name", "id", "environment", "revokedAt", "replacedBy", "key", "owner", ""]
-    {
+    for member in [
+        "x",
+        "Name",
+        "id",
+        "environment",
+        "revokedAt",
+        "replacedBy",
+        "key",
+        "owner",
+        "createdBy",
+        "metadata",
+        "",
+    ] {
         bodies.push(json!({ "name": "b", member: "b" }).to_string().into_bytes());
     }
     bodies.push(br#"{"name":"b","name":"c"}"#.to_vec());

@@ -1,8 +1,8 @@
 //! The rules of keys, told once more and in another way than the domain tells them.
 
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Environment, KeyChange, KeyDifference, OwnerId, Refusal, Secret,
-    Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Creator, Environment, KeyChange, KeyDifference, OwnerId, Refusal,
+    Secret, Timestamp,
 };
 
 use super::REPLACED;
@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) environment: Environment,
     pub(super) created_at: i64,
     pub(super) expires_at: Option<i64>,
+    pub(super) created_by: String,
+    pub(super) metadata: String,
     pub(super) enabled: bool,
     pub(super) revoked: bool,
     pub(super) replaced_by: Option<ApiKeyId>,
@@ -60,6 +62,8 @@ impl Known {
             && self.secret.prefix() == shown.prefix
             && self.created_at == shown.created_at.unix_millis()
             && self.expires_at == shown.expires_at.map(Timestamp::unix_millis)
+            && Some(self.created_by.as_str()) == shown.created_by.as_ref().map(Creator::as_str)
+            && self.metadata == shown.metadata.as_str()
             && self.enabled == enabled
             && self.replaced_by == shown.replaced_by
     }
@@ -97,13 +101,16 @@ impl Told {
                 different(&before.name, &after.name),
                 different(&before.enabled, &after.enabled),
                 different(&before.expires_at, &after.expires_at),
+                different(&before.metadata, &after.metadata),
             )
         });
-        let difference = done.difference().map(|KeyDifference { name, enabled, expires_at }| {
+        let difference = done.difference().map(|difference| {
+            let KeyDifference { name, enabled, expires_at, metadata } = difference;
             (
                 name.as_ref().map(|both| both.each_ref().map(|name| name.as_str().to_owned())),
                 *enabled,
                 expires_at.map(|both| both.map(|end| end.map(Timestamp::unix_millis))),
+                metadata.as_ref().map(|both| both.each_ref().map(|it| it.as_str().to_owned())),
             )
         });
         owner.as_ref() == Some(&after.owner)
@@ -195,7 +202,7 @@ impl Model {
             return Err(Refused::Invalid);
         }
         let others = self.overlapping(of, Some(id), now);
-        let KeyChange { name, enabled, expires_at } = change;
+        let KeyChange { name, enabled, expires_at, metadata } = change;
         let expires_at = expires_at.map(|end| end.map(Timestamp::unix_millis));
         if let Some(Some(end)) = expires_at
             && end <= now
@@ -219,8 +226,12 @@ impl Model {
         if let Some(name) = name {
             name.as_str().clone_into(&mut key.name);
         }
+        if let Some(metadata) = metadata {
+            metadata.as_str().clone_into(&mut key.metadata);
+        }
         let after = key.clone();
-        let shown = |key: &Known| (key.name.clone(), key.enabled, key.expires_at);
+        let shown =
+            |key: &Known| (key.name.clone(), key.enabled, key.expires_at, key.metadata.clone());
         if shown(&before) != shown(&after) {
             self.tell("key.changed", None, before, after);
         }
@@ -244,7 +255,13 @@ impl Model {
     }
 
     /// Puts a key that has just begun in the place of another.
-    pub(super) fn rotate(&mut self, id: ApiKeyId, begun: Known, overlap_seconds: u64) -> &Known {
+    pub(super) fn rotate(
+        &mut self,
+        id: ApiKeyId,
+        begun: Known,
+        overlap_seconds: u64,
+        rotated_by: Option<String>,
+    ) -> &Known {
         let now = begun.created_at;
         let mut keys = self.keys.iter_mut();
         if let Some(predecessor) = keys.find(|key| key.replaced_by == Some(id) && !key.revoked) {
@@ -260,6 +277,8 @@ impl Model {
             name: old.name.clone(),
             environment: old.environment,
             expires_at: old.expires_at.map(|end| now + end - old.created_at),
+            created_by: rotated_by.unwrap_or_else(|| old.created_by.clone()),
+            metadata: old.metadata.clone(),
             ..begun
         };
         let before = old.clone();
