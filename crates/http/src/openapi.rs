@@ -51,11 +51,10 @@ impl Modify for Schemes {
         components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
         let header = ApiKey::Header(ApiKeyValue::new("x-api-key"));
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
-        let token = token.description(Some("A management token: `latchkey token create`")).build();
-        components.add_security_scheme("managementToken", SecurityScheme::Http(token));
+        for (name, what) in [("bearer", "API key"), ("managementToken", "management token")] {
+            let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(what);
+            components.add_security_scheme(name, SecurityScheme::Http(bearer.build()));
+        }
     }
 }
 

@@ -48,6 +48,9 @@ pub(super) enum SecurityScheme {
     Http {
         #[serde(rename = "scheme")]
         _scheme: HttpScheme,
+        /// What is presented.
+        #[serde(rename = "bearerFormat")]
+        format: String,
     },
 }
 

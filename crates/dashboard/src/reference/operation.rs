@@ -140,7 +140,10 @@ impl Curl {
                 format!("--cookie \"{name}=your_session_cookie\"")
             }
             SecurityScheme::ApiKey { name, .. } => format!("-H \"{name}: YOUR_API_KEY_HERE\""),
-            SecurityScheme::Http { .. } => "-H \"Authorization: Bearer YOUR_API_KEY_HERE\"".into(),
+            SecurityScheme::Http { format, .. } => {
+                let what = format.to_uppercase().replace(' ', "_");
+                format!("-H \"Authorization: Bearer YOUR_{what}_HERE\"")
+            }
         }));
         Self { path: filled, options }
     }
@@ -160,7 +163,9 @@ fn label(scheme: &SecurityScheme) -> String {
             format!("the session cookie, `{name}`")
         }
         SecurityScheme::ApiKey { place, name } => format!("the {place} `{name}`"),
-        SecurityScheme::Http { .. } => "the header `Authorization: Bearer`".to_owned(),
+        SecurityScheme::Http { format, .. } => {
+            format!("the header `Authorization: Bearer` with the {format}")
+        }
     }
 }
 
