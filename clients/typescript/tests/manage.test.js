@@ -14,6 +14,8 @@ after(() => server.stop())
 // A call that the binary does not describe is not tested, and the report says so.
 const description = execFileSync(binary, ['openapi'], { encoding: 'utf8' })
 const needs = word => ({ skip: !description.includes(`"${word}"`) && `this binary has no ${word}` })
+const { schemas } = JSON.parse(description).components
+const takesMetadata = Object.entries(schemas).some(([name, body]) => /^Create/.test(name) && JSON.stringify(body).includes('"metadata"'))
 const KEYS = '/api/v1/admin/owners/{owner}/api-keys'
 
 const token = (name, ...flags) => {
@@ -41,7 +43,7 @@ describe('a backend', () => {
     assert.deepEqual(await keys.owner('auth0|ada/1?#%').list(), [item])
   })
 
-  it('gives a key metadata, which a verification tells, and says who made it', needs('metadata'), async () => {
+  it('gives a key metadata, which a verification tells, and says who made it', { skip: !takesMetadata && 'this binary takes no metadata with a new key' }, async () => {
     const owner = keys.owner('org_1')
     const { id, key } = await owner.create({ name: 'x', metadata: { plan: 'pro' }, createdBy: 'bob' })
     assert.equal((await owner.get(id)).createdBy, 'bob')
