@@ -1,3 +1,4 @@
+import json
 import subprocess
 import unittest
 
@@ -99,7 +100,11 @@ class OnTheRealLatchkey(unittest.TestCase):
         self.assertEqual((refused.exception.status, refused.exception.code), (404, "key_not_found"))
 
     def test_a_key_tells_its_metadata(self):
-        made = self.backend('"metadata"').create_key("org_5", name="a", metadata={"plan": "pro"})
+        bodies = json.loads(self.known)["components"]["schemas"]
+        for kind in ("Create", "Verified"):
+            if not any("metadata" in body.get("properties", {}) for name, body in bodies.items() if name.startswith(kind)):
+                self.skipTest(f"this Latchkey knows no metadata in {kind}…")
+        made = self.backend().create_key("org_5", name="a", metadata={"plan": "pro"})
         self.assertEqual(self.latchkey.verify(made["key"]).metadata, {"plan": "pro"})
 
     def test_all_keys_are_found_and_those_of_a_leaver_revoked(self):
