@@ -102,7 +102,7 @@ class OnTheRealLatchkey(unittest.TestCase):
     def test_a_key_tells_its_metadata(self):
         bodies = json.loads(self.known)["components"]["schemas"]
         for kind in ("Create", "Verified"):
-            if not any("metadata" in body.get("properties", {}) for name, body in bodies.items() if name.startswith(kind)):
+            if not any('"metadata"' in json.dumps(body) for name, body in bodies.items() if name.startswith(kind)):
                 self.skipTest(f"this Latchkey knows no metadata in {kind}…")
         made = self.backend().create_key("org_5", name="a", metadata={"plan": "pro"})
         self.assertEqual(self.latchkey.verify(made["key"]).metadata, {"plan": "pro"})
