@@ -4,4 +4,5 @@
 //! CORS, and ask for no origin.
 
 pub(crate) mod api_keys;
+mod bodies;
 mod proof;

@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, KeyChange, NewKey, OwnerId};
+use latchkey_domain::{ApiKeyId, KeyChange, NewKey, OwnerId, Rotation};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -140,7 +140,7 @@ pub(crate) async fn rotate(
     http: Data<Http>,
     InOrder(acting, OptionalJsonBody(body)): InOrder<ActingFor, OptionalJsonBody<RotateBody>>,
 ) -> Result<HttpResponse, ApiError> {
-    rotated(&req, &http, acting, body).await
+    rotated(&req, &http, acting, body.read()?).await
 }
 
 /// Revoke a key.
@@ -220,10 +220,11 @@ pub(crate) async fn rotated(
     req: &HttpRequest,
     http: &Data<Http>,
     ActingFor { owner, caller }: ActingFor,
-    body: RotateBody,
+    rotation: Rotation,
 ) -> Result<HttpResponse, ApiError> {
-    let (work, id, overlap) = (Data::clone(http), id_in(req), body.overlap()?);
-    let rotating = async move { work.services.api_keys.rotate(&owner, id, overlap, &caller).await };
+    let (work, id) = (Data::clone(http), id_in(req));
+    let rotating =
+        async move { work.services.api_keys.rotate(&owner, id, rotation, &caller).await };
     let issued = http.finish(rotating).await??;
     shown_once(&RotatedBody::of(&issued, id))
 }

@@ -1,37 +1,15 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use latchkey_domain::NewKey;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
+use super::bodies::{ChangeForOwnerBody, CreateForOwnerBody, RotateForOwnerBody};
 use super::proof::{For, KeysRead, KeysWrite};
 use crate::Http;
 use crate::accounts::Success;
 use crate::api_keys::{
-    ChangeBody, CreateBody, EnvironmentBody, IssuedBody, ItemBody, KeyFilter, RotateBody,
-    RotatedBody, changed, found, issued, listed, present, revoked, rotated,
+    IssuedBody, ItemBody, KeyFilter, RotatedBody, changed, found, issued, listed, revoked, rotated,
 };
 use crate::body::{InOrder, JsonBody, OptionalJsonBody};
 use crate::error::{ApiError, ErrorBody};
-use crate::name_schema::NameSchema;
-use crate::wire_time::{ExpirySchema, WireTime};
-
-/// A key to be issued to an owner.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct CreateForOwnerBody {
-    /// The key's name: Unicode characters, at least one of them visible.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = NameSchema, required)]
-    name: Option<String>,
-    /// The environment of the key; `live` if left out.
-    #[serde(default)]
-    environment: EnvironmentBody,
-    /// The first instant at which the key no longer works; it must lie in the future.
-    #[serde(default)]
-    #[schema(value_type = Option<ExpirySchema>)]
-    expires_at: Option<WireTime>,
-}
 
 /// List an owner's keys.
 ///
@@ -115,7 +93,7 @@ pub(crate) async fn get(
         ("owner" = String, Path, description = "Whose key", example = "user_123"),
         ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
     ),
-    request_body = ChangeBody, security(("managementToken" = [])),
+    request_body = ChangeForOwnerBody, security(("managementToken" = [])),
     responses(
         (status = 200, description = "The key as it is now, on every instance", body = ItemBody<'_>),
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
@@ -129,7 +107,7 @@ pub(crate) async fn get(
 pub(crate) async fn change(
     req: HttpRequest,
     http: Data<Http>,
-    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<ChangeBody>>,
+    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<ChangeForOwnerBody>>,
 ) -> Result<HttpResponse, ApiError> {
     changed(&req, &http, by.acting, body.read()?).await
 }
@@ -143,7 +121,7 @@ pub(crate) async fn change(
         ("owner" = String, Path, description = "Whose key", example = "user_123"),
         ("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a"),
     ),
-    request_body = RotateBody, security(("managementToken" = [])),
+    request_body = RotateForOwnerBody, security(("managementToken" = [])),
     responses(
         (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
@@ -157,9 +135,12 @@ pub(crate) async fn change(
 pub(crate) async fn rotate(
     req: HttpRequest,
     http: Data<Http>,
-    InOrder(by, OptionalJsonBody(body)): InOrder<For<KeysWrite>, OptionalJsonBody<RotateBody>>,
+    InOrder(by, OptionalJsonBody(body)): InOrder<
+        For<KeysWrite>,
+        OptionalJsonBody<RotateForOwnerBody>,
+    >,
 ) -> Result<HttpResponse, ApiError> {
-    rotated(&req, &http, by.acting, body).await
+    rotated(&req, &http, by.acting, body.read()?).await
 }
 
 /// Revoke an owner's key.
@@ -187,11 +168,4 @@ pub(crate) async fn revoke(
     by: For<KeysWrite>,
 ) -> Result<HttpResponse, ApiError> {
     revoked(&req, &http, by.acting).await
-}
-
-impl CreateForOwnerBody {
-    fn read(self, http: &Http) -> Result<NewKey, ApiError> {
-        let Self { name, environment, expires_at } = self;
-        CreateBody { name, environment, expires_at }.read(http)
-    }
 }

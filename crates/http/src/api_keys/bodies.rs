@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
-    ApiKeyId, ChangeError, Creator, Environment, IssuedKey, KeyChange, KeyName, KeyState, NewKey,
-    Overlap,
+    ApiKeyId, Creator, Environment, IssuedKey, KeyChange, KeyName, KeyState, NewKey, Overlap,
+    Rotation,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -57,16 +57,16 @@ pub(crate) struct ChangeBody {
     /// The key's name: Unicode characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required = false)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Whether the key is switched on.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
-    enabled: Option<bool>,
+    pub(crate) enabled: Option<bool>,
     /// The first instant at which the key no longer works, in the future; null: it does not expire.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ExpirySchema>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
-    expires_at: Option<Option<WireTime>>,
+    pub(crate) expires_at: Option<Option<WireTime>>,
 }
 
 /// How to rotate a key.
@@ -76,7 +76,7 @@ pub(crate) struct RotateBody {
     /// How long both keys work; 0: the old one is revoked before the answer.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = u32, required = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
-    overlap_seconds: Option<u32>,
+    pub(crate) overlap_seconds: Option<u32>,
 }
 
 /// The environment of a key.
@@ -181,15 +181,14 @@ impl ChangeBody {
         let expires_at = expires_at.map(|at| at.map(|WireTime(at)| at));
         // By session it is read only.
         let metadata = None;
-        let change = KeyChange { name, enabled, expires_at, metadata };
-        if change.is_nothing() { Err(ChangeError::Nothing.into()) } else { Ok(change) }
+        Ok(KeyChange { name, enabled, expires_at, metadata })
     }
 }
 
 impl RotateBody {
-    pub(super) fn overlap(&self) -> Result<Overlap, ApiError> {
-        let Some(seconds) = self.overlap_seconds else { return Ok(Overlap::default()) };
-        Ok(Overlap::new(Duration::from_secs(seconds.into()))?)
+    pub(crate) fn read(self) -> Result<Rotation, ApiError> {
+        let Some(seconds) = self.overlap_seconds else { return Ok(Rotation::default()) };
+        Ok(Overlap::new(Duration::from_secs(seconds.into()))?.into())
     }
 }
 

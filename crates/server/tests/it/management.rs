@@ -91,6 +91,8 @@ on_both_databases![
     a_backend_manages_the_keys_of_its_own_users,
     a_token_that_was_revoked_or_has_expired_is_refused_as_one_that_never_was,
     what_a_token_did_is_in_the_trail_of_the_owner,
+    a_key_tells_who_made_it_and_what_another_system_keeps_with_it,
+    who_rotates_a_key_has_made_its_successor,
 ];
 
 fn a_backend_manages_the_keys_of_its_own_users(setup: Setup) {
@@ -312,4 +314,86 @@ fn a_revoke_by_a_token_holds_on_all_instances_and_so_does_the_revoke_of_the_toke
     for server in &servers {
         backend.at(server.address).get(&keys_of("ada")).expect_error(401).expect_body(INVALID);
     }
+}
+
+fn a_key_tells_who_made_it_and_what_another_system_keeps_with_it(setup: Setup) {
+    let server = setup.start();
+    let backend = server.backend("keys:write", "*");
+    let sent =
+        r#"{"name":"a","createdBy":"ada","metadata":{ "plan":"pro", "n":1.0e2, "n":[1, {}] }}"#;
+    let created = backend.send(post(&keys_of("org_1")).json(sent)).expect_status(201);
+    let key = Issued::from(&created);
+    assert!(created.json().get("metadata").is_none() && created.json().get("createdBy").is_none());
+    let kept = r#""metadata":{"plan":"pro","n":1.0e2,"n":[1,{}]}"#;
+    let verified = server.verify(&key.key).expect_status(200).text();
+    assert!(verified.contains(kept), "given back as sent, but for blanks: {verified}");
+    let path = key_of("org_1", &key.id);
+    let item = backend.get(&path).expect_status(200);
+    assert!(item.text().contains(kept), "{}", item.text());
+    assert_eq!(text(&item.json(), "createdBy"), "ada");
+
+    backend.send(patch(&path).json(r#"{"metadata":{"plan":"free"}}"#)).expect_status(200);
+    let verified = server.verify(&key.key).expect_status(200).json();
+    assert_eq!(verified["metadata"], json!({ "plan": "free" }), "it is replaced as a whole");
+
+    let plain = backend.create_key("org_1", &json!({ "name": "b" }));
+    let item = backend.get(&key_of("org_1", &plain.id)).expect_status(200).json();
+    assert_eq!(item["metadata"], json!({}));
+    assert!(text(&item, "createdBy").starts_with("token:"), "{item}");
+    let verified = server.verify(&plain.key).expect_status(200);
+    assert_eq!(verified.json()["metadata"], json!({}));
+    assert!(verified.headers.iter().all(|(name, _)| !name.contains("metadata")));
+}
+
+fn who_rotates_a_key_has_made_its_successor(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    let owner = text(&ada.get(SESSION).expect_status(200).json(), "id");
+    let backend = server.backend("keys:write", "*");
+    let made = json!({ "name": "a", "createdBy": "bob", "metadata": { "plan": "pro" } });
+    let key = backend.create_key(&owner, &made);
+    let rotated = |id: &str, body: &Value| {
+        let path = format!("{}/rotate", key_of(&owner, id));
+        Issued::from(&backend.post(&path, body).expect_status(201)).id
+    };
+    let creator = |id: &str| text(&ada.item(id), "createdBy");
+    let second = rotated(&key.id, &json!({}));
+    assert_eq!(creator(&second), "bob", "a backend rotates in the name of nobody");
+    assert_eq!(ada.item(&second)["metadata"], json!({ "plan": "pro" }));
+    let third = rotated(&second, &json!({ "createdBy": "eve" }));
+    assert_eq!(creator(&third), "eve");
+    let fourth = Issued::from(&ada.rotate(&third, 0).expect_status(201)).id;
+    assert_eq!(creator(&fourth), owner, "who rotates a key knows its secret");
+}
+
+#[test]
+fn metadata_has_limits_and_sessions_only_read_it() {
+    let server = Setup::on_sqlite().start();
+    let backend = server.backend("keys:write", "*");
+    let create = |metadata: &str| {
+        let body = format!(r#"{{"name":"a","metadata":{metadata}}}"#);
+        backend.send(post(&keys_of("ada")).json(body))
+    };
+    let text_of = |bytes: usize| format!(r#"{{ "a": "{}" }}"#, "x".repeat(bytes - 8));
+    create(&text_of(2_048)).expect_status(201);
+    create(r#"{"1":{"2":[{"4":[]}]}}"#).expect_status(201);
+    for bad in [
+        &*text_of(2_049),
+        r#"{"1":{"2":[{"4":[[]]}]}}"#,
+        r#"{"a":"\u0000"}"#,
+        r#"{"\u0000":1}"#,
+        "[]",
+        "null",
+        "\"text\"",
+        "{",
+    ] {
+        create(bad).expect_refusal(400, "invalid_request");
+    }
+    let ada = server.sign_up(ADA);
+    for body in [r#"{"name":"a","metadata":{}}"#, r#"{"name":"a","createdBy":"ada"}"#] {
+        ada.create(body).expect_refusal(400, "invalid_request");
+    }
+    let key = ada.create_key("a");
+    ada.change(&key.id, &json!({ "metadata": {} })).expect_refusal(400, "invalid_request");
+    backend.post(&keys_of("ada"), &json!({ "name": "a", "createdBy": "a b" })).expect_error(400);
 }

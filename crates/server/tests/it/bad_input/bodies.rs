@@ -285,7 +285,7 @@ fn row_27_a_client_that_hangs_up_leaves_no_half_key(setup: Setup) {
     let listed = ada.list();
     assert!(listed.len() <= 1, "{listed:?}");
     for item in listed {
-        assert_eq!(members(&item).len(), 9);
+        assert_eq!(members(&item).len(), 11);
         assert_eq!(item["name"], "orphan");
     }
     ada.create(GOOD).expect_status(201);

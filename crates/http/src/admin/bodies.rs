@@ -1,0 +1,113 @@
+use latchkey_domain::{Creator, KeyChange, Metadata, NewKey, Rotation};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::Http;
+use crate::api_keys::{ChangeBody, CreateBody, EnvironmentBody, RotateBody, present};
+use crate::error::ApiError;
+use crate::name_schema::NameSchema;
+use crate::wire_metadata::WireMetadata;
+use crate::wire_time::{ExpirySchema, WireTime};
+
+/// A key to be issued to an owner.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct CreateForOwnerBody {
+    /// The key's name: Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required)]
+    name: Option<String>,
+    /// The environment of the key; `live` if left out.
+    #[serde(default)]
+    environment: EnvironmentBody,
+    /// The first instant at which the key no longer works; it must lie in the future.
+    #[serde(default)]
+    #[schema(value_type = Option<ExpirySchema>)]
+    expires_at: Option<WireTime>,
+    /// Who makes the key, such as a member of the organisation that owns it: visible ASCII. If left out, the
+    /// token itself.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 255, example = "ada")]
+    created_by: Option<String>,
+    /// What is to be in the answer to each verification of the key.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireMetadata<'_>, required = false)]
+    metadata: Option<Box<RawValue>>,
+}
+
+/// What to change about an owner's key; at least one member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(min_properties = 1)]
+pub(crate) struct ChangeForOwnerBody {
+    /// The key's name: Unicode characters, at least one of them visible.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = NameSchema, required = false)]
+    name: Option<String>,
+    /// Whether the key is switched on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
+    enabled: Option<bool>,
+    /// The first instant at which the key no longer works, in the future; null: it does not expire.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ExpirySchema>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    expires_at: Option<Option<WireTime>>,
+    /// What takes the place of the whole metadata.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireMetadata<'_>, required = false)]
+    metadata: Option<Box<RawValue>>,
+}
+
+/// How to rotate an owner's key.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct RotateForOwnerBody {
+    /// How long both keys work; 0: the old one is revoked before the answer.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = u32, required = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
+    overlap_seconds: Option<u32>,
+    /// Who makes the new key: visible ASCII. If left out, the one who made the old key.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 255, example = "ada")]
+    created_by: Option<String>,
+}
+
+impl CreateForOwnerBody {
+    pub(super) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
+        let Self { name, environment, expires_at, created_by, metadata } = self;
+        let new = CreateBody { name, environment, expires_at }.read(http)?;
+        let new = new.created_by(creator(created_by)?);
+        Ok(match parsed(metadata)? {
+            Some(metadata) => new.with_metadata(metadata),
+            None => new,
+        })
+    }
+}
+
+impl ChangeForOwnerBody {
+    pub(super) fn read(self) -> Result<KeyChange, ApiError> {
+        let Self { name, enabled, expires_at, metadata } = self;
+        let change = ChangeBody { name, enabled, expires_at }.read()?;
+        Ok(KeyChange { metadata: parsed(metadata)?, ..change })
+    }
+}
+
+impl RotateForOwnerBody {
+    pub(super) fn read(self) -> Result<Rotation, ApiError> {
+        let Self { overlap_seconds, created_by } = self;
+        let rotation = RotateBody { overlap_seconds }.read()?;
+        Ok(rotation.created_by(creator(created_by)?))
+    }
+}
+
+fn creator(text: Option<String>) -> Result<Option<Creator>, ApiError> {
+    text.map(Creator::parse).transpose().map_err(|_malformed| {
+        ApiError::bad_request("createdBy must be 1 to 255 visible ASCII characters")
+    })
+}
+
+fn parsed(metadata: Option<Box<RawValue>>) -> Result<Option<Metadata>, ApiError> {
+    Ok(metadata.map(|json| Metadata::parse(json.get())).transpose()?)
+}
