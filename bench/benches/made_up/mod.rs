@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{KeyLookup, Position, StoreError};
-use latchkey_domain::{ApiKey, ApiKeyId, Candidates, Digest, KeyedDigest};
+use latchkey_domain::{ApiKeyId, Candidates, Digest, FoundKey, KeyedDigest};
 use latchkey_testkit::fixtures::a_key;
 
 #[derive(Debug)]
@@ -14,9 +14,13 @@ impl KeyLookup for AnyKey {
         &self,
         digests: &Candidates,
         _since: Option<Position>,
-    ) -> Result<Option<ApiKey>, StoreError> {
+    ) -> Result<Option<FoundKey>, StoreError> {
         let key = a_key().owned_by("01919b4e-7b3c-7def-8123-456789abcdef").named("Production");
-        Ok(digests.as_slice().first().map(|digest| key.with_digest(*digest).build()))
+        let found = |digest: &KeyedDigest| FoundKey {
+            key: key.with_digest(*digest).build(),
+            owner_suspended: false,
+        };
+        Ok(digests.as_slice().first().map(found))
     }
 
     async fn redigest(

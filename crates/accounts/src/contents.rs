@@ -4,7 +4,9 @@ use std::fmt;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, Timestamp};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, OwnerSettings, Timestamp,
+};
 use thiserror::Error;
 
 use crate::{Account, AccountId, ManagementToken, Session};
@@ -22,7 +24,7 @@ pub enum Part {
     Sessions,
     /// Management tokens, revoked ones too.
     Tokens,
-    /// How many keys each owner holds.
+    /// How many keys each owner holds, and what holds for it.
     Owners,
     /// Keys, revoked ones too.
     Keys,
@@ -41,7 +43,7 @@ pub enum Record {
     Network { account: AccountId, network: Network, signed_in_at: Timestamp },
     Session(Session),
     Token(ManagementToken),
-    Owner { owner: OwnerId, held: u32, closed_at: Option<Timestamp> },
+    Owner { owner: OwnerId, held: u32, closed_at: Option<Timestamp>, settings: OwnerSettings },
     Key(ApiKey),
     LastUse { key: ApiKeyId, at: Timestamp },
     Event(AuditEvent),

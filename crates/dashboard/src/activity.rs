@@ -1,7 +1,8 @@
 use askama::Template;
 use latchkey_accounts::Account;
 use latchkey_domain::{
-    Action, Actor, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, Timestamp,
+    Action, Actor, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, OwnerDifference,
+    Timestamp,
 };
 
 /// Account, Activity: the audit trail.
@@ -35,6 +36,9 @@ impl ActivityPage<'_> {
             Some(_) => Vec::new(),
             None => vec![vec![Part::Words(words(&event.action))]],
         };
+        if let Action::OwnerChanged { difference: Some(difference) } = &event.action {
+            return owner_changes(difference);
+        }
         let Some(KeyLabel { name, .. }) = &event.label else { return unnamed() };
         let named = |words| vec![vec![Part::Words(words), Part::Name(name.as_str())]];
         match &event.action {
@@ -58,6 +62,7 @@ impl ActivityPage<'_> {
             | Action::SessionStarted
             | Action::SessionRefused
             | Action::SessionEnded
+            | Action::OwnerChanged { .. }
             | Action::TokenCreated(_)
             | Action::TokenRevoked(_)
             | Action::HistoryLost => unnamed(),
@@ -83,6 +88,7 @@ enum Part<'a> {
     /// The name of a key, in quotation marks.
     Name(&'a str),
     Instant(Timestamp),
+    Number(u32),
 }
 
 /// What an owner changed about a key whose name is `name` afterwards.
@@ -112,6 +118,27 @@ fn changes<'a>(difference: &'a KeyDifference, name: &'a str) -> Vec<Vec<Part<'a>
     told
 }
 
+/// What somebody who manages owners changed for the owner.
+fn owner_changes(difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
+    use Part::{Number, Words};
+    let OwnerDifference { max_keys, suspended } = difference;
+    let mut told = Vec::new();
+    if let Some([_, limit]) = max_keys {
+        told.push(match limit {
+            Some(limit) => vec![Words("Limit on API keys set to "), Number(limit.get())],
+            None => vec![Words("Limit on API keys set back to that of the server")],
+        });
+    }
+    if let Some([_, is_suspended]) = suspended {
+        told.push(vec![Words(if *is_suspended {
+            "Suspended: no API key works until the suspension ends"
+        } else {
+            "Suspension ended: API keys work again"
+        })]);
+    }
+    told
+}
+
 /// What was done, without a name.
 const fn words(action: &Action) -> &'static str {
     match action {
@@ -129,6 +156,7 @@ const fn words(action: &Action) -> &'static str {
         Action::KeyRotated { .. } => "Key rotated",
         Action::KeyRevoked(_) => "Key revoked",
         Action::KeyLeaked(_) => "Key leaked, revoked",
+        Action::OwnerChanged { .. } => "Settings of the owner changed",
         Action::TokenCreated(_) => "Management token created",
         Action::TokenRevoked(_) => "Management token revoked",
         Action::HistoryLost => "Changes lost by the database",

@@ -102,6 +102,8 @@ pub enum Refusal {
     Expired,
     /// It is dead.
     Revoked,
+    /// Its owner is suspended.
+    OwnerSuspended,
 }
 
 /// Why a key can't change in the way that was asked for.
@@ -135,7 +137,8 @@ impl ApiKey {
         &self.0
     }
 
-    /// Whether the key may be used at `now`: it is active, and `now` lies before its expiry.
+    /// Whether the key may be used at `now`, unless its owner is suspended: it is active, and `now` lies
+    /// before its expiry.
     pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
         self.0.state.check()?;
         if has_expired(self.0.expires_at, now) { Err(Refusal::Expired) } else { Ok(()) }

@@ -8,7 +8,7 @@ use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{
     Actor, ApiKey, ApiKeyId, ApiKeyParts, FoundSecret, IdSequence, KeyDifference, KeyLabel,
-    MalformedId, OwnerId, Timestamp, TokenId,
+    MalformedId, OwnerDifference, OwnerId, Timestamp, TokenId,
 };
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
@@ -127,6 +127,11 @@ pub enum Action {
     KeyRevoked(ApiKeyId),
     /// A key was revoked because somebody reported it as leaked.
     KeyLeaked(ApiKeyId),
+    /// What holds for the owner was changed.
+    OwnerChanged {
+        /// How it differs from what held; `None` where it was removed with what is personal.
+        difference: Option<OwnerDifference>,
+    },
     /// A management token was made.
     TokenCreated(TokenId),
     /// A management token was revoked.
@@ -137,7 +142,7 @@ pub enum Action {
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 17] = [
+    pub const NAMES: [&str; 18] = [
         "account.created",
         "account.disabled",
         "account.enabled",
@@ -152,19 +157,19 @@ impl Action {
         "key.rotated",
         "key.revoked",
         "key.leaked",
+        "owner.changed",
         "token.created",
         "token.revoked",
         "history.lost",
     ];
 
-    /// The action with this name, done to `key`, which `successor` replaced or which was changed by
-    /// `difference`, or to `token`; the reverse of [`name`](Self::name), [`key`](Self::key),
-    /// [`successor`](Self::successor), [`difference`](Self::difference) and [`token`](Self::token).
+    /// The action with this name, done to `key`, which `successor` replaced, or to `token`; the reverse
+    /// of [`name`](Self::name), [`key`](Self::key), [`successor`](Self::successor) and
+    /// [`token`](Self::token). A change is restored without its difference.
     pub fn restore(
         name: &str,
         key: Option<ApiKeyId>,
         successor: Option<ApiKeyId>,
-        difference: Option<KeyDifference>,
         token: Option<TokenId>,
     ) -> Option<Self> {
         Some(match (name, key, successor, token) {
@@ -178,12 +183,13 @@ impl Action {
             ("session.refused", None, None, None) => Self::SessionRefused,
             ("session.ended", None, None, None) => Self::SessionEnded,
             ("key.created", Some(key), None, None) => Self::KeyCreated(key),
-            ("key.changed", Some(key), None, None) => Self::KeyChanged { key, difference },
+            ("key.changed", Some(key), None, None) => Self::KeyChanged { key, difference: None },
             ("key.rotated", Some(key), Some(successor), None) => {
                 Self::KeyRotated { key, successor }
             }
             ("key.revoked", Some(key), None, None) => Self::KeyRevoked(key),
             ("key.leaked", Some(key), None, None) => Self::KeyLeaked(key),
+            ("owner.changed", None, None, None) => Self::OwnerChanged { difference: None },
             ("token.created", None, None, Some(token)) => Self::TokenCreated(token),
             ("token.revoked", None, None, Some(token)) => Self::TokenRevoked(token),
             ("history.lost", None, None, None) => Self::HistoryLost,
@@ -208,6 +214,7 @@ impl Action {
             Self::KeyRotated { .. } => "key.rotated",
             Self::KeyRevoked(_) => "key.revoked",
             Self::KeyLeaked(_) => "key.leaked",
+            Self::OwnerChanged { .. } => "owner.changed",
             Self::TokenCreated(_) => "token.created",
             Self::TokenRevoked(_) => "token.revoked",
             Self::HistoryLost => "history.lost",
@@ -231,6 +238,7 @@ impl Action {
             | Self::SessionStarted
             | Self::SessionRefused
             | Self::SessionEnded
+            | Self::OwnerChanged { .. }
             | Self::TokenCreated(_)
             | Self::TokenRevoked(_)
             | Self::HistoryLost => None,
@@ -249,14 +257,6 @@ impl Action {
     pub const fn successor(&self) -> Option<ApiKeyId> {
         match self {
             Self::KeyRotated { successor, .. } => Some(*successor),
-            _ => None,
-        }
-    }
-
-    /// What was changed about the key, each with what was before and after.
-    pub const fn difference(&self) -> Option<&KeyDifference> {
-        match self {
-            Self::KeyChanged { difference, .. } => difference.as_ref(),
             _ => None,
         }
     }
@@ -336,7 +336,7 @@ mod tests {
         let [key, successor] = [1, 2].map(|n| ApiKeyId::new(Uuid::from_u128(n)));
         let token = TokenId::new(Uuid::from_u128(3));
         for name in Action::NAMES {
-            let with = |key, successor, token| Action::restore(name, key, successor, None, token);
+            let with = |key, successor, token| Action::restore(name, key, successor, token);
             let found = [
                 with(None, None, None),
                 with(Some(key), None, None),
@@ -351,7 +351,7 @@ mod tests {
             let restored = with(action.key(), action.successor(), action.token());
             assert_eq!(restored.as_ref(), Some(action));
         }
-        assert_eq!(Action::restore("key.lost", Some(key), None, None, None), None);
+        assert_eq!(Action::restore("key.lost", Some(key), None, None), None);
     }
 
     #[test]

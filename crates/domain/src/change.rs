@@ -78,9 +78,12 @@ pub enum ChangeError {
     /// Too many replaced keys of the owner would work.
     #[error("{limit} replaced keys of the owner work, which is the limit")]
     LimitReached {
-        /// The most replaced keys of an owner that may work.
+        /// The most replaced keys of the owner that may work.
         limit: u32,
     },
+    /// The owner is suspended; it gets no new keys until that ends.
+    #[error("the owner is suspended")]
+    OwnerSuspended,
     /// Concurrent changes of the key won five times; try again.
     #[error("concurrent changes of the key kept conflicting")]
     Contended,
@@ -149,7 +152,10 @@ impl ApiKeyService {
             match stored {
                 Ok(number) => return Ok((KeyInUse { key, ..found }, Some(number))),
                 Err(OverlapError::Stale) => {}
-                Err(OverlapError::LimitReached) => return Err(ChangeError::LimitReached { limit }),
+                Err(OverlapError::LimitReached { limit }) => {
+                    return Err(ChangeError::LimitReached { limit });
+                }
+                Err(OverlapError::OwnerSuspended) => return Err(ChangeError::OwnerSuspended),
                 Err(OverlapError::Store(error)) => return Err(error.into()),
             }
         }

@@ -67,15 +67,18 @@ pub enum IssueError {
     /// The owner has made too many changes of keys.
     #[error(transparent)]
     NotNow(#[from] NotNow),
-    /// The owner holds as many keys as the policy allows.
+    /// The owner holds as many keys as it may.
     #[error("the owner holds {limit} keys, which is the limit")]
     LimitReached {
-        /// The most keys an owner may hold.
+        /// The most keys the owner may hold.
         limit: u32,
     },
     /// The owner's account has been disabled.
     #[error("the owner gets no more keys")]
     OwnerClosed,
+    /// The owner is suspended.
+    #[error("the owner is suspended")]
+    OwnerSuspended,
     /// No randomness to make a secret from.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -108,8 +111,11 @@ impl ApiKeyService {
                 Ok(()) => return Ok(issued),
                 // One chance in 2^190; then another secret is made.
                 Err(InsertError::Duplicate) => {}
-                Err(InsertError::LimitReached) => return Err(IssueError::LimitReached { limit }),
+                Err(InsertError::LimitReached { limit }) => {
+                    return Err(IssueError::LimitReached { limit });
+                }
                 Err(InsertError::OwnerClosed) => return Err(IssueError::OwnerClosed),
+                Err(InsertError::OwnerSuspended) => return Err(IssueError::OwnerSuspended),
                 Err(InsertError::Store(error)) => return Err(error.into()),
             }
         }

@@ -26,6 +26,7 @@
 //! let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
 //! let ports = ApiKeyPorts {
 //!     keys: Arc::<SqliteStore>::clone(&store),
+//!     owners: Arc::<SqliteStore>::clone(&store),
 //!     lookup: store,
 //!     barrier: Arc::new(NoBarrier), // only this process verifies, and keeps no cache
 //!     hasher: Arc::new(HmacHasher::new(&PepperRing::parse(peppers)?)),
@@ -61,9 +62,10 @@
 //! | no text was presented, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
 //! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`], [`MetadataError`] | 400 |
 //! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`] | 409 |
+//! | [`IssueError::OwnerSuspended`], [`ChangeError::OwnerSuspended`] | 409 |
 //! | [`IssueError::OwnerClosed`] | as for somebody who is not signed in |
 //! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
-//! | [`ChangeError::Refused`], [`ChangeError::Contended`] | 409 |
+//! | [`ChangeError::Refused`], [`ChangeError::Contended`], [`ChangeOwnerError::Contended`] | 409 |
 //! | [`NotNow`] of any of them | 429, with `Retry-After` |
 //! | `Store`, `Entropy` of any of them | 503, and a line in the log |
 //!
@@ -86,6 +88,7 @@ mod environment;
 mod error_chain;
 mod failover;
 mod find_in;
+mod found_key;
 mod id;
 mod issue;
 mod key_limits;
@@ -96,6 +99,7 @@ mod name;
 mod network;
 mod owner;
 mod owner_pattern;
+mod owner_settings;
 pub mod ports;
 mod presented;
 mod recover;
@@ -125,6 +129,7 @@ pub use environment::{Environment, UnknownEnvironment};
 pub use error_chain::error_chain;
 pub use failover::{Failover, UnknownFailover};
 pub use find_in::FoundSecret;
+pub use found_key::{Bar, FoundKey};
 pub use id::{ApiKeyId, IdSequence, MalformedId};
 pub use issue::{IssueError, IssuedKey, NewKey};
 pub use key_limits::KeyLimits;
@@ -135,11 +140,12 @@ pub use name::{KeyName, NameError};
 pub use network::Network;
 pub use owner::{OwnerError, OwnerId};
 pub use owner_pattern::{OwnerPattern, OwnerPatternError};
+pub use owner_settings::{ChangeOwnerError, MaxKeys, OwnerChange, OwnerSettings, TooManyKeys};
 pub use presented::presented;
 pub use report_leaks::ReportLeaksError;
 pub use rotate::{Overlap, OverlapTooLong, Rotation};
 pub use secret::{MalformedSecret, Secret};
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
 pub use timestamp::{Rfc3339, Timestamp};
-pub use told::{KeyDifference, KeyLabel};
+pub use told::{KeyDifference, KeyLabel, OwnerDifference};
 pub use verify::VerifyError;

@@ -5,6 +5,7 @@
 
 mod feed;
 mod keys;
+mod owners;
 mod system;
 mod trail;
 mod upkeep;
@@ -19,6 +20,7 @@ pub use feed::{
     Position, Registration,
 };
 pub use keys::{ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, UpdateError};
+pub use owners::{FoundOwner, OwnerRepository};
 pub use system::{Clock, Entropy, EntropyError, SteadyClock};
 pub use trail::AuditTrail;
 pub use upkeep::{Housekeeping, KeyRegister, PepperRepository, PepperUse};

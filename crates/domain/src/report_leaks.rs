@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 use crate::ports::{EntropyError, StoreError};
-use crate::{Action, ApiKeyParts, ApiKeyService, Caller, NotNow, Secret};
+use crate::{Action, ApiKeyParts, ApiKeyService, Caller, FoundKey, NotNow, Secret};
 
 /// Why a report of leaked keys was not carried out.
 #[derive(Debug, Error)]
@@ -36,7 +36,8 @@ impl ApiKeyService {
         for secret in &secrets {
             let candidates = self.hasher.candidates(secret);
             let found = self.lookup.find_by_digest(&candidates, None).await?;
-            if let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) {
+            let is_it = |found: &FoundKey| candidates.contain(&found.key.parts().digest.digest);
+            if let Some(FoundKey { key, .. }) = found.filter(is_it) {
                 let ApiKeyParts { owner, id, .. } = key.parts();
                 let event = self.revocation_event(owner, Action::KeyLeaked(*id), caller)?;
                 let (_, change) = self.store_revocation(owner, *id, &event).await?;

@@ -79,7 +79,8 @@ impl ApiKeyService {
     /// Issues a key in the place of another of `owner`, like it, with the same metadata and as long a
     /// life. Both may be used for the overlap; without one the old key is revoked. What the old key had itself
     /// replaced ends now. The limit on keys does not count here, since the number that is held
-    /// stays; but with an overlap, no more replaced keys may work than that.
+    /// stays; but with an overlap, no more replaced keys may work than that. A suspended owner rotates
+    /// none.
     pub async fn rotate(
         &self,
         owner: &OwnerId,
@@ -128,7 +129,10 @@ impl ApiKeyService {
             match self.keys.replace(&replacement).await {
                 Ok(number) => return Ok((issued, Some(number))),
                 Err(OverlapError::Stale) => {}
-                Err(OverlapError::LimitReached) => return Err(ChangeError::LimitReached { limit }),
+                Err(OverlapError::LimitReached { limit }) => {
+                    return Err(ChangeError::LimitReached { limit });
+                }
+                Err(OverlapError::OwnerSuspended) => return Err(ChangeError::OwnerSuspended),
                 Err(OverlapError::Store(error)) => return Err(error.into()),
             }
         }

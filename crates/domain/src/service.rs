@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::ports::{
     ApiKeyRepository, Barrier, Clock, Entropy, EntropyError, KeyHasher, KeyInUse, KeyLookup,
-    KeyRegister, StoreError,
+    KeyRegister, OwnerRepository, StoreError,
 };
 use crate::{
     Action, ApiKeyId, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyLimits, KeyName,
@@ -29,6 +29,7 @@ const MOST_REVOKED: u32 = 200;
 #[derive(Debug)]
 pub struct ApiKeyService {
     pub(crate) keys: Arc<dyn ApiKeyRepository>,
+    pub(crate) owners: Arc<dyn OwnerRepository>,
     pub(crate) lookup: Arc<dyn KeyLookup>,
     pub(crate) barrier: Arc<dyn Barrier>,
     pub(crate) hasher: Arc<dyn KeyHasher>,
@@ -44,6 +45,7 @@ pub struct ApiKeyService {
 #[expect(missing_docs, reason = "each is named for what it is")]
 pub struct ApiKeyPorts {
     pub keys: Arc<dyn ApiKeyRepository>,
+    pub owners: Arc<dyn OwnerRepository>,
     pub lookup: Arc<dyn KeyLookup>,
     pub barrier: Arc<dyn Barrier>,
     pub hasher: Arc<dyn KeyHasher>,
@@ -57,7 +59,7 @@ pub struct ApiKeyPorts {
 pub struct IssuePolicy {
     /// The first part of their text.
     pub brand: Brand,
-    /// The most keys, neither revoked nor replaced, that one owner holds.
+    /// The most keys, neither revoked nor replaced, that an owner holds for whom nothing else is said.
     pub max_keys_per_owner: u32,
     /// Whether a key may be issued that its owner did not name.
     pub names_optional: bool,
@@ -99,8 +101,8 @@ pub enum RevokeError {
 impl ApiKeyService {
     /// Joins the ports. Every use case of owners and strangers keeps to `limits`.
     pub fn new(ports: ApiKeyPorts, policy: IssuePolicy, limits: KeyLimits) -> Self {
-        let ApiKeyPorts { keys, lookup, barrier, hasher, clock, entropy, ids } = ports;
-        Self { keys, lookup, barrier, hasher, clock, entropy, ids, policy, limits }
+        let ApiKeyPorts { keys, owners, lookup, barrier, hasher, clock, entropy, ids } = ports;
+        Self { keys, owners, lookup, barrier, hasher, clock, entropy, ids, policy, limits }
     }
 
     /// What holds for new keys.

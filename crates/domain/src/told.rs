@@ -1,4 +1,6 @@
-use crate::{ApiKey, ApiKeyParts, KeyName, KeyPrefix, KeyState, Metadata, Timestamp};
+use crate::{
+    ApiKey, ApiKeyParts, KeyName, KeyPrefix, KeyState, MaxKeys, Metadata, OwnerSettings, Timestamp,
+};
 
 /// What an event says of a key besides its id, so that the trail can be read when the key has
 /// another name or is gone.
@@ -60,6 +62,27 @@ impl KeyDifference {
             expires_at: pair(expires_at, &after.expires_at),
             metadata: pair(metadata, &after.metadata),
         };
+        (difference != Self::default()).then_some(difference)
+    }
+}
+
+/// What was changed about an owner: of each member that is different, what was before and what was after.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnerDifference {
+    /// Its own limit on keys, or none.
+    pub max_keys: Option<[Option<MaxKeys>; 2]>,
+    /// Whether it is suspended.
+    pub suspended: Option<[bool; 2]>,
+}
+
+impl OwnerDifference {
+    /// What differs; `None` if nothing does.
+    pub fn between(before: &OwnerSettings, after: &OwnerSettings) -> Option<Self> {
+        // Without `..`: each setting is told of.
+        let OwnerSettings { max_keys, suspended_at } = before;
+        let [was, is] = [suspended_at, &after.suspended_at].map(Option::is_some);
+        let difference =
+            Self { max_keys: pair(max_keys, &after.max_keys), suspended: pair(&was, &is) };
         (difference != Self::default()).then_some(difference)
     }
 }

@@ -20,10 +20,10 @@ impl ApiKeyService {
     pub async fn verify(&self, secret: &Secret) -> Result<ApiKey, VerifyError> {
         let candidates = self.hasher.candidates(secret);
         let found = self.lookup.find_by_digest(&candidates, None).await?;
-        let key = found
-            .filter(|key| candidates.contain(&key.parts().digest.digest))
+        let found = found
+            .filter(|found| candidates.contain(&found.key.parts().digest.digest))
             .ok_or(VerifyError::Refused(Refusal::Unknown))?;
-        key.check(self.clock.now()).map_err(VerifyError::Refused)?;
-        Ok(key)
+        found.check(self.clock.now()).map_err(VerifyError::Refused)?;
+        Ok(found.key)
     }
 }

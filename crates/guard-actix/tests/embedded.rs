@@ -41,13 +41,22 @@ impl Latchkey {
         hasher.confirm(&*store, ready(Ok(false))).await.expect("the first ring fits");
         let feed = Arc::<PostgresStore>::clone(&store);
         let lookup = Arc::<PostgresStore>::clone(&store);
+        let owners = Arc::<PostgresStore>::clone(&store);
         let keys: Arc<dyn ApiKeyRepository> = store;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy: Arc<dyn Entropy> = Arc::new(CountingEntropy::default());
         let barrier = Arc::new(FeedBarrier::outside(feed, Arc::new(BootClock)));
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
-        let ports =
-            ApiKeyPorts { keys, lookup, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
+        let ports = ApiKeyPorts {
+            keys,
+            owners,
+            lookup,
+            barrier,
+            hasher: Arc::new(hasher),
+            clock,
+            entropy,
+            ids,
+        };
         let brand = Brand::parse("sk").expect("a brand");
         let policy = IssuePolicy { brand, max_keys_per_owner: 10, names_optional: false };
         Self { database, service: ApiKeyService::new(ports, policy, KeyLimits::unlimited()) }

@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::{
-    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, Metadata,
-    OwnerId, UserAgent,
+    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, MaxKeys,
+    Metadata, OwnerDifference, OwnerId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -74,14 +74,14 @@ pub(crate) struct EventBody<'a> {
     /// The key's prefix; null where `keyName` is.
     #[schema(required, example = "sk_live_abc1")]
     key_prefix: Option<&'a str>,
-    /// What was changed about the key. Null but for `key.changed`, and in events from before this was
+    /// What was changed. Null but for `key.changed` and `owner.changed`, and in events from before this was
     /// kept.
     #[schema(required)]
     changes: Option<ChangesBody<'a>>,
 }
 
-/// What was changed about a key: of each member that differs, what was before and what was after.
-#[derive(Debug, Serialize, ToSchema)]
+/// What was changed about a key or an owner: of each member that differs, what was before and what was after.
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChangesBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +97,14 @@ pub(crate) struct ChangesBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 2, max_items = 2)]
     metadata: Option<[WireMetadata<'a>; 2]>,
+    /// The owner's own limit on keys; null stands for the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([null, 500]))]
+    max_keys: Option<[Option<u32>; 2]>,
+    /// Whether the owner is suspended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([false, true]))]
+    suspended: Option<[bool; 2]>,
 }
 
 /// An event with its owner, as it is exported.
@@ -194,8 +202,26 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
             request_id: caller.request_id.as_deref(),
             key_name: name.map(KeyName::as_str),
             key_prefix: prefix.map(KeyPrefix::as_str),
-            changes: action.difference().map(ChangesBody::from),
+            changes: ChangesBody::of(action),
         }
+    }
+}
+
+impl<'a> ChangesBody<'a> {
+    fn of(action: &'a Action) -> Option<Self> {
+        match action {
+            Action::KeyChanged { difference, .. } => difference.as_ref().map(Self::from),
+            Action::OwnerChanged { difference } => difference.as_ref().map(Self::from),
+            _ => None,
+        }
+    }
+}
+
+impl From<&OwnerDifference> for ChangesBody<'_> {
+    fn from(difference: &OwnerDifference) -> Self {
+        let OwnerDifference { max_keys, suspended } = difference;
+        let max_keys = max_keys.map(|both| both.map(|limit| limit.map(MaxKeys::get)));
+        Self { max_keys, suspended: *suspended, ..Self::default() }
     }
 }
 
@@ -208,6 +234,7 @@ impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
             enabled: *enabled,
             expires_at: expires_at.map(|both| both.map(|at| at.map(WireTime))),
             metadata: metadata.as_ref().map(|both| both.each_ref().map(wire)),
+            ..Self::default()
         }
     }
 }

@@ -51,6 +51,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     let (barrier, ids) = (Arc::new(verifier.barrier()), Arc::new(IdSequence::new(entropy.clone())));
     let of_keys = ApiKeyPorts {
         keys: store.clone(),
+        owners: store.clone(),
         lookup: store.clone(),
         barrier: barrier.clone(),
         hasher: hasher.clone(),

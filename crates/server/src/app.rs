@@ -8,7 +8,7 @@ use latchkey_accounts::ports::{
 use latchkey_accounts::{AccountLimits, AccountPorts, AccountService, TokenPorts, TokenService};
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, KeyLookup, KeyRegister,
-    LastUseRepository, PepperRepository, SteadyClock, StoreError,
+    LastUseRepository, OwnerRepository, PepperRepository, SteadyClock, StoreError,
 };
 use latchkey_domain::{
     ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, error_chain,
@@ -82,6 +82,7 @@ pub(crate) enum Store {
 /// The repositories of a store.
 struct Repositories {
     keys: Arc<dyn ApiKeyRepository>,
+    owners: Arc<dyn OwnerRepository>,
     lookup: Arc<dyn KeyLookup>,
     register: Arc<dyn KeyRegister>,
     feed: Arc<dyn ChangeFeed>,
@@ -135,7 +136,7 @@ impl Store {
     fn repositories(&self) -> Repositories {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
-            S: ApiKeyRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
+            S: ApiKeyRepository + OwnerRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
             S: LastUseRepository + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
             S: ManagementTokenRepository,
@@ -143,6 +144,7 @@ impl Store {
         {
             Repositories {
                 keys: Arc::<S>::clone(store),
+                owners: Arc::<S>::clone(store),
                 lookup: Arc::<S>::clone(store),
                 register: Arc::<S>::clone(store),
                 feed: Arc::<S>::clone(store),
@@ -180,6 +182,7 @@ impl App {
         let store = Store::connect(&settings).await?;
         let Repositories {
             keys,
+            owners,
             lookup,
             register,
             feed,
@@ -209,6 +212,7 @@ impl App {
         let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
         let of_keys = ApiKeyPorts {
             keys,
+            owners,
             lookup,
             barrier: Arc::<FeedBarrier>::clone(&barrier),
             hasher: Arc::<HmacHasher>::clone(&hasher),

@@ -9,8 +9,8 @@ use latchkey_domain::ports::{
     Replacement, StoreError, UpdateError,
 };
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
-    Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyedDigest, OwnerId,
+    PepperId, Timestamp,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -18,10 +18,13 @@ use uuid::Uuid;
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{Place, failed, insert_key};
-use crate::row::{KeyInUseRow, KeyRow, key_in_use};
+use crate::row::{KeyInUseRow, KeyRow, OwnerRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
 use crate::sql::Sql;
 use crate::{PostgresStore, key_changes, look_up};
+
+/// How often an insert is tried whose hindrance was gone when it was asked for.
+const ATTEMPTS: u32 = 3;
 
 impl PostgresStore {
     /// Runs a statement that changes one key, and answers the number of the change.
@@ -34,17 +37,20 @@ impl PostgresStore {
     }
 
     /// Runs a statement that may let a replaced key work. It answers one row: the number of the
-    /// change, if it was made, and whether the limit was what hindered it.
+    /// change, if it was made, and what hindered it: a limit, or that the owner is suspended.
     async fn overlap(&self, statement: Sql) -> Result<ChangeNumber, OverlapError> {
-        let change = cached(statement).answering::<(Nullable<BigInt>, Bool)>();
+        let change = cached(statement).answering::<(Nullable<BigInt>, Nullable<BigInt>, Bool)>();
         let connection = self.connection().await?;
         let mut shared = &*connection;
-        let mut rows: Vec<(Option<i64>, bool)> =
+        let mut rows: Vec<(Option<i64>, Option<i64>, bool)> =
             self.wakes.after(shared, change.load(&mut shared)).await?;
         match rows.pop() {
-            Some((Some(number), _)) => Ok(change_number(number)?),
-            Some((None, true)) => Err(OverlapError::LimitReached),
-            Some((None, false)) | None => Err(OverlapError::Stale),
+            Some((Some(number), _, _)) => Ok(change_number(number)?),
+            Some((None, _, true)) => Err(OverlapError::OwnerSuspended),
+            Some((None, Some(limit), false)) => {
+                Err(OverlapError::LimitReached { limit: u32::try_from(limit).map_err(failed)? })
+            }
+            Some((None, None, false)) | None => Err(OverlapError::Stale),
         }
     }
 }
@@ -73,24 +79,34 @@ impl ApiKeyRepository for PostgresStore {
         event: &AuditEvent,
     ) -> Result<(), InsertError> {
         let mut connection = self.connection().await?;
-        let insert = cached(key_changes::insert(key, limit, event));
-        let added = insert.execute(&mut *connection).await.map_err(insert_key)?;
-        if added == 1 {
-            return Ok(());
+        let mut limit_now = limit;
+        for _attempt in 0..ATTEMPTS {
+            let insert = cached(key_changes::insert(key, limit, event));
+            if insert.execute(&mut *connection).await.map_err(insert_key)? == 1 {
+                return Ok(());
+            }
+            // Nothing was written. What hindered it is asked afterwards, and may be gone by then.
+            let owner: Option<OwnerRow> = key_owners::table
+                .find(key.parts().owner.as_str())
+                .select(OwnerRow::as_select())
+                .first(&mut *connection)
+                .await
+                .optional()
+                .map_err(failed)?;
+            let owner = owner.unwrap_or_default();
+            let (settings, held) = (owner.settings()?, owner.held()?);
+            limit_now = settings.key_limit(limit);
+            if owner.closed_at.is_some() {
+                return Err(InsertError::OwnerClosed);
+            }
+            if settings.suspended_at.is_some() {
+                return Err(InsertError::OwnerSuspended);
+            }
+            if held >= limit_now {
+                break;
+            }
         }
-        // Nothing was written; which of the two it was may be looked up afterwards, since an owner
-        // that is closed stays closed.
-        let closed_at: Option<Option<OffsetDateTime>> = key_owners::table
-            .find(key.parts().owner.as_str())
-            .select(key_owners::closed_at)
-            .first(&mut *connection)
-            .await
-            .optional()
-            .map_err(failed)?;
-        Err(match closed_at.flatten() {
-            Some(_closed) => InsertError::OwnerClosed,
-            None => InsertError::LimitReached,
-        })
+        Err(InsertError::LimitReached { limit: limit_now })
     }
 
     async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError> {
@@ -218,7 +234,7 @@ impl KeyLookup for PostgresStore {
         &self,
         digests: &Candidates,
         since: Option<Position>,
-    ) -> Result<Option<ApiKey>, StoreError> {
+    ) -> Result<Option<FoundKey>, StoreError> {
         look_up::find(&self.readers, digests, since).await
     }
 }

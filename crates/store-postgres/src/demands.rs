@@ -42,6 +42,7 @@ pub(crate) const VERIFYING: &[Need] = &[
     ("change_clock", &["select"]),
     ("instances", ALL),
     ("key_changes", &["select", "delete"]),
+    ("key_owners", &["select"]),
     ("last_uses", &["select", "insert", "update"]),
     ("peppers", &["select", "insert", "update"]),
 ];
@@ -91,8 +92,8 @@ pub enum UnfitError {
     },
     /// The same, for single triggers.
     #[error(
-        "these triggers of the table api_keys are disabled: {names}; other instances would not \
-         learn of changes. Run `alter table api_keys enable trigger user`"
+        "these triggers are disabled: {names}; other instances would not learn of changes. Run \
+         `alter table api_keys enable trigger user` and the same for key_owners"
     )]
     DisabledTriggers {
         /// Their names.
@@ -155,7 +156,8 @@ select \
     current_setting('default_transaction_isolation') as isolation, \
     current_setting('session_replication_role') as replication_role, \
     (select string_agg(tgname, ', ' order by tgname) from pg_trigger \
-        where tgrelid = to_regclass('api_keys') and not tgisinternal \
+        where tgrelid in (to_regclass('api_keys'), to_regclass('key_owners')) \
+        and not tgisinternal \
         and tgenabled not in ('O', 'A')) as disabled_triggers, \
     current_user::text as role, \
     current_schema() is not null as has_schema, \

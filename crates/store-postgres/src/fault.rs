@@ -6,9 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 #[cfg(feature = "accounts")]
 use latchkey_accounts::ports::InsertAccountError;
 pub(crate) use latchkey_domain::error_chain as chain;
-#[cfg(feature = "accounts")]
-use latchkey_domain::ports::UpdateError;
-use latchkey_domain::ports::{InsertError, StoreError};
+use latchkey_domain::ports::{InsertError, StoreError, UpdateError};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -58,8 +56,7 @@ pub(crate) fn insert_account(error: DieselError) -> InsertAccountError {
     }
 }
 
-/// A change guarded by the version touches one row, or somebody was faster.
-#[cfg(feature = "accounts")]
+/// A change guarded by what it found touches one row, or somebody was faster.
 pub(crate) fn changed(rows: usize) -> Result<(), UpdateError> {
     if rows == 0 { Err(UpdateError::Stale) } else { Ok(()) }
 }

@@ -13,7 +13,8 @@ use crate::row::{EventRow, KeyRow};
 use crate::schema::audit_events;
 use crate::sql::{Sql, changes, new_row, sql, value};
 
-/// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither.
+/// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither. The
+/// limit of the owner itself goes before that of the policy.
 pub(crate) fn insert(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
     let owner = value::<Text, _>(key.parts().owner.as_str().to_owned());
     let limit = value::<BigInt, _>(i64::from(limit));
@@ -22,8 +23,10 @@ pub(crate) fn insert(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
         "with place as ( \
             insert into key_owners as mine (owner, held) \
             select " owner ", 1 where " limit " > 0 \
+                or exists(select from key_owners where owner = " owner " and max_keys > 0) \
             on conflict (owner) do update set held = mine.held + 1 \
-            where mine.held < " limit " and mine.closed_at is null \
+            where mine.held < coalesce(mine.max_keys, " limit ") \
+                and mine.closed_at is null and mine.suspended_at is null \
             returning owner \
         ), event as ( \
             insert into audit_events " event " from place \
@@ -63,7 +66,7 @@ pub(crate) fn update(key: &ApiKey, event: &AuditEvent) -> Sql {
 }
 
 /// As [`update`], where no more replaced keys work than may: the owner's row is locked for that, and as
-/// everywhere after the key. Answers whether the limit was what hindered it, too.
+/// everywhere after the key. Answers the limit too, if that was what hindered it.
 pub(crate) fn revive(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
     let now = value::<Timestamptz, _>(OffsetDateTime::from(event.at));
     let limit = value::<BigInt, _>(i64::from(limit));
@@ -73,19 +76,20 @@ pub(crate) fn revive(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
             select owner from api_keys \
             where id = " id " and version = " version " - 1 and revoked_at is null for update \
         ), room as ( \
-            select from found where overlapping_keys(owner, " now ", null) < " limit " \
+            select overlap.* from found, overlap_of_owner(owner, " now ", null, " limit ") as overlap \
         ), event as ( \
-            insert into audit_events " event " from room returning id \
+            insert into audit_events " event " from room where working < most returning id \
         ), revived as ( \
             update api_keys as key set " changes " from event where key.id = " id " \
             returning latest_change \
         ) \
         select (select latest_change from revived), \
-            exists(select from found) and not exists(select from room)"
+            (select most from room where working >= most), false"
     )
 }
 
-/// As [`revive`], with the predecessor, if one is to end. It takes a place for the successor as [`insert`]
+/// As [`revive`], with the predecessor, if one is to end; answers also whether the owner is suspended,
+/// which hinders it. It takes a place for the successor as [`insert`]
 /// does, whatever the limit: the trigger gives that of the old key back. The keys are locked first, in
 /// the order of their ids, then their owner, as the triggers do; each step feeds the next, so that it
 /// is all or nothing. Both changes have one number.
@@ -108,10 +112,11 @@ pub(crate) fn replace(replacement: &Replacement) -> Sql {
         ), whole as ( \
             select max(owner) as owner from found having count(*) = " keys " \
         ), room as ( \
-            select owner from whole \
-            where " limit " is null or overlapping_keys(owner, " now ", " but ") < " limit " \
+            select owner, overlap.* \
+            from whole, overlap_of_owner(owner, " now ", " but ", " limit ") as overlap \
         ), place as ( \
             insert into key_owners as mine (owner, held) select owner, 1 from room \
+            where not is_suspended and (most is null or working < most) \
             on conflict (owner) do update set held = mine.held + 1 where mine.closed_at is null \
             returning owner \
         ), " end_event "event as ( \
@@ -123,7 +128,8 @@ pub(crate) fn replace(replacement: &Replacement) -> Sql {
             insert into api_keys " successor " from replaced \
         ) \
         select (select latest_change from replaced), \
-            exists(select from whole) and not exists(select from room)"
+            (select most from room where working >= most), \
+            coalesce((select is_suspended from room), false)"
     )
 }
 

@@ -44,6 +44,7 @@ mod management_tokens;
 mod migrations;
 #[cfg(feature = "accounts")]
 mod networks;
+mod owners;
 mod peppers;
 #[cfg(test)]
 mod plans;

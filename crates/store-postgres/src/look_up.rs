@@ -2,35 +2,36 @@
 
 use std::sync::LazyLock;
 
-use diesel::dsl::{AsSelect, SqlTypeOf};
+use diesel::dsl::{AsSelect, IsNotNull, Nullable, SqlTypeOf, auto_type};
 use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryBuilder as _, QueryFragment, QueryId};
 use diesel::sql_types::Binary;
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{Position, StoreError};
-use latchkey_domain::{ApiKey, Candidates};
+use latchkey_domain::{ApiKey, Candidates, FoundKey};
 use uuid::Uuid;
 
 use crate::changes::change_number;
 use crate::fault::failed;
 use crate::readers::{Reader, Readers};
 use crate::row::KeyRow;
-use crate::schema::{api_keys, change_clock};
+use crate::schema::{api_keys, change_clock, key_owners};
 
-/// The key with one of these digests, as it was at `since` or later. A server that hangs, lags or has
+/// The key with one of these digests and its owner, as they were at `since` or later. A server that hangs, lags or has
 /// another history is left, and another connection is tried, once.
 pub(crate) async fn find(
     readers: &Readers,
     digests: &Candidates,
     since: Option<Position>,
-) -> Result<Option<ApiKey>, StoreError> {
+) -> Result<Option<FoundKey>, StoreError> {
     let mut refused = None;
     for _attempt in 0..2 {
         let reader = readers.get().await?;
         match reader.look_up(look_up(&reader, digests)).await {
             Ok(Ok(seen)) => {
-                let found = seen.key.map(TryInto::try_into).transpose()?;
+                let key: Option<ApiKey> = seen.key.map(TryInto::try_into).transpose()?;
+                let found = key.map(|key| FoundKey { key, owner_suspended: seen.owner_suspended });
                 let at = Position { change: change_number(seen.change)?, nonce: seen.nonce };
                 if since.is_none_or(|since| at.includes(since)) {
                     return Ok(found);
@@ -46,18 +47,30 @@ pub(crate) async fn find(
     Err(refused.unwrap_or_else(|| failed("no connection was tried")))
 }
 
-/// What a look-up sees: the row, and how many changes had been made then.
+/// What a look-up sees: the row, whether its owner is suspended, and how many changes had been made then.
 #[derive(Queryable)]
 struct Seen {
     change: i64,
     nonce: Uuid,
     key: Option<KeyRow>,
+    owner_suspended: bool,
 }
 
-type SeenColumns = (change_clock::seq, change_clock::nonce, AsSelect<Option<KeyRow>, Pg>);
+type SeenColumns = (
+    change_clock::seq,
+    change_clock::nonce,
+    AsSelect<Option<KeyRow>, Pg>,
+    IsNotNull<Nullable<key_owners::suspended_at>>,
+);
 
 fn seen() -> SeenColumns {
-    (change_clock::seq, change_clock::nonce, Option::as_select())
+    let owner_suspended = key_owners::suspended_at.nullable().is_not_null();
+    (change_clock::seq, change_clock::nonce, Option::as_select(), owner_suspended)
+}
+
+#[auto_type]
+fn is_its_owner() -> _ {
+    key_owners::owner.nullable().eq(api_keys::owner.nullable())
 }
 
 /// The clock is read with the row, in one snapshot.
@@ -69,10 +82,12 @@ async fn look_up(reader: &Reader, digests: &Candidates) -> QueryResult<Seen> {
     match digests.as_slice() {
         [only] => ByDigest(only.digest.as_bytes()).get_result(&mut connection).await,
         several => {
-            let digests: Vec<&[u8]> =
-                several.iter().map(|keyed| keyed.digest.as_bytes().as_slice()).collect();
+            let digests: Vec<Vec<u8>> =
+                several.iter().map(|keyed| keyed.digest.as_bytes().to_vec()).collect();
             let is_one = api_keys::digest.eq_any(digests);
-            let keys = change_clock::table.left_join(api_keys::table.on(is_one));
+            let keys = change_clock::table
+                .left_join(api_keys::table.on(is_one))
+                .left_join(key_owners::table.on(is_its_owner()));
             keys.select(seen()).first(&mut connection).await
         }
     }
@@ -85,7 +100,10 @@ struct ByDigest<'d>(&'d [u8]);
 /// What stands before the digest, and what stands behind.
 static BY_DIGEST: LazyLock<(String, String)> = LazyLock::new(|| {
     let is_it = api_keys::digest.eq([].as_slice());
-    let keys = change_clock::table.left_join(api_keys::table.on(is_it)).select(seen());
+    let keys = change_clock::table
+        .left_join(api_keys::table.on(is_it))
+        .left_join(key_owners::table.on(is_its_owner()))
+        .select(seen());
     let mut text = PgQueryBuilder::default();
     let written = QueryFragment::<Pg>::to_sql(&keys, &mut text, &Pg);
     written.expect("a statement of Diesel's own has a text");

@@ -151,8 +151,8 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
     let (reader, other) = (store.readers.get().await.unwrap(), store.readers.get().await.unwrap());
     let connections: [&AsyncPgConnection; 3] = [&writer, reader.connection(), other.connection()];
     for (part, index) in [
-        ("\"api_keys\".\"digest\" = $1", "api_keys_digest_key"),
-        ("\"api_keys\".\"digest\" = any($1)", "api_keys_digest_key"),
+        ("\"api_keys\".\"digest\" = $1", "api_keys_digest_key, key_owners_pkey"),
+        ("\"api_keys\".\"digest\" = any($1)", "api_keys_digest_key, key_owners_pkey"),
         ("\"sessions\".\"digest\" = $1) limit", "sessions_pkey"),
         ("\"sessions\".\"digest\" = any($1)", "sessions_pkey"),
         ("order by \"api_keys\".\"created_at\"", "api_keys_of_owner"),

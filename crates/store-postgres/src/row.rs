@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod keys;
+mod owners;
 #[cfg(feature = "accounts")]
 mod tokens;
 
@@ -18,6 +19,7 @@ use crate::fault::Place;
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
 pub(crate) use keys::{KeyInUseRow, KeyRow, key_in_use};
+pub(crate) use owners::OwnerRow;
 #[cfg(feature = "accounts")]
 pub(crate) use tokens::TokenRow;
 

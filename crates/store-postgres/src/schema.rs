@@ -101,6 +101,8 @@ table! {
         owner -> Text,
         held -> Integer,
         closed_at -> Nullable<Timestamptz>,
+        max_keys -> Nullable<Integer>,
+        suspended_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -143,5 +145,5 @@ table! {
 joinable!(known_networks -> accounts (account_id));
 joinable!(sessions -> accounts (account_id));
 allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
-allow_tables_to_appear_in_same_query!(api_keys, change_clock, last_uses);
+allow_tables_to_appear_in_same_query!(api_keys, change_clock, key_owners, last_uses);
 allow_tables_to_appear_in_same_query!(change_clock, instances);

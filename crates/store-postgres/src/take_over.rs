@@ -4,7 +4,7 @@ use diesel_async::{
     AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _,
 };
 use latchkey_accounts::{Contents, Part, Record, TakeOverError};
-use latchkey_domain::KeyedDigest;
+use latchkey_domain::{KeyedDigest, OwnerSettings};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -180,6 +180,8 @@ struct OwnerRow {
     owner: String,
     held: i32,
     closed_at: Option<OffsetDateTime>,
+    max_keys: Option<i32>,
+    suspended_at: Option<OffsetDateTime>,
 }
 
 #[derive(Insertable)]
@@ -209,11 +211,15 @@ impl NetworkRow {
 
 impl OwnerRow {
     fn of(record: &Record) -> Option<Self> {
-        let Record::Owner { owner, held, closed_at } = record else { return None };
+        let Record::Owner { owner, held, closed_at, settings } = record else { return None };
+        let OwnerSettings { max_keys, suspended_at } = settings;
+        let max_keys = max_keys.map(|limit| i32::try_from(limit.get())).transpose();
         Some(Self {
             owner: owner.as_str().to_owned(),
             held: i32::try_from(*held).ok()?,
             closed_at: closed_at.map(Into::into),
+            max_keys: max_keys.ok()?,
+            suspended_at: suspended_at.map(Into::into),
         })
     }
 }

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Heartbeat, News, Registration};
+use latchkey_domain::{ApiKey, ApiKeyId};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::fixtures::{a_key, an_event, an_event_at, moment};
 use latchkey_testkit::postgres::{Database, empty_database};
@@ -124,6 +124,79 @@ async fn what_a_verification_does_not_show_is_not_told() {
         psql.batch_execute(change).await.unwrap();
         assert_eq!(it.news().await.expect("it is registered").changed, [], "{change}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_is_typed_into_psql_is_told_of_the_owners_keys() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    let (mine, other) = (it.key.parts().id, a_key().owned_by("other").build());
+    ApiKeyRepository::insert(&it.store, &other, 10, &an_event()).await.unwrap();
+    let other = other.parts().id;
+    for (change, told) in [
+        ("update key_owners set suspended_at = now() where owner = 'owner'", vec![mine]),
+        ("update key_owners set suspended_at = now() where owner = 'owner'", vec![]),
+        ("update key_owners set max_keys = 5, held = held, closed_at = now()", vec![]),
+        ("update key_owners set suspended_at = null", vec![mine]),
+        ("update key_owners set suspended_at = now()", vec![mine, other]),
+        // Now it is the other's keys that are those of a suspended owner.
+        ("update key_owners set owner = 'nobody' where owner = 'owner'", vec![mine]),
+        ("delete from key_owners where owner = 'other'", vec![other]),
+        ("delete from key_owners", vec![]),
+        ("insert into key_owners (owner, held) values ('other', 1)", vec![]),
+        (
+            "insert into key_owners (owner, held, suspended_at) values ('owner', 1, now())",
+            vec![mine],
+        ),
+        (
+            "insert into key_owners (owner, held, suspended_at) values ('owner', 1, null) \
+             on conflict (owner) do update set suspended_at = excluded.suspended_at",
+            vec![mine],
+        ),
+        (
+            "with off as (update key_owners set suspended_at = now() where owner = 'owner') \
+             update api_keys set name = 'renamed' where owner = 'owner'",
+            vec![mine],
+        ),
+    ] {
+        let Registration { instance, position } = it.store.register().await.unwrap();
+        psql.batch_execute(change).await.unwrap();
+        let news = news(it.store.heartbeat(instance, position).await.unwrap());
+        let mut changed = news.expect("it is registered").changed;
+        changed.retain(|key| *key != ApiKeyId::NONE);
+        changed.sort();
+        let mut told = told;
+        told.sort();
+        assert_eq!(changed, told, "{change}");
+    }
+    psql.batch_execute("truncate key_owners").await.unwrap();
+    assert_eq!(it.news().await, None, "everything is to be forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_in_a_transaction_that_is_undone_is_not_told() {
+    let it = Fixture::new().await;
+    let undone = "begin; savepoint a; update key_owners set suspended_at = now(); \
+        rollback to a; update api_keys set name = 'renamed'; commit";
+    it.psql().await.batch_execute(undone).await.unwrap();
+    let news = it.news().await.expect("it is registered");
+    assert_eq!(news.changed, [it.key.parts().id]);
+    assert_eq!(news.position.change.get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_forget_everything_where_a_suspended_owner_has_very_many_keys() {
+    let it = Fixture::new().await;
+    let many = "insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, \
+            created_at, version) \
+         select gen_random_uuid(), 'owner', 'ci', 'sk_live_abc1', 'live', \
+            sha256(n::text::bytea), 1, now(), 1 from generate_series(1, 100500) as n";
+    let psql = it.psql().await;
+    psql.batch_execute(many).await.unwrap();
+    psql.batch_execute("update key_owners set suspended_at = now()").await.unwrap();
+    assert_eq!(it.news().await, None);
+    let told: i64 = psql.query_one("select count(*) from key_changes", &[]).await.unwrap().get(0);
+    assert!(told < 100_100, "{told} rows were written");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,7 @@ async fn fresh() -> AllPorts {
         tokens: Arc::<PostgresStore>::clone(&store),
         of_keys: Ports {
             keys: Arc::<PostgresStore>::clone(&store),
+            owners: Arc::<PostgresStore>::clone(&store),
             lookup: Arc::<PostgresStore>::clone(&store),
             register: Arc::<PostgresStore>::clone(&store),
             last_uses: Arc::<PostgresStore>::clone(&store),

@@ -8,14 +8,15 @@ use latchkey_domain::ports::{
     Replacement, StoreError, UpdateError,
 };
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, KeyedDigest, OwnerId, PepperId,
-    Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyedDigest, OwnerId,
+    PepperId, Timestamp,
 };
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::audit;
 use crate::fault::{DbResult, Fault, Place, is_taken};
+use crate::owners;
 use crate::query;
 use crate::row::{EventRow, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
 use crate::schema::{api_keys, key_owners};
@@ -30,9 +31,8 @@ impl ApiKeyRepository for SqliteStore {
     ) -> Result<(), InsertError> {
         let (row, event) = (KeyRow::from(key), EventRow::from(event));
         self.write(move |db| {
-            if !take_place(db, &row.owner, limit)? {
-                return Err(Fault(no_place(db, &row.owner)?));
-            }
+            hold_limit(db, &row.owner, limit)?;
+            take_place(db, &row.owner)?;
             let added = diesel::insert_into(api_keys::table).values(row).execute(db);
             match added {
                 Err(error) if is_taken(&error, &["api_keys.id", "api_keys.digest"]) => {
@@ -82,13 +82,18 @@ impl ApiKeyRepository for SqliteStore {
                 audit::add(db, event)?;
             }
             changed.extend(store_next(db, &key)?);
+            let owner = owners::known(db, &row.owner)?;
+            if owner.closed_at.is_some() {
+                return Err(Fault(OverlapError::Stale));
+            }
+            if owner.settings()?.suspended_at.is_some() {
+                return Err(Fault(OverlapError::OwnerSuspended));
+            }
             if let Some(limit) = limit {
                 hold_overlap(db, &row.owner, limit, at)?;
             }
             // The trigger has just given the old key's place back.
-            if !take_place(db, &row.owner, u32::MAX)? {
-                return Err(Fault(OverlapError::Stale));
-            }
+            take_place(db, &row.owner)?;
             diesel::insert_into(api_keys::table).values(row).execute(db)?;
             audit::add(db, event)?;
             Ok(changed)
@@ -205,16 +210,17 @@ impl KeyLookup for SqliteStore {
         &self,
         digests: &Candidates,
         since: Option<Position>,
-    ) -> Result<Option<ApiKey>, StoreError> {
+    ) -> Result<Option<FoundKey>, StoreError> {
         // Before the row is read, so that the row is no older.
         self.0.changes.require(since)?;
         let digests = *digests;
         self.read(move |db| {
-            let found: Option<KeyRow> = match digests.as_slice() {
+            let found: Option<(KeyRow, Option<i64>)> = match digests.as_slice() {
                 [only] => query::key_with(only).get_result(db).optional()?,
                 _several => query::key_with_one_of(&digests).get_result(db).optional()?,
             };
-            Ok(found.map(ApiKey::try_from).transpose()?)
+            let Some((row, suspended_at)) = found else { return Ok(None) };
+            Ok(Some(FoundKey { key: row.try_into()?, owner_suspended: suspended_at.is_some() }))
         })
         .await
     }
@@ -287,41 +293,49 @@ where
     }
 }
 
-/// Counts one more key for `owner`, if it may have one. The caller's transaction gives the place
-/// back if the key itself can't be added.
-fn take_place(db: &mut SqliteConnection, owner: &str, limit: u32) -> QueryResult<bool> {
-    use diesel::query_dsl::methods::FilterDsl as _;
+/// Refuses one more key of `owner` where it may not have it. Only one writes: what is read here holds
+/// until the key is added.
+fn hold_limit(db: &mut SqliteConnection, owner: &str, policy: u32) -> DbResult<(), InsertError> {
+    let owner = owners::known(db, owner)?;
+    let (settings, held) = (owner.settings()?, owner.held()?);
+    let limit = settings.key_limit(policy);
+    Err(Fault(if owner.closed_at.is_some() {
+        InsertError::OwnerClosed
+    } else if settings.suspended_at.is_some() {
+        InsertError::OwnerSuspended
+    } else if held >= limit {
+        InsertError::LimitReached { limit }
+    } else {
+        return Ok(());
+    }))
+}
 
-    let limit = i64::from(limit);
-    // The first key of an owner meets no row, and so no condition.
-    let taken = limit > 0
-        && diesel::insert_into(key_owners::table)
-            .values((key_owners::owner.eq(owner), key_owners::held.eq(1)))
-            .on_conflict(key_owners::owner)
-            .do_update()
-            .set(key_owners::held.eq(key_owners::held + 1))
-            .filter(key_owners::held.lt(limit).and(key_owners::closed_at.is_null()))
-            .execute(db)?
-            == 1;
-    Ok(taken)
+/// Counts one more key for `owner`. The caller's transaction gives the place back if the key itself
+/// can't be added.
+fn take_place(db: &mut SqliteConnection, owner: &str) -> QueryResult<()> {
+    diesel::insert_into(key_owners::table)
+        .values((key_owners::owner.eq(owner), key_owners::held.eq(1)))
+        .on_conflict(key_owners::owner)
+        .do_update()
+        .set(key_owners::held.eq(key_owners::held + 1))
+        .execute(db)
+        .map(drop)
 }
 
 /// Refuses a change after which more replaced keys of `owner` work at `at` than may.
 fn hold_overlap(
     db: &mut SqliteConnection,
     owner: &str,
-    limit: u32,
+    policy: u32,
     at: Timestamp,
 ) -> DbResult<(), OverlapError> {
     let working: i64 = query::overlapping(owner, at).count().get_result(db)?;
-    if working <= i64::from(limit) { Ok(()) } else { Err(Fault(OverlapError::LimitReached)) }
-}
-
-fn no_place(db: &mut SqliteConnection, owner: &str) -> QueryResult<InsertError> {
-    let closed_at: Option<Option<i64>> =
-        key_owners::table.find(owner).select(key_owners::closed_at).get_result(db).optional()?;
-    let closed = closed_at.flatten().is_some();
-    Ok(if closed { InsertError::OwnerClosed } else { InsertError::LimitReached })
+    let limit = owners::known(db, owner)?.settings()?.key_limit(policy);
+    if working <= i64::from(limit) {
+        Ok(())
+    } else {
+        Err(Fault(OverlapError::LimitReached { limit }))
+    }
 }
 
 fn all(rows: Vec<(KeyRow, Option<i64>)>) -> DbResult<Vec<KeyInUse>> {

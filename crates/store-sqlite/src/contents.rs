@@ -9,7 +9,7 @@ use crate::SqliteStore;
 use crate::fault::{DbResult, Place};
 use crate::row::{
     AccountRow, EventRow, KeyRow, SessionRow, TokenRow, digest_from, id_bytes, id_from,
-    instant_from, pepper_from,
+    instant_from, pepper_from, settings_from,
 };
 use crate::schema::{
     accounts, api_keys, audit_events, key_owners, known_networks, last_uses, management_tokens,
@@ -143,13 +143,15 @@ fn owners(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page
         _ => String::new(),
     };
     let rows = key_owners::table.filter(key_owners::owner.gt(after)).order(key_owners::owner);
-    let rows = rows.limit(limit).load::<(String, i64, Option<i64>)>(db)?;
+    let rows =
+        rows.limit(limit).load::<(String, i64, Option<i64>, Option<i64>, Option<i64>)>(db)?;
     let place = Place { table: "key_owners", row: Uuid::nil() };
-    let rows = rows.into_iter().map(|(owner, held, closed_at)| {
+    let rows = rows.into_iter().map(|(owner, held, closed_at, max_keys, suspended_at)| {
         Ok(Record::Owner {
             owner: place.read("owner", OwnerId::parse(owner).ok())?,
             held: place.read("held", u32::try_from(held).ok())?,
             closed_at: place.read("closed_at", instant_from(closed_at).ok())?,
+            settings: settings_from(max_keys, suspended_at)?,
         })
     });
     rows.collect()

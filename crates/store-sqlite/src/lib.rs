@@ -41,6 +41,7 @@ mod management_tokens;
 mod migrate;
 #[cfg(feature = "accounts")]
 mod networks;
+mod owners;
 mod peppers;
 mod pool;
 mod query;

@@ -10,6 +10,7 @@ use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId, Times
 use crate::management_tokens;
 use crate::migrate::MIGRATIONS;
 use crate::query;
+use crate::row::KeyRow;
 use crate::schema::api_keys;
 use crate::sessions;
 
@@ -103,8 +104,11 @@ fn a_trail_walks_the_index_of_its_owner_and_all_events_the_table() {
 }
 
 #[test]
-fn a_digest_is_looked_up_in_its_index() {
-    let search = ["SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_2 (digest=?)"];
+fn a_digest_and_the_owner_of_its_key_are_looked_up_in_their_indexes() {
+    let search = [
+        "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_2 (digest=?)",
+        "SEARCH key_owners USING PRIMARY KEY (owner=?) LEFT-JOIN",
+    ];
     assert_eq!(plan(&query::key_with(&digest())), search);
     assert_eq!(plan(&query::key_with_one_of(&Candidates::new(digest(), [digest()]))), search);
 }
@@ -180,15 +184,13 @@ fn the_statements_of_a_verification_are_prepared_once() {
     });
     for _ in 0..3 {
         let two = Candidates::new(digest(), [digest()]);
-        assert!(
-            query::key_with(&digest()).get_result(&mut db).optional().is_ok_and(|it| it.is_none())
-        );
-        assert!(
-            query::key_with_one_of(&two)
-                .get_result(&mut db)
-                .optional()
-                .is_ok_and(|it| it.is_none())
-        );
+        let one: QueryResult<(KeyRow, Option<i64>)> =
+            query::key_with(&digest()).get_result(&mut db);
+        let one_of: QueryResult<(KeyRow, Option<i64>)> =
+            query::key_with_one_of(&two).get_result(&mut db);
+        for found in [one, one_of] {
+            assert!(found.optional().is_ok_and(|it| it.is_none()));
+        }
     }
     assert_eq!(prepared.load(Ordering::Relaxed), 2);
 }

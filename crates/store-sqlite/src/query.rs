@@ -10,13 +10,12 @@ use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPE
 use uuid::Uuid;
 
 use crate::row::{EventRow, KeyRow, id_bytes};
-use crate::schema::{api_keys, audit_events, last_uses};
+use crate::schema::{api_keys, audit_events, key_owners, last_uses};
 
 #[auto_type(no_type_alias)]
 pub(crate) fn key_with<'a>(only: &'a KeyedDigest) -> _ {
     let digest: &'a [u8] = only.digest.as_bytes();
-    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
-    api_keys::table.filter(api_keys::digest.eq(digest)).select(row)
+    with_suspension().filter(api_keys::digest.eq(digest))
 }
 
 #[auto_type(no_type_alias)]
@@ -24,9 +23,8 @@ pub(crate) fn key_with_one_of(digests: &Candidates) -> _ {
     let a: Vec<u8> = slot(digests, 0);
     let b: Vec<u8> = slot(digests, 1);
     let c: Vec<u8> = slot(digests, 2);
-    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
     let one_of = api_keys::digest.eq(a).or(api_keys::digest.eq(b)).or(api_keys::digest.eq(c));
-    api_keys::table.filter(one_of).select(row)
+    with_suspension().filter(one_of)
 }
 
 #[auto_type(no_type_alias)]
@@ -168,6 +166,15 @@ pub(crate) fn all_events(after: Option<EventId>, limit: u32) -> _ {
         .order(audit_events::id.asc())
         .limit(limit)
         .select(row)
+}
+
+/// Keys, and since when their owners are suspended.
+#[auto_type]
+fn with_suspension() -> _ {
+    let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
+    api_keys::table
+        .left_join(key_owners::table.on(key_owners::owner.eq(api_keys::owner)))
+        .select((row, key_owners::suspended_at.nullable()))
 }
 
 #[auto_type]

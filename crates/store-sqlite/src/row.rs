@@ -5,6 +5,7 @@
 mod accounts;
 mod audit;
 mod keys;
+mod owners;
 #[cfg(feature = "accounts")]
 mod tokens;
 
@@ -16,6 +17,9 @@ use uuid::Uuid;
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
 pub(crate) use keys::{KeyRow, key_in_use};
+#[cfg(feature = "accounts")]
+pub(crate) use owners::settings_from;
+pub(crate) use owners::{OwnerRow, settings_columns};
 #[cfg(feature = "accounts")]
 pub(crate) use tokens::TokenRow;
 

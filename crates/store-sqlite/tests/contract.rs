@@ -16,6 +16,7 @@ async fn fresh() -> AllPorts {
         tokens: Arc::new(store.clone()),
         of_keys: Ports {
             keys: Arc::new(store.clone()),
+            owners: Arc::new(store.clone()),
             lookup: Arc::new(store.clone()),
             register: Arc::new(store.clone()),
             last_uses: Arc::new(store.clone()),

@@ -30,6 +30,7 @@ mod lists;
 mod management_tokens;
 mod networks;
 mod overlap;
+mod owners;
 mod peppers;
 mod redigesting;
 mod reference;
@@ -47,13 +48,14 @@ use latchkey_accounts::ports::{
 };
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
-    LastUseRepository, PepperRepository,
+    LastUseRepository, OwnerRepository, PepperRepository,
 };
 
 /// The ports of one adapter for keys, over one empty store.
 #[derive(Debug)]
 pub struct Ports {
     pub keys: Arc<dyn ApiKeyRepository>,
+    pub owners: Arc<dyn OwnerRepository>,
     pub lookup: Arc<dyn KeyLookup>,
     pub register: Arc<dyn KeyRegister>,
     pub last_uses: Arc<dyn LastUseRepository>,
@@ -176,6 +178,24 @@ promises! { $
         a_replaced_key_gives_its_place_back_once
         a_disabled_and_an_expired_key_keep_their_place
     }
+    owners {
+        an_unknown_owner_holds_nothing_and_has_no_settings
+        the_settings_of_an_owner_read_back_equal
+        an_owner_holds_what_is_neither_revoked_nor_replaced
+        settings_that_are_not_as_found_are_refused_and_nothing_written
+        of_concurrent_changes_of_an_owner_exactly_one_wins
+        a_change_of_an_owner_leaves_one_event
+        an_event_that_cannot_be_kept_undoes_the_change_of_an_owner
+        a_limit_of_the_owner_holds_instead_of_the_policys
+        a_limit_below_what_is_held_touches_no_key
+        parallel_inserts_do_not_exceed_the_limit_of_the_owner
+        a_limit_of_the_owner_holds_for_replaced_keys_too
+        a_suspended_owner_gets_no_keys
+        a_look_up_shows_whether_the_owner_is_suspended
+        a_suspension_and_its_end_are_told_of_each_unrevoked_key
+        what_is_no_beginning_or_end_of_a_suspension_is_not_told
+        a_key_made_while_its_owner_is_suspended_is_told_or_refused
+    }
     lists {
         an_owner_without_keys_has_an_empty_list
         a_list_has_the_newest_first_and_equal_times_by_id_descending
@@ -243,6 +263,7 @@ promises! { $
     }
     audit {
         an_event_reads_back_equal
+        an_event_of_a_changed_owner_reads_back_equal
         an_event_that_is_recorded_again_is_there_once
         an_event_is_in_the_trail_of_its_owner_alone
         the_trail_of_a_key_is_what_was_done_to_it_and_what_issued_it

@@ -1,7 +1,7 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
-use latchkey_domain::{BootTime, Candidates, Digest, KeyedDigest, Refusal};
+use latchkey_domain::{Bar, BootTime, Candidates, Digest, KeyedDigest, Refusal};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
@@ -30,7 +30,7 @@ type Map<V> = Cache<ByDigest, V, UnitWeighter, FirstBytes>;
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) stamp: Stamp,
-    pub(crate) answer: Result<Principal, Refusal>,
+    pub(crate) answer: Result<Principal, Bar>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ impl KeyCache {
         candidates: &'a Candidates,
         freshness: &Freshness,
         now: impl FnOnce() -> BootTime,
-    ) -> Option<(&'a KeyedDigest, Result<Principal, Refusal>)> {
+    ) -> Option<(&'a KeyedDigest, Result<Principal, Bar>)> {
         for candidate in candidates.as_slice() {
             if let Some(known) = self.keys.get(&ByDigest(candidate.digest)) {
                 return freshness.holds(known.stamp).then_some((candidate, known.answer));
@@ -61,7 +61,7 @@ impl KeyCache {
         let first = candidates.as_slice().first()?;
         let unknown = self.unknown.get(&ByDigest(first.digest))?;
         let holds = now() < unknown.until && freshness.unchanged_since(unknown.fill);
-        holds.then_some((first, Err(Refusal::Unknown)))
+        holds.then_some((first, Err(Refusal::Unknown.into())))
     }
 
     /// What was last cached under this digest, whether or not it still holds.

@@ -1,14 +1,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use latchkey_domain::Refusal;
+use latchkey_domain::Bar;
 use tokio::sync::watch;
 
 use crate::Principal;
 use crate::cache::{ByDigest, FirstBytes};
 use crate::freshness::{Fill, Freshness};
 
-pub(crate) type Verdict = Result<Principal, Refusal>;
+pub(crate) type Verdict = Result<Principal, Bar>;
 
 /// Look-ups under way, so that a crowd that asks for the same key asks the store once.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use latchkey_domain::ports::{ChangeFeed, Clock, KeyHasher, KeyLookup, SteadyClock, StoreError};
 use latchkey_domain::{
-    Candidates, ChangeNumber, Failover, KeyedDigest, Refusal, Secret, VerifyError, has_expired,
+    Candidates, ChangeNumber, Failover, FoundKey, KeyedDigest, Refusal, Secret, VerifyError,
+    has_expired,
 };
 use tokio::sync::Semaphore;
 
@@ -145,7 +146,8 @@ impl Verifier {
     }
 
     /// The principal of the key whose text is `presented`, if it may be used now. Every change of the
-    /// key that was answered before this call is seen, also one that was made on another instance. A text that
+    /// key, or of what holds for its owner, that was answered before this call is seen, also one that was
+    /// made on another instance. A text that
     /// does not have the form of a key is refused without the store.
     pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
         match self.verify_from_cache(presented) {
@@ -261,9 +263,9 @@ impl Verifier {
 
     /// The wall clock decides about expiry, at the very last.
     #[inline]
-    fn use_now(&self, answer: Verdict) -> Verdict {
-        let principal = answer?;
+    fn use_now(&self, answer: Verdict) -> Result<Principal, Refusal> {
         let now = self.clock.now();
+        let principal = answer.map_err(|bar| bar.at(now))?;
         if has_expired(principal.expires_at(), now) {
             return Err(Refusal::Expired);
         }
@@ -333,20 +335,22 @@ impl Verifier {
         let required = self.keeper.required();
         let found = self.lookup.find_by_digest(candidates, required).await?;
         drop(permit);
-        let Some(key) = found.filter(|key| candidates.contain(&key.parts().digest.digest)) else {
+        let is_it = |found: &FoundKey| candidates.contain(&found.key.parts().digest.digest);
+        let Some(found) = found.filter(is_it) else {
             if self.caches() {
                 self.cache.insert_unknown(candidates, fill, self.lease_clock.now());
             }
-            return Ok(Err(Refusal::Unknown));
+            return Ok(Err(Refusal::Unknown.into()));
         };
+        let key = &found.key;
         if self.keeper.losses().refuse(key.parts().id) {
-            return Ok(Err(Refusal::Revoked));
+            return Ok(Err(Refusal::Revoked.into()));
         }
         let digest = &key.parts().digest;
-        let answer = key.parts().state.check().map(|()| {
+        let answer = found.barred().map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.
             let last = self.cache.last(digest).and_then(|known| known.answer.ok());
-            let read = Principal::of(&key);
+            let read = Principal::of(key);
             last.filter(|last| last.says_the_same_as(&read)).unwrap_or(read)
         });
         if self.caches()

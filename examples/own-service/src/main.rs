@@ -9,7 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
 use clap::Parser;
-use latchkey_domain::ports::{ApiKeyRepository, Entropy, KeyLookup, NoBarrier, PepperRepository};
+use latchkey_domain::ports::{
+    ApiKeyRepository, Entropy, KeyLookup, NoBarrier, OwnerRepository, PepperRepository,
+};
 use latchkey_domain::{
     ApiKeyId, ApiKeyParts, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence,
     IssueError, IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError,
@@ -52,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
 async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
-    let (hasher, (keys, lookup)) = if let Some(url) = &settings.database_url {
+    let (hasher, (keys, owners, lookup)) = if let Some(url) = &settings.database_url {
         let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
         store.migrate().await?;
         (hasher(&store).await?, ports_of(store))
@@ -64,8 +66,16 @@ async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
     let (barrier, clock) = (Arc::new(NoBarrier), Arc::new(SystemClock));
-    let ports =
-        ApiKeyPorts { keys, lookup, barrier, hasher: Arc::new(hasher), clock, entropy, ids };
+    let ports = ApiKeyPorts {
+        keys,
+        owners,
+        lookup,
+        barrier,
+        hasher: Arc::new(hasher),
+        clock,
+        entropy,
+        ids,
+    };
     let (brand, max_keys_per_owner, names_optional) = (Brand::parse("own")?, u32::MAX, false);
     let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
     let limits = KeyLimits::new(CHANGES_PER_MINUTE, Arc::new(BootClock));
@@ -80,11 +90,11 @@ async fn hasher(store: &dyn PepperRepository) -> Result<HmacHasher, Box<dyn Erro
     Ok(hasher)
 }
 
-fn ports_of<S: ApiKeyRepository + KeyLookup + 'static>(
+fn ports_of<S: ApiKeyRepository + OwnerRepository + KeyLookup + 'static>(
     store: S,
-) -> (Arc<dyn ApiKeyRepository>, Arc<dyn KeyLookup>) {
+) -> (Arc<dyn ApiKeyRepository>, Arc<dyn OwnerRepository>, Arc<dyn KeyLookup>) {
     let store = Arc::new(store);
-    (Arc::<S>::clone(&store), store)
+    (Arc::<S>::clone(&store), Arc::<S>::clone(&store), store)
 }
 
 async fn greet(State(service): Service, headers: HeaderMap) -> Answer {

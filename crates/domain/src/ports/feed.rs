@@ -11,7 +11,8 @@ use crate::{ApiKeyId, ChangeNumber, Failover};
 /// How the instances that verify from the cache learn of changes, and show each other how far they are.
 ///
 /// A change makes a verification answer differently: revoke, disable, enable, another
-/// expiry, a replacement, a new name; in any way that the store can be changed.
+/// expiry, a replacement, a new name, the beginning and the end of a suspension of its owner; in any way
+/// that the store can be changed.
 ///
 /// Changes are numbered in the order in which they were committed. A digest under another pepper and a
 /// last use are not changes, nor is a new key: no instance can have cached it.

@@ -10,11 +10,13 @@ use crate::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Timestamp};
 
 /// Where keys are kept, as the use cases of their owners need it.
 ///
+/// Each `limit` is that of the policy; where the owner has one of its own, that holds instead.
+///
 /// Each method that changes a key takes the event of the change, and stores both or neither.
 #[async_trait]
 pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Adds a new key, unless its owner holds `limit` keys that are neither revoked nor replaced.
-    /// However many inserts run concurrently, the limit is not exceeded.
+    /// However many inserts run concurrently, the limit is not exceeded. A suspended owner gets no key.
     async fn insert(&self, key: &ApiKey, limit: u32, event: &AuditEvent)
     -> Result<(), InsertError>;
 
@@ -35,6 +37,7 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Stores the next version of a key, adds its successor, and ends its predecessor: all or
     /// nothing. Both old keys must be as for [`update`](Self::update). The limit on keys is not
     /// checked; the limit on replaced keys is, as in [`revive`](Self::revive), without the predecessor.
+    /// A suspended owner gets no successor.
     async fn replace(&self, replacement: &Replacement) -> Result<ChangeNumber, OverlapError>;
 
     /// The key of `owner` that `successor` replaced, unless it is revoked.
@@ -109,11 +112,17 @@ pub struct KeyInUse {
 #[derive(Debug, Error)]
 pub enum InsertError {
     /// The owner holds as many keys as the limit allows.
-    #[error("the owner holds as many keys as allowed")]
-    LimitReached,
+    #[error("the owner holds {limit} keys, which is the limit")]
+    LimitReached {
+        /// The limit that held.
+        limit: u32,
+    },
     /// The owner's account has been disabled; it gets no more keys.
     #[error("the owner gets no more keys")]
     OwnerClosed,
+    /// The owner is suspended; it gets no keys until that ends.
+    #[error("the owner is suspended")]
+    OwnerSuspended,
     /// The id or the digest is taken.
     #[error("the id or the digest is taken")]
     Duplicate,
@@ -129,8 +138,14 @@ pub enum OverlapError {
     #[error("changed by somebody else since it was read, or gone")]
     Stale,
     /// As many replaced keys of the owner work as may.
-    #[error("the owner has as many replaced keys that work as allowed")]
-    LimitReached,
+    #[error("{limit} replaced keys of the owner work, which is the limit")]
+    LimitReached {
+        /// The limit that held.
+        limit: u32,
+    },
+    /// The owner is suspended; it gets no keys until that ends.
+    #[error("the owner is suspended")]
+    OwnerSuspended,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

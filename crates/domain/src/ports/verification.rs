@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{Position, StoreError};
-use crate::{ApiKey, ApiKeyId, Candidates, Digest, KeyedDigest, Secret, Timestamp};
+use crate::{ApiKeyId, Candidates, Digest, FoundKey, KeyedDigest, Secret, Timestamp};
 
 /// How the key of a presented secret is found.
 #[async_trait]
@@ -20,14 +20,14 @@ pub trait KeyLookup: Send + Sync + fmt::Debug {
         renewed: &KeyedDigest,
     ) -> Result<(), StoreError>;
 
-    /// The key, revoked or not, that has one of these digests, as it was at `since` or later. Where a
-    /// store consists of several servers, the answer of one that lags behind `since`, or has another
+    /// The key, revoked or not, that has one of these digests, and whether its owner is suspended, in one
+    /// snapshot as it was at `since` or later. Where a store consists of several servers, the answer of one that lags behind `since`, or has another
     /// history, is discarded; an error if no other server answers.
     async fn find_by_digest(
         &self,
         digests: &Candidates,
         since: Option<Position>,
-    ) -> Result<Option<ApiKey>, StoreError>;
+    ) -> Result<Option<FoundKey>, StoreError>;
 }
 
 /// Where last uses are kept: apart from the keys, so that writing them never locks a row that a

@@ -38,6 +38,7 @@ struct Shard {
     disabled: AtomicU64,
     expired: AtomicU64,
     revoked: AtomicU64,
+    suspended: AtomicU64,
     unavailable: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
     nanos: AtomicU64,
@@ -53,7 +54,7 @@ impl From<&VerifyError> for Outcome {
 }
 
 impl Outcome {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("accepted", Self::Accepted),
         ("missing", Self::Missing),
         ("malformed", Self::Refused(Refusal::Malformed)),
@@ -61,6 +62,7 @@ impl Outcome {
         ("disabled", Self::Refused(Refusal::Disabled)),
         ("expired", Self::Refused(Refusal::Expired)),
         ("revoked", Self::Refused(Refusal::Revoked)),
+        ("suspended", Self::Refused(Refusal::OwnerSuspended)),
         ("unavailable", Self::Unavailable),
     ];
 }
@@ -75,6 +77,7 @@ impl Shard {
             Outcome::Refused(Refusal::Disabled) => &self.disabled,
             Outcome::Refused(Refusal::Expired) => &self.expired,
             Outcome::Refused(Refusal::Revoked) => &self.revoked,
+            Outcome::Refused(Refusal::OwnerSuspended) => &self.suspended,
             Outcome::Unavailable => &self.unavailable,
         }
     }

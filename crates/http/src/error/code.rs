@@ -25,6 +25,7 @@ pub(crate) enum ErrorCode {
     Timeout,
     LimitReached,
     AddressTaken,
+    OwnerSuspended,
     Conflict,
     BodyTooLarge,
     UriTooLarge,
@@ -36,7 +37,7 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::InvalidRequest,
         Self::ExpectationFailed,
         Self::WrongPassword,
@@ -57,6 +58,7 @@ impl ErrorCode {
         Self::Timeout,
         Self::LimitReached,
         Self::AddressTaken,
+        Self::OwnerSuspended,
         Self::Conflict,
         Self::BodyTooLarge,
         Self::UriTooLarge,
@@ -108,6 +110,7 @@ impl ErrorCode {
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Self::LimitReached => (StatusCode::CONFLICT, "limit_reached"),
             Self::AddressTaken => (StatusCode::CONFLICT, "address_taken"),
+            Self::OwnerSuspended => (StatusCode::CONFLICT, "owner_suspended"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UriTooLarge => (StatusCode::URI_TOO_LONG, "too_large"),

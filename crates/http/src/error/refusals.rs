@@ -2,8 +2,8 @@
 
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
-    ChangeError, IssueError, MetadataError, NameError, NameMissing, NotNow, OverlapTooLong,
-    ReportLeaksError, RevokeError, TransitionError, VerifyError,
+    ChangeError, ChangeOwnerError, IssueError, MetadataError, NameError, NameMissing, NotNow,
+    OverlapTooLong, ReportLeaksError, RevokeError, TransitionError, VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -12,6 +12,11 @@ const NOT_IN_FUTURE: &str = "expiresAt must lie in the future";
 
 fn too_many_changes(not_now: NotNow) -> ApiError {
     ApiError::too_many("Too many changes of API keys; try again later", not_now)
+}
+
+fn owner_suspended() -> ApiError {
+    let message = "Owner is suspended; end the suspension before making new API keys";
+    ApiError::new(ErrorCode::OwnerSuspended, message)
 }
 
 /// Why the state of a key does not allow what was asked for.
@@ -95,6 +100,7 @@ impl From<IssueError> for ApiError {
             }
             // The account was disabled after the session was checked: the session is dead too.
             IssueError::OwnerClosed => Self::session_required(),
+            IssueError::OwnerSuspended => owner_suspended(),
             IssueError::Entropy(error) => error.into(),
             IssueError::Store(error) => error.into(),
         }
@@ -117,6 +123,7 @@ impl From<ChangeError> for ApiError {
                 );
                 Self::new(ErrorCode::LimitReached, message)
             }
+            ChangeError::OwnerSuspended => owner_suspended(),
             ChangeError::Refused(refusal) => Self::new(ErrorCode::Conflict, sentence(refusal)),
             ChangeError::Contended => {
                 let message = "The API key was changed by others at the same time; try again";
@@ -124,6 +131,19 @@ impl From<ChangeError> for ApiError {
             }
             ChangeError::Entropy(error) => error.into(),
             ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeOwnerError> for ApiError {
+    fn from(error: ChangeOwnerError) -> Self {
+        match error {
+            ChangeOwnerError::Contended => {
+                let message = "The owner was changed by others at the same time; try again";
+                Self::new(ErrorCode::Conflict, message)
+            }
+            ChangeOwnerError::Entropy(error) => error.into(),
+            ChangeOwnerError::Store(error) => error.into(),
         }
     }
 }

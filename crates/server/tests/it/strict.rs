@@ -93,6 +93,42 @@ fn a_revoke_typed_into_the_database_is_noticed_by_all_instances() {
 }
 
 #[test]
+fn a_suspension_typed_into_the_database_is_noticed_by_all_instances_and_so_is_its_end() {
+    let (database, servers) = three();
+    let key = servers[0].sign_up(ADA).create_key("a");
+    for (typed, status) in [("now()", 401), ("null", 200), ("now()", 401)] {
+        for server in &servers {
+            server.verify(&key.key);
+        }
+        database.execute(&format!("update key_owners set suspended_at = {typed}"));
+        let deadline = Instant::now() + WAIT;
+        for server in &servers {
+            while server.verify(&key.key).status != status {
+                assert!(Instant::now() < deadline, "{typed} was not noticed");
+            }
+            let answer = server.verify(&key.key).expect_status(status);
+            assert!(status == 200 || answer.text() == INVALID, "{}", answer.text());
+        }
+    }
+    let metrics = servers[0].send(&get("/metrics")).expect_status(200).text();
+    let counted = metrics.lines().find(|line| line.contains("outcome=\"suspended\""));
+    assert!(counted.is_some_and(|line| !line.ends_with(" 0")), "{metrics}");
+}
+
+#[test]
+fn a_suspended_owner_makes_and_rotates_no_keys_and_is_told_why() {
+    let (database, servers) = three();
+    let ada = servers[0].sign_up(ADA);
+    let key = ada.create_key("a");
+    database.execute("update key_owners set suspended_at = now()");
+    ada.create(r#"{"name": "b"}"#).expect_refusal(409, "owner_suspended");
+    ada.rotate(&key.id, 0).expect_refusal(409, "owner_suspended");
+    ada.rotate(&key.id, 60).expect_refusal(409, "owner_suspended");
+    database.execute("update key_owners set suspended_at = null");
+    ada.create_key("b");
+}
+
+#[test]
 fn a_revoke_waits_for_a_stopped_instance_no_longer_than_its_lease() {
     let (_database, servers) = three();
     let ada = servers[0].sign_up(ADA);

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    KeyPrefix, Metadata, OwnerId, Timestamp, TokenId, UserAgent,
+    KeyPrefix, MaxKeys, Metadata, OwnerDifference, OwnerId, Timestamp, TokenId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -67,7 +67,7 @@ impl From<&AuditEvent> for EventRow {
             address: address.map(|address| address.to_string()),
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
-            changes: action.difference().map(Changes::written),
+            changes: changes_of(action),
             token_id: action.token().map(TokenId::as_uuid),
         };
         Self { deed, label: LabelRow { key_name, key_prefix } }
@@ -81,9 +81,13 @@ impl TryFrom<EventRow> for AuditEvent {
         let place = Place { table: "audit_events", row: deed.id };
         let (key, successor) =
             (deed.key_id.map(ApiKeyId::new), deed.replaced_by.map(ApiKeyId::new));
-        let changes = deed.changes.map(|json| place.read("changes", Changes::read(&json)));
         let token = deed.token_id.map(TokenId::new);
-        let action = Action::restore(&deed.action, key, successor, changes.transpose()?, token);
+        let action = Action::restore(&deed.action, key, successor, token);
+        let action = place.read("action", action)?;
+        let action = match deed.changes {
+            Some(json) => place.read("changes", with_changes(action, &json))?,
+            None => action,
+        };
         let name = place.read("key_name", label.key_name.map(KeyName::restore).transpose().ok())?;
         let prefix = label.key_prefix.map(KeyPrefix::parse).transpose();
         let prefix = place.read("key_prefix", prefix.ok())?;
@@ -92,7 +96,7 @@ impl TryFrom<EventRow> for AuditEvent {
             id: EventId::new(deed.id),
             at: deed.at.into(),
             owner: place.read("owner", deed.owner.map(OwnerId::parse).transpose().ok())?,
-            action: place.read("action", action)?,
+            action,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
                 actor: place.read("actor", Actor::restore(&deed.actor).ok())?,
@@ -101,6 +105,54 @@ impl TryFrom<EventRow> for AuditEvent {
                 request_id: deed.request_id,
             },
         })
+    }
+}
+
+/// What a change of a key or an owner changed, as it is stored.
+fn changes_of(action: &Action) -> Option<String> {
+    match action {
+        Action::KeyChanged { difference: Some(it), .. } => Some(Changes::written(it)),
+        Action::OwnerChanged { difference: Some(it) } => Some(OwnerChanges::written(it)),
+        _ => None,
+    }
+}
+
+/// The action with what it changed.
+fn with_changes(mut action: Action, json: &str) -> Option<Action> {
+    match &mut action {
+        Action::KeyChanged { difference, .. } => *difference = Some(Changes::read(json)?),
+        Action::OwnerChanged { difference } => *difference = Some(OwnerChanges::read(json)?),
+        _ => {}
+    }
+    Some(action)
+}
+
+/// An [`OwnerDifference`] as it is stored. What a newer version added is not read.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnerChanges {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_keys: Option<[Option<u32>; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspended: Option<[bool; 2]>,
+}
+
+impl OwnerChanges {
+    fn written(difference: &OwnerDifference) -> String {
+        let OwnerDifference { max_keys, suspended } = difference;
+        let max_keys = max_keys.map(|both| both.map(|limit| limit.map(MaxKeys::get)));
+        let changes = Self { max_keys, suspended: *suspended };
+        serde_json::to_string(&changes).expect("booleans and numbers are JSON")
+    }
+
+    fn read(json: &str) -> Option<OwnerDifference> {
+        let Self { max_keys, suspended } = serde_json::from_str(json).ok()?;
+        let limit = |keys: Option<u32>| keys.map(MaxKeys::new).transpose().ok();
+        let max_keys = match max_keys {
+            Some([before, after]) => Some([limit(before)?, limit(after)?]),
+            None => None,
+        };
+        Some(OwnerDifference { max_keys, suspended })
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    KeyPrefix, Metadata, OwnerId, Timestamp, TokenId, UserAgent,
+    KeyPrefix, MaxKeys, Metadata, OwnerDifference, OwnerId, Timestamp, TokenId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -64,7 +64,7 @@ impl From<&AuditEvent> for EventRow {
             request_id: request_id.clone(),
             key_name,
             key_prefix,
-            changes: action.difference().map(Changes::written),
+            changes: changes_of(action),
             token_id: action.token().map(|id| id_bytes(id.as_uuid())),
         }
     }
@@ -83,8 +83,12 @@ impl TryFrom<EventRow> for AuditEvent {
         let key_id = id_in("key_id", row.key_id)?.map(ApiKeyId::new);
         let successor = id_in("replaced_by", row.replaced_by)?.map(ApiKeyId::new);
         let token = id_in("token_id", row.token_id)?.map(TokenId::new);
-        let changes = row.changes.map(|json| place.read("changes", Changes::read(&json)));
-        let action = Action::restore(&row.action, key_id, successor, changes.transpose()?, token);
+        let action = Action::restore(&row.action, key_id, successor, token);
+        let action = place.read("action", action)?;
+        let action = match row.changes {
+            Some(json) => place.read("changes", with_changes(action, &json))?,
+            None => action,
+        };
         let name = place.read("key_name", row.key_name.map(KeyName::restore).transpose().ok())?;
         let prefix =
             place.read("key_prefix", row.key_prefix.map(KeyPrefix::parse).transpose().ok())?;
@@ -93,7 +97,7 @@ impl TryFrom<EventRow> for AuditEvent {
             id: EventId::new(id),
             at: place.read("at", Timestamp::from_unix_millis(row.at))?,
             owner: place.read("owner", row.owner.map(OwnerId::parse).transpose().ok())?,
-            action: place.read("action", action)?,
+            action,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {
                 actor: place.read("actor", Actor::restore(&row.actor).ok())?,
@@ -102,6 +106,54 @@ impl TryFrom<EventRow> for AuditEvent {
                 request_id: row.request_id,
             },
         })
+    }
+}
+
+/// What a change of a key or an owner changed, as it is stored.
+fn changes_of(action: &Action) -> Option<String> {
+    match action {
+        Action::KeyChanged { difference: Some(it), .. } => Some(Changes::written(it)),
+        Action::OwnerChanged { difference: Some(it) } => Some(OwnerChanges::written(it)),
+        _ => None,
+    }
+}
+
+/// The action with what it changed.
+fn with_changes(mut action: Action, json: &str) -> Option<Action> {
+    match &mut action {
+        Action::KeyChanged { difference, .. } => *difference = Some(Changes::read(json)?),
+        Action::OwnerChanged { difference } => *difference = Some(OwnerChanges::read(json)?),
+        _ => {}
+    }
+    Some(action)
+}
+
+/// An [`OwnerDifference`] as it is stored. What a newer version added is not read.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnerChanges {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_keys: Option<[Option<u32>; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspended: Option<[bool; 2]>,
+}
+
+impl OwnerChanges {
+    fn written(difference: &OwnerDifference) -> String {
+        let OwnerDifference { max_keys, suspended } = difference;
+        let max_keys = max_keys.map(|both| both.map(|limit| limit.map(MaxKeys::get)));
+        let changes = Self { max_keys, suspended: *suspended };
+        serde_json::to_string(&changes).expect("booleans and numbers are JSON")
+    }
+
+    fn read(json: &str) -> Option<OwnerDifference> {
+        let Self { max_keys, suspended } = serde_json::from_str(json).ok()?;
+        let limit = |keys: Option<u32>| keys.map(MaxKeys::new).transpose().ok();
+        let max_keys = match max_keys {
+            Some([before, after]) => Some([limit(before)?, limit(after)?]),
+            None => None,
+        };
+        Some(OwnerDifference { max_keys, suspended })
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use latchkey_domain::{
     Action, Actor, ApiKey, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    OwnerId, Timestamp, UserAgent,
+    MaxKeys, OwnerDifference, OwnerId, Timestamp, UserAgent,
 };
 
 use super::steps::{
@@ -75,6 +75,24 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
     }
     for at in [Timestamp::MIN, Timestamp::MAX] {
         want.push(recorded(ports, AuditEvent { owner: None, ..an_event_at(at) }).await);
+    }
+    assert_eq!(all(ports).await, want);
+}
+
+pub async fn an_event_of_a_changed_owner_reads_back_equal(ports: &Ports) {
+    let mut want = Vec::new();
+    let limit = |keys| Some(MaxKeys::new(keys).expect("at most a million"));
+    for difference in [
+        None,
+        Some(OwnerDifference::default()),
+        Some(OwnerDifference { max_keys: Some([None, limit(0)]), suspended: None }),
+        Some(OwnerDifference {
+            max_keys: Some([limit(1_000_000), None]),
+            suspended: Some([true, false]),
+        }),
+    ] {
+        let action = Action::OwnerChanged { difference };
+        want.push(recorded(ports, AuditEvent { action, ..an_event() }).await);
     }
     assert_eq!(all(ports).await, want);
 }

@@ -240,7 +240,7 @@ pub async fn a_look_up_shows_what_the_store_has_come_to_or_fails(ports: &Ports) 
     let digests = Candidates::new(key.parts().digest, []);
     for shown in [None, Some(before), Some(now)] {
         let found = ports.lookup.find_by_digest(&digests, shown).await.expect("the store is there");
-        assert!(found.is_some_and(|key| key.parts().state.check().is_err()), "{shown:?}");
+        assert!(found.is_some_and(|it| it.key.parts().state.check().is_err()), "{shown:?}");
     }
     let ahead = Position { change: ChangeNumber::new(now.change.get() + 1), ..now };
     let another = Position { nonce: Uuid::max(), ..now };

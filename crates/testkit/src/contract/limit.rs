@@ -42,7 +42,9 @@ pub async fn parallel_inserts_do_not_exceed_the_limit(ports: &Ports) {
     for answer in answers {
         match answer {
             Ok(()) => stored += 1,
-            Err(error) => assert!(matches!(error, InsertError::LimitReached), "got {error:?}"),
+            Err(error) => {
+                assert!(matches!(error, InsertError::LimitReached { .. }), "got {error:?}");
+            }
         }
     }
     assert_eq!(stored, 20);
@@ -133,6 +135,6 @@ async fn fits(ports: &Ports, key: KeyBuilder, limit: u32) -> ApiKey {
 async fn exceeds(ports: &Ports, key: KeyBuilder, limit: u32) -> ApiKey {
     let key = key.build();
     let it = ports.keys.insert(&key, limit, &an_event()).await;
-    assert!(matches!(it, Err(InsertError::LimitReached)), "got {it:?}");
+    assert!(matches!(it, Err(InsertError::LimitReached { .. })), "got {it:?}");
     key
 }

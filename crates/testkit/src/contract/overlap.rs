@@ -125,7 +125,7 @@ pub async fn parallel_replacements_and_revivals_do_not_exceed_the_limit(ports: &
     let made = answers.iter().filter(|it| it.is_ok()).count();
     assert_eq!(made, usize::try_from(LIMIT).expect("small"), "{answers:?}");
     for answer in answers {
-        assert!(matches!(answer, Ok(_) | Err(OverlapError::LimitReached)), "got {answer:?}");
+        assert!(matches!(answer, Ok(_) | Err(OverlapError::LimitReached { .. })), "got {answer:?}");
     }
     let listed = list(ports, &owner("owner")).await;
     assert_eq!(listed.iter().filter(|it| it.key.overlaps(moment(0))).count(), made);
@@ -161,13 +161,13 @@ fn next(key: &ApiKey, predecessor: Option<&ApiKey>) -> Replacement {
 async fn refused(ports: &Ports, replacement: &Replacement) {
     let before = list(ports, &replacement.key.parts().owner).await.len();
     let it = ports.keys.replace(replacement).await;
-    assert!(matches!(it, Err(OverlapError::LimitReached)), "got {it:?}");
+    assert!(matches!(it, Err(OverlapError::LimitReached { .. })), "got {it:?}");
     assert_eq!(list(ports, &replacement.key.parts().owner).await.len(), before);
 }
 
 async fn refused_revival(ports: &Ports, key: &ApiKey) {
     let it = ports.keys.revive(key, LIMIT, &an_event()).await;
-    assert!(matches!(it, Err(OverlapError::LimitReached)), "got {it:?}");
+    assert!(matches!(it, Err(OverlapError::LimitReached { .. })), "got {it:?}");
     let left = find(ports, key).await.expect("it is there").key;
     assert_eq!(left.parts().version, key.parts().version - 1);
 }

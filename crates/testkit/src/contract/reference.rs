@@ -65,10 +65,11 @@ impl Barrier for Passes {
 impl Walk {
     fn new(number: u64, ports: &Ports, entropy: Arc<CountingEntropy>) -> Self {
         let (keys, trail) = (Arc::clone(&ports.keys), Arc::clone(&ports.trail));
-        let lookup = Arc::clone(&ports.lookup);
+        let (owners, lookup) = (Arc::clone(&ports.owners), Arc::clone(&ports.lookup));
         let (clock, passes) = (Arc::new(FakeClock::default()), Arc::new(Passes::default()));
         let ports = ApiKeyPorts {
             keys: Arc::clone(&keys),
+            owners,
             lookup: Arc::clone(&lookup),
             barrier: Arc::<Passes>::clone(&passes),
             hasher: Arc::new(PlainHasher),

@@ -199,7 +199,7 @@ fn succeeded(key: &ApiKey, overlap: Duration) -> (ApiKey, ApiKey) {
 async fn holds(ports: &Ports, count: u32) {
     let key = a_key().build();
     let it = ports.keys.insert(&key, count, &an_event()).await;
-    assert!(matches!(it, Err(InsertError::LimitReached)), "got {it:?}");
+    assert!(matches!(it, Err(InsertError::LimitReached { .. })), "got {it:?}");
     ports.keys.insert(&key, count + 1, &an_event()).await.expect("there is a place left");
     revoke(ports, &key, moment(9)).await;
 }

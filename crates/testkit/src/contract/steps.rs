@@ -5,7 +5,7 @@ use latchkey_domain::ports::{
     ChangeFeed, Heartbeat, InstanceId, KeyInUse, News, Position, Registration, UpdateError,
 };
 use latchkey_domain::{
-    ApiKey, ApiKeyId, ApiKeyParts, Candidates, KeyState, KeyedDigest, OwnerId, Timestamp,
+    ApiKey, ApiKeyId, ApiKeyParts, Candidates, FoundKey, KeyState, KeyedDigest, OwnerId, Timestamp,
 };
 
 use super::{AllPorts, Ports};
@@ -36,6 +36,11 @@ pub(super) async fn revoke(ports: &Ports, key: &ApiKey, at: Timestamp) {
 
 /// What the store has under the key's digest, revoked or not.
 pub(super) async fn by_digest(ports: &Ports, key: &ApiKey) -> Option<ApiKey> {
+    found(ports, key).await.map(|found| found.key)
+}
+
+/// The same, with what is said about the key's owner.
+pub(super) async fn found(ports: &Ports, key: &ApiKey) -> Option<FoundKey> {
     let candidates = Candidates::new(key.parts().digest, []);
     ports.lookup.find_by_digest(&candidates, None).await.expect("the store answers")
 }

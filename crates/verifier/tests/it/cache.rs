@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_domain::ports::SteadyClock;
-use latchkey_domain::{ApiKeyParts, BootTime, KeyChange, Refusal, VerifyError};
+use latchkey_domain::ports::{AuditTrail as _, Clock as _, SteadyClock};
+use latchkey_domain::{ApiKeyParts, BootTime, KeyChange, OwnerChange, Refusal, VerifyError};
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::FakeClock;
-use latchkey_testkit::fixtures::{a_caller, disabled, enabled, metadata, moment, pepper};
+use latchkey_testkit::fixtures::{a_caller, disabled, enabled, metadata, moment, owner, pepper};
 use latchkey_verifier::protocol::LEASE;
 use latchkey_verifier::{Answering, Verifier, VerifierPorts};
 use tokio::task::JoinSet;
@@ -229,4 +229,55 @@ async fn a_key_is_what_the_last_change_made_of_it_once_the_barrier_is_passed() {
     assert!(instance.verify(&other.secret).await.is_ok());
     let asked_for_either_once_and_after_each_change = 2 + 2;
     assert_eq!(instance.looked_up(), asked_for_either_once_and_after_each_change);
+}
+
+#[tokio::test]
+async fn cached_keys_are_refused_once_their_owner_is_suspended_and_good_again_after_the_end() {
+    let instance = Instance::with_lease().await;
+    let issued = instance.issue().await;
+    let off = instance.issue().await;
+    assert!(instance.verify(&issued.secret).await.is_ok());
+    let off_before = disabled(&off.key, moment(0));
+    instance.change(&off_before).await;
+    for _ in 0..2 {
+        suspend(&instance, true).await;
+        for _ in 0..3 {
+            assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::OwnerSuspended));
+            assert_eq!(instance.refusal(&off.secret).await, Some(Refusal::Disabled));
+        }
+        suspend(&instance, false).await;
+        assert!(instance.verify(&issued.secret).await.is_ok());
+        assert_eq!(instance.refusal(&off.secret).await, Some(Refusal::Disabled));
+    }
+    let once_and_after_each_of_four_changes = 1 + 4;
+    assert_eq!(instance.looked_up(), 2 * once_and_after_each_of_four_changes - 1);
+    assert_eq!(owner_events(&instance).await, 4, "the same change again leaves none");
+}
+
+#[tokio::test]
+async fn a_key_of_a_suspended_owner_that_expires_is_refused_as_expired() {
+    let instance = Instance::with_lease().await;
+    let end = instance.clock.now().saturating_add(Duration::from_secs(5));
+    let issued = instance.issue_until(Some(end)).await;
+    suspend(&instance, true).await;
+    assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::OwnerSuspended));
+    instance.clock.advance(Duration::from_secs(5));
+    assert_eq!(instance.refusal(&issued.secret).await, Some(Refusal::Expired));
+    assert_eq!(instance.looked_up(), 1, "the cache answered");
+}
+
+/// Suspends the owner of the instance's keys, or ends that; a second time, since that changes nothing.
+async fn suspend(instance: &Instance, suspended: bool) {
+    let change = OwnerChange { suspended: Some(suspended), ..OwnerChange::default() };
+    for _ in 0..2 {
+        let changed = instance.service.change_owner(&owner("ada"), &change, &a_caller()).await;
+        let found = changed.expect("nobody else changes it");
+        assert_eq!(found.settings.suspended_at.is_some(), suspended);
+        assert_eq!(instance.service.owner(&owner("ada")).await.expect("so"), found);
+    }
+}
+
+async fn owner_events(instance: &Instance) -> usize {
+    let events = instance.store.events_of(&owner("ada"), None, None, 100).await.expect("so");
+    events.iter().filter(|event| event.action.name() == "owner.changed").count()
 }

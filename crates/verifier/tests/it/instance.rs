@@ -106,6 +106,7 @@ impl Instance {
         let entropy = Arc::new(CountingEntropy::default());
         let ports = ApiKeyPorts {
             keys: Arc::<SqliteStore>::clone(&store),
+            owners: Arc::<SqliteStore>::clone(&store),
             lookup: Arc::<SqliteStore>::clone(&store),
             barrier: Arc::new(verifier.barrier()),
             hasher: Arc::<CountingHasher>::clone(&hasher),

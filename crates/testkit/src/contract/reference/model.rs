@@ -1,8 +1,8 @@
 //! The rules of keys, told once more and in another way than the domain tells them.
 
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Creator, Environment, KeyChange, KeyDifference, OwnerId, Refusal,
-    Secret, Timestamp,
+    Action, ApiKey, ApiKeyId, AuditEvent, Creator, Environment, KeyChange, KeyDifference, OwnerId,
+    Refusal, Secret, Timestamp,
 };
 
 use super::REPLACED;
@@ -104,7 +104,11 @@ impl Told {
                 different(&before.metadata, &after.metadata),
             )
         });
-        let difference = done.difference().map(|difference| {
+        let difference = match done {
+            Action::KeyChanged { difference, .. } => difference.as_ref(),
+            _ => None,
+        };
+        let difference = difference.map(|difference| {
             let KeyDifference { name, enabled, expires_at, metadata } = difference;
             (
                 name.as_ref().map(|both| both.each_ref().map(|name| name.as_str().to_owned())),
