@@ -212,7 +212,7 @@ const fn codes_of(status: u16) -> &'static [&'static str] {
         404 => &["not_found", "key_not_found"],
         405 => &["method_not_allowed"],
         408 => &["timeout"],
-        409 => &["limit_reached", "address_taken", "conflict"],
+        409 => &["limit_reached", "address_taken", "owner_suspended", "conflict"],
         413 | 414 | 431 => &["too_large"],
         415 => &["unsupported_media_type"],
         417 => &["invalid_request"],
