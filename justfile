@@ -100,6 +100,11 @@ openapi-tools:
     cargo build
     .ci/openapi/run.sh target/debug/latchkey
 
+# Tokens of PyJWT and of Node's jose, good and forged, as sessions; needs PyPI, npm, and Linux on x86-64.
+jwt:
+    cargo build
+    .ci/jwt/run.sh target/debug/latchkey
+
 # A bill of materials of the binary: CycloneDX, from cargo metadata. `just sbom > latchkey.cdx.json`
 @sbom:
     python3 .ci/sbom.py

@@ -56,7 +56,7 @@ def missing_tests():
 
 def wrong_settings():
     flags = set(re.findall(r'env = "(\w+)"', read("crates/server/src/settings/raw.rs")))
-    secrets = {"LATCHKEY_PEPPERS", "DATABASE_URL"}
+    secrets = {"LATCHKEY_PEPPERS", "LATCHKEY_JWT_SECRET", "DATABASE_URL"}
     real = flags | secrets | {f"{name}_FILE" for name in secrets}
     pattern = r"\b(LATCHKEY_[A-Z_]*[A-Z]|DATABASE_URL(?:_FILE)?)\b"
     listed = set(re.findall(rf"^#{pattern}=", read(".env.example"), re.MULTILINE))

@@ -56,11 +56,13 @@ const isItem = body => has('id', 'name', 'keyPrefix', 'createdAt', 'environment'
 const isEvent = has('id', 'at', 'action')
 const isIssued = has('id', 'name', 'key', 'keyPrefix', 'createdAt', 'environment')
 const isAccount = has('id', 'email', 'createdAt')
+/** Of a session of another system nothing else is sure. */
+const isSession = has('id')
 
 /** The answers to calls that are done. @type {AllWanted} */
 export const wanted = {
   success: { status: 200, fits: body => body?.success === true },
-  account: { status: 200, fits: isAccount },
+  session: { status: 200, fits: isSession },
   signedIn: { status: 200, fits: isAccount, isAnonymous: true },
   signedUp: { status: 201, fits: isAccount, isAnonymous: true },
   items: { status: 200, fits: body => Array.isArray(body) && body.every(isItem) },

@@ -8,6 +8,7 @@ import { counted, isFiltered, matching, pageOf, pageWith, queryOf, viewFrom } fr
 import { Keyring } from './keyring.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
+import { signInAddress } from './sign-in.js'
 import { text } from './strings.js'
 import { showOtherAccount } from './takeover.js'
 import { MINUTE } from './times.js'
@@ -83,7 +84,10 @@ export class ApiKeysPanel extends HTMLElement {
 
   /** The page where people sign in, if there is one: not Latchkey's, where the page around the panel proves who they are. */
   get signInUrl() {
-    return this.getAttribute('sign-in-url') ?? (this.hasPages && !this.api.prove ? `${this.api.base}/sign-in` : null)
+    const given = this.getAttribute('sign-in-url')
+    // A page of Latchkey says where it is; another page's own sign-in knows.
+    if (given && this.#hasAddress) return signInAddress(given, location.href)
+    return given ?? (this.hasPages && !this.api.prove ? `${this.api.base}/sign-in` : null)
   }
 
   /** As the API lists them; null before it did. */

@@ -54,7 +54,7 @@ export class Api {
     return events
   }
 
-  session() { return this.#call('GET', 'auth/session', wanted.account) }
+  session() { return this.#call('GET', 'auth/session', wanted.session) }
   signOut() { return this.#call('POST', 'auth/sign-out', wanted.success) }
   /** @param {PasswordChange} passwords */
   changePassword(passwords) { return this.#call('POST', 'auth/password', wanted.success, passwords) }

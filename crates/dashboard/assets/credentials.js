@@ -10,7 +10,7 @@ async function makeSureOf({ id }) {
   const kept = await new Api('').session().catch((/** @type {ApiError} */ error) => {
     throw error.isSignedOut ? new Error(text.notKept[whyNotKept()]) : error
   })
-  if (kept.id !== id) throw new Error(text.otherSession(kept.email))
+  if (kept.id !== id) throw new Error(text.otherSession(kept.email ?? kept.id))
   tellTabs(id)
 }
 

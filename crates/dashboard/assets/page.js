@@ -2,8 +2,12 @@
 import { api } from './account.js'
 import { ApiError } from './answer.js'
 import { find } from './dom.js'
+import { signInAddress } from './sign-in.js'
 import { hearTabs, tellTabs } from './tabs.js'
 import { showOtherAccount, showSignedOut } from './takeover.js'
+
+/** @type {HTMLElement?} */
+const frame = document.querySelector('.frame')
 
 /** Signs out, also where the session is over already. @param {HTMLElement} button @param {HTMLElement} problem */
 async function signOut(button, problem) {
@@ -21,14 +25,15 @@ async function signOut(button, problem) {
     }
   }
   tellTabs(null)
-  location.replace('/sign-in')
+  const elsewhere = frame?.dataset.signIn
+  location.replace(elsewhere ? signInAddress(elsewhere, '/account/api-keys') : '/sign-in')
 }
 
 /** @type {HTMLElement?} */
 const button = document.querySelector('.sign-out')
 button?.addEventListener('click', () => signOut(button, find(document, '#sign-out-problem', HTMLElement)))
 
-/** Takes a page away when its account is not signed in any more, also by another tab. @param {Element} frame */
+/** Takes a page away when its account is not signed in any more, also by another tab. @param {HTMLElement} frame */
 function watch(frame) {
   const ended = new AbortController()
   const { signal } = ended
@@ -55,7 +60,6 @@ function watch(frame) {
   document.addEventListener('visibilitychange', () => document.hidden || check(), { signal })
 }
 
-const frame = document.querySelector('.frame')
 if (frame) watch(frame)
 
 // Back may show a page as it was left, also after a sign-out: so it is loaded again.

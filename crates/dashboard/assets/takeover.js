@@ -2,6 +2,7 @@
 import { Api } from './api.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
+import { signInAddress } from './sign-in.js'
 import { text } from './strings.js'
 
 // In the place of what belongs to an account that is not signed in any more.
@@ -11,17 +12,16 @@ export async function showOtherAccount(place, base) {
   const message = h('p', {}, text.otherAccount(null))
   takeOver(place, message, h('button', { type: 'button', class: 'button primary', onclick: () => location.reload() }, text.reload))
   try {
-    const { email } = await new Api(base).session()
-    message.textContent = text.otherAccount(email)
+    const { id, email } = await new Api(base).session()
+    message.textContent = text.otherAccount(email ?? id)
   } catch {
     // Then the account stays unnamed.
   }
 }
 
-/** Signing in leads back to the page. @param {Element} place */
+/** Signing in leads back to the page. @param {HTMLElement} place */
 export function showSignedOut(place) {
-  const next = encodeURIComponent(location.pathname + location.search)
-  takeOver(place, h('p', {}, text.signedOut), h('a', { class: 'button primary', href: `/sign-in?next=${next}` }, text.signIn))
+  takeOver(place, h('p', {}, text.signedOut), h('a', { class: 'button primary', href: signInAddress(place.dataset.signIn, location.href) }, text.signIn))
 }
 
 /** @param {Element} place @param {Node} message @param {Node} action */

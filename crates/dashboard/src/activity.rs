@@ -1,16 +1,17 @@
 use askama::Template;
-use latchkey_accounts::Account;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, OwnerDifference,
     Timestamp,
 };
 
+use crate::Reader;
+
 /// Account, Activity: the audit trail.
 #[derive(Debug, Template)]
 #[template(path = "activity.html")]
 pub struct ActivityPage<'a> {
-    /// The account that the page belongs to.
-    pub account: &'a Account,
+    /// Whom the page is for.
+    pub reader: Reader<'a>,
     /// The current time.
     pub now: Timestamp,
     /// The events, newest first.
@@ -71,7 +72,7 @@ impl ActivityPage<'_> {
 
     fn actor(&self, event: &AuditEvent) -> String {
         match &event.caller.actor {
-            Actor::Owner(owner) if *owner == self.account.parts().id.owner() => "You".to_owned(),
+            Actor::Owner(owner) if *owner == self.reader.actor() => "You".to_owned(),
             Actor::Token(_) => "Management token".to_owned(),
             Actor::Operator => "Operator".to_owned(),
             Actor::LeakReport => "Leak report".to_owned(),

@@ -21,7 +21,7 @@ const ASSETS: &[Asset] = assets![
     "create.js" "credentials.js" "csv.js" "detail.js" "dialog.js" "dom.js" "expire.js" "expiry.js"
     "form.js" "icon.svg" "icons.js" "keyring.js" "keys.js" "list.js" "menu.js" "page.css" "page.js"
     "panel.css" "problem.js" "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js"
-    "revoke.js" "rotate.js" "row.js" "snippets.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
+    "revoke.js" "rotate.js" "row.js" "sign-in.js" "snippets.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
     "times.js" "tip.js" "token.js" "told.js" "toolbar.js" "views.js"
 ];
 

@@ -16,6 +16,12 @@ impl<'a> ErrorPage<'a> {
     /// The page for an error of this status, if people can meet one. `request_id` is that of the log line.
     pub const fn of(status: u16, request_id: &'a str) -> Option<Self> {
         let (title, advice, way_on) = match status {
+            401 => (
+                "You are not signed in",
+                "Accounts of this service are kept elsewhere. Sign in where you do for the service that \
+                 these keys belong to, then load the page again.",
+                None,
+            ),
             404 => (
                 "Page not found",
                 "There is nothing at this address. Check it for typing errors, or start from your keys.",

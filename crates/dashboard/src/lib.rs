@@ -12,6 +12,7 @@ mod assets;
 mod error_page;
 mod key_row;
 mod pages;
+mod reader;
 mod reference;
 mod user_agent;
 
@@ -21,4 +22,5 @@ pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
 pub use error_page::ErrorPage;
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
+pub use reader::{Reader, Who};
 pub use reference::{Reference, ReferencePage};

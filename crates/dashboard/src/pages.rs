@@ -1,5 +1,4 @@
 use askama::Template;
-use latchkey_accounts::Account;
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{Environment, KeyState, Timestamp};
 use time::OffsetDateTime;
@@ -7,7 +6,7 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::key_row;
+use crate::{Reader, Who, key_row};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
 /// text becomes markup.
@@ -47,12 +46,12 @@ pub struct SignUpPage<'a> {
     pub next: &'a str,
 }
 
-/// Account, Profile: the address, and the password to change.
+/// Account, Profile: the address, and the password to change; or whose session of which system it is.
 #[derive(Debug, Template)]
 #[template(path = "profile.html")]
 pub struct ProfilePage<'a> {
-    /// The account that the page belongs to.
-    pub account: &'a Account,
+    /// Whom the page is for.
+    pub reader: Reader<'a>,
     /// The current time.
     pub now: Timestamp,
 }
@@ -61,8 +60,8 @@ pub struct ProfilePage<'a> {
 #[derive(Debug, Template)]
 #[template(path = "api_keys.html")]
 pub struct ApiKeysPage<'a> {
-    /// The account that the page belongs to.
-    pub account: &'a Account,
+    /// Whom the page is for.
+    pub reader: Reader<'a>,
     /// The keys, as the API orders them.
     pub keys: &'a [KeyInUse],
     /// The same keys as the API answers them.

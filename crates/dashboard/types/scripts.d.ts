@@ -10,6 +10,7 @@ type Success = import('./api').Success
 type Account = import('./api').AccountBody
 /** Gets the token of the page around a panel: another one, where the last was refused. */
 type Prove = (isAnew?: boolean) => Promise<string>
+type Session = import('./api').SessionBody
 type Credentials = import('./api').Credentials
 type PasswordChange = import('./api').PasswordChange
 type KeyChange = import('./api').ChangeBody
@@ -30,7 +31,7 @@ interface Wanted<T> {
 }
 interface AllWanted {
   success: Wanted<Success>
-  account: Wanted<Account>
+  session: Wanted<Session>
   signedIn: Wanted<Account>
   signedUp: Wanted<Account>
   items: Wanted<Key[]>

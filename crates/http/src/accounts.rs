@@ -12,7 +12,7 @@ use super::body::{InOrder, JsonBody};
 use super::caller::caller;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
-use super::session::{Presented, User, clearing, granting, presented};
+use super::session::{Presented, Session, clearing, granting, presented};
 use super::settings::SignUp;
 use super::this_machine::is_local;
 use super::wire_time::WireTime;
@@ -49,6 +49,21 @@ pub(crate) struct AccountBody {
     #[schema(example = "ada@example.com")]
     email: String,
     created_at: WireTime,
+}
+
+/// Who is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionBody {
+    /// The owner of the keys that the session is about: the account, or what another system says.
+    #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
+    id: String,
+    /// Null where another system does not tell it.
+    #[schema(required, example = "ada@example.com")]
+    email: Option<String>,
+    /// When the account was made; null in a session of another system.
+    #[schema(required)]
+    created_at: Option<WireTime>,
 }
 
 /// Success.
@@ -160,7 +175,8 @@ pub(crate) async fn sign_in(
 
 /// Sign out.
 ///
-/// The session ends on the server, not only in the browser.
+/// The session ends on the server, not only in the browser. A session of another system goes on there: the answer
+/// clears the cookie and ends nothing else.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-out", operation_id = "signOut", tag = "Accounts",
     responses(
@@ -172,11 +188,14 @@ pub(crate) async fn sign_in(
 pub(crate) async fn sign_out(
     req: HttpRequest,
     http: Data<Http>,
-    User(user): User,
+    session: Session,
 ) -> Result<HttpResponse, ApiError> {
-    let caller = caller(&req, &http, Actor::Anonymous);
-    let work = http.clone();
-    http.finish(async move { work.services.accounts.end_session(&user, &caller).await }).await??;
+    if let Session::Account(user) = session {
+        let caller = caller(&req, &http, Actor::Anonymous);
+        let work = http.clone();
+        let ending = async move { work.services.accounts.end_session(&user, &caller).await };
+        http.finish(ending).await??;
+    }
     let cookie = clearing(&http.settings);
     Ok(HttpResponse::Ok().insert_header((header::SET_COOKIE, cookie)).json(Success::DONE))
 }
@@ -187,12 +206,21 @@ pub(crate) async fn sign_out(
 #[utoipa::path(
     get, path = "/api/v1/auth/session", operation_id = "getSession", tag = "Accounts",
     responses(
-        (status = 200, description = "The account", body = AccountBody),
+        (status = 200, description = "Who is signed in", body = SessionBody),
         (status = 401, description = "No valid session", body = ErrorBody),
     ),
 )]
-pub(crate) async fn session(User(user): User) -> HttpResponse {
-    HttpResponse::Ok().json(AccountBody::from(&user.account))
+pub(crate) async fn session(session: Session) -> HttpResponse {
+    HttpResponse::Ok().json(match session {
+        Session::Account(user) => {
+            let AccountBody { id, email, created_at } = AccountBody::from(&user.account);
+            SessionBody { id, email: Some(email), created_at: Some(created_at) }
+        }
+        Session::Foreign(session) => {
+            let id = session.owner.as_str().to_owned();
+            SessionBody { id, email: session.email, created_at: None }
+        }
+    })
 }
 
 /// Change the password.
@@ -206,15 +234,19 @@ pub(crate) async fn session(User(user): User) -> HttpResponse {
         (status = 400, description = "Malformed, invalid, or the current password is wrong", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
-        (status = 409, description = "The account was changed at the same time", body = ErrorBody),
+        (status = 409, description = "The account was changed at the same time, or the session is of another system", body = ErrorBody),
         (status = 429, description = "The current password was wrong too often; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn change_password(
     req: HttpRequest,
     http: Data<Http>,
-    InOrder(User(user), JsonBody(body)): InOrder<User, JsonBody<PasswordChange>>,
+    InOrder(session, JsonBody(body)): InOrder<Session, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Session::Account(user) = session else {
+        let message = "This session is of another system, which has the password too";
+        return Err(ApiError::new(ErrorCode::Conflict, message));
+    };
     let current = Password::presented(Zeroizing::new(body.current_password))?;
     let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)
         .map_err(ApiError::weak_password)?;

@@ -3,28 +3,32 @@ mod reference;
 
 use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
-use latchkey_accounts::SignedIn;
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use latchkey_dashboard::{
-    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage, VERSION,
+    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reader, SignInPage, SignUpPage,
+    VERSION, Who,
 };
+use latchkey_jwt::ForeignSessions;
 use serde::Serialize;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 pub(crate) use self::activity::activity;
 pub(crate) use self::reference::reference;
 use super::Http;
 use super::accounts::SignUpOpen;
 use super::api_keys;
+use super::cross_site::our_origin;
 use super::error::{ApiError, ErrorCode};
+use super::error_page::for_people;
 use super::middleware::CROSS_ORIGIN_RESOURCE_POLICY;
-use super::session::User;
+use super::session::Session;
+use super::settings::HttpSettings;
 
 const HOME: &str = "/account/api-keys";
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
-type Visitor = Result<User, ApiError>;
+type Visitor = Result<Session, ApiError>;
 
 pub(crate) async fn home() -> HttpResponse {
     see(HOME)
@@ -52,10 +56,12 @@ pub(crate) async fn profile(
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     match signed_in(visitor)? {
-        Some(user) => {
-            Ok(page(&ProfilePage { account: &user.account, now: http.services.clock.now() }))
+        Some(session) => {
+            let place = sign_in_place(&http);
+            let reader = reader(&session, place.as_deref(), &http);
+            Ok(page(&ProfilePage { reader, now: http.services.clock.now() }))
         }
-        None => Ok(asked_to_sign_in(&req)),
+        None => Ok(asked_to_sign_in(&req, &http)),
     }
 }
 
@@ -64,11 +70,12 @@ pub(crate) async fn api_keys(
     http: Data<Http>,
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
-    let keys = http.services.api_keys.list(&user.account.parts().id.owner()).await?;
+    let Some(session) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req, &http)) };
+    let keys = http.services.api_keys.list(&session.owner()).await?;
     let policy = http.services.api_keys.policy();
+    let place = sign_in_place(&http);
     Ok(page(&ApiKeysPage {
-        account: &user.account,
+        reader: reader(&session, place.as_deref(), &http),
         keys: &keys,
         keys_json: &json(&api_keys::items(&keys))?,
         limit: policy.max_keys_per_owner,
@@ -106,9 +113,9 @@ pub(crate) async fn embedded_panel() -> HttpResponse {
 }
 
 /// No account's page is shown while the session is unknown, or where there is none.
-fn signed_in(visitor: Visitor) -> Result<Option<SignedIn>, ApiError> {
+fn signed_in(visitor: Visitor) -> Result<Option<Session>, ApiError> {
     match visitor {
-        Ok(User(user)) => Ok(Some(user)),
+        Ok(session) => Ok(Some(session)),
         Err(error) if error.code() == ErrorCode::SessionRequired => Ok(None),
         Err(error) => Err(error),
     }
@@ -126,10 +133,53 @@ fn for_strangers(
     Ok(if signed_in(visitor)?.is_some() { see(next) } else { page(content) })
 }
 
-fn asked_to_sign_in(req: &HttpRequest) -> HttpResponse {
+/// Whom a page is for.
+fn reader<'a>(session: &'a Session, place: Option<&'a str>, http: &'a Http) -> Reader<'a> {
+    let who = match session {
+        Session::Account(signed_in) => Who::Account(&signed_in.account),
+        Session::Foreign(session) => Who::Foreign {
+            owner: &session.owner,
+            actor: &session.actor,
+            email: session.email.as_deref(),
+            issuer: http.services.foreign_sessions.as_ref().map_or("", ForeignSessions::issuer),
+        },
+    };
+    Reader { who, sign_in_url: place }
+}
+
+/// Where scripts send somebody to sign in, if not to our own page: where there is none, to the page that
+/// says so.
+fn sign_in_place(http: &Http) -> Option<String> {
+    let HttpSettings { sign_in_url, accounts, .. } = &http.settings;
+    let none = || (!accounts).then(|| "/".to_owned());
+    sign_in_url.as_ref().map(ToString::to_string).or_else(none)
+}
+
+fn asked_to_sign_in(req: &HttpRequest, http: &Http) -> HttpResponse {
     let here = req.uri().path_and_query().map_or(HOME, |it| it.as_str());
-    let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
-    see(&format!("/sign-in?next={next}"))
+    match &http.settings.sign_in_url {
+        Some(url) => {
+            let ours = our_origin(req.headers(), http);
+            see(returning(url, ours.map(|ours| format!("{ours}{here}"))).as_str())
+        }
+        None if http.settings.accounts => {
+            let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+            see(&format!("/sign-in?next={next}"))
+        }
+        None => {
+            let refusal = ApiError::session_required().error_response();
+            for_people(refusal, &HeaderValue::from_static("")).unwrap_or_else(|same| same)
+        }
+    }
+}
+
+/// The address of a sign-in elsewhere, which leads back to `here`; what it asks for already stays.
+fn returning(url: &Url, here: Option<String>) -> Url {
+    let mut url = url.clone();
+    if let Some(here) = here {
+        url.query_pairs_mut().append_pair("return", &here);
+    }
+    url
 }
 
 /// Where to go after a sign-in: to the page that was asked for, if it is one that needs it.
@@ -170,6 +220,24 @@ fn page(content: &impl Page) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sign_in_elsewhere_is_told_where_to_return_besides_what_it_was_told() {
+        let here = || Some("https://keys.example.com/account/activity?key=1&before=2".to_owned());
+        let back =
+            "return=https%3A%2F%2Fkeys.example.com%2Faccount%2Factivity%3Fkey%3D1%26before%3D2";
+        for (url, expected) in [
+            ("https://id.example.com", format!("https://id.example.com/?{back}")),
+            ("https://id.example.com/in", format!("https://id.example.com/in?{back}")),
+            ("https://id.example.com/in?", format!("https://id.example.com/in?{back}")),
+            (
+                "https://id.example.com/in?a=b%20c#d",
+                format!("https://id.example.com/in?a=b%20c&{back}#d"),
+            ),
+        ] {
+            assert_eq!(returning(&Url::parse(url).expect(url), here()).as_str(), expected);
+        }
+    }
 
     #[test]
     fn a_sign_in_leads_to_pages_of_the_account_and_nowhere_else() {

@@ -21,6 +21,8 @@
 //!         trusted_origins: Vec::new(),
 //!         trusted_proxies: Vec::new(),
 //!         sign_up: SignUp::Closed,
+//!         accounts: true,
+//!         sign_in_url: None,
 //!         session_cookie: "keys-session".to_owned(),
 //!         metrics: false,
 //!         admin: false,

@@ -35,7 +35,7 @@ use super::{accounts, admin, api_keys, audit, leaks, operations, verify};
         (name = "Management", description = "For backends that manage keys of their own users, by a management token. No cookie and no key opens these calls, and no page of another origin may make them."),
         (name = "Operations", description = "For operators of the service. None of these calls needs a session or a key."),
     ),
-    security(("session" = [])),
+    security(("session" = []), ("jwt" = [])),
     // What only a parameter names is not found by itself.
     components(schemas(api_keys::StatusFilter)),
     modifiers(&Schemes, &CommonAnswers, &AnswerHeaders, &OptionalBody),
@@ -51,7 +51,9 @@ impl Modify for Schemes {
         components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
         let header = ApiKey::Header(ApiKeyValue::new("x-api-key"));
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(header));
-        for (name, what) in [("bearer", "API key"), ("managementToken", "management token")] {
+        for (name, what) in
+            [("bearer", "API key"), ("managementToken", "management token"), ("jwt", "JWT")]
+        {
             let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(what);
             components.add_security_scheme(name, SecurityScheme::Http(bearer.build()));
         }

@@ -85,15 +85,15 @@ pub fn admin_application(
 }
 
 fn routes(settings: &HttpSettings) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    let HttpSettings { metrics, admin, pages: has_pages, .. } = *settings;
+    let HttpSettings { metrics, admin, accounts: has_accounts, pages: has_pages, .. } = *settings;
     move |config| {
-        api(config);
+        api(config, has_accounts);
         if admin {
             management(config);
         }
         panel(config);
         if has_pages {
-            pages(config);
+            pages(config, has_accounts);
         }
         if metrics {
             config.service(metrics_resource().get(operations::local_metrics));
@@ -112,17 +112,20 @@ fn otherwise_not_found(config: &mut ServiceConfig) {
     }));
 }
 
-fn api(config: &mut ServiceConfig) {
+fn api(config: &mut ServiceConfig, has_accounts: bool) {
     let v1 = |path: &str| format!("/api/v1/{path}");
     // Routes are tried in turn, fixed ones as text and the others by regular expressions: so the hot
     // one comes first, and the paths below it last.
+    config.service(web::resource(v1("verify")).to(verify::verify));
+    if has_accounts {
+        config
+            .service(resource(&v1("auth/sign-up"), "POST").post(accounts::sign_up))
+            .service(resource(&v1("auth/sign-in"), "POST").post(accounts::sign_in))
+            .service(resource(&v1("auth/password"), "POST").post(accounts::change_password));
+    }
     config
-        .service(web::resource(v1("verify")).to(verify::verify))
-        .service(resource(&v1("auth/sign-up"), "POST").post(accounts::sign_up))
-        .service(resource(&v1("auth/sign-in"), "POST").post(accounts::sign_in))
         .service(resource(&v1("auth/sign-out"), "POST").post(accounts::sign_out))
         .service(resource(&v1("auth/session"), "GET, HEAD").get(accounts::session))
-        .service(resource(&v1("auth/password"), "POST").post(accounts::change_password))
         .service(
             resource(&v1("api-keys"), "GET, HEAD, POST").get(api_keys::list).post(api_keys::create),
         )
@@ -166,11 +169,14 @@ fn page(path: &str) -> Methods {
     resource(path, "GET, HEAD")
 }
 
-fn pages(config: &mut ServiceConfig) {
+fn pages(config: &mut ServiceConfig, has_accounts: bool) {
+    if has_accounts {
+        config
+            .service(page("/sign-in").get(dashboard::sign_in))
+            .service(page("/sign-up").get(dashboard::sign_up));
+    }
     config
         .service(page("/").get(dashboard::home))
-        .service(page("/sign-in").get(dashboard::sign_in))
-        .service(page("/sign-up").get(dashboard::sign_up))
         .service(page("/account").get(dashboard::account))
         .service(page("/account/profile").get(dashboard::profile))
         .service(page("/account/api-keys").get(dashboard::api_keys))
@@ -252,12 +258,13 @@ fn other_method(
     let is_preflight = *req.method() == Method::OPTIONS
         && req.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if is_preflight && trusted_origin(req.headers(), http).is_some() {
+        let allowed = match http.services.foreign_sessions {
+            Some(_) => "authorization, content-type, x-request-id, x-latchkey-account",
+            None => "content-type, x-request-id, x-latchkey-account",
+        };
         return Ok(HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allow))
-            .insert_header((
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "content-type, x-request-id, x-latchkey-account",
-            ))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
             .finish());
     }

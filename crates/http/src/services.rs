@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use latchkey_accounts::{AccountService, TokenService};
 use latchkey_domain::ApiKeyService;
 use latchkey_domain::ports::{AuditTrail, Clock, StoreError};
+use latchkey_jwt::ForeignSessions;
 use latchkey_verifier::Verifier;
 
 use super::counts::Counts;
@@ -19,6 +20,8 @@ pub struct Services {
     /// The management tokens of backends. The program around the routes calls
     /// [`TokenService::write_uses`] from time to time, and before it ends.
     pub tokens: TokenService,
+    /// Sessions of another system, if there is one whose tokens count.
+    pub foreign_sessions: Option<ForeignSessions>,
     /// Verifies keys.
     pub verifier: Verifier,
     /// Where the events are read.

@@ -1,4 +1,5 @@
 use ipnet::IpNet;
+use url::Url;
 
 use super::origin::Origin;
 
@@ -13,6 +14,12 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may make an account without being asked to.
     pub sign_up: SignUp,
+    /// Whether there are accounts here. Without them their calls and pages are not there, and only
+    /// sessions of another system count.
+    pub accounts: bool,
+    /// Where visitors without a session sign in, if not on a page of ours. The address of the page that
+    /// they wanted is added as `return`.
+    pub sign_in_url: Option<Url>,
     /// The name of the session's cookie.
     pub session_cookie: String,
     /// Whether `/metrics` is answered here too, to this machine alone.

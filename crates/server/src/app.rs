@@ -16,6 +16,7 @@ use latchkey_domain::{
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher};
 use latchkey_http::Services;
+use latchkey_jwt::{ForeignSessions, Keys};
 use latchkey_listener::Tally;
 use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
@@ -26,9 +27,10 @@ use latchkey_verifier::{
 
 use crate::embedded;
 use crate::housekeeping::Clocks;
+use crate::issuer_keys::IssuerKeys;
 use crate::peppers::{self, PepperError};
 use crate::postgres;
-use crate::settings::{Database, Settings};
+use crate::settings::{Database, JwtKeys, JwtSettings, Settings};
 
 /// Everything the server is made of, joined once.
 #[derive(Debug)]
@@ -241,11 +243,17 @@ impl App {
         };
         let account_limits =
             AccountLimits::new(settings.sign_in_attempts_per_minute, &steady_clock);
-        let key_limits = KeyLimits::new(settings.key_changes_per_minute(), steady_clock);
+        let key_limits =
+            KeyLimits::new(settings.key_changes_per_minute(), Arc::clone(&steady_clock));
+        let foreign_sessions = match &settings.jwt {
+            Some(jwt) => Some(foreign_sessions(jwt, &clock, &steady_clock)?),
+            None => None,
+        };
         let services = Services {
             api_keys: ApiKeyService::new(of_keys, settings.issue_policy.clone(), key_limits),
             accounts: AccountService::new(of_accounts, settings.session_lifetime, account_limits),
             tokens: TokenService::new(of_tokens),
+            foreign_sessions,
             verifier,
             trail,
             clock: Arc::clone(&clock),
@@ -391,6 +399,19 @@ fn answering(settings: &Settings) -> Answering {
         );
     }
     Answering::FromCache
+}
+
+fn foreign_sessions(
+    settings: &JwtSettings,
+    clock: &Arc<dyn Clock>,
+    steady_clock: &Arc<dyn SteadyClock>,
+) -> Result<ForeignSessions, StartError> {
+    let keys = match &settings.keys {
+        JwtKeys::Secret(keys) | JwtKeys::File(_, keys) => Keys::Given(keys.clone()),
+        JwtKeys::Address(url) => Keys::Published(Arc::new(IssuerKeys::at(url)?)),
+    };
+    let (clock, steady_clock) = (Arc::clone(clock), Arc::clone(steady_clock));
+    Ok(ForeignSessions::new(settings.rules.clone(), keys, clock, steady_clock))
 }
 
 async fn hasher(

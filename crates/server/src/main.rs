@@ -7,6 +7,7 @@ mod data_dir;
 mod embedded;
 mod host;
 mod housekeeping;
+mod issuer_keys;
 mod metrics;
 mod operator;
 mod peppers;

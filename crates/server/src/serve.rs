@@ -79,6 +79,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         tokio::spawn(keep_telling(Data::clone(&http))),
         tokio::spawn(keep_recovering(Arc::clone(&app))),
         tokio::spawn(keep_warning(Arc::clone(&app))),
+        tokio::spawn(keep_foreign_keys(Arc::clone(&app))),
     ];
     tokio::select! {
         ended = server => ended?,
@@ -223,6 +224,12 @@ async fn keep_house(app: Arc<App>) {
     );
 }
 
+async fn keep_foreign_keys(app: Arc<App>) {
+    if let Some(sessions) = &app.services.foreign_sessions {
+        sessions.keep().await;
+    }
+}
+
 async fn serve_commands(control: Option<Control>, app: Arc<App>) {
     if let Some(control) = control {
         control.serve(app).await;
@@ -317,7 +324,7 @@ fn greeting(address: SocketAddr, app: &App) -> String {
         "Latchkey is listening on http://{address}\n\n\
          Open {url}/ to make API keys; {url}/docs describes every call.\n\n"
     );
-    if app.settings.http.sign_up == SignUp::Closed {
+    if app.settings.http.sign_up == SignUp::Closed || !app.settings.http.accounts {
         return greeting;
     }
     let json = "-H 'Content-Type: application/json'";

@@ -12,11 +12,13 @@ use zeroize::Zeroizing;
 use latchkey_http::{HttpSettings, Origin, SignUp};
 
 mod injected;
+mod jwt;
 mod raw;
 mod resolve;
 mod sqlite_url;
 mod values;
 
+pub(crate) use jwt::{JwtKeys, JwtSettings};
 pub(crate) use raw::RawSettings;
 
 /// What the program needs, checked and complete. Past start-up nobody reads the environment.
@@ -30,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) peppers: Option<PepperRing>,
     pub(crate) issue_policy: IssuePolicy,
     pub(crate) session_lifetime: SessionLifetime,
+    /// Which JWTs are sessions too, if any.
+    pub(crate) jwt: Option<JwtSettings>,
     /// Wrong passwords; other limits follow.
     pub(crate) sign_in_attempts_per_minute: u32,
     /// Whether verification is answered from the cache.
@@ -121,6 +125,10 @@ impl fmt::Display for Settings {
             choice(self.issue_policy.names_optional, "optional", "required")
         )?;
         writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
+        writeln!(f, "LATCHKEY_ACCOUNTS={}", choice(self.http.accounts, "on", "off"))?;
+        JwtSettings::show(self.jwt.as_ref(), f)?;
+        let sign_in = self.http.sign_in_url.as_ref().map_or("none", |url| url.as_str());
+        writeln!(f, "LATCHKEY_SIGN_IN_URL={sign_in}")?;
         writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.http.session_cookie)?;
         writeln!(f, "LATCHKEY_SESSION_IDLE={}", seconds(self.session_lifetime.idle))?;
         writeln!(f, "LATCHKEY_SESSION_ABSOLUTE={}", seconds(self.session_lifetime.absolute))?;

@@ -40,7 +40,8 @@ test('an answer of Latchkey that says what was asked for is done', () => {
   for (const [as, body, status] of /** @type {[Wanted<object>, unknown, number][]} */ ([
     [wanted.success, { success: true }, 200], [wanted.items, [], 200], [wanted.items, [ITEM], 200], [wanted.item('a'), ITEM, 200],
     [wanted.issued, ISSUED, 201], [wanted.replacementOf('a'), { ...ISSUED, replaces: 'a' }, 201],
-    [wanted.account, { id: ADA, email: 'ada@example.com', createdAt: ITEM.createdAt }, 200],
+    [wanted.session, { id: ADA, email: 'ada@example.com', createdAt: ITEM.createdAt }, 200],
+    [wanted.session, { id: ADA, email: null, createdAt: null }, 200],
     [wanted.signedUp, { id: ADA, email: 'ada@example.com', createdAt: ITEM.createdAt }, 201],
     [wanted.events, [{ id: 'e', at: ITEM.createdAt, action: 'key.created' }], 200],
   ])) assert.equal(judged({ as, body, status }), body)
@@ -51,7 +52,7 @@ test('a page, another JSON, another status and another key are not what was aske
     [wanted.success, undefined, 200], [wanted.success, {}, 200], [wanted.success, { success: 'true' }, 200], [wanted.success, { success: true }, 202],
     [wanted.success, null, 200], [wanted.items, {}, 200], [wanted.items, [{ id: 1 }], 200], [wanted.items, [null], 200], [wanted.item('b'), ITEM, 200],
     [wanted.issued, ISSUED, 200], [wanted.issued, { ...ISSUED, key: undefined }, 201], [wanted.replacementOf('c'), { ...ISSUED, replaces: 'a' }, 201],
-    [wanted.account, { id: ADA }, 200], [wanted.events, [{}], 200],
+    [wanted.session, { email: 'ada@example.com' }, 200], [wanted.signedIn, { id: ADA }, 200], [wanted.events, [{}], 200],
   ])) {
     const error = refused({ as, body, status })
     assert.ok(error.isForeign && error.isUncertain, JSON.stringify(body))

@@ -4,7 +4,7 @@ use latchkey_dashboard::ActivityPage;
 use latchkey_domain::{ApiKeyId, EventId};
 use url::form_urlencoded;
 
-use super::{Visitor, asked_to_sign_in, page, signed_in};
+use super::{Visitor, asked_to_sign_in, page, reader, sign_in_place, signed_in};
 use crate::Http;
 use crate::error::ApiError;
 
@@ -18,15 +18,15 @@ pub(crate) async fn activity(
     http: Data<Http>,
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(user) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req)) };
+    let Some(session) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req, &http)) };
     let Asked { key, before } = Asked::parse(req.query_string())?;
-    let owner = user.account.parts().id.owner();
-    let mut events = http.services.trail.events_of(&owner, key, before, READ).await?;
+    let mut events = http.services.trail.events_of(&session.owner(), key, before, READ).await?;
     let there_are_more = events.len() > SHOWN;
     events.truncate(SHOWN);
     let older = events.last().map(|event| event.id).filter(|_| there_are_more);
+    let place = sign_in_place(&http);
     Ok(page(&ActivityPage {
-        account: &user.account,
+        reader: reader(&session, place.as_deref(), &http),
         now: http.services.clock.now(),
         events: &events,
         key,

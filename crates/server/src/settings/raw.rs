@@ -35,6 +35,27 @@ pub(crate) struct RawSettings {
     /// Brand, the first part of new keys [default: sk]
     #[arg(long = "key-prefix", global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
     pub(crate) brand: Option<String>,
+    /// Whether there are accounts here, beside sessions of another system: on or off [default: on]
+    #[arg(long, global = true, env = "LATCHKEY_ACCOUNTS", hide_env_values = true)]
+    pub(crate) accounts: Option<String>,
+    /// Issuer of JWTs that are sessions here, as in their claim iss
+    #[arg(long, global = true, env = "LATCHKEY_JWT_ISSUER", hide_env_values = true)]
+    pub(crate) jwt_issuer: Option<String>,
+    /// Audience of these JWTs, one of those in their claim aud
+    #[arg(long, global = true, env = "LATCHKEY_JWT_AUDIENCE", hide_env_values = true)]
+    pub(crate) jwt_audience: Option<String>,
+    /// Keys of the issuer: an https:// address of a JWKS, or a file, JWKS or PEM
+    #[arg(long, global = true, env = "LATCHKEY_JWT_KEYS", hide_env_values = true)]
+    pub(crate) jwt_keys: Option<String>,
+    /// Claim with the owner of keys, such as org.id [default: sub]
+    #[arg(long, global = true, env = "LATCHKEY_JWT_OWNER_CLAIM", hide_env_values = true)]
+    pub(crate) jwt_owner_claim: Option<String>,
+    /// Claim with the person who acts for the owner [default: sub]
+    #[arg(long, global = true, env = "LATCHKEY_JWT_ACTOR_CLAIM", hide_env_values = true)]
+    pub(crate) jwt_actor_claim: Option<String>,
+    /// Where pages send visitors without a session [default: the sign-in page here]
+    #[arg(long, global = true, env = "LATCHKEY_SIGN_IN_URL", hide_env_values = true)]
+    pub(crate) sign_in_url: Option<String>,
     /// Name of the session cookie [default: session]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_COOKIE", hide_env_values = true)]
     pub(crate) session_cookie: Option<String>,

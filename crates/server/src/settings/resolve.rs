@@ -10,6 +10,7 @@ use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
 use super::injected::is_injected;
+use super::jwt;
 use super::values::{
     Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, span, utf8,
 };
@@ -72,6 +73,10 @@ impl RawSettings {
         let session_cookie =
             p.keep("LATCHKEY_SESSION_COOKIE", cookie(self.session_cookie.as_deref(), https));
         let session_lifetime = self.session_lifetime(p);
+        let accounts = self.accounts.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
+        let accounts = p.keep("LATCHKEY_ACCOUNTS", accounts);
+        let jwt = self.jwt(p);
+        let sign_in_url = self.sign_in_url(p);
         let attempts = count(self.sign_in_attempts_per_minute.as_deref(), 10);
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
         let cache = self.verify_cache.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
@@ -102,6 +107,8 @@ impl RawSettings {
                 trusted_origins: trusted_origins?,
                 trusted_proxies: trusted_proxies?,
                 sign_up: sign_up?,
+                accounts: accounts?,
+                sign_in_url: sign_in_url?,
                 session_cookie: session_cookie?,
                 metrics,
                 admin: admin_listen?.is_none(),
@@ -117,6 +124,7 @@ impl RawSettings {
                 names_optional: names_optional?,
             },
             session_lifetime: session_lifetime?,
+            jwt: jwt?,
             sign_in_attempts_per_minute: attempts?,
             verify_cache: verify_cache?,
             connections_per_address: usize::try_from(connections_per_address?).ok()?,
@@ -138,7 +146,8 @@ impl RawSettings {
         for (name, _) in &self.environment {
             let name = name.to_string_lossy();
             let ours = name.starts_with("LATCHKEY_");
-            let secret = name.strip_suffix("_FILE").unwrap_or(&name) == PEPPERS;
+            let secret =
+                [PEPPERS, jwt::SECRET].contains(&name.strip_suffix("_FILE").unwrap_or(&name));
             if ours && !secret && !known(&name) && !is_injected(&name) {
                 problems.add(&name, "is not a setting of Latchkey");
             }
@@ -248,7 +257,11 @@ impl RawSettings {
 
     /// A secret from its variable or from the file that `…_FILE` names; `None` if it is bad.
     #[expect(clippy::option_option, reason = "outside: was it good; inside: was it given")]
-    fn secret(&self, name: &str, problems: &mut Problems) -> Option<Option<Zeroizing<String>>> {
+    pub(super) fn secret(
+        &self,
+        name: &str,
+        problems: &mut Problems,
+    ) -> Option<Option<Zeroizing<String>>> {
         let file_name = format!("{name}_FILE");
         match (self.variable(name), self.variable(&file_name)) {
             (None, None) => Some(None),

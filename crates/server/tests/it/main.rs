@@ -98,6 +98,8 @@ mod every_answer;
 mod failover;
 mod far;
 mod http;
+mod issuer;
+mod jwt;
 mod killed_trail;
 mod leaks;
 mod log;

@@ -60,6 +60,7 @@ fn a_bad_secret_is_named_and_not_shown() {
         ("LATCHKEY_PEPPERS", format!("{PEPPERS},{PEPPERS},{CANARY}")),
         ("DATABASE_URL", format!("mysql://user:{CANARY}@localhost/db")),
         ("DATABASE_URL", CANARY.to_owned()),
+        ("LATCHKEY_JWT_SECRET", CANARY.to_owned()),
     ] {
         let setup = Setup::on_sqlite();
         let mut command = setup.command(&["check-config"]);
@@ -200,6 +201,15 @@ fn an_empty_variable_counts_as_not_given() {
         "LATCHKEY_MAX_KEYS_PER_OWNER",
         "LATCHKEY_KEY_NAMES",
         "LATCHKEY_KEY_PREFIX",
+        "LATCHKEY_ACCOUNTS",
+        "LATCHKEY_JWT_ISSUER",
+        "LATCHKEY_JWT_AUDIENCE",
+        "LATCHKEY_JWT_KEYS",
+        "LATCHKEY_JWT_SECRET",
+        "LATCHKEY_JWT_SECRET_FILE",
+        "LATCHKEY_JWT_OWNER_CLAIM",
+        "LATCHKEY_JWT_ACTOR_CLAIM",
+        "LATCHKEY_SIGN_IN_URL",
         "LATCHKEY_SESSION_COOKIE",
         "LATCHKEY_SESSION_IDLE",
         "LATCHKEY_SESSION_ABSOLUTE",
