@@ -10,7 +10,7 @@ import { MINUTE, exact, relative } from './times.js'
 import { changesCell } from './told.js'
 
 /** @type {(keyof AuditEvent)[]} */
-const COLUMNS = ['at', 'action', 'keyId', 'keyName', 'keyPrefix', 'changes', 'actor', 'address', 'userAgent', 'requestId', 'id']
+const COLUMNS = ['at', 'action', 'keyId', 'keyIds', 'keyName', 'keyPrefix', 'changes', 'actor', 'address', 'userAgent', 'requestId', 'id']
 
 /** @type {NodeListOf<HTMLTimeElement>} */
 const ends = document.querySelectorAll('.trail .sentence time')
@@ -38,7 +38,7 @@ button.addEventListener('click', async () => {
   try {
     const soFar = (/** @type {number} */ number) => { button.textContent = text.exportedSoFar(number) }
     const events = await api.allEvents({ key: button.dataset.key, soFar })
-    const cells = events.map(event => ({ ...event, changes: changesCell(event.changes) }))
+    const cells = events.map(event => ({ ...event, keyIds: event.keyIds?.join(' ') ?? null, changes: changesCell(event.changes) }))
     save(csv([COLUMNS, ...cells.map(cell => COLUMNS.map(column => cell[column]))]))
     progress.textContent = text.exported(events.length)
   } catch (thrown) {

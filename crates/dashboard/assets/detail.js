@@ -45,7 +45,7 @@ async function load(panel, key, history, createdBy) {
   try {
     const events = await panel.api.allEvents({ key: key.id })
     // The event of the rotation that issued a key has the id of the old key.
-    const beginning = events.findLast(event => event.action === 'key.created' || event.keyId !== key.id)
+    const beginning = events.findLast(event => event.action === 'key.created' || event.action === 'key.rotated' && event.keyId !== key.id)
     createdBy.replaceChildren(...(beginning ? whoAndWhere(beginning) : ['–']))
     history.replaceChildren(events.length ? historyTable(events, key) : h('p', { class: 'muted' }, text.historyEmpty))
   } catch (error) {

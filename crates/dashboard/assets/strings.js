@@ -207,7 +207,7 @@ export const text = {
   who: 'Who',
   where: 'From where',
   events: /** @type {Words} */ ({
-    'key.created': 'Created', 'key.changed': 'Changed', 'key.rotated': 'Replaced', 'key.revoked': 'Revoked', 'key.leaked': 'Reported as leaked',
+    'key.created': 'Created', 'key.changed': 'Changed', 'key.rotated': 'Replaced', 'key.revoked': 'Revoked', 'keys.revoked': 'Revoked with others', 'key.leaked': 'Reported as leaked',
   }),
   issuedInPlace: 'Issued as a replacement',
   // The name of the key follows each, and then the rest.

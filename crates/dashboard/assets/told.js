@@ -26,7 +26,10 @@ function moved([before, after]) {
   return [before === null ? text.told.setTo : text.told.movedTo, { at: after }]
 }
 
+/** Metadata is an object. @param {unknown} value */
+const valueCell = value => typeof value === 'object' && value ? JSON.stringify(value) : value ?? text.never
+
 /** @param {AuditEvent['changes']} changes */
 export function changesCell(changes) {
-  return Object.entries(changes ?? {}).map(([member, values]) => `${member}: ${values.map(value => value ?? text.never).join(' → ')}`).join('; ')
+  return Object.entries(changes ?? {}).map(([member, values]) => `${member}: ${values.map(valueCell).join(' → ')}`).join('; ')
 }

@@ -37,6 +37,10 @@ impl ActivityPage<'_> {
             Some(_) => Vec::new(),
             None => vec![vec![Part::Words(words(&event.action))]],
         };
+        if let Action::KeysRevoked(keys) = &event.action {
+            let words = if keys.len() == 1 { " key revoked" } else { " keys revoked" };
+            return vec![vec![Part::Number(keys.len()), Part::Words(words)]];
+        }
         if let Action::OwnerChanged { difference: Some(difference) } = &event.action {
             return owner_changes(difference);
         }
@@ -63,6 +67,7 @@ impl ActivityPage<'_> {
             | Action::SessionStarted
             | Action::SessionRefused
             | Action::SessionEnded
+            | Action::KeysRevoked(_)
             | Action::OwnerChanged { .. }
             | Action::TokenCreated(_)
             | Action::TokenRevoked(_)
@@ -89,7 +94,7 @@ enum Part<'a> {
     /// The name of a key, in quotation marks.
     Name(&'a str),
     Instant(Timestamp),
-    Number(u32),
+    Number(usize),
 }
 
 /// What an owner changed about a key whose name is `name` afterwards.
@@ -126,7 +131,10 @@ fn owner_changes(difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
     let mut told = Vec::new();
     if let Some([_, limit]) = max_keys {
         told.push(match limit {
-            Some(limit) => vec![Words("Limit on API keys set to "), Number(limit.get())],
+            Some(limit) => vec![
+                Words("Limit on API keys set to "),
+                Number(usize::try_from(limit.get()).unwrap_or(usize::MAX)),
+            ],
             None => vec![Words("Limit on API keys set back to that of the server")],
         });
     }
@@ -156,6 +164,7 @@ const fn words(action: &Action) -> &'static str {
         Action::KeyChanged { .. } => "Key changed",
         Action::KeyRotated { .. } => "Key rotated",
         Action::KeyRevoked(_) => "Key revoked",
+        Action::KeysRevoked(_) => "Keys revoked",
         Action::KeyLeaked(_) => "Key leaked, revoked",
         Action::OwnerChanged { .. } => "Settings of the owner changed",
         Action::TokenCreated(_) => "Management token created",

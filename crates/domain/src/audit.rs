@@ -125,6 +125,8 @@ pub enum Action {
     },
     /// A key was revoked.
     KeyRevoked(ApiKeyId),
+    /// Many keys of one owner were revoked by one call.
+    KeysRevoked(Vec<ApiKeyId>),
     /// A key was revoked because somebody reported it as leaked.
     KeyLeaked(ApiKeyId),
     /// What holds for the owner was changed.
@@ -142,7 +144,7 @@ pub enum Action {
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 19] = [
         "account.created",
         "account.disabled",
         "account.enabled",
@@ -157,21 +159,27 @@ impl Action {
         "key.rotated",
         "key.revoked",
         "key.leaked",
+        "keys.revoked",
         "owner.changed",
         "token.created",
         "token.revoked",
         "history.lost",
     ];
 
-    /// The action with this name, done to `key`, which `successor` replaced, or to `token`; the reverse
-    /// of [`name`](Self::name), [`key`](Self::key), [`successor`](Self::successor) and
-    /// [`token`](Self::token). A change is restored without its difference.
+    /// The action with this name, done to `key`, which `successor` replaced, to `token`, or to many `keys`; the
+    /// reverse of [`name`](Self::name), [`key`](Self::key), [`successor`](Self::successor),
+    /// [`token`](Self::token) and [`keys`](Self::keys). A change is restored without its difference.
     pub fn restore(
         name: &str,
         key: Option<ApiKeyId>,
         successor: Option<ApiKeyId>,
         token: Option<TokenId>,
+        keys: Option<Vec<ApiKeyId>>,
     ) -> Option<Self> {
+        if let Some(keys) = keys {
+            let is_it = (name, key, successor, token) == ("keys.revoked", None, None, None);
+            return is_it.then_some(Self::KeysRevoked(keys));
+        }
         Some(match (name, key, successor, token) {
             ("account.created", None, None, None) => Self::AccountCreated,
             ("account.disabled", None, None, None) => Self::AccountDisabled,
@@ -214,6 +222,7 @@ impl Action {
             Self::KeyRotated { .. } => "key.rotated",
             Self::KeyRevoked(_) => "key.revoked",
             Self::KeyLeaked(_) => "key.leaked",
+            Self::KeysRevoked(_) => "keys.revoked",
             Self::OwnerChanged { .. } => "owner.changed",
             Self::TokenCreated(_) => "token.created",
             Self::TokenRevoked(_) => "token.revoked",
@@ -221,7 +230,7 @@ impl Action {
         }
     }
 
-    /// The key it was done to.
+    /// The key it was done to, if it was done to one.
     pub const fn key(&self) -> Option<ApiKeyId> {
         match self {
             Self::KeyCreated(key)
@@ -238,10 +247,19 @@ impl Action {
             | Self::SessionStarted
             | Self::SessionRefused
             | Self::SessionEnded
+            | Self::KeysRevoked(_)
             | Self::OwnerChanged { .. }
             | Self::TokenCreated(_)
             | Self::TokenRevoked(_)
             | Self::HistoryLost => None,
+        }
+    }
+
+    /// The keys it was done to, if it was done to many.
+    pub fn keys(&self) -> Option<&[ApiKeyId]> {
+        match self {
+            Self::KeysRevoked(keys) => Some(keys),
+            _ => None,
         }
     }
 
@@ -336,22 +354,25 @@ mod tests {
         let [key, successor] = [1, 2].map(|n| ApiKeyId::new(Uuid::from_u128(n)));
         let token = TokenId::new(Uuid::from_u128(3));
         for name in Action::NAMES {
-            let with = |key, successor, token| Action::restore(name, key, successor, token);
+            let with =
+                |key, successor, token, keys| Action::restore(name, key, successor, token, keys);
             let found = [
-                with(None, None, None),
-                with(Some(key), None, None),
-                with(Some(key), Some(successor), None),
-                with(None, None, Some(token)),
+                with(None, None, None, None),
+                with(Some(key), None, None, None),
+                with(Some(key), Some(successor), None, None),
+                with(None, None, Some(token), None),
+                with(None, None, None, Some(vec![key, successor])),
             ];
             let found: Vec<_> = found.into_iter().flatten().collect();
             let [action] = &found[..] else {
                 panic!("{name}: {found:?}");
             };
             assert_eq!(action.name(), name);
-            let restored = with(action.key(), action.successor(), action.token());
+            let keys = action.keys().map(<[_]>::to_vec);
+            let restored = with(action.key(), action.successor(), action.token(), keys);
             assert_eq!(restored.as_ref(), Some(action));
         }
-        assert_eq!(Action::restore("key.lost", Some(key), None, None), None);
+        assert_eq!(Action::restore("key.lost", Some(key), None, None, None), None);
     }
 
     #[test]

@@ -61,11 +61,11 @@
 //! |---|---|
 //! | no text was presented, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
 //! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`], [`MetadataError`] | 400 |
-//! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`] | 409 |
+//! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`], [`RevokeAllError::TooMany`] | 409 |
 //! | [`IssueError::OwnerSuspended`], [`ChangeError::OwnerSuspended`] | 409 |
 //! | [`IssueError::OwnerClosed`] | as for somebody who is not signed in |
 //! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
-//! | [`ChangeError::Refused`], [`ChangeError::Contended`], [`ChangeOwnerError::Contended`] | 409 |
+//! | [`ChangeError::Refused`], [`ChangeError::Contended`], [`ChangeOwnerError::Contended`], [`RevokeAllError::Contended`] | 409 |
 //! | [`NotNow`] of any of them | 429, with `Retry-After` |
 //! | `Store`, `Entropy` of any of them | 503, and a line in the log |
 //!
@@ -104,8 +104,11 @@ pub mod ports;
 mod presented;
 mod recover;
 mod report_leaks;
+mod revoke_all;
 mod rotate;
+mod search;
 mod secret;
+mod selection;
 mod service;
 mod timestamp;
 mod told;
@@ -143,8 +146,11 @@ pub use owner_pattern::{OwnerPattern, OwnerPatternError};
 pub use owner_settings::{ChangeOwnerError, MaxKeys, OwnerChange, OwnerSettings, TooManyKeys};
 pub use presented::presented;
 pub use report_leaks::ReportLeaksError;
+pub use revoke_all::RevokeAllError;
 pub use rotate::{Overlap, OverlapTooLong, Rotation};
+pub use search::{KeyCursor, KeySearch, KeyStatus, NamePart, NamePartError, TrailSearch};
 pub use secret::{MalformedSecret, Secret};
+pub use selection::Selection;
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
 pub use timestamp::{Rfc3339, Timestamp};
 pub use told::{KeyDifference, KeyLabel, OwnerDifference};

@@ -6,7 +6,7 @@ use thiserror::Error;
 ///
 /// Latchkey's own accounts use their id; another identity system's ids fit as they are, and any
 /// owner can travel in an HTTP header.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(String);
 
 /// The text is not an [`OwnerId`].

@@ -43,6 +43,11 @@ impl OwnerPattern {
         self.0.strip_suffix('*')
     }
 
+    /// Whether every owner is meant, and so what belongs to nobody.
+    pub fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+
     /// Whether `owner` is meant.
     pub fn covers(&self, owner: &OwnerId) -> bool {
         match self.beginning() {

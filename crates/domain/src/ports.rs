@@ -19,7 +19,9 @@ pub use feed::{
     Barrier, ChangeFeed, Heartbeat, InstanceId, InstanceList, InstanceStatus, News, NoBarrier,
     Position, Registration,
 };
-pub use keys::{ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, UpdateError};
+pub use keys::{
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, SelectedKey, UpdateError,
+};
 pub use owners::{FoundOwner, OwnerRepository};
 pub use system::{Clock, Entropy, EntropyError, SteadyClock};
 pub use trail::AuditTrail;

@@ -32,7 +32,7 @@ pub(crate) struct TrailPage {
     /// The id of an event: only those before it.
     #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     before: Option<String>,
-    /// The id of a key: only what was done to it, and the `key.rotated` that issued it in the place
+    /// The id of a key: only what was done to it, alone or among others, and the `key.rotated` that issued it in the place
     /// of another. A key of which nothing was ever done has no events.
     #[param(format = "uuid", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
@@ -54,6 +54,9 @@ pub(crate) struct EventBody<'a> {
     /// The key that the event is about, if any; for `key.rotated` the one that was replaced.
     #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
+    /// The keys of `keys.revoked`; null in all other events.
+    #[schema(required)]
+    key_ids: Option<Vec<String>>,
     /// Who asked: the id of an account, `token:` and the id of a management token, `operator` (by a command), `leak-report` (somebody who held the
     /// key), or `anonymous` (a sign-in that was refused).
     #[schema(value_type = String, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
@@ -133,7 +136,8 @@ impl utoipa::PartialSchema for ActionName {
             .enum_values(Some(Action::NAMES))
             .examples(["key.created"])
             .description(Some(
-                "What was done. `account.disabled` ended every session and revoked every key",
+                "What was done. `account.disabled` ended every session and revoked every key; `keys.revoked` is one event for all \
+                 keys of an owner that a call revoked",
             ))
             .into()
     }
@@ -196,6 +200,7 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
             at: WireTime(*at),
             action: action.name(),
             key_id: action.key().map(|key| key.to_string()),
+            key_ids: action.keys().map(|keys| keys.iter().map(ApiKeyId::to_string).collect()),
             actor: caller.actor.text(),
             address: caller.address.map(|address| address.to_string()),
             user_agent: caller.user_agent.as_ref().map(UserAgent::as_str),

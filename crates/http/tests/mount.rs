@@ -78,11 +78,8 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         entropy: entropy.clone(),
         ids,
     };
-    let policy = IssuePolicy {
-        brand: Brand::parse("sk").expect("a brand"),
-        max_keys_per_owner: 9,
-        names_optional: false,
-    };
+    let brand = Brand::parse("sk").expect("a brand");
+    let policy = IssuePolicy { brand, max_keys_per_owner: 9, names_optional: false };
     let lifetime = SessionLifetime { idle: HOUR, absolute: HOUR };
     Services {
         api_keys: ApiKeyService::new(of_keys, policy, KeyLimits::new(600, steady_clock.clone())),

@@ -1,16 +1,16 @@
 use async_trait::async_trait;
-use diesel::dsl::{AsSelect, auto_type};
+use diesel::dsl::{AsSelect, IntoBoxed, auto_type, sql as literal};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{
     ApiKeyRepository, InsertError, KeyInUse, KeyLookup, KeyRegister, OverlapError, Position,
-    Replacement, StoreError, UpdateError,
+    Replacement, SelectedKey, StoreError, UpdateError,
 };
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyedDigest, OwnerId,
-    PepperId, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyCursor, KeySearch,
+    KeyStatus, KeyedDigest, OwnerId, PepperId, Selection, Timestamp,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::fault::{Place, failed, insert_key};
 use crate::row::{KeyInUseRow, KeyRow, OwnerRow, key_in_use};
 use crate::schema::{api_keys, change_clock, key_owners, last_uses};
 use crate::sql::Sql;
-use crate::{PostgresStore, key_changes, look_up};
+use crate::{PostgresStore, key_changes, look_up, patterns};
 
 /// How often an insert is tried whose hindrance was gone when it was asked for.
 const ATTEMPTS: u32 = 3;
@@ -150,6 +150,57 @@ impl ApiKeyRepository for PostgresStore {
         event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError> {
         self.change(key_changes::revoke(owner, id, event)).await
+    }
+
+    async fn selected(
+        &self,
+        selection: &Selection,
+        limit: u32,
+    ) -> Result<Vec<SelectedKey>, StoreError> {
+        let mut keys = api_keys::table
+            .filter(api_keys::revoked_at.is_null())
+            .select((api_keys::id, api_keys::owner, api_keys::replaced_by))
+            .limit(limit.into())
+            .into_boxed();
+        if let Some(owner) = selection.owner() {
+            keys = keys.filter(api_keys::owner.eq(owner.as_str().to_owned()));
+        }
+        if let Some(creator) = selection.created_by() {
+            keys = keys.filter(api_keys::created_by.eq(creator.as_str().to_owned()));
+        }
+        if let Some(within) = patterns::within("api_keys.owner", selection.patterns()) {
+            keys = keys.filter(within);
+        }
+        let keys: Vec<(Uuid, String, Option<Uuid>)> =
+            keys.load(&mut *self.connection().await?).await.map_err(failed)?;
+        let key = |(id, owner, replaced_by): (Uuid, String, Option<Uuid>)| {
+            let id = ApiKeyId::new(id);
+            let replaced_by = replaced_by.map(ApiKeyId::new);
+            Ok(SelectedKey { id, owner: owner_from(owner, id)?, replaced_by })
+        };
+        keys.into_iter().map(key).collect()
+    }
+
+    async fn revoke_all(
+        &self,
+        keys: &[SelectedKey],
+        events: &[AuditEvent],
+    ) -> Result<Option<(Vec<ApiKeyId>, ChangeNumber)>, UpdateError> {
+        let Some(statement) = key_changes::revoke_all(keys, events) else { return Ok(None) };
+        let revoke =
+            cached(statement).answering::<(Nullable<Array<SqlUuid>>, Nullable<BigInt>, Bool)>();
+        let connection = self.connection().await?;
+        let mut shared = &*connection;
+        let mut rows: Vec<(Option<Vec<Uuid>>, Option<i64>, bool)> =
+            self.wakes.after(shared, revoke.load(&mut shared)).await?;
+        match rows.pop() {
+            Some((Some(ids), Some(number), _)) => {
+                let ids = ids.into_iter().map(ApiKeyId::new).collect();
+                Ok(Some((ids, change_number(number)?)))
+            }
+            Some((_, _, true)) => Err(UpdateError::Stale),
+            Some((_, _, false)) | None => Ok(None),
+        }
     }
 
     // A statement of its own: the one that tried to revoke sees the row as it was before it waited
@@ -286,6 +337,19 @@ impl KeyRegister for PostgresStore {
         keys.into_iter().map(key_in_use).collect()
     }
 
+    async fn search(
+        &self,
+        search: &KeySearch,
+        after: Option<KeyCursor>,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let keys: Vec<KeyInUseRow> = keys_sought(search, after, limit)
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        keys.into_iter().map(key_in_use).collect()
+    }
+
     async fn under_pepper(
         &self,
         pepper: PepperId,
@@ -304,6 +368,64 @@ impl KeyRegister for PostgresStore {
             .map(|(owner, id)| Ok((owner_from(owner, id)?, id)))
             .collect()
     }
+}
+
+type Keys = IntoBoxed<'static, in_use, Pg>;
+
+/// The keys that a search finds. The text differs with what is asked for, so the statement is not prepared once:
+/// each is planned by what it asks for.
+pub(crate) fn keys_sought(search: &KeySearch, after: Option<KeyCursor>, limit: u32) -> Keys {
+    let KeySearch { within, owner, created_by, environment, status, prefix, .. } = search;
+    let mut keys = in_use().limit(limit.into()).into_boxed();
+    if let Some(owner) = owner {
+        keys = keys.filter(api_keys::owner.eq(owner.as_str().to_owned()));
+    }
+    if let Some(creator) = created_by {
+        keys = keys.filter(api_keys::created_by.eq(creator.as_str().to_owned()));
+    }
+    if let Some(environment) = environment {
+        keys = keys.filter(api_keys::environment.eq(environment.as_str()));
+    }
+    if let Some(prefix) = prefix {
+        keys = keys.filter(api_keys::prefix.eq(prefix.as_str().to_owned()));
+    }
+    if let Some(within) = patterns::within("api_keys.owner", within) {
+        keys = keys.filter(within);
+    }
+    keys = match status {
+        Some(KeyStatus::Revoked) => keys.filter(api_keys::revoked_at.is_not_null()),
+        _ => keys.filter(api_keys::revoked_at.is_null()),
+    };
+    let now = OffsetDateTime::from(search.now);
+    let lives = || api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now));
+    let is_on = || api_keys::disabled_at.is_null();
+    keys = match status {
+        None | Some(KeyStatus::Revoked) => keys,
+        Some(KeyStatus::Disabled) => keys.filter(api_keys::disabled_at.is_not_null()),
+        Some(KeyStatus::Expired) => keys.filter(is_on()).filter(api_keys::expires_at.le(now)),
+        Some(KeyStatus::Replaced) => {
+            keys.filter(is_on()).filter(lives()).filter(api_keys::replaced_by.is_not_null())
+        }
+        Some(KeyStatus::Active) => {
+            keys.filter(is_on()).filter(lives()).filter(api_keys::replaced_by.is_null())
+        }
+    };
+    if let Some(part) = &search.name_part {
+        // By the collation C only ASCII letters have small ones.
+        let has = literal::<Bool>("strpos(lower(api_keys.name collate \"C\"), ");
+        keys = keys.filter(has.bind::<Text, _>(part.as_lower().to_owned()).sql(") > 0"));
+    }
+    if let Some(since) = search.unused_since.map(OffsetDateTime::from) {
+        let used = "not exists(select from last_uses where key_id = api_keys.id and used_at > ";
+        let unused = literal::<Bool>(used).bind::<Timestamptz, _>(since).sql(")");
+        keys = keys.filter(api_keys::created_at.lt(since)).filter(unused);
+    }
+    if let Some(KeyCursor { created_at, id }) = after {
+        let behind = literal::<Bool>("(api_keys.created_at, api_keys.id) < (");
+        let behind = behind.bind::<Timestamptz, _>(OffsetDateTime::from(created_at));
+        keys = keys.filter(behind.sql(", ").bind::<SqlUuid, _>(id.as_uuid()).sql(")"));
+    }
+    keys.order((api_keys::created_at.desc(), api_keys::id.desc()))
 }
 
 fn owner_from(owner: String, key: ApiKeyId) -> Result<OwnerId, StoreError> {

@@ -5,15 +5,15 @@ use diesel::prelude::*;
 use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl as _};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{AuditTrail, StoreError};
-use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
+use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId, TrailSearch};
 use uuid::Uuid;
 
-use crate::PostgresStore;
 use crate::cached_sql::cached;
 use crate::fault::failed;
 use crate::row::EventRow;
 use crate::schema::audit_events;
 use crate::sql::{Sql, new_row};
+use crate::{PostgresStore, patterns};
 
 /// An event, for `insert into audit_events`.
 pub(crate) fn event_row(event: &AuditEvent) -> Sql {
@@ -54,17 +54,66 @@ impl AuditTrail for PostgresStore {
                 let newest_first = events_of(owner.as_str(), before).order(audit_events::id.desc());
                 reader.answer(newest_first.limit(limit).load(&mut connection)).await?
             }
-            // Each part has an index to walk; both joined by `or` have none in the order of ids.
+            // Each part has an index to walk; all joined by `or` have none in the order of ids.
             Some(key) => {
                 let done = events_of(owner.as_str(), before).filter(audit_events::key_id.eq(key));
                 let issued =
                     events_of(owner.as_str(), before).filter(audit_events::replaced_by.eq(key));
+                let among = events_of(owner.as_str(), before)
+                    .filter(audit_events::key_ids.contains(vec![key]));
                 let id = OrderColumn::from(1);
-                let newest_first = done.union_all(issued).positional_order_by(id.desc());
+                let all = done.union_all(issued).union_all(among);
+                let newest_first = all.positional_order_by(id.desc());
                 reader.answer(newest_first.limit(limit).load(&mut connection)).await?
             }
         };
         events.map_err(failed)?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn search(
+        &self,
+        search: &TrailSearch,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        let before = before.map_or(Uuid::max(), EventId::as_uuid);
+        let TrailSearch { within, owner, key, action, .. } = search;
+        let matching = || {
+            let mut events = audit_events::table
+                .filter(audit_events::id.lt(before))
+                .order(audit_events::id.desc())
+                .limit(limit.into())
+                .select(EventRow::as_select())
+                .into_boxed();
+            if let Some(owner) = owner {
+                events = events.filter(audit_events::owner.eq(owner.as_str().to_owned()));
+            }
+            if let Some(action) = action {
+                events = events.filter(audit_events::action.eq(*action));
+            }
+            if let Some(within) = patterns::within("audit_events.owner", within) {
+                events = events.filter(within);
+            }
+            events
+        };
+        let connection = &mut *self.connection().await?;
+        let mut rows: Vec<EventRow> = Vec::new();
+        match key.map(ApiKeyId::as_uuid) {
+            None => rows.extend(matching().load(connection).await.map_err(failed)?),
+            // Each part has an index to walk. An event is in one of them.
+            Some(key) => {
+                let done = matching().filter(audit_events::key_id.eq(key));
+                let issued = matching().filter(audit_events::replaced_by.eq(key));
+                let among = matching().filter(audit_events::key_ids.contains(vec![key]));
+                for part in [done, issued, among] {
+                    let part: Vec<EventRow> = part.load(connection).await.map_err(failed)?;
+                    rows.extend(part);
+                }
+                rows.sort_by_key(|row| std::cmp::Reverse(row.whose.id));
+                rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            }
+        }
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     async fn all_events(

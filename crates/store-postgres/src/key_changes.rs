@@ -3,8 +3,8 @@
 
 use diesel::dsl::sql as literal;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use latchkey_domain::ports::Replacement;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use latchkey_domain::ports::{Replacement, SelectedKey};
 use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, OwnerId};
 use time::OffsetDateTime;
 
@@ -163,10 +163,10 @@ impl Predecessor {
 pub(crate) fn revoke(owner: &OwnerId, id: ApiKeyId, event: &AuditEvent) -> Sql {
     let (id, owner) =
         (value::<SqlUuid, _>(id.as_uuid()), value::<Text, _>(owner.as_str().to_owned()));
-    let EventRow { deed, label: _ } = EventRow::from(event);
+    let EventRow { whose, deed, label: _, keys } = EventRow::from(event);
     let name = audit_events::key_name.eq(literal::<Nullable<Text>>("found.name"));
     let prefix = audit_events::key_prefix.eq(literal::<Nullable<Text>>("found.prefix"));
-    let event = new_row((deed, name, prefix));
+    let event = new_row((whose, deed, name, prefix, keys));
     sql!(
         "with found as ( \
             select name, prefix from api_keys \
@@ -177,4 +177,64 @@ pub(crate) fn revoke(owner: &OwnerId, id: ApiKeyId, event: &AuditEvent) -> Sql {
         update api_keys as key set revoked_at = event.at, version = key.version + 1 \
         from event where key.id = " id " returning latest_change"
     )
+}
+
+/// Revokes many keys. As everywhere the keys are locked first, in the order of their ids, then their owners, in
+/// the order of theirs, then the clock; the last step waits until all events are there. What a key was replaced
+/// by is read under its lock: a rotation that committed since the keys were read shows there.
+///
+/// Answers one row: the keys that were revoked, the number of the change, and whether a key was replaced
+/// meanwhile, so that none was revoked.
+pub(crate) fn revoke_all(keys: &[SelectedKey], events: &[AuditEvent]) -> Option<Sql> {
+    let EventRow { whose: _, deed, label, keys: _ } = EventRow::from(events.first()?);
+    let at = value::<Timestamptz, _>(OffsetDateTime::from(events.first()?.at));
+    let ids: Vec<_> = keys.iter().map(|key| key.id.as_uuid()).collect();
+    let successors: Vec<_> =
+        keys.iter().map(|key| key.replaced_by.map(ApiKeyId::as_uuid)).collect();
+    let ids = value::<Array<SqlUuid>, _>(ids);
+    let successors = value::<Array<Nullable<SqlUuid>>, _>(successors);
+    let event_ids: Vec<_> = events.iter().map(|event| event.id.as_uuid()).collect();
+    let owners: Vec<_> = events
+        .iter()
+        .map(|event| event.owner.as_ref().map(|owner| owner.as_str().to_owned()))
+        .collect();
+    let event_ids = value::<Array<SqlUuid>, _>(event_ids);
+    let owners = value::<Array<Nullable<Text>>, _>(owners);
+    let event = new_row((
+        audit_events::id.eq(literal::<SqlUuid>("told.id")),
+        audit_events::owner.eq(literal::<Nullable<Text>>("told.owner")),
+        deed,
+        label,
+        audit_events::key_ids.eq(literal::<Nullable<Array<SqlUuid>>>("told.key_ids")),
+    ));
+    Some(sql!(
+        "with locked as materialized ( \
+            select key.id, key.owner, key.revoked_at is null as is_left, \
+                key.replaced_by is distinct from given.successor as is_replaced \
+            from unnest(" ids ", " successors ") as given (id, successor) \
+            join api_keys as key on key.id = given.id \
+            order by key.id for update of key \
+        ), found as materialized ( \
+            select id, owner from locked \
+            where is_left and not exists(select from locked where is_replaced) \
+        ), places as materialized ( \
+            select owner from key_owners where owner in (select owner from found) \
+            order by owner for update \
+        ), told as materialized ( \
+            select event.id, event.owner, array_agg(found.id order by found.id) as key_ids \
+            from unnest(" event_ids ", " owners ") as event (id, owner) \
+            join found on found.owner = event.owner \
+            where (select count(*) from places) >= 0 \
+            group by event.id, event.owner \
+        ), events as ( \
+            insert into audit_events " event " from told returning id \
+        ), revoked as ( \
+            update api_keys as key set revoked_at = " at ", version = key.version + 1 \
+            from found where key.id = found.id and (select count(*) from events) > 0 \
+            returning key.id, latest_change \
+        ) \
+        select (select array_agg(id order by id) from revoked), \
+            (select max(latest_change) from revoked), \
+            exists(select from locked where is_replaced)"
+    ))
 }

@@ -45,6 +45,7 @@ mod migrations;
 #[cfg(feature = "accounts")]
 mod networks;
 mod owners;
+mod patterns;
 mod peppers;
 #[cfg(test)]
 mod plans;

@@ -1,31 +1,38 @@
 //! How Postgres runs the statements that many calls send: each is prepared once for a connection,
 //! and reads no more than it must.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Integer, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
-use latchkey_domain::Candidates;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail as _, ChangeFeed as _, Heartbeat, KeyLookup, KeyRegister,
-    LastUseRepository, OverlapError, PepperRepository as _, Registration, Replacement, UpdateError,
+    ApiKeyRepository, AuditTrail, ChangeFeed as _, Heartbeat, KeyLookup, KeyRegister,
+    LastUseRepository, OverlapError, PepperRepository as _, Registration, Replacement, SelectedKey,
+    UpdateError,
+};
+use latchkey_domain::{
+    Action, AuditEvent, Candidates, Creator, KeyPrefix, KeySearch, OwnerPattern, Selection,
+    TrailSearch,
 };
 use latchkey_testkit::fixtures::{
     a_digest, a_key, a_replacement, an_event, an_event_at, an_id, changed, moment, owner,
 };
 use latchkey_testkit::postgres::{Database, empty_database};
 
+use crate::api_keys::keys_sought;
 use crate::{PostgresSettings, PostgresStore};
 
 /// 200 owners with 300 keys and 100 events each, 100 of the keys not revoked; 20,000 accounts with a
 /// session.
 const KEYS: &str = "\
 insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
-    revoked_at, version) \
+    revoked_at, version, created_by) \
 select gen_random_uuid(), 'owner' || n % 200, 'ci', 'sk_live_abc1', 'live', \
     sha256(n::text::bytea), 1 + (n > 59000)::int, now() - n * interval '1 minute', \
-    case when n % 3 > 0 then now() end, 1 \
+    case when n % 3 > 0 then now() end, 1, 'person' || n % 1000 \
 from generate_series(1, 60000) as n; \
 insert into last_uses (key_id, used_at) select id, now() from api_keys where revoked_at is null; \
 insert into accounts (id, email, password_hash, created_at, version) \
@@ -133,6 +140,10 @@ async fn change(store: &PostgresStore) {
     assert!(first.unwrap().is_none());
     let absent = store.revoke(&owner("owner7"), an_id(), &an_event_at(moment(0))).await;
     assert_eq!(absent.unwrap(), None);
+    let selected = SelectedKey { id: an_id(), owner: owner("owner7"), replaced_by: None };
+    let action = Action::KeysRevoked(vec![selected.id]);
+    let event = AuditEvent { action, ..an_event() };
+    assert_eq!(store.revoke_all(&[selected], &[event]).await.unwrap(), None);
     let [stored, renewed] = [a_digest(), a_digest()];
     store.redigest(an_id(), &stored.digest, &renewed).await.unwrap();
     let unknown = store.latest_change(&owner("owner7"), an_id()).await;
@@ -160,12 +171,16 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("order by \"api_keys\".\"id\"", "api_keys_pkey"),
         ("\"api_keys\".\"id\" = $2", "api_keys_pkey"),
         ("set revoked_at = event.at", "api_keys_pkey"),
+        ("with locked as", "api_keys_pkey, key_owners_pkey"),
         ("with found as ( select from api_keys where id = $1 and version", "api_keys_pkey"),
         ("with found as ( select owner from api_keys where id = $1 and version", "api_keys_pkey"),
         ("(id, version) in (($1, $2 - 1)) and", "api_keys_pkey"),
         ("(id, version) in (($1, $2 - 1), ($3, $4 - 1)) and", "api_keys_pkey"),
-        // Each of its two parts walks one.
-        ("\"replaced_by\" = $6", "audit_events_of_key, audit_events_of_successor"),
+        // Each of its three parts walks one.
+        (
+            "\"replaced_by\" = $6",
+            "audit_events_of_key, audit_events_of_successor, audit_events_of_keys",
+        ),
         ("order by \"audit_events\".\"id\" desc", "audit_events_of_owner"),
         ("order by \"audit_events\".\"id\" limit", "audit_events_pkey"),
         // By its id or by its digest: each names one row, and which of them is taken is a toss-up.
@@ -192,6 +207,78 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         let statement = prepared(&writer, part).await;
         assert_eq!(statement.map(|statement| statement.runs), Some(7), "{part}");
     }
+}
+
+/// The plan of a statement that is not prepared.
+struct Explain<Q>(Q);
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Explain<Q> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.unsafe_to_cache_prepared();
+        pass.push_sql("explain (costs off) ");
+        self.0.walk_ast(pass)
+    }
+}
+
+impl<Q> QueryId for Explain<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q> Query for Explain<Q> {
+    type SqlType = Text;
+}
+
+/// Of statements that the store has prepared once, each by a part of its text, the index that it walks.
+async fn assert_walks(store: &PostgresStore, part: &str, index: &str) {
+    let connection = store.connection().await.unwrap();
+    let statement = prepared(&connection, part).await.expect(part);
+    let plan = plan(&connection, &statement).await;
+    assert!(
+        plan.contains(index) && !plan.contains("Seq Scan"),
+        "{part}
+{plan}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_over_all_owners_walks_the_index_of_the_narrowest_thing_asked_for() {
+    let (_database, store) = migrated().await;
+    store.connection().await.unwrap().batch_execute(KEYS).await.unwrap();
+    let within = |text: &str| vec![OwnerPattern::parse(text).unwrap()];
+    let somebody = Creator::parse("person7").unwrap();
+    let mut owned = KeySearch::new(within("*"), moment(0));
+    owned.owner = Some(owner("owner7"));
+    let mut made = KeySearch::new(within("*"), moment(0));
+    made.created_by = Some(somebody.clone());
+    let mut seen = KeySearch::new(within("*"), moment(0));
+    seen.prefix = Some(KeyPrefix::parse("sk_live_abc2").unwrap());
+    let newest = KeySearch::new(within("owner1*"), moment(0));
+    for (search, index) in [
+        (&owned, "api_keys_of_owner"),
+        (&made, "api_keys_of_creator"),
+        // Here one prefix is every key's: it may as well walk the order.
+        (&seen, "api_keys_"),
+        (&newest, "api_keys_newest"),
+    ] {
+        let mut connection = store.connection().await.unwrap();
+        let explain = Explain(keys_sought(search, None, 50));
+        let lines: Vec<String> = explain.load(&mut *connection).await.unwrap();
+        let plan = lines.join("\n");
+        assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{plan}");
+    }
+    let of = |owner, creator| Selection::new(owner, creator).unwrap();
+    for (selection, part, index) in [
+        (of(Some(owner("owner7")), None), "\"api_keys\".\"owner\" = $1", "api_keys_of_owner"),
+        (of(None, Some(somebody)), "\"api_keys\".\"created_by\" = $1", "api_keys_of_creator"),
+    ] {
+        assert!(!store.selected(&selection, 10_001).await.unwrap().is_empty());
+        assert_walks(&store, part, index).await;
+    }
+    let trail = TrailSearch::new(within("*"));
+    let events = AuditTrail::search(&store, &trail, None, 50).await.unwrap();
+    assert_eq!(events.len(), 50);
+    assert_walks(&store, "order by \"audit_events\".\"id\" desc", "audit_events_pkey").await;
 }
 
 /// 50,000 changes.

@@ -76,6 +76,7 @@ table! {
         key_prefix -> Nullable<Text>,
         changes -> Nullable<Text>,
         token_id -> Nullable<Uuid>,
+        key_ids -> Nullable<Array<Uuid>>,
     }
 }
 

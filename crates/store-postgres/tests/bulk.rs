@@ -2,15 +2,21 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by it")]
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use latchkey_accounts::Account;
 use latchkey_accounts::ports::AccountRepository;
 use latchkey_domain::ports::{
-    ApiKeyRepository, ChangeFeed, Heartbeat, KeyRegister, News, Registration, UpdateError,
+    ApiKeyRepository, ChangeFeed, Heartbeat, KeyRegister, News, NoBarrier, Registration,
+    UpdateError,
 };
-use latchkey_domain::{ApiKey, ChangeNumber};
+use latchkey_domain::{
+    ApiKey, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeNumber, Creator, IdSequence,
+    IssuePolicy, KeyLimits, RevokeAllError, Selection,
+};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_testkit::fakes::{CountingEntropy, FakeClock, PlainHasher};
 use latchkey_testkit::fixtures::{
     a_key, an_account, an_event, an_event_at, disabled_account, enabled_account, moment, owner,
 };
@@ -275,6 +281,57 @@ async fn a_revoked_key_is_deleted_without_a_word() {
     let before = it.clock().await;
     it.run("delete from api_keys").await;
     assert_eq!((it.clock().await, it.held("one").await), (before, 0));
+}
+
+fn a_service(store: &PostgresStore) -> ApiKeyService {
+    let entropy = Arc::new(CountingEntropy::default());
+    let ports = ApiKeyPorts {
+        keys: Arc::new(store.clone()),
+        owners: Arc::new(store.clone()),
+        lookup: Arc::new(store.clone()),
+        barrier: Arc::new(NoBarrier),
+        hasher: Arc::new(PlainHasher),
+        clock: Arc::new(FakeClock::at(moment(7))),
+        ids: Arc::new(IdSequence::new(Arc::<CountingEntropy>::clone(&entropy))),
+        entropy,
+    };
+    let policy =
+        IssuePolicy { brand: Brand::default(), max_keys_per_owner: 10, names_optional: false };
+    ApiKeyService::new(ports, policy, KeyLimits::unlimited())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_keys_of_a_person_are_revoked_in_one_change_and_not_one_more() {
+    let it = Fixture::new().await;
+    let service = a_service(&it.store);
+    for owner in ["one", "two"] {
+        it.many_keys(owner, MANY).await;
+    }
+    it.run("update api_keys set created_by = 'ada'").await;
+    let (others, before) = (it.key("another").await, it.clock().await);
+    let late = it.key("three").await;
+    it.run("update api_keys set created_by = 'ada' where owner = 'three'").await;
+    let ada = Selection::new(None, Some(Creator::parse("ada").unwrap())).unwrap();
+    let all = service.revoke_all(&it.store, &ada, &Caller::OPERATOR).await;
+    assert!(matches!(all, Err(RevokeAllError::TooMany { most: 10_000 })), "{all:?}");
+    assert_eq!(it.unrevoked().await, 10_002);
+
+    it.run("update api_keys set created_by = 'bob' where owner = 'three'").await;
+    let began = Instant::now();
+    let revoked = service.revoke_all(&it.store, &ada, &Caller::OPERATOR).await.unwrap();
+    let took = began.elapsed();
+
+    assert_eq!(revoked.len(), 10_000);
+    assert!(took < Duration::from_secs(5), "a statement has no longer: {took:?}");
+    assert_eq!(it.unrevoked().await, 2);
+    assert_eq!((it.held("one").await, it.held("two").await), (0, 0));
+    assert_eq!(it.clock().await, before + 3, "one number for all");
+    let events = "select count(*) from audit_events where action = 'keys.revoked' \
+        and owner in ('one', 'two') and cardinality(key_ids) = 5000";
+    assert_eq!(it.number(events).await, 2);
+    for key in [&others, &late] {
+        assert!(it.store.find(&key.parts().owner, key.parts().id).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

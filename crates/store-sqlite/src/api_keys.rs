@@ -5,17 +5,17 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{
     ApiKeyRepository, InsertError, KeyInUse, KeyLookup, KeyRegister, OverlapError, Position,
-    Replacement, StoreError, UpdateError,
+    Replacement, SelectedKey, StoreError, UpdateError,
 };
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyedDigest, OwnerId,
-    PepperId, Timestamp,
+    Action, ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyCursor,
+    KeySearch, KeyedDigest, OwnerId, PepperId, Selection, Timestamp,
 };
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::audit;
-use crate::fault::{DbResult, Fault, Place, is_taken};
+use crate::fault::{Corrupt, DbResult, Fault, Place, is_taken};
 use crate::owners;
 use crate::query;
 use crate::row::{EventRow, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
@@ -141,6 +141,79 @@ impl ApiKeyRepository for SqliteStore {
         self.0.pool.write_then(revoke, tell).await
     }
 
+    async fn selected(
+        &self,
+        selection: &Selection,
+        limit: u32,
+    ) -> Result<Vec<SelectedKey>, StoreError> {
+        let selection = selection.clone();
+        self.read(move |db| {
+            let keys: Vec<(Vec<u8>, String, Option<Vec<u8>>)> =
+                query::selected(&selection, limit).load(db)?;
+            let key = |(id, owner, replaced_by): (Vec<u8>, String, Option<Vec<u8>>)| {
+                let (id, owner) = id_and_owner(&id, owner)?;
+                let place = Place { table: "api_keys", row: id.as_uuid() };
+                let successor = |bytes: Vec<u8>| place.read("replaced_by", id_from(&bytes));
+                let replaced_by = replaced_by.map(successor).transpose()?.map(ApiKeyId::new);
+                Ok(SelectedKey { id, owner, replaced_by })
+            };
+            keys.into_iter().map(key).collect()
+        })
+        .await
+    }
+
+    async fn revoke_all(
+        &self,
+        keys: &[SelectedKey],
+        events: &[AuditEvent],
+    ) -> Result<Option<(Vec<ApiKeyId>, ChangeNumber)>, UpdateError> {
+        let Some(at) = events.first().map(|event| event.at) else { return Ok(None) };
+        let (keys, events) = (keys.to_vec(), events.to_vec());
+        let changes = Arc::clone(&self.0.changes);
+        let revoke = move |db: &mut SqliteConnection| {
+            let mut revoked = Vec::new();
+            for SelectedKey { id, owner: _, replaced_by } in &keys {
+                let key = api_keys::table.find(id_bytes(id.as_uuid()));
+                let found: Option<(Option<i64>, Option<Vec<u8>>)> = key
+                    .clone()
+                    .select((api_keys::revoked_at, api_keys::replaced_by))
+                    .get_result(db)
+                    .optional()?;
+                let Some((revoked_at, successor)) = found else { continue };
+                if successor != replaced_by.map(|id| id_bytes(id.as_uuid())) {
+                    return Err(Fault(UpdateError::Stale));
+                }
+                if revoked_at.is_none() {
+                    diesel::update(key)
+                        .set((
+                            api_keys::revoked_at.eq(Some(at.unix_millis())),
+                            api_keys::version.eq(api_keys::version + 1),
+                        ))
+                        .execute(db)?;
+                    revoked.push(*id);
+                }
+            }
+            revoked.sort_unstable();
+            for event in events {
+                let among = event.action.keys().unwrap_or_default().iter().copied();
+                let of_owner: Vec<_> =
+                    among.filter(|id| revoked.binary_search(id).is_ok()).collect();
+                if !of_owner.is_empty() {
+                    let action = Action::KeysRevoked(of_owner);
+                    audit::add(db, EventRow::from(&AuditEvent { action, ..event }))?;
+                }
+            }
+            Ok(revoked)
+        };
+        let tell = move |revoked: Vec<ApiKeyId>| {
+            (!revoked.is_empty()).then(|| {
+                let change = changes.tell(revoked.iter().copied());
+                (revoked, change)
+            })
+        };
+        self.0.pool.write_then(revoke, tell).await
+    }
+
     async fn latest_change(
         &self,
         owner: &OwnerId,
@@ -256,6 +329,16 @@ impl KeyRegister for SqliteStore {
         self.read(move |db| all(query::page_of_all(after, limit).load(db)?)).await
     }
 
+    async fn search(
+        &self,
+        search: &KeySearch,
+        after: Option<KeyCursor>,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError> {
+        let search = search.clone();
+        self.read(move |db| all(query::keys_sought(&search, after, limit).load(db)?)).await
+    }
+
     async fn under_pepper(
         &self,
         pepper: PepperId,
@@ -265,15 +348,20 @@ impl KeyRegister for SqliteStore {
             let keys: Vec<(String, Vec<u8>)> =
                 query::keys_under(i64::from(pepper.get()), limit).load(db)?;
             let key = |(owner, id): (String, Vec<u8>)| {
-                let nowhere = Place { table: "api_keys", row: Uuid::nil() };
-                let id = nowhere.read("id", id_from(&id))?;
-                let place = Place { table: "api_keys", row: id };
-                Ok((place.read("owner", OwnerId::parse(owner).ok())?, ApiKeyId::new(id)))
+                let (id, owner) = id_and_owner(&id, owner)?;
+                Ok((owner, id))
             };
             keys.into_iter().map(key).collect()
         })
         .await
     }
+}
+
+fn id_and_owner(id: &[u8], owner: String) -> Result<(ApiKeyId, OwnerId), Corrupt> {
+    let nowhere = Place { table: "api_keys", row: Uuid::nil() };
+    let id = nowhere.read("id", id_from(id))?;
+    let place = Place { table: "api_keys", row: id };
+    Ok((ApiKeyId::new(id), place.read("owner", OwnerId::parse(owner).ok())?))
 }
 
 /// Stores the next version of a key, if the stored one is the version just before it and is not

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use latchkey_domain::ports::{AuditTrail, StoreError};
-use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId};
+use latchkey_domain::{ApiKeyId, AuditEvent, EventId, OwnerId, TrailSearch};
 
 use crate::SqliteStore;
 use crate::fault::DbResult;
@@ -39,6 +39,28 @@ impl AuditTrail for SqliteStore {
                 None => query::events_of(&owner, before, limit).load(db)?,
                 Some(key) => query::events_of_key(&owner, key, before, limit).load(db)?,
             })
+        })
+        .await
+    }
+
+    async fn search(
+        &self,
+        search: &TrailSearch,
+        before: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEvent>, StoreError> {
+        let search = search.clone();
+        self.read(move |db| {
+            let events = || query::events_sought(&search, before, limit);
+            let Some(key) = search.key else { return all(events().load(db)?) };
+            // Each part has an index to walk. An event is in one of them.
+            let mut rows: Vec<EventRow> = Vec::new();
+            for part in query::those_about(key, events) {
+                rows.extend(part.load(db)?);
+            }
+            rows.sort_by(|one, other| other.id().cmp(one.id()));
+            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            all(rows)
         })
         .await
     }

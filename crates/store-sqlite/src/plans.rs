@@ -5,7 +5,10 @@ use diesel::query_builder::QueryFragment;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::MigrationHarness as _;
-use latchkey_domain::{ApiKeyId, Candidates, Digest, KeyedDigest, PepperId, Timestamp};
+use latchkey_domain::{
+    ApiKeyId, Candidates, Creator, Digest, KeyCursor, KeyPrefix, KeySearch, KeyedDigest, OwnerId,
+    OwnerPattern, PepperId, Selection, Timestamp, TrailSearch,
+};
 
 use crate::management_tokens;
 use crate::migrate::MIGRATIONS;
@@ -92,15 +95,54 @@ fn a_trail_walks_the_index_of_its_owner_and_all_events_the_table() {
         [
             "MERGE (UNION ALL)",
             "LEFT",
+            "MERGE (UNION ALL)",
+            "LEFT",
             "SEARCH audit_events USING INDEX audit_events_of_key (key_id=? AND id<?)",
             "RIGHT",
             "SEARCH audit_events USING INDEX audit_events_of_successor (replaced_by=? AND id<?)",
+            "RIGHT",
+            "SEARCH audit_events USING INDEX audit_events_of_keys (owner=? AND id<?)",
         ],
     );
     assert_eq!(
         plan(&query::all_events(None, 10)),
         ["SEARCH audit_events USING PRIMARY KEY (id>?)"],
     );
+}
+
+#[test]
+fn a_search_over_all_owners_walks_the_index_of_the_narrowest_thing_asked_for() {
+    let within = |text: &str| vec![OwnerPattern::parse(text).expect("a pattern")];
+    let creator = Creator::parse("ada").expect("a creator");
+    let owner = OwnerId::parse("owner").expect("an owner");
+    let search = || KeySearch::new(within("*"), Timestamp::MIN);
+    let walks = |search: &KeySearch, after| plan(&query::keys_sought(search, after, 10));
+    let last_use = "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN".to_owned();
+    let mut owned = search();
+    owned.owner = Some(owner.clone());
+    let by_owner = "SEARCH api_keys USING INDEX api_keys_of_owner (owner=?)".to_owned();
+    assert_eq!(walks(&owned, None), [by_owner.clone(), last_use.clone()]);
+    let mut made = search();
+    made.created_by = Some(creator.clone());
+    let by_creator = "SEARCH api_keys USING INDEX api_keys_of_creator (created_by=?)".to_owned();
+    assert_eq!(walks(&made, None), [by_creator.clone(), last_use]);
+    let mut prefixed = search();
+    prefixed.prefix = KeyPrefix::parse("sk_live_abc1").ok();
+    let [first, ..] = &walks(&prefixed, None)[..] else { panic!("no plan") };
+    assert_eq!(first, "SEARCH api_keys USING INDEX api_keys_prefix (prefix=?)");
+    let after = KeyCursor { created_at: Timestamp::MIN, id: ApiKeyId::NONE };
+    let [first, ..] = &walks(&search(), Some(after))[..] else { panic!("no plan") };
+    assert!(first.starts_with("SEARCH api_keys USING INDEX api_keys_newest"), "{first}");
+    for (selection, search) in [
+        (Selection::new(Some(owner), None), by_owner),
+        (Selection::new(None, Some(creator)), by_creator),
+    ] {
+        let selection = selection.expect("it is narrow");
+        assert_eq!(plan(&query::selected(&selection, 10)), [search]);
+    }
+    let trail = TrailSearch::new(within("org_*"));
+    let [first, ..] = &plan(&query::events_sought(&trail, None, 10))[..] else { panic!("no plan") };
+    assert_eq!(first, "SEARCH audit_events USING PRIMARY KEY (id<?)");
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! The reads that must stay cheap however many rows there are; `plans.rs` holds them to it.
 
-use diesel::dsl::{AsSelect, auto_type};
+use diesel::dsl::{AsExprOf, AsSelect, IntoBoxed, Select, auto_type, sql as literal};
+use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::query_dsl::positional_order_dsl::{OrderColumn, PositionalOrderDsl as _};
+use diesel::sql_types::{BigInt, Binary, Bool, Text};
 use diesel::sqlite::Sqlite;
-use latchkey_domain::{ApiKeyId, Candidates, EventId, KeyedDigest, MAX_LIVE_PEPPERS, Timestamp};
+use latchkey_domain::{
+    ApiKeyId, Candidates, EventId, KeyCursor, KeySearch, KeyStatus, KeyedDigest, MAX_LIVE_PEPPERS,
+    OwnerPattern, Selection, Timestamp, TrailSearch,
+};
 use uuid::Uuid;
 
 use crate::row::{EventRow, KeyRow, id_bytes};
@@ -131,19 +136,176 @@ pub(crate) fn events_of(
     events_before(owner, before).order(audit_events::id.desc()).limit(limit.into())
 }
 
-/// Of each part an index has the order; of both joined by `or` none has.
+/// Of each part an index has the order; of all joined by `or` none has.
 pub(crate) fn events_of_key(
     owner: &str,
     key: ApiKeyId,
     before: Option<EventId>,
     limit: u32,
 ) -> impl LoadQuery<'_, SqliteConnection, EventRow> + QueryFragment<Sqlite> {
-    let key = id_bytes(key.as_uuid());
+    let (id_of_key, key) = (key, id_bytes(key.as_uuid()));
     let done = events_before(owner, before).filter(audit_events::key_id.eq(key.clone()));
     let issued = events_before(owner, before).filter(audit_events::replaced_by.eq(key));
+    let among = events_before(owner, before).filter(audit_events::key_ids.is_not_null());
+    let among = among.filter(is_among(id_of_key));
     let id = OrderColumn::from(1);
-    done.union_all(issued).positional_order_by(id.desc()).limit(limit.into())
+    let all = done.union_all(issued).union_all(among);
+    all.positional_order_by(id.desc()).limit(limit.into())
 }
+
+/// Whether an event was done to `key` among others.
+fn is_among(key: ApiKeyId) -> IsAmong {
+    let text = literal::<Bool>("instr(audit_events.key_ids, ").bind::<Text, _>(key.to_string());
+    text.sql(") > 0")
+}
+
+type IsAmong = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
+type Events = IntoBoxed<'static, Select<audit_events::table, AsSelect<EventRow, Sqlite>>, Sqlite>;
+type Keys = IntoBoxed<'static, with_last_use, Sqlite>;
+type Within = SqlLiteral<
+    Bool,
+    UncheckedBind<
+        SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>,
+        AsExprOf<String, Text>,
+    >,
+>;
+
+/// Whether `column` is an owner that one of `patterns` covers; `None` where they cover every owner.
+fn within(column: &str, patterns: &[OwnerPattern]) -> Option<Within> {
+    if patterns.iter().any(OwnerPattern::is_any) {
+        return None;
+    }
+    let (mut owners, mut beginnings) = (Vec::new(), Vec::new());
+    for pattern in patterns {
+        match pattern.beginning() {
+            Some(beginning) => beginnings.push(beginning),
+            None => owners.push(pattern.as_str()),
+        }
+    }
+    let array = |texts: &[&str]| serde_json::to_string(texts).expect("texts are JSON");
+    let is_one = format!("({column} in (select value from json_each(");
+    let is_one = literal::<Bool>(&is_one).bind::<Text, _>(array(&owners));
+    let begins = is_one.sql(")) or exists(select 1 from json_each(");
+    let begins = begins.bind::<Text, _>(array(&beginnings));
+    Some(begins.sql(&format!(
+        ") as pattern where substr({column}, 1, length(pattern.value)) = pattern.value))"
+    )))
+}
+
+/// The events that are looked for, whatever they were done to.
+pub(crate) fn events_sought(search: &TrailSearch, before: Option<EventId>, limit: u32) -> Events {
+    let before = id_bytes(before.map_or(Uuid::max(), EventId::as_uuid));
+    let row: AsSelect<EventRow, Sqlite> = EventRow::as_select();
+    let mut events = audit_events::table
+        .select(row)
+        .into_boxed()
+        .filter(audit_events::id.lt(before))
+        .order(audit_events::id.desc())
+        .limit(limit.into());
+    if let Some(owner) = &search.owner {
+        events = events.filter(audit_events::owner.eq(owner.as_str().to_owned()));
+    }
+    if let Some(action) = search.action {
+        events = events.filter(audit_events::action.eq(action));
+    }
+    if let Some(within) = within("audit_events.owner", &search.within) {
+        events = events.filter(within);
+    }
+    events
+}
+
+/// Of events those that are about `key`, in parts.
+pub(crate) fn those_about(key: ApiKeyId, events: impl Fn() -> Events) -> [Events; 3] {
+    let id = id_bytes(key.as_uuid());
+    [
+        events().filter(audit_events::key_id.eq(id.clone())),
+        events().filter(audit_events::replaced_by.eq(id)),
+        events().filter(audit_events::key_ids.is_not_null()).filter(is_among(key)),
+    ]
+}
+
+/// The keys that are looked for, after `after`.
+pub(crate) fn keys_sought(search: &KeySearch, after: Option<KeyCursor>, limit: u32) -> Keys {
+    let KeySearch { within: patterns, owner, created_by, environment, status, prefix, .. } = search;
+    let mut keys = with_last_use()
+        .into_boxed()
+        .order((api_keys::created_at.desc(), api_keys::id.desc()))
+        .limit(limit.into());
+    if let Some(owner) = owner {
+        keys = keys.filter(api_keys::owner.eq(owner.as_str().to_owned()));
+    }
+    if let Some(creator) = created_by {
+        keys = keys.filter(api_keys::created_by.eq(creator.as_str().to_owned()));
+    }
+    if let Some(environment) = environment {
+        keys = keys.filter(api_keys::environment.eq(environment.as_str()));
+    }
+    if let Some(prefix) = prefix {
+        keys = keys.filter(api_keys::prefix.eq(prefix.as_str().to_owned()));
+    }
+    if let Some(within) = within("api_keys.owner", patterns) {
+        keys = keys.filter(within);
+    }
+    keys = match status {
+        Some(KeyStatus::Revoked) => keys.filter(api_keys::revoked_at.is_not_null()),
+        _ => keys.filter(api_keys::revoked_at.is_null()),
+    };
+    let now = search.now.unix_millis();
+    let lives = || api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now));
+    let is_on = || api_keys::disabled_at.is_null();
+    keys = match status {
+        None | Some(KeyStatus::Revoked) => keys,
+        Some(KeyStatus::Disabled) => keys.filter(api_keys::disabled_at.is_not_null()),
+        Some(KeyStatus::Expired) => keys.filter(is_on()).filter(api_keys::expires_at.le(now)),
+        Some(KeyStatus::Replaced) => {
+            keys.filter(is_on()).filter(lives()).filter(api_keys::replaced_by.is_not_null())
+        }
+        Some(KeyStatus::Active) => {
+            keys.filter(is_on()).filter(lives()).filter(api_keys::replaced_by.is_null())
+        }
+    };
+    if let Some(part) = &search.name_part {
+        // SQLite knows the small ones of ASCII letters alone.
+        let has = literal::<Bool>("instr(lower(api_keys.name), ");
+        keys = keys.filter(has.bind::<Text, _>(part.as_lower().to_owned()).sql(") > 0"));
+    }
+    if let Some(since) = search.unused_since.map(Timestamp::unix_millis) {
+        let unused =
+            last_uses::used_at.nullable().is_null().or(last_uses::used_at.nullable().le(since));
+        keys = keys.filter(api_keys::created_at.lt(since)).filter(unused);
+    }
+    if let Some(KeyCursor { created_at, id }) = after {
+        let behind = literal::<Bool>("(api_keys.created_at, api_keys.id) < (");
+        let behind = behind.bind::<BigInt, _>(created_at.unix_millis()).sql(", ");
+        keys = keys.filter(behind.bind::<Binary, _>(id_bytes(id.as_uuid())).sql(")"));
+    }
+    keys
+}
+
+/// The unrevoked keys that a selection means.
+pub(crate) fn selected(selection: &Selection, limit: u32) -> Selected {
+    let mut keys = api_keys::table
+        .select((api_keys::id, api_keys::owner, api_keys::replaced_by))
+        .into_boxed()
+        .filter(api_keys::revoked_at.is_null())
+        .limit(limit.into());
+    if let Some(owner) = selection.owner() {
+        keys = keys.filter(api_keys::owner.eq(owner.as_str().to_owned()));
+    }
+    if let Some(creator) = selection.created_by() {
+        keys = keys.filter(api_keys::created_by.eq(creator.as_str().to_owned()));
+    }
+    if let Some(within) = within("api_keys.owner", selection.patterns()) {
+        keys = keys.filter(within);
+    }
+    keys
+}
+
+type Selected = IntoBoxed<
+    'static,
+    Select<api_keys::table, (api_keys::id, api_keys::owner, api_keys::replaced_by)>,
+    Sqlite,
+>;
 
 #[expect(clippy::elidable_lifetime_names, reason = "the macro names the type by it")]
 #[auto_type]

@@ -74,6 +74,7 @@ diesel::table! {
         key_prefix -> Nullable<Text>,
         changes -> Nullable<Text>,
         token_id -> Nullable<Binary>,
+        key_ids -> Nullable<Text>,
     }
 }
 

@@ -28,6 +28,7 @@ mod last_uses;
 mod limit;
 mod lists;
 mod management_tokens;
+mod many;
 mod networks;
 mod overlap;
 mod owners;
@@ -37,6 +38,7 @@ mod reference;
 mod removal;
 mod revocation;
 mod rotation;
+mod search;
 mod sessions;
 
 use std::any::Any;
@@ -149,6 +151,19 @@ promises! { $
         a_disabled_key_can_be_revoked
         a_replaced_key_can_be_revoked
         a_revoked_key_shows_only_by_its_digest
+    }
+    many {
+        many_keys_are_revoked_by_one_change_with_an_event_for_each_owner
+        where_nothing_is_left_to_revoke_the_latest_change_is_waited_for
+        of_many_keys_only_those_that_were_left_are_in_an_event
+        where_one_of_many_keys_was_replaced_meanwhile_none_is_revoked
+        what_is_revoked_together_and_one_by_one_concurrently_dies_once
+    }
+    search {
+        random_searches_find_what_a_plain_function_finds
+        a_part_of_a_name_has_no_wildcards_and_only_ascii_letters_have_another_case
+        random_selections_mean_what_a_plain_function_says
+        random_searches_of_the_trail_find_what_a_plain_function_finds
     }
     rotation {
         a_replaced_key_and_its_successor_read_back_equal

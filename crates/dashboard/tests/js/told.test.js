@@ -38,4 +38,5 @@ test('events from before names were kept are told without them', () => {
 test('the changes are one cell', () => {
   assert.equal(changesCell(null), '')
   assert.equal(changesCell({ name: ['A', 'B'], expiresAt: [null, '2027'] }), 'name: A → B; expiresAt: Never → 2027')
+  assert.equal(changesCell({ metadata: [{}, { plan: 'pro' }] }), 'metadata: {} → {"plan":"pro"}')
 })

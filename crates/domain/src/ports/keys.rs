@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use super::StoreError;
-use crate::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Timestamp};
+use crate::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Selection, Timestamp};
 
 /// Where keys are kept, as the use cases of their owners need it.
 ///
@@ -58,6 +58,25 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         event: &AuditEvent,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
+    /// Up to `limit` keys that `selection` means and that are not revoked, in any order.
+    async fn selected(
+        &self,
+        selection: &Selection,
+        limit: u32,
+    ) -> Result<Vec<SelectedKey>, StoreError>;
+
+    /// Revokes those of `keys` that are not revoked yet, all or none, and answers their ids, ascending, with the
+    /// number of the change; `None` if none was left. Each is revoked at the instant of the events, of which there is
+    /// one for each owner: it is stored with those of its keys that this call revoked, and not at all without any.
+    ///
+    /// Where a key was replaced since it was read, its successor is meant too, but not among `keys`: that is
+    /// [`UpdateError::Stale`].
+    async fn revoke_all(
+        &self,
+        keys: &[SelectedKey],
+        events: &[AuditEvent],
+    ) -> Result<Option<(Vec<ApiKeyId>, ChangeNumber)>, UpdateError>;
+
     /// The number of the latest change of the key `id` of `owner`, revoked or not, or a later number;
     /// `None` if there is no such key. A caller that finds its change already made waits for this
     /// number before it answers.
@@ -81,6 +100,17 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         since: Timestamp,
         limit: u32,
     ) -> Result<Vec<KeyInUse>, StoreError>;
+}
+
+/// A key that is one of many to be revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectedKey {
+    /// Which one.
+    pub id: ApiKeyId,
+    /// Whose key it is.
+    pub owner: OwnerId,
+    /// The key that took its place.
+    pub replaced_by: Option<ApiKeyId>,
 }
 
 /// A rotation: a key, its successor, and the key that ends with it.

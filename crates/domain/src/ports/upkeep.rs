@@ -5,7 +5,9 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{KeyInUse, StoreError};
-use crate::{ApiKeyId, ChangeNumber, KeyedDigest, OwnerId, PepperId, Timestamp};
+use crate::{
+    ApiKeyId, ChangeNumber, KeyCursor, KeySearch, KeyedDigest, OwnerId, PepperId, Timestamp,
+};
 
 /// The keys of all owners, for operators and for recoveries.
 #[async_trait]
@@ -23,6 +25,14 @@ pub trait KeyRegister: Send + Sync + fmt::Debug {
     async fn page_of_all(
         &self,
         after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyInUse>, StoreError>;
+
+    /// Up to `limit` keys that are looked for, after `after`: the newest first, equal times by id descending.
+    async fn search(
+        &self,
+        search: &KeySearch,
+        after: Option<KeyCursor>,
         limit: u32,
     ) -> Result<Vec<KeyInUse>, StoreError>;
 

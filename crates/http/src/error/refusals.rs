@@ -2,8 +2,9 @@
 
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
-    ChangeError, ChangeOwnerError, IssueError, MetadataError, NameError, NameMissing, NotNow,
-    OverlapTooLong, ReportLeaksError, RevokeError, TransitionError, VerifyError,
+    ChangeError, ChangeOwnerError, IssueError, MetadataError, NameError, NameMissing,
+    NamePartError, NotNow, OverlapTooLong, ReportLeaksError, RevokeAllError, RevokeError,
+    TransitionError, VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -72,6 +73,12 @@ impl From<NameError> for ApiError {
 impl From<MetadataError> for ApiError {
     fn from(error: MetadataError) -> Self {
         Self::bad_request(metadata_sentence(error))
+    }
+}
+
+impl From<NamePartError> for ApiError {
+    fn from(NamePartError: NamePartError) -> Self {
+        Self::bad_request("q must not contain control characters")
     }
 }
 
@@ -155,6 +162,24 @@ impl From<RevokeError> for ApiError {
             RevokeError::NotFound => Self::key_not_found(),
             RevokeError::Entropy(error) => error.into(),
             RevokeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeAllError> for ApiError {
+    fn from(error: RevokeAllError) -> Self {
+        match error {
+            RevokeAllError::TooMany { most } => {
+                let message = format!("More than {most} API keys are meant; none was revoked");
+                Self::new(ErrorCode::LimitReached, message)
+            }
+            RevokeAllError::NotNow(not_now) => too_many_changes(not_now),
+            RevokeAllError::Contended => {
+                let message = "The API keys were rotated by others at the same time; try again";
+                Self::new(ErrorCode::Conflict, message)
+            }
+            RevokeAllError::Entropy(error) => error.into(),
+            RevokeAllError::Store(error) => error.into(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::server::{Server, Setup};
 
 pub(crate) const EVENTS: &str = "/api/v1/audit-events";
 
-const MEMBERS: [&str; 11] = [
+const MEMBERS: [&str; 12] = [
     "action",
     "actor",
     "address",
@@ -22,6 +22,7 @@ const MEMBERS: [&str; 11] = [
     "changes",
     "id",
     "keyId",
+    "keyIds",
     "keyName",
     "keyPrefix",
     "requestId",

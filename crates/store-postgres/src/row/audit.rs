@@ -17,18 +17,28 @@ use crate::schema::audit_events;
 #[diesel(table_name = audit_events, check_for_backend(Pg))]
 pub(crate) struct EventRow {
     #[diesel(embed)]
+    pub(crate) whose: WhoseRow,
+    #[diesel(embed)]
     pub(crate) deed: DeedRow,
     #[diesel(embed)]
     pub(crate) label: LabelRow,
+    #[diesel(embed)]
+    pub(crate) keys: KeysRow,
 }
 
-/// An event, but for what its key is called.
+/// Which event of whose trail. Where many are added, each has its own.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
+pub(crate) struct WhoseRow {
+    pub(crate) id: Uuid,
+    owner: Option<String>,
+}
+
+/// An event, but for what the other rows say of it.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
 pub(crate) struct DeedRow {
-    id: Uuid,
     at: OffsetDateTime,
-    owner: Option<String>,
     action: String,
     key_id: Option<Uuid>,
     replaced_by: Option<Uuid>,
@@ -48,6 +58,13 @@ pub(crate) struct LabelRow {
     key_prefix: Option<String>,
 }
 
+/// The keys of an event that was done to many. The rows that a change finds say which.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
+pub(crate) struct KeysRow {
+    key_ids: Option<Vec<Uuid>>,
+}
+
 impl From<&AuditEvent> for EventRow {
     fn from(event: &AuditEvent) -> Self {
         let AuditEvent { id, at, owner, action, label, caller } = event;
@@ -56,10 +73,12 @@ impl From<&AuditEvent> for EventRow {
             .as_ref()
             .map(|KeyLabel { name, prefix }| (name.as_str().to_owned(), prefix.as_str().to_owned()))
             .unzip();
-        let deed = DeedRow {
+        let whose = WhoseRow {
             id: id.as_uuid(),
-            at: (*at).into(),
             owner: owner.as_ref().map(|owner| owner.as_str().to_owned()),
+        };
+        let deed = DeedRow {
+            at: (*at).into(),
             action: action.name().to_owned(),
             key_id: action.key().map(ApiKeyId::as_uuid),
             replaced_by: action.successor().map(ApiKeyId::as_uuid),
@@ -70,19 +89,22 @@ impl From<&AuditEvent> for EventRow {
             changes: changes_of(action),
             token_id: action.token().map(TokenId::as_uuid),
         };
-        Self { deed, label: LabelRow { key_name, key_prefix } }
+        let key_ids = action.keys().map(|keys| keys.iter().map(|key| key.as_uuid()).collect());
+        let (label, keys) = (LabelRow { key_name, key_prefix }, KeysRow { key_ids });
+        Self { whose, deed, label, keys }
     }
 }
 
 impl TryFrom<EventRow> for AuditEvent {
     type Error = StoreError;
 
-    fn try_from(EventRow { deed, label }: EventRow) -> Result<Self, StoreError> {
-        let place = Place { table: "audit_events", row: deed.id };
+    fn try_from(EventRow { whose, deed, label, keys }: EventRow) -> Result<Self, StoreError> {
+        let place = Place { table: "audit_events", row: whose.id };
         let (key, successor) =
             (deed.key_id.map(ApiKeyId::new), deed.replaced_by.map(ApiKeyId::new));
         let token = deed.token_id.map(TokenId::new);
-        let action = Action::restore(&deed.action, key, successor, token);
+        let keys = keys.key_ids.map(|ids| ids.into_iter().map(ApiKeyId::new).collect());
+        let action = Action::restore(&deed.action, key, successor, token, keys);
         let action = place.read("action", action)?;
         let action = match deed.changes {
             Some(json) => place.read("changes", with_changes(action, &json))?,
@@ -93,9 +115,9 @@ impl TryFrom<EventRow> for AuditEvent {
         let prefix = place.read("key_prefix", prefix.ok())?;
         let address = deed.address.map(|text| text.parse()).transpose();
         Ok(Self {
-            id: EventId::new(deed.id),
+            id: EventId::new(whose.id),
             at: deed.at.into(),
-            owner: place.read("owner", deed.owner.map(OwnerId::parse).transpose().ok())?,
+            owner: place.read("owner", whose.owner.map(OwnerId::parse).transpose().ok())?,
             action,
             label: name.zip(prefix).map(|(name, prefix)| KeyLabel { name, prefix }),
             caller: Caller {

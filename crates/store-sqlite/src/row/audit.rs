@@ -33,9 +33,15 @@ pub(crate) struct EventRow {
     key_prefix: Option<String>,
     changes: Option<String>,
     token_id: Option<Vec<u8>>,
+    /// A JSON array of the texts of ids.
+    key_ids: Option<String>,
 }
 
 impl EventRow {
+    pub(crate) fn id(&self) -> &[u8] {
+        &self.id
+    }
+
     /// The same event of a key that is called so in the row that it changes.
     pub(crate) fn of_key_called(self, (name, prefix): (String, String)) -> Self {
         Self { key_name: Some(name), key_prefix: Some(prefix), ..self }
@@ -66,6 +72,7 @@ impl From<&AuditEvent> for EventRow {
             key_prefix,
             changes: changes_of(action),
             token_id: action.token().map(|id| id_bytes(id.as_uuid())),
+            key_ids: action.keys().map(ids_written),
         }
     }
 }
@@ -83,7 +90,8 @@ impl TryFrom<EventRow> for AuditEvent {
         let key_id = id_in("key_id", row.key_id)?.map(ApiKeyId::new);
         let successor = id_in("replaced_by", row.replaced_by)?.map(ApiKeyId::new);
         let token = id_in("token_id", row.token_id)?.map(TokenId::new);
-        let action = Action::restore(&row.action, key_id, successor, token);
+        let keys = row.key_ids.map(|json| place.read("key_ids", ids_read(&json))).transpose()?;
+        let action = Action::restore(&row.action, key_id, successor, token, keys);
         let action = place.read("action", action)?;
         let action = match row.changes {
             Some(json) => place.read("changes", with_changes(action, &json))?,
@@ -107,6 +115,16 @@ impl TryFrom<EventRow> for AuditEvent {
             },
         })
     }
+}
+
+fn ids_written(keys: &[ApiKeyId]) -> String {
+    let texts: Vec<_> = keys.iter().map(ApiKeyId::to_string).collect();
+    serde_json::to_string(&texts).expect("texts are JSON")
+}
+
+fn ids_read(json: &str) -> Option<Vec<ApiKeyId>> {
+    let texts: Vec<String> = serde_json::from_str(json).ok()?;
+    texts.iter().map(|text| ApiKeyId::parse(text).ok()).collect()
 }
 
 /// What a change of a key or an owner changed, as it is stored.

@@ -42,6 +42,7 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         Action::KeyRotated { key, successor },
         Action::KeyRevoked(key),
         Action::KeyLeaked(key),
+        Action::KeysRevoked(vec![key, successor]),
         Action::TokenCreated(token),
         Action::TokenRevoked(token),
     ];

@@ -108,8 +108,7 @@ impl Told {
             Action::KeyChanged { difference, .. } => difference.as_ref(),
             _ => None,
         };
-        let difference = difference.map(|difference| {
-            let KeyDifference { name, enabled, expires_at, metadata } = difference;
+        let difference = difference.map(|KeyDifference { name, enabled, expires_at, metadata }| {
             (
                 name.as_ref().map(|both| both.each_ref().map(|name| name.as_str().to_owned())),
                 *enabled,
