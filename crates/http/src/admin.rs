@@ -5,4 +5,7 @@
 
 pub(crate) mod api_keys;
 mod bodies;
+pub(crate) mod events;
+pub(crate) mod owners;
 mod proof;
+pub(crate) mod search;

@@ -28,17 +28,17 @@ pub(crate) struct TrailPage {
     /// The most events to answer.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: u32,
+    pub(crate) limit: u32,
     /// The id of an event: only those before it.
     #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
-    before: Option<String>,
+    pub(crate) before: Option<String>,
     /// The id of a key: only what was done to it, alone or among others, and the `key.rotated` that issued it in the place
     /// of another. A key of which nothing was ever done has no events.
     #[param(format = "uuid", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
-    key_id: Option<String>,
+    pub(crate) key_id: Option<String>,
 }
 
-const fn fifty() -> u32 {
+pub(crate) const fn fifty() -> u32 {
     50
 }
 
@@ -163,32 +163,37 @@ pub(crate) async fn list(
     http: Data<Http>,
     acting: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
-    let Asked { limit, before, key } = asked_in(&req)?;
+    let page: TrailPage = query_in(&req, TrailPage::LIMITED)?;
+    let Page { limit, before, key } = page.read()?;
     let events = http.services.trail.events_of(&acting.owner, key, before, limit).await?;
     let items: Vec<_> = events.iter().map(EventBody::from).collect();
     Ok(HttpResponse::Ok().json(items))
 }
 
 /// A [`TrailPage`] as values.
-struct Asked {
-    limit: u32,
-    before: Option<EventId>,
-    key: Option<ApiKeyId>,
+pub(crate) struct Page {
+    pub(crate) limit: u32,
+    pub(crate) before: Option<EventId>,
+    pub(crate) key: Option<ApiKeyId>,
 }
 
-fn asked_in(req: &HttpRequest) -> Result<Asked, ApiError> {
-    let limited = "limit must be a number from 1 to 200";
-    let TrailPage { limit, before, key_id } = query_in(req, limited)?;
-    if !(1..=MOST).contains(&limit) {
-        return Err(ApiError::bad_request(limited));
+impl TrailPage {
+    pub(crate) const LIMITED: &str = "limit must be a number from 1 to 200";
+
+    pub(crate) fn read(self) -> Result<Page, ApiError> {
+        let Self { limit, before, key_id } = self;
+        if !(1..=MOST).contains(&limit) {
+            return Err(ApiError::bad_request(Self::LIMITED));
+        }
+        let before = before.as_deref().map(EventId::parse).transpose();
+        let key = key_id.as_deref().map(ApiKeyId::parse).transpose();
+        Ok(Page {
+            limit,
+            before: before
+                .map_err(|_no_id| ApiError::bad_request("before must be an event's id"))?,
+            key: key.map_err(|_no_id| ApiError::bad_request("keyId must be a key's id"))?,
+        })
     }
-    let before = before.as_deref().map(EventId::parse).transpose();
-    let key = key_id.as_deref().map(ApiKeyId::parse).transpose();
-    Ok(Asked {
-        limit,
-        before: before.map_err(|_no_id| ApiError::bad_request("before must be an event's id"))?,
-        key: key.map_err(|_no_id| ApiError::bad_request("keyId must be a key's id"))?,
-    })
 }
 
 impl<'a> From<&'a AuditEvent> for EventBody<'a> {

@@ -25,6 +25,8 @@ use super::{accounts, admin, api_keys, audit, leaks, operations, verify};
         audit::list,
         admin::api_keys::list, admin::api_keys::create, admin::api_keys::get,
         admin::api_keys::change, admin::api_keys::rotate, admin::api_keys::revoke,
+        admin::search::find, admin::search::revoke, admin::owners::get, admin::owners::put,
+        admin::events::list,
         operations::healthz, operations::readyz, operations::metrics,
     ),
     tags(
@@ -37,7 +39,7 @@ use super::{accounts, admin, api_keys, audit, leaks, operations, verify};
     ),
     security(("session" = []), ("jwt" = [])),
     // What only a parameter names is not found by itself.
-    components(schemas(api_keys::StatusFilter)),
+    components(schemas(api_keys::StatusFilter, admin::search::StatusBody)),
     modifiers(&Schemes, &CommonAnswers, &AnswerHeaders, &OptionalBody),
 )]
 struct Document;

@@ -162,7 +162,15 @@ fn management(config: &mut ServiceConfig) {
         .service(
             not_for_pages(&admin("owners/{owner}/api-keys/{id}/rotate"), "POST")
                 .post(admin::api_keys::rotate),
-        );
+        )
+        .service(not_for_pages(&admin("api-keys"), "GET, HEAD").get(admin::search::find))
+        .service(not_for_pages(&admin("api-keys/revoke"), "POST").post(admin::search::revoke))
+        .service(
+            not_for_pages(&admin("owners/{owner}"), "GET, HEAD, PUT")
+                .get(admin::owners::get)
+                .put(admin::owners::put),
+        )
+        .service(not_for_pages(&admin("audit-events"), "GET, HEAD").get(admin::events::list));
 }
 
 fn page(path: &str) -> Methods {
@@ -223,6 +231,15 @@ impl Methods {
         F::Output: Responder + 'static,
     {
         Self(self.0.route(web::post().to(handler)))
+    }
+
+    fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Self(self.0.route(web::put().to(handler)))
     }
 
     fn patch<F, Args>(self, handler: F) -> Self

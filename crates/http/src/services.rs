@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use latchkey_accounts::{AccountService, TokenService};
 use latchkey_domain::ApiKeyService;
-use latchkey_domain::ports::{AuditTrail, Clock, StoreError};
+use latchkey_domain::ports::{AuditTrail, Clock, KeyRegister, StoreError};
 use latchkey_jwt::ForeignSessions;
 use latchkey_verifier::Verifier;
 
@@ -22,6 +22,8 @@ pub struct Services {
     pub tokens: TokenService,
     /// Sessions of another system, if there is one whose tokens count.
     pub foreign_sessions: Option<ForeignSessions>,
+    /// The keys of all owners, for calls with a management token.
+    pub register: Arc<dyn KeyRegister>,
     /// Verifies keys.
     pub verifier: Verifier,
     /// Where the events are read.

@@ -87,6 +87,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         tokens: TokenService::new(of_tokens),
         foreign_sessions: None,
         verifier,
+        register: store.clone(),
         trail: store,
         clock,
     }

@@ -254,6 +254,7 @@ impl App {
             accounts: AccountService::new(of_accounts, settings.session_lifetime, account_limits),
             tokens: TokenService::new(of_tokens),
             foreign_sessions,
+            register: Arc::clone(&register),
             verifier,
             trail,
             clock: Arc::clone(&clock),

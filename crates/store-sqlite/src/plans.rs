@@ -118,10 +118,10 @@ fn a_search_over_all_owners_walks_the_index_of_the_narrowest_thing_asked_for() {
     let search = || KeySearch::new(within("*"), Timestamp::MIN);
     let walks = |search: &KeySearch, after| plan(&query::keys_sought(search, after, 10));
     let last_use = "SEARCH last_uses USING PRIMARY KEY (key_id=?) LEFT-JOIN".to_owned();
-    let mut owned = search();
-    owned.owner = Some(owner.clone());
+    let mut of_one = search();
+    of_one.owner = Some(owner.clone());
     let by_owner = "SEARCH api_keys USING INDEX api_keys_of_owner (owner=?)".to_owned();
-    assert_eq!(walks(&owned, None), [by_owner.clone(), last_use.clone()]);
+    assert_eq!(walks(&of_one, None), [by_owner.clone(), last_use.clone()]);
     let mut made = search();
     made.created_by = Some(creator.clone());
     let by_creator = "SEARCH api_keys USING INDEX api_keys_of_creator (created_by=?)".to_owned();

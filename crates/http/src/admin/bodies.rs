@@ -102,7 +102,7 @@ impl RotateForOwnerBody {
     }
 }
 
-fn creator(text: Option<String>) -> Result<Option<Creator>, ApiError> {
+pub(super) fn creator(text: Option<String>) -> Result<Option<Creator>, ApiError> {
     text.map(Creator::parse).transpose().map_err(|_malformed| {
         ApiError::bad_request("createdBy must be 1 to 255 visible ASCII characters")
     })

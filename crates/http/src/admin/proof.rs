@@ -22,6 +22,12 @@ pub(crate) trait Needs {
 /// To see keys and the settings of owners.
 #[derive(Debug)]
 pub(crate) struct KeysRead;
+/// To change the settings of owners.
+#[derive(Debug)]
+pub(crate) struct OwnersWrite;
+/// To read events.
+#[derive(Debug)]
+pub(crate) struct AuditRead;
 /// To issue, change, rotate and revoke keys.
 #[derive(Debug)]
 pub(crate) struct KeysWrite;
@@ -32,6 +38,14 @@ impl Needs for KeysRead {
 
 impl Needs for KeysWrite {
     const RIGHT: Right = Right::KeysWrite;
+}
+
+impl Needs for OwnersWrite {
+    const RIGHT: Right = Right::OwnersWrite;
+}
+
+impl Needs for AuditRead {
+    const RIGHT: Right = Right::AuditRead;
 }
 
 /// The management token of a call over many owners. It has the right that the call needs.
@@ -47,6 +61,13 @@ pub(crate) struct By<N> {
 pub(crate) struct For<N> {
     pub(crate) acting: ActingFor,
     needs: PhantomData<N>,
+}
+
+impl<N: Needs> By<N> {
+    /// Whether the token may do for `owner` what the call does.
+    pub(super) fn may_act_for(&self, owner: &OwnerId) -> Result<(), ApiError> {
+        Ok(self.token.may(N::RIGHT)?.act_for(owner)?)
+    }
 }
 
 impl<N: Needs + 'static> FromRequest for By<N> {
@@ -74,9 +95,10 @@ impl<N: Needs + 'static> FromRequest for For<N> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, by) = (req.clone(), By::<N>::from_request(req, payload));
         Box::pin(async move {
-            let By { token, caller, needs } = by.await?;
+            let by = by.await?;
             let owner = owner_in_path(&req)?;
-            token.may(N::RIGHT)?.act_for(&owner)?;
+            by.may_act_for(&owner)?;
+            let By { caller, needs, .. } = by;
             Ok(Self { acting: ActingFor { owner, caller }, needs })
         })
     }

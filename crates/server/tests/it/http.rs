@@ -73,6 +73,10 @@ impl Request {
         self
     }
 
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
     pub(crate) fn target(&self) -> &str {
         &self.target
     }

@@ -106,6 +106,7 @@ mod log;
 mod management;
 mod metrics;
 mod operations;
+mod other_owners;
 mod outage;
 mod pages;
 mod person;

@@ -1,0 +1,111 @@
+#![expect(single_use_lifetimes, reason = "fires in what the schema derive writes")]
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use latchkey_domain::ports::FoundOwner;
+use latchkey_domain::{MaxKeys, OwnerChange, OwnerId};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::proof::{For, KeysRead, OwnersWrite};
+use crate::Http;
+use crate::acting::ActingFor;
+use crate::body::{InOrder, JsonBody};
+use crate::error::{ApiError, ErrorBody};
+
+/// What is to hold for an owner.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct OwnerSettingsBody {
+    /// The most keys that the owner holds, neither revoked nor replaced; null: as many as the service allows.
+    #[serde(deserialize_with = "nullable")]
+    #[schema(required, minimum = 0, maximum = 1_000_000)]
+    max_keys: Option<u32>,
+    /// Whether all keys of the owner are refused.
+    suspended: bool,
+}
+
+/// An owner.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OwnerBody<'a> {
+    #[schema(example = "user_123")]
+    owner: &'a str,
+    /// The most keys that the owner holds; null: as many as the service allows.
+    #[schema(required)]
+    max_keys: Option<u32>,
+    /// Whether all keys of the owner are refused.
+    suspended: bool,
+    /// How many keys count towards the limit: those that are neither revoked nor replaced.
+    keys: u32,
+}
+
+/// Get an owner.
+///
+/// What holds for an owner. One of whom nothing was ever said has the defaults.
+#[utoipa::path(
+    get, path = "/api/v1/admin/owners/{owner}", operation_id = "getOwner", tag = "Management",
+    params(("owner" = String, Path, description = "Any id of yours, percent-encoded", example = "user_123")),
+    security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "The owner", body = OwnerBody<'_>),
+        (status = 400, description = "The owner in the path is malformed", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn get(http: Data<Http>, by: For<KeysRead>) -> Result<HttpResponse, ApiError> {
+    let owner = by.acting.owner;
+    let found = http.services.api_keys.owner(&owner).await?;
+    Ok(HttpResponse::Ok().json(OwnerBody::of(&owner, &found)))
+}
+
+/// Change an owner.
+///
+/// A suspended owner's keys are all refused, on every instance before this call is answered, and work again
+/// when the suspension has ended. A limit below what the owner holds touches no key.
+#[utoipa::path(
+    put, path = "/api/v1/admin/owners/{owner}", operation_id = "changeOwner", tag = "Management",
+    params(("owner" = String, Path, description = "Any id of yours, percent-encoded", example = "user_123")),
+    request_body = OwnerSettingsBody, security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "The owner as it is now, on every instance", body = OwnerBody<'_>),
+        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `owners:write`, or may not act for this owner", body = ErrorBody),
+        (status = 409, description = "Concurrent changes kept conflicting", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn put(
+    http: Data<Http>,
+    InOrder(by, JsonBody(body)): InOrder<For<OwnersWrite>, JsonBody<OwnerSettingsBody>>,
+) -> Result<HttpResponse, ApiError> {
+    let OwnerSettingsBody { max_keys, suspended } = body;
+    let max_keys = max_keys.map(MaxKeys::new).transpose().map_err(|_too_many| {
+        ApiError::bad_request("maxKeys must be a whole number from 0 to 1000000, or null")
+    })?;
+    let change = OwnerChange { max_keys: Some(max_keys), suspended: Some(suspended) };
+    let ActingFor { owner, caller } = by.acting;
+    let (work, whose) = (Data::clone(&http), owner.clone());
+    let changing =
+        async move { work.services.api_keys.change_owner(&whose, &change, &caller).await };
+    let found = http.finish(changing).await??;
+    Ok(HttpResponse::Ok().json(OwnerBody::of(&owner, &found)))
+}
+
+impl<'a> OwnerBody<'a> {
+    fn of(owner: &'a OwnerId, found: &FoundOwner) -> Self {
+        let FoundOwner { settings, held, as_of: _ } = found;
+        Self {
+            owner: owner.as_str(),
+            max_keys: settings.max_keys.map(MaxKeys::get),
+            suspended: settings.suspended_at.is_some(),
+            keys: *held,
+        }
+    }
+}
+
+/// For a member that may be null but not be left out.
+fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Option::deserialize(deserializer)
+}
