@@ -5,6 +5,7 @@ use super::origin::Origin;
 
 /// How the routes are reached, and by whom.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for one group of routes")]
 pub struct HttpSettings {
     /// Where people reach the service, if that was said explicitly.
     pub public_url: Option<Origin>,

@@ -51,6 +51,14 @@ impl Token {
     }
 }
 
+/// What a call was about.
+struct Asked<'c> {
+    number: u64,
+    owner: &'static str,
+    id: &'c str,
+    name: String,
+}
+
 /// What the server should hold, and the tokens that call it.
 struct World<'s> {
     server: &'s Server,
@@ -79,6 +87,8 @@ impl<'s> World<'s> {
             let text = server.setup.token(&rights.join(","), &patterns.join(","));
             world.tokens.push(Token { text, rights, patterns });
         }
+        // That may have taken longer than a connection waits for its first request.
+        world.connection = Connection::open(server.address);
         world
     }
 
@@ -102,7 +112,12 @@ impl<'s> World<'s> {
         let request = request.header("Authorization", format!("Bearer {}", token.text));
         let request = request.keep_alive();
         self.connection.write(&request.bytes(self.server.address));
-        self.connection.read(false)
+        let answer = self.connection.read(false);
+        // As where a call was refused before its body was read.
+        if answer.header("connection") == Some("close") {
+            self.connection = Connection::open(self.server.address);
+        }
+        answer
     }
 
     /// Any key there is, if there is one: it may well be another owner's than the one in the path.
@@ -147,22 +162,15 @@ impl<'s> World<'s> {
             return;
         }
         assert!((200..300).contains(&answer.status), "{what}: {answer:?}");
-        self.learn(owner, &id, name, number, &request, &answer);
+        self.learn(Asked { number, owner, id: &id, name }, &request, &answer);
     }
 
     /// What a call that was done has changed, or has to have shown.
-    fn learn(
-        &mut self,
-        owner: &'static str,
-        id: &str,
-        name: String,
-        number: u64,
-        request: &Request,
-        answer: &Response,
-    ) {
+    fn learn(&mut self, asked: Asked<'_>, request: &Request, answer: &Response) {
+        let Asked { number, owner, id, name } = asked;
         let keys = self.keys.get_mut(owner).expect("one of them");
         let body = answer.json();
-        match (request.method(), &*request.target()) {
+        match (request.method(), request.target()) {
             ("POST", target) if target.ends_with("/rotate") => {
                 let name = keys.remove(id).expect("an own key");
                 keys.insert(Issued::from(answer).id, name);
