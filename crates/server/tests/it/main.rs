@@ -104,6 +104,7 @@ mod killed_trail;
 mod leaks;
 mod log;
 mod management;
+mod many_owners;
 mod metrics;
 mod operations;
 mod other_owners;
