@@ -74,6 +74,7 @@ package profile="release":
 readme:
     cargo build
     python3 .ci/readme.py
+    python3 .ci/readme.py docs/your-own-users.md "A management token"
 
 # The committed OpenAPI document; a test fails where it differs from the routes.
 openapi:
@@ -94,6 +95,11 @@ clients-go:
 clients-python:
     cargo build
     clients/python/test.sh target/debug/latchkey
+
+# The products of examples/ with users of their own; needs Node 20 and Python 3.11 with npm and PyPI.
+own-users:
+    cargo build
+    .ci/own_users.py target/debug/latchkey
 
 # What Redocly, Spectral, orval and hey-api make of openapi.json; needs npm, and Linux on x86-64.
 openapi-tools:
@@ -120,6 +126,10 @@ otlp:
 # Three instances restarted one by one under load, behind HAProxy and nginx: no request may fail. Needs both.
 rolling:
     cargo test -p latchkey-server --test it -- --ignored --nocapture rolling::
+
+# 100,000 random calls by management tokens of random patterns, on each database; takes many minutes.
+other-owners:
+    MANAGEMENT_CALLS=100000 cargo test -p latchkey-server --test it -- other_owners::
 
 # Everything through PgBouncer, in session and in transaction mode. Needs it.
 poolers:

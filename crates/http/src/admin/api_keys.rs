@@ -9,7 +9,7 @@ use crate::api_keys::{
     IssuedBody, ItemBody, KeyFilter, RotatedBody, changed, found, issued, listed, revoked, rotated,
 };
 use crate::body::{InOrder, JsonBody, OptionalJsonBody};
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, ErrorCode};
 
 /// List an owner's keys.
 ///
@@ -46,7 +46,7 @@ pub(crate) async fn list(
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
-        (status = 409, description = "The owner has reached its limit of keys, or is suspended", body = ErrorBody),
+        (status = 409, description = "The owner has reached its limit of keys, is suspended, or is an account that is disabled", body = ErrorBody),
         (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -55,7 +55,14 @@ pub(crate) async fn create(
     InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<CreateForOwnerBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.read(&http)?;
-    issued(&http, by.acting, new).await
+    issued(&http, by.acting, new).await.map_err(|error| match error.code() {
+        // To a session of a disabled account it is over. A token goes on.
+        ErrorCode::SessionRequired => {
+            let message = "The account of this owner is disabled; it gets no more API keys";
+            ApiError::new(ErrorCode::Conflict, message)
+        }
+        _ => error,
+    })
 }
 
 /// Get an owner's key.

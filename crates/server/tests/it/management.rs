@@ -240,6 +240,17 @@ fn pages_of_other_origins_get_no_leave_and_backends_need_none() {
 }
 
 #[test]
+fn an_account_that_is_disabled_gets_no_key_by_a_token_either() {
+    let server = Setup::on_sqlite().start();
+    let ada = server.sign_up(ADA);
+    let id = text(&ada.get(SESSION).expect_status(200).json(), "id");
+    let backend = server.backend("keys:write", "*");
+    server.setup.run(&["account", "disable", ADA], "").expect_code(0);
+    let answer = backend.post(&keys_of(&id), &json!({ "name": "a" }));
+    answer.expect_refusal(409, "conflict");
+}
+
+#[test]
 fn an_owner_is_any_visible_ascii_percent_encoded() {
     let server = Setup::on_sqlite().start();
     let backend = server.backend("keys:write", "*");
