@@ -142,7 +142,7 @@ far:
 
 # Three instances on one Postgres under faults, and through failovers, for about ten minutes: no revoked key may be accepted.
 chaos:
-    cargo test --release -p latchkey-server --test chaos -- --ignored --nocapture --test-threads=1
+    cargo test --release -p latchkey-server --test it -- --ignored --nocapture --test-threads=1 chaos::
 
 # The cluster of docs/operations/high-availability.md, whose leaders are taken away under load, for about half an hour. Needs
 # root, and Debian's postgresql, patroni, etcd-server and haproxy. `just chaos-patroni --asynchronous` shows that it sees a loss.

@@ -1,6 +1,6 @@
 //! The contract of the store ports: a named promise each, which every adapter keeps.
 //!
-//! An adapter's `tests/contract.rs` is one function and one line:
+//! An adapter's `tests/it/contract.rs` is one function and one line:
 //!
 //! ```ignore
 //! async fn fresh() -> Ports { /* an empty store, with the tables made */ }

@@ -89,6 +89,7 @@ mod api_keys;
 mod audit;
 mod bad_input;
 mod changes;
+mod chaos;
 mod connections;
 mod cross_site;
 mod database;

@@ -6,9 +6,7 @@ use std::error::Error as StdError;
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore};
 use latchkey_testkit::postgres::PrivateCluster;
 
-fn store(url: &str) -> PostgresStore {
-    PostgresStore::connect(&PostgresSettings::parse(url).unwrap()).unwrap()
-}
+use crate::fresh::store;
 
 async fn refusal(url: &str) -> String {
     let error = store(url).migrate().await.unwrap_err();

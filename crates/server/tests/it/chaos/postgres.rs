@@ -10,7 +10,7 @@ use tokio::task::block_in_place;
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
-use crate::trouble::Trouble;
+use super::trouble::Trouble;
 
 /// Makes every revoke believe that all instances have applied it.
 const SABOTAGE: &str = "\

@@ -3,17 +3,15 @@
 use latchkey_accounts::ports::AccountRepository;
 use latchkey_domain::ApiKey;
 use latchkey_domain::ports::{ApiKeyRepository, OverlapError};
-use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::fixtures::{
     a_key, a_replacement, an_account, an_event, an_event_at, changed, disabled_account, moment,
 };
-use latchkey_testkit::postgres::empty_database;
+
+use crate::fresh::migrated;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
-    let database = empty_database().await;
-    let store = PostgresStore::connect(&PostgresSettings::parse(database.url()).unwrap()).unwrap();
-    store.migrate().await.unwrap();
+    let (store, _database) = migrated().await;
     for _round in 0..5 {
         let account = an_account().build();
         AccountRepository::insert(&store, &account, &an_event()).await.unwrap();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::instance::Instance;
+use super::instance::Instance;
 
 /// Longer than an instance is stopped and then may take for a verification; what it doesn't answer
 /// in this time is as good as cut off.

@@ -9,9 +9,9 @@ use latchkey_testkit::proxy::{Line, Way};
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::sleep;
 
-use crate::chance::Chance;
-use crate::instance::Instance;
-use crate::run::Run;
+use super::chance::Chance;
+use super::instance::Instance;
+use super::run::Run;
 
 /// Between the beginnings of two faults, in milliseconds.
 const PAUSE: RangeInclusive<u64> = 200..=2_000;

@@ -15,13 +15,15 @@ use latchkey_domain::{
     ApiKey, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeNumber, Creator, IdSequence,
     IssuePolicy, KeyLimits, RevokeAllError, Selection,
 };
-use latchkey_store_postgres::{PostgresSettings, PostgresStore};
+use latchkey_store_postgres::PostgresStore;
 use latchkey_testkit::fakes::{CountingEntropy, FakeClock, PlainHasher};
 use latchkey_testkit::fixtures::{
     a_key, an_account, an_event, an_event_at, disabled_account, enabled_account, moment, owner,
 };
-use latchkey_testkit::postgres::{Database, empty_database};
+use latchkey_testkit::postgres::Database;
 use tokio_postgres::{Client, NoTls};
+
+use crate::fresh::migrated;
 
 /// More than twice what is revoked at once.
 const MANY: i64 = 5_000;
@@ -35,10 +37,7 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
-        let database = empty_database().await;
-        let settings = PostgresSettings::parse(database.url()).unwrap();
-        let store = PostgresStore::connect(&settings).unwrap();
-        store.migrate().await.unwrap();
+        let (store, database) = migrated().await;
         let (psql, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         let registration = store.register().await.unwrap();

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chance::Chance;
-use crate::load::{LIVE, Load};
-use crate::nemesis;
-use crate::report::Report;
-use crate::run::Run;
-use crate::take_over::TakeOver;
+use super::chance::Chance;
+use super::load::{LIVE, Load};
+use super::nemesis;
+use super::report::Report;
+use super::run::Run;
+use super::take_over::TakeOver;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Storm {

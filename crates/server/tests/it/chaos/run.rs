@@ -7,12 +7,12 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::chance::Chance;
-use crate::client::{Answer, Client};
-use crate::instance::Instance;
-use crate::keys::Key;
-use crate::ledger::Ledger;
-use crate::postgres::Postgres;
+use super::chance::Chance;
+use super::client::{Answer, Client};
+use super::instance::Instance;
+use super::keys::Key;
+use super::ledger::Ledger;
+use super::postgres::Postgres;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 const CREDENTIALS: &str = r#"{"email":"ada@example.com","password":"correct horse battery"}"#;

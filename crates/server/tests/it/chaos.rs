@@ -14,12 +14,7 @@
 //! The short forms are ordinary tests. `just chaos` is the whole of it, a matter of minutes;
 //! `CHAOS_SEED` brings a run's faults back, `CHAOS_SECONDS` makes them go on for longer or shorter.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test fails by panicking, in its helpers too, and the run's table is its result"
-)]
+#![expect(clippy::print_stdout, reason = "the run's table is its result")]
 
 mod chance;
 mod client;
@@ -29,9 +24,6 @@ mod ledger;
 mod load;
 mod nemesis;
 mod postgres;
-#[path = "../it/process.rs"]
-#[expect(dead_code, reason = "what runs to its end is for the other tests")]
-mod process;
 mod report;
 mod run;
 mod storm;
@@ -44,14 +36,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::chance::Chance;
-use crate::load::Load;
-use crate::postgres::Postgres;
-use crate::report::{HEALTHY_LIMIT, Report, WORST_LIMIT};
-use crate::run::Run;
-use crate::storm::{Faults, Storm};
-use crate::take_over::{Losing, TOLD_LIMIT, TakeOver};
-use crate::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
+use self::chance::Chance;
+use self::load::Load;
+use self::postgres::Postgres;
+use self::report::{HEALTHY_LIMIT, Report, WORST_LIMIT};
+use self::run::Run;
+use self::storm::{Faults, Storm};
+use self::take_over::{Losing, TOLD_LIMIT, TakeOver};
+use self::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
 
 /// As much as a debug build takes in passing.
 const SHORT: Load =

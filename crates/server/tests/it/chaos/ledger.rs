@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chance::Chance;
-use crate::client::Answer;
-use crate::keys::{Accepted, Key, Keys};
+use super::chance::Chance;
+use super::client::Answer;
+use super::keys::{Accepted, Key, Keys};
 
 /// A revoke that was answered in the end.
 #[derive(Debug, Clone, Copy)]

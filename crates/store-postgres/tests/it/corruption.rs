@@ -3,16 +3,14 @@
 use std::error::Error as _;
 
 use latchkey_domain::ports::ApiKeyRepository;
-use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_testkit::fixtures::{a_key, an_event};
-use latchkey_testkit::postgres::empty_database;
 use tokio_postgres::NoTls;
+
+use crate::fresh::migrated;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_cannot_be_read_back_is_named_by_its_place() {
-    let database = empty_database().await;
-    let store = PostgresStore::connect(&PostgresSettings::parse(database.url()).unwrap()).unwrap();
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.unwrap();
     tokio::spawn(connection);
     let unchecked = "alter table api_keys drop constraint api_keys_environment_check, \

@@ -4,17 +4,14 @@
 use std::error::Error as StdError;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use latchkey_store_postgres::{MigrateError, PostgresSettings, PostgresStore};
+use latchkey_store_postgres::{MigrateError, PostgresStore};
 use latchkey_testkit::postgres::empty_database;
 use tokio_postgres::{Client, NoTls};
 
-fn store(url: &str) -> PostgresStore {
-    PostgresStore::connect(&PostgresSettings::parse(url).unwrap()).unwrap()
-}
+use crate::fresh::{migrated, store};
 
-async fn client(url: &str) -> Client {
+pub(crate) async fn client(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
@@ -35,7 +32,7 @@ async fn schema(client: &Client) -> Vec<String> {
     client.query(query, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-fn migrations() -> Vec<PathBuf> {
+pub(crate) fn migrations() -> Vec<PathBuf> {
     migrations_for("postgres")
 }
 
@@ -64,9 +61,7 @@ fn each_migration_has_a_stamp_of_its_own_and_a_twin_for_the_other_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schema_can_be_taken_down_and_made_again() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     let client = client(database.url()).await;
     let made = schema(&client).await;
     assert!(made.iter().any(|line| line.starts_with("api_keys.digest")), "{made:#?}");
@@ -130,8 +125,7 @@ async fn refused_as_newer(store: &PostgresStore, needed: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_migration_says_which_versions_can_use_its_schema() {
-    let database = empty_database().await;
-    store(database.url()).migrate().await.unwrap();
+    let (_store, database) = migrated().await;
     let silent = "select version from __diesel_schema_migrations \
         where version >= '20261129000001' and not exists (\
             select from schema_compat it where it.version = __diesel_schema_migrations.version \
@@ -143,9 +137,7 @@ async fn each_migration_says_which_versions_can_use_its_schema() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_that_says_that_this_version_can_use_it_is_used() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     migrated_later(&client(database.url()).await, "20261129000001").await;
     assert_eq!(store.due_migrations().await.unwrap(), 0);
     store.migrate().await.unwrap();
@@ -154,18 +146,14 @@ async fn a_newer_schema_that_says_that_this_version_can_use_it_is_used() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_that_says_that_this_version_cannot_use_it_is_refused() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     migrated_later(&client(database.url()).await, "29981231000000").await;
     refused_as_newer(&store, "29981231000000").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_that_says_nothing_is_refused() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     let client = client(database.url()).await;
     migrated_later(&client, "20261129000001").await;
     client.batch_execute("delete from schema_compat where version > '2999'").await.unwrap();
@@ -174,9 +162,7 @@ async fn a_newer_schema_that_says_nothing_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_that_lacks_a_migration_of_ours_is_refused_and_left_alone() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     let client = client(database.url()).await;
     migrated_later(&client, "20261129000001").await;
     let older = "delete from __diesel_schema_migrations where version < '2999'";
@@ -188,40 +174,8 @@ async fn a_newer_schema_that_lacks_a_migration_of_ours_is_refused_and_left_alone
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_waits_for_no_lock_for_long_and_is_tried_again() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
-    let client = client(database.url()).await;
-    let indexed = "2026-11-28-000004";
-    for folder in migrations().iter().rev() {
-        let name = folder.file_name().unwrap().to_str().unwrap();
-        if name.get(..indexed.len()).unwrap() >= indexed {
-            let down = fs::read_to_string(folder.join("down.sql")).unwrap();
-            client.batch_execute(&down).await.unwrap();
-        }
-    }
-    let undone = "delete from __diesel_schema_migrations where version >= '20261128000004'";
-    client.batch_execute(undone).await.unwrap();
-
-    // Somebody changes keys, and takes longer than anybody else may be kept waiting.
-    client.batch_execute("begin; lock table api_keys in row exclusive mode").await.unwrap();
-    let migrating = tokio::spawn({
-        let store = store.clone();
-        async move { store.migrate().await }
-    });
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert!(!migrating.is_finished());
-    client.batch_execute("commit").await.unwrap();
-    migrating.await.unwrap().unwrap();
-    store.ready().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_instance_goes_on_while_a_newer_version_is_rolled_out() {
-    let database = empty_database().await;
-    let store = store(database.url());
-    store.migrate().await.unwrap();
+    let (store, database) = migrated().await;
     let newer = "insert into __diesel_schema_migrations (version) values ('29990101000000')";
     client(database.url()).await.batch_execute(newer).await.unwrap();
     store.ready().await.unwrap();

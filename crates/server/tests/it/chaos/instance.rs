@@ -10,13 +10,11 @@ use latchkey_testkit::proxy::Proxy;
 use tempfile::TempDir;
 use url::Url;
 
+use super::trouble::Trouble;
 use crate::process::Process;
-use crate::trouble::Trouble;
+use crate::server::{BINARY, PEPPERS};
 
 const START_UP: Duration = Duration::from_secs(40);
-
-/// A pepper ring of one; its 32 bytes are all `k`.
-const PEPPERS: &str = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -112,7 +110,7 @@ async fn start_process(database_url: &str, directory: &TempDir) -> Running {
 }
 
 fn command(database_url: &str, directory: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    let mut command = Command::new(BINARY);
     command.current_dir(directory.path()).env_clear();
     command.env("LATCHKEY_LISTEN", "127.0.0.1:0");
     command.env("LATCHKEY_DATA_DIR", directory.path().join("data"));

@@ -21,7 +21,7 @@ impl Holder {
         let child = Command::new("sh")
             .args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"])
             .arg(std::env::current_exe().expect("this test"))
-            .args(["--ignored", "--exact", "holds_a_store_until_it_is_killed"])
+            .args(["--ignored", "--exact", "files::holds_a_store_until_it_is_killed"])
             .current_dir(folder)
             .spawn()
             .expect("sh starts");

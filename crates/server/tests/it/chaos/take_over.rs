@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::chance::Chance;
-use crate::client::Client;
-use crate::instance::Instance;
-use crate::keys::Key;
-use crate::load::{LIVE, Load, revoke};
-use crate::nemesis::Tally;
-use crate::run::Run;
+use super::chance::Chance;
+use super::client::Client;
+use super::instance::Instance;
+use super::keys::Key;
+use super::load::{LIVE, Load, revoke};
+use super::nemesis::Tally;
+use super::run::Run;
 
 /// Longer than a lease.
 const A_WHILE: Duration = Duration::from_secs(5);

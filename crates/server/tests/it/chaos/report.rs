@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::ledger::{Ledger, Revoke};
-use crate::nemesis::Tally;
-use crate::without_database::{LAST_ACCEPT_LIMIT, Loss, RECOVERY_LIMIT};
+use super::ledger::{Ledger, Revoke};
+use super::nemesis::Tally;
+use super::without_database::{LAST_ACCEPT_LIMIT, Loss, RECOVERY_LIMIT};
 
 /// A revoke that took so long waited for a lease to be over; one that took less than the other
 /// did not come near it.

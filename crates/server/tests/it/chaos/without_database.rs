@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 use latchkey_testkit::proxy::{Line, Way};
 use tokio::time::sleep;
 
-use crate::client::Client;
-use crate::instance::Instance;
-use crate::keys::Key;
-use crate::run::Run;
+use super::client::Client;
+use super::instance::Instance;
+use super::keys::Key;
+use super::run::Run;
 
 /// A lease of 2.7 s, which the last heartbeat before the loss may have begun, and some slack.
 pub(crate) const LAST_ACCEPT_LIMIT: Duration = Duration::from_millis(2_700 + 500);

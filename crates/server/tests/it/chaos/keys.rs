@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chance::Chance;
-use crate::client::Answer;
+use super::chance::Chance;
+use super::client::Answer;
 
 /// How many of the keys last asked to be revoked are presented on.
 const RECENTLY_DOOMED: usize = 48;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::chance::Chance;
-use crate::client::Client;
-use crate::instance::Instance;
-use crate::keys::Key;
-use crate::ledger::{Revoke, count};
-use crate::run::Run;
+use super::chance::Chance;
+use super::client::Client;
+use super::instance::Instance;
+use super::keys::Key;
+use super::ledger::{Revoke, count};
+use super::run::Run;
 
 /// How many live keys the creators keep.
 pub(crate) const LIVE: usize = 96;
@@ -141,7 +141,7 @@ pub(crate) async fn revoke(run: &Run, instances: &[Arc<Instance>], key: &Key, ch
     run.ledger.wrong(&format!("the revoke of {} was never answered", key.id));
 }
 
-/// Whether neither is in trouble, as in [`Trouble::calm`](crate::trouble::Trouble::calm).
+/// Whether neither is in trouble, as in [`Trouble::calm`](super::trouble::Trouble::calm).
 fn calm(run: &Run, instance: &Instance) -> Option<(u64, u64)> {
     instance.trouble.calm().zip(run.postgres.trouble.calm())
 }
