@@ -7,10 +7,10 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use latchkey_domain::ports::{Entropy, NoBarrier};
+//! use latchkey_domain::ports::NoBarrier;
 //! use latchkey_domain::{
-//!     ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence, IssuePolicy, KeyLimits,
-//!     KeyName, NewKey, OwnerId,
+//!     ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IssuePolicy, KeyLimits, KeyName,
+//!     NewKey, OwnerId,
 //! };
 //! use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 //! use latchkey_store_sqlite::SqliteStore;
@@ -23,17 +23,10 @@
 //! # let peppers = "1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 //! let store = Arc::new(SqliteStore::open(&path)?);
 //! store.migrate().await?;
-//! let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-//! let ports = ApiKeyPorts {
-//!     keys: Arc::<SqliteStore>::clone(&store),
-//!     owners: Arc::<SqliteStore>::clone(&store),
-//!     lookup: store,
-//!     barrier: Arc::new(NoBarrier), // only this process verifies, and keeps no cache
-//!     hasher: Arc::new(HmacHasher::new(&PepperRing::parse(peppers)?)),
-//!     clock: Arc::new(SystemClock),
-//!     entropy: Arc::clone(&entropy),
-//!     ids: Arc::new(IdSequence::new(entropy)),
-//! };
+//! let hasher = Arc::new(HmacHasher::new(&PepperRing::parse(peppers)?));
+//! // No barrier: only this process verifies, and keeps no cache.
+//! let (barrier, clock, entropy) = (Arc::new(NoBarrier), Arc::new(SystemClock), Arc::new(OsEntropy));
+//! let ports = ApiKeyPorts::of(&store, barrier, hasher, clock, entropy);
 //! let brand = Brand::parse("acme")?;
 //! let policy = IssuePolicy { brand, max_keys_per_owner: 10, names_optional: false };
 //! let limits = KeyLimits::new(600, Arc::new(BootClock)); // changes by one owner in a minute

@@ -54,6 +54,28 @@ pub struct ApiKeyPorts {
     pub ids: Arc<IdSequence>,
 }
 
+impl ApiKeyPorts {
+    /// The ports of a store that keeps all that a service needs.
+    pub fn of<S: ApiKeyRepository + OwnerRepository + KeyLookup + 'static>(
+        store: &Arc<S>,
+        barrier: Arc<dyn Barrier>,
+        hasher: Arc<dyn KeyHasher>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            keys: Arc::<S>::clone(store),
+            owners: Arc::<S>::clone(store),
+            lookup: Arc::<S>::clone(store),
+            barrier,
+            hasher,
+            clock,
+            ids: Arc::new(IdSequence::new(Arc::clone(&entropy))),
+            entropy,
+        }
+    }
+}
+
 /// What an operator decides about new keys.
 #[derive(Debug, Clone)]
 pub struct IssuePolicy {

@@ -10,12 +10,11 @@ use axum::routing::{delete, get};
 use axum::{Json, Router};
 use clap::Parser;
 use latchkey_domain::ports::{
-    ApiKeyRepository, Entropy, KeyLookup, NoBarrier, OwnerRepository, PepperRepository,
+    ApiKeyRepository, KeyLookup, NoBarrier, OwnerRepository, PepperRepository,
 };
 use latchkey_domain::{
-    ApiKeyId, ApiKeyParts, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IdSequence,
-    IssueError, IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError,
-    presented,
+    ApiKeyId, ApiKeyParts, ApiKeyPorts, ApiKeyService, Brand, Caller, Environment, IssueError,
+    IssuePolicy, KeyLimits, KeyName, NewKey, OwnerId, RevokeError, Secret, VerifyError, presented,
 };
 use latchkey_hasher_hmac::{HmacHasher, PepperFile};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
@@ -52,29 +51,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(tokio::net::TcpListener::bind(settings.listen).await?, routes).await?)
 }
 
-/// Joins the ports. No barrier: only this process verifies, and it asks the store each time.
+/// The use cases on the database of the settings.
 async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
-    let (hasher, (keys, owners, lookup)) = if let Some(url) = &settings.database_url {
+    let ports = if let Some(url) = &settings.database_url {
         let store = PostgresStore::connect(&PostgresSettings::parse(url)?)?;
         store.migrate().await?;
-        (hasher(&store).await?, ports_of(store))
+        ports(store).await?
     } else {
         let store = SqliteStore::open("own-service.db".as_ref())?;
         store.migrate().await?;
-        (hasher(&store).await?, ports_of(store))
-    };
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let ids = Arc::new(IdSequence::new(Arc::clone(&entropy)));
-    let (barrier, clock) = (Arc::new(NoBarrier), Arc::new(SystemClock));
-    let ports = ApiKeyPorts {
-        keys,
-        owners,
-        lookup,
-        barrier,
-        hasher: Arc::new(hasher),
-        clock,
-        entropy,
-        ids,
+        ports(store).await?
     };
     let (brand, max_keys_per_owner, names_optional) = (Brand::parse("own")?, u32::MAX, false);
     let policy = IssuePolicy { brand, max_keys_per_owner, names_optional };
@@ -82,19 +68,17 @@ async fn open(settings: &Settings) -> Result<ApiKeyService, Box<dyn Error>> {
     Ok(ApiKeyService::new(ports, policy, limits))
 }
 
-/// The ring is generated at the first start, and has to fit the store at each later one.
-async fn hasher(store: &dyn PepperRepository) -> Result<HmacHasher, Box<dyn Error>> {
-    let ring = PepperFile::at(PEPPERS).read_or_generate(store, &OsEntropy).await?;
+/// The ring is generated at the first start, and has to fit the store at each later one. No barrier: only this
+/// process verifies, and it asks the store each time.
+async fn ports<S>(store: S) -> Result<ApiKeyPorts, Box<dyn Error>>
+where
+    S: ApiKeyRepository + OwnerRepository + KeyLookup + PepperRepository + 'static,
+{
+    let ring = PepperFile::at(PEPPERS).read_or_generate(&store, &OsEntropy).await?;
     let hasher = HmacHasher::new(&ring);
-    hasher.confirm(store, ready(Ok(false))).await?;
-    Ok(hasher)
-}
-
-fn ports_of<S: ApiKeyRepository + OwnerRepository + KeyLookup + 'static>(
-    store: S,
-) -> (Arc<dyn ApiKeyRepository>, Arc<dyn OwnerRepository>, Arc<dyn KeyLookup>) {
-    let store = Arc::new(store);
-    (Arc::<S>::clone(&store), Arc::<S>::clone(&store), store)
+    hasher.confirm(&store, ready(Ok(false))).await?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    Ok(ApiKeyPorts::of(&Arc::new(store), Arc::new(NoBarrier), Arc::new(hasher), clock, entropy))
 }
 
 async fn greet(State(service): Service, headers: HeaderMap) -> Answer {
