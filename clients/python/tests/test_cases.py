@@ -45,7 +45,7 @@ class EachFrameworkAnswersAsTheTableSays(unittest.TestCase):
         headers = [(name, self.filled(value)) for name, value in case["headers"]]
         began = time.monotonic()
         status, told, body = raw_get(ports[case.get("upstream", "latchkey")], headers)
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 10)
         for key in self.keys.values():
             self.assertNotIn(key["text"], f"{told} {body!r}")
         expect = case["expect"]

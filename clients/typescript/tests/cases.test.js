@@ -47,7 +47,7 @@ for (const [service, [command, args, options, unseen]] of Object.entries(service
         const sent = headers.map(([header, value]) => [header, filled(value, keys, latchkey.url)])
         const began = performance.now()
         const got = await get(running.port, `/${names.indexOf(upstream)}`, sent)
-        assert.ok(performance.now() - began < 3000, 'answered within 3 s')
+        assert.ok(performance.now() - began < 10_000, 'answered within 10 s')
         const { status, headers: expected, body } = expect.key ? admitted(keys[expect.key]) : table.answers[expect]
         assert.equal(got.status, status, got.text)
         for (const [header, value] of Object.entries(expected)) assert.equal(got.headers[header] ?? null, value, header)
