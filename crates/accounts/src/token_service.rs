@@ -198,9 +198,8 @@ impl TokenService {
         }
     }
 
-    /// Writes the uses that were noted, at most one a minute for each token, and gives a token that is
-    /// stored under an older pepper its digest under the one that signs. What is not written because the
-    /// store fails is tried again by the next call.
+    /// Writes the uses that were noted, at most one a minute for each token. A token whose digest is of an older
+    /// pepper gets the digest of the pepper that signs. Where the store fails, the next call tries again.
     pub async fn write_uses(&self) -> Result<(), StoreError> {
         while let Some((id, Use { at, renewal, .. })) = self.unwritten() {
             self.tokens.touch(id, at).await?;

@@ -94,6 +94,7 @@ enum Part<'a> {
     /// The name of a key, in quotation marks.
     Name(&'a str),
     Instant(Timestamp),
+    /// How many keys.
     Number(usize),
 }
 

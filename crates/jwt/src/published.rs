@@ -31,8 +31,8 @@ pub trait PublishedKeys: Send + Sync + fmt::Debug {
 
 /// The keys that an issuer publishes, as far as they are known here.
 ///
-/// They are fetched when a token first needs them, one fetch at a time, whoever waits for it. Known keys
-/// are never waited for.
+/// They are fetched when a token first needs them. All calls that need them meanwhile wait for the same fetch. Where
+/// keys are known, no call waits.
 #[derive(Debug)]
 pub(crate) struct Published {
     source: Arc<dyn PublishedKeys>,
