@@ -46,17 +46,16 @@ const WRITE_USES_EVERY: Duration = Duration::from_secs(1);
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let listen = settings.listen;
+    // Before all else: by default a signal kills the process, and the first process of a container
+    // doesn't even notice.
+    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     spans::start()?;
     let workers = available_parallelism().map_or(2, NonZero::get);
     let connections = Descriptors::raise().for_connections(workers);
-    let app = Arc::new(App::join(settings).await?);
-    match app.prepare().await {
-        Err(NotPrepared::Refused(error)) => return Err(error),
-        Err(NotPrepared::Away(error)) => {
-            tracing::warn!(error = %error, "the database is away: every request is refused until it answers");
-        }
-        Ok(()) => {}
-    }
+    let app = tokio::select! {
+        started = start(settings) => Arc::new(started?),
+        () = next(&mut signals) => exit("stopped while starting", 0),
+    };
     let control = control(&app).await?;
 
     let http = http_of(&app)?;
@@ -72,7 +71,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     let metrics = metrics.map(|it| tokio::spawn(until_it_ends(it, METRICS)));
     let handles = [Some(server.handle()), admin.as_ref().map(Server::handle)];
     let admin = admin.map(|it| tokio::spawn(until_it_ends(it, ADMIN)));
-    tokio::spawn(stop_on_signal(handles.into_iter().flatten().collect(), Arc::clone(&app))?);
+    let servers = handles.into_iter().flatten().collect();
+    tokio::spawn(stop_on_signal(signals, servers, Arc::clone(&app)));
     let background = [
         tokio::spawn(serve_commands(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
@@ -102,6 +102,19 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
     tokio::task::spawn_blocking(spans::close).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Joins everything and prepares the database, if that is there.
+async fn start(settings: Settings) -> Result<App, StartError> {
+    let app = App::join(settings).await?;
+    match app.prepare().await {
+        Err(NotPrepared::Refused(error)) => return Err(error),
+        Err(NotPrepared::Away(error)) => {
+            tracing::warn!(error = %error, "the database is away: every request is refused until it answers");
+        }
+        Ok(()) => {}
+    }
+    Ok(app)
 }
 
 /// Waits until the database is there, and does what needs it. Answers why it can't be used, if so.
@@ -262,20 +275,19 @@ async fn control(app: &App) -> Result<Option<Control>, StartError> {
 }
 
 /// Stops the servers at the first signal, and ends the process at the second.
-fn stop_on_signal(
-    servers: Vec<ServerHandle>,
-    app: Arc<App>,
-) -> io::Result<impl Future<Output = ()> + Send> {
-    let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    Ok(async move {
-        next(&mut signals).await;
-        app.start_draining();
-        tokio::spawn(stop(servers, app.settings.drain_delay));
-        next(&mut signals).await;
-        tracing::warn!("stopped by a second signal: requests in progress were cut off");
-        telemetry::flush();
-        process::exit(1);
-    })
+async fn stop_on_signal(mut signals: [Signal; 2], servers: Vec<ServerHandle>, app: Arc<App>) {
+    next(&mut signals).await;
+    app.start_draining();
+    tokio::spawn(stop(servers, app.settings.drain_delay));
+    next(&mut signals).await;
+    exit("stopped by a second signal: requests in progress were cut off", 1);
+}
+
+/// Ends the process now, whatever still runs in it.
+fn exit(why: &str, code: i32) -> ! {
+    tracing::warn!("{why}");
+    telemetry::flush();
+    process::exit(code)
 }
 
 async fn next([terminate, interrupt]: &mut [Signal; 2]) {

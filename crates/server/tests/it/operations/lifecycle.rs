@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::database::Database;
 use crate::http::{Connection, get, post};
 use crate::person::{ADA, ADAS_PASSWORD, KEYS};
-use crate::server::Setup;
+use crate::process::Process;
+use crate::server::{Setup, eventually};
 use crate::verify::last_use;
 
 use super::drain::stops_listening;
@@ -74,6 +75,29 @@ fn an_interrupt_stops_it_too(setup: Setup) {
     let server = setup.start();
     server.signal("INT");
     server.ended().0.expect_code(0);
+}
+
+#[test]
+fn a_server_that_waits_for_another_ones_migrations_stops_when_asked() {
+    let database = Database::empty_postgres();
+    // What an instance holds while it migrates.
+    let lock = "select pg_advisory_lock(8390046189471526515), pg_sleep(60)";
+    let other = database.clone();
+    let migrating = std::thread::spawn(move || other.try_execute(lock));
+    let setup = Setup::on(database.clone());
+    let process = Process::spawn(&mut setup.command(&["serve"]), "");
+    let locks = "pg_locks join pg_database here on here.oid = database \
+                 where datname = current_database() and locktype = 'advisory'";
+    let is_waiting =
+        format!("do $$ begin assert exists (select from {locks} and not granted); end $$");
+    eventually(Duration::from_secs(10), "the server waits for the other one", || {
+        database.try_execute(&is_waiting).is_ok()
+    });
+    process.signal("TERM");
+    process.finish(Duration::from_secs(10)).expect_code(0);
+
+    database.execute(&format!("select pg_terminate_backend(pid) from {locks}"));
+    migrating.join().expect("it does not panic").expect_err("it was ended");
 }
 
 #[test]
