@@ -3,19 +3,23 @@
 //! contract, and of what is behind it only the tables by which instances tell each other of changes.
 //!
 //! A revoked key is dead on every instance once a revoke of it is answered: each accepted
-//! verification is held against the first answer that told of the revocation. What a standby that
-//! lagged has lost is told within seconds, and the keys are refused from then on.
+//! verification is held against the first answer that told of the revocation. So is each key of an
+//! owner who is suspended, until the suspension ends, and of one whose keys are all revoked by one
+//! call. What a standby that lagged has lost is told within seconds, and the keys are refused from
+//! then on.
 //!
-//! That a run can fail is shown by two sabotages, each of which must be caught: the database lets
-//! every revoke believe that it is known everywhere; and, for the fence, the servers hide from
+//! That a run can fail is shown by sabotages, each of which must be caught: the database lets
+//! every revoke believe that it is known everywhere; for the fence, the servers hide from
 //! instances by what the one of before is told apart (timelines, and how many changes it has made),
-//! so that they read as a build without the fence does.
+//! so that they read as a build without the fence does; of many keys that are revoked by one call,
+//! instances are told of one; and they are told of no suspension.
 //!
 //! The short forms are ordinary tests. `just chaos` is the whole of it, a matter of minutes;
 //! `CHAOS_SEED` brings a run's faults back, `CHAOS_SECONDS` makes them go on for longer or shorter.
 
 #![expect(clippy::print_stdout, reason = "the run's table is its result")]
 
+mod backend;
 mod chance;
 mod client;
 mod instance;
@@ -36,6 +40,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use self::backend::LEAVER_LIMIT;
 use self::chance::Chance;
 use self::load::Load;
 use self::postgres::Postgres;
@@ -46,10 +51,20 @@ use self::take_over::{Losing, TOLD_LIMIT, TakeOver};
 use self::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
 
 /// As much as a debug build takes in passing.
-const SHORT: Load =
-    Load { verifiers: 2, every: Duration::from_millis(10), revokers: 6, pause: 100..=1_000 };
-const WHOLE: Load =
-    Load { verifiers: 5, every: Duration::from_micros(2_500), revokers: 32, pause: 200..=2_000 };
+const SHORT: Load = Load {
+    verifiers: 2,
+    every: Duration::from_millis(10),
+    revokers: 6,
+    pause: 100..=1_000,
+    backends: 2,
+};
+const WHOLE: Load = Load {
+    verifiers: 5,
+    every: Duration::from_micros(2_500),
+    revokers: 32,
+    pause: 200..=2_000,
+    backends: 8,
+};
 
 /// What the whole run must reach in so many seconds of faults.
 const WHOLE_SECONDS: u64 = 225;
@@ -57,6 +72,9 @@ const VERIFICATIONS: u64 = 1_000_000;
 const REVOKES: u64 = 1_000;
 const BY_LEASE: u64 = 100;
 const TO_STOPPED: u64 = 1_000;
+const SUSPENSIONS: u64 = 200;
+/// The keys of one who leaves.
+const MANY: usize = 1_000;
 
 #[test]
 fn a_revoked_key_stays_dead_through_a_short_storm() {
@@ -122,6 +140,35 @@ fn chaos() {
 }
 
 #[test]
+#[ignore = "takes a minute; just chaos"]
+fn chaos_of_owners() {
+    let (runtime, seed) = (runtime(), seed());
+    let (took, stale, wrong) = runtime.block_on(async {
+        let run = Run::start().await;
+        let took = backend::leaver(&run, MANY, &mut Chance::new(seed)).await;
+        (took, run.ledger.stale(), run.ledger.wrongs())
+    });
+    println!("{MANY} keys of one who leaves are revoked after {took:?}");
+    assert!(stale.is_empty() && wrong.is_empty(), "{stale:#?} {wrong:#?}");
+    assert!(took.is_some_and(|took| took <= LEAVER_LIMIT), "{took:?}");
+    runtime.block_on(async {
+        let run = Run::start().await;
+        run.postgres.tell_of_one_key().await;
+        let took = backend::leaver(&run, MANY, &mut Chance::new(seed)).await;
+        let stale = run.ledger.stale().len();
+        println!("sabotage caught: {stale} of {MANY} keys are accepted after {took:?}");
+        assert!(stale > 0, "the sabotage was not caught");
+    });
+    runtime.block_on(async {
+        let run = Run::start().await;
+        run.postgres.tell_of_no_suspension().await;
+        let load = Load { revokers: 0, ..SHORT };
+        let faults = Faults::Many(Duration::from_mins(1));
+        expect_caught(&run, Storm { seed, load, quiet: Duration::from_secs(1), faults }).await;
+    });
+}
+
+#[test]
 #[ignore = "takes minutes; just chaos"]
 fn chaos_of_failovers() {
     let (runtime, seed) = (runtime(), seed());
@@ -179,6 +226,7 @@ fn expect_enough(report: &Report, seconds: u64) {
     assert!(report.verifications.decided() >= wanted(VERIFICATIONS), "too few verifications");
     assert!(report.verifications.answered_after_a_stop >= wanted(TO_STOPPED), "too few stops");
     assert!(count(report.revokes.all) >= wanted(REVOKES), "too few revokes");
+    assert!(report.owners.came_back >= wanted(SUSPENSIONS), "too few suspensions");
     assert!(count(report.revokes.by_lease) >= wanted(BY_LEASE), "too few waited for a lease");
 }
 

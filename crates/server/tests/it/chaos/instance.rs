@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use latchkey_testkit::proxy::Proxy;
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 use url::Url;
 
 use super::trouble::Trouble;
@@ -85,6 +86,13 @@ impl Instance {
     pub(crate) async fn start_again(&self) {
         let running = start_process(&self.database_url, &self.directory).await;
         *self.running() = running;
+    }
+
+    /// Runs one of the commands for operators, and gives what it prints.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let mut command = command(&self.database_url, &self.directory);
+        let process = Process::spawn(command.args(arguments), "");
+        block_in_place(|| process.finish(START_UP)).expect_code(0).stdout
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {

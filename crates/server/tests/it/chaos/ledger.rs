@@ -27,6 +27,10 @@ pub(crate) struct Counts {
     pub(crate) unavailable: AtomicU64,
     pub(crate) cut: AtomicU64,
     pub(crate) answered_after_a_stop: AtomicU64,
+    /// Revocations of all keys of an owner or creator.
+    pub(crate) of_many: AtomicU64,
+    pub(crate) suspensions: AtomicU64,
+    pub(crate) ended_suspensions: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -58,8 +62,17 @@ impl Ledger {
         lock(&self.keys).live.push(key);
     }
 
+    pub(crate) fn created_for_another(&self, key: Arc<Key>) {
+        lock(&self.keys).of_others.push(key);
+    }
+
+    /// Those of the account.
     pub(crate) fn live(&self) -> Vec<Arc<Key>> {
         lock(&self.keys).live.clone()
+    }
+
+    pub(crate) fn of_others(&self) -> Vec<Arc<Key>> {
+        lock(&self.keys).of_others.clone()
     }
 
     pub(crate) fn live_count(&self) -> usize {
@@ -76,6 +89,10 @@ impl Ledger {
 
     pub(crate) fn doom(&self, chance: &mut Chance) -> Option<Arc<Key>> {
         lock(&self.keys).doom(chance)
+    }
+
+    pub(crate) fn doom_all(&self, keys: &[Arc<Key>]) {
+        lock(&self.keys).doom_all(keys);
     }
 
     pub(crate) fn revoked(&self, revoke: Revoke) {
@@ -96,7 +113,7 @@ impl Ledger {
             401 => {
                 count(&self.counts.refused);
                 let excused = self.two_primaries.load(Ordering::Relaxed) && key.is_new();
-                if key.was_live(answer.received) && !excused {
+                if key.was_live(answer) && !excused {
                     let sent = answer.sent - self.began;
                     let id = &key.id;
                     self.wrong(&format!("{instance} refused live key {id}, sent at {sent:?}"));
@@ -116,7 +133,7 @@ impl Ledger {
         lock(&self.wrong).clone()
     }
 
-    /// Every accepted verification that was sent after the revocation had been revealed.
+    /// Every accepted verification that was sent while an answer had told that the key is refused.
     pub(crate) fn stale(&self) -> Vec<String> {
         self.stale_since(self.began)
     }
@@ -127,13 +144,13 @@ impl Ledger {
             let Accepted { instance, sent, received } = accepted;
             let [revealed, sent, received] = [revealed, sent, received].map(|at| at - self.began);
             format!(
-                "key {}: told to be revoked at {revealed:?}, yet accepted by {instance}: \
+                "key {}: told to be refused at {revealed:?}, yet accepted by {instance}: \
                  sent at {sent:?}, answered at {received:?}",
                 key.id
             )
         };
-        let doomed = self.doomed();
-        let stale = doomed.iter().flat_map(|key| key.stale().into_iter().map(move |it| (key, it)));
+        let refused = [self.doomed(), self.of_others()].concat();
+        let stale = refused.iter().flat_map(|key| key.stale().into_iter().map(move |it| (key, it)));
         let stale = stale.filter(|(_, (_, accepted))| accepted.sent >= since);
         stale.map(|(key, (revealed, accepted))| tell(key, revealed, accepted)).collect()
     }

@@ -7,18 +7,19 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::backend::backend;
 use super::chance::Chance;
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::instance::Instance;
 use super::keys::Key;
 use super::ledger::{Revoke, count};
-use super::run::Run;
+use super::run::{Change, Run};
 
 /// How many live keys the creators keep.
 pub(crate) const LIVE: usize = 96;
 const A_MOMENT: Duration = Duration::from_millis(20);
-/// How long a DELETE is repeated; faults end sooner.
-const REVOKE_LIMIT: Duration = Duration::from_secs(90);
+/// How long a change is asked for again; faults end sooner.
+const CHANGE_LIMIT: Duration = Duration::from_secs(90);
 
 /// How much there is to do.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Load {
     /// Revokers, who revoke a key each when a fault begins, and after a pause in milliseconds.
     pub(crate) revokers: usize,
     pub(crate) pause: RangeInclusive<u64>,
+    /// Backends with users of their own, each of whom gets keys, is suspended, and leaves.
+    pub(crate) backends: usize,
 }
 
 impl Load {
@@ -47,6 +50,10 @@ impl Load {
         tasks.spawn(creator(Arc::clone(run), chance.fork()));
         for _ in 0..self.revokers {
             tasks.spawn(revoker(Arc::clone(run), self.pause.clone(), chance.fork()));
+        }
+        for number in 0..self.backends {
+            let pause = self.pause.clone();
+            tasks.spawn(backend(Arc::clone(run), number, pause, chance.fork()));
         }
         tasks
     }
@@ -114,31 +121,64 @@ async fn revoker(run: Arc<Run>, pause: RangeInclusive<u64>, mut chance: Chance) 
     }
 }
 
-/// Asks for a revocation, one instance after the other, until an answer says that it is made.
+/// Asks for a revocation until an answer says that it is made.
 pub(crate) async fn revoke(run: &Run, instances: &[Arc<Instance>], key: &Key, chance: &mut Chance) {
+    if let Some(done) = insist(run, instances, chance, &run.revoke_of(key)).await {
+        key.reveal(done.at);
+        run.ledger.revoked(done.revoke());
+    }
+}
+
+/// What was asked for until an answer said that it is done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    began: Instant,
+    pub(crate) at: Instant,
+    /// Whether a request before the last was not answered, so that it may be done at any time.
+    pub(crate) failed: bool,
+    in_trouble: bool,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Done {
+    pub(crate) fn revoke(&self) -> Revoke {
+        let Self { began, at, in_trouble, .. } = *self;
+        Revoke { began, took: at - began, in_trouble }
+    }
+}
+
+/// Asks for a change, one instance after the other, until an answer says that it is made.
+pub(crate) async fn insist(
+    run: &Run,
+    instances: &[Arc<Instance>],
+    chance: &mut Chance,
+    wish: &Change<'_>,
+) -> Option<Done> {
     let began = Instant::now();
     let mut failed = false;
-    while began.elapsed() < REVOKE_LIMIT {
+    while began.elapsed() < CHANGE_LIMIT {
         let instance = chance.one_of(instances).expect("there is one");
         let before = calm(run, instance);
-        let Some(answer) = run.delete(instance, key).await else {
+        let Some(answer) = wish.ask(instance).await else {
             failed = true;
             continue;
         };
         let after = calm(run, instance);
-        // It is not found where a DELETE before this one has revoked it.
+        // A key is not found where a DELETE before this one has revoked it.
         if answer.status == 200 || (answer.status == 404 && failed) {
-            key.reveal(answer.received);
             let in_trouble = failed || before.is_none() || before != after;
-            return run.ledger.revoked(Revoke { began, took: answer.received - began, in_trouble });
+            let Answer { received: at, body, .. } = answer;
+            return Some(Done { began, at, failed, in_trouble, body });
         }
         if !answer.is_unavailable() {
-            return run.ledger.wrong(&format!("revoke of {}: {}", key.id, answer.head));
+            run.ledger.wrong(&format!("{wish}: {}", answer.head));
+            return None;
         }
         failed = true;
         sleep(A_MOMENT).await;
     }
-    run.ledger.wrong(&format!("the revoke of {} was never answered", key.id));
+    run.ledger.wrong(&format!("{wish} was never answered"));
+    None
 }
 
 /// Whether neither is in trouble, as in [`Trouble::calm`](super::trouble::Trouble::calm).

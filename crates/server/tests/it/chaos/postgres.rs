@@ -24,6 +24,20 @@ create trigger pretend before insert or update on instances
 update instances set acked = acked;
 ";
 
+/// The news of a change say one of the keys that it concerns. (The first row of each change says none.)
+const TELL_OF_ONE: &str = "\
+create function tell_of_one() returns trigger language plpgsql as $$
+begin
+    if (select count(*) from key_changes where seq = new.seq) >= 2 then return null; end if;
+    return new;
+end $$;
+create trigger tell_of_one before insert on key_changes
+    for each row execute function tell_of_one();
+";
+
+/// Suspensions are told to nobody.
+const TELL_OF_NO_SUSPENSION: &str = "drop trigger tell_of_changed_owner on key_owners";
+
 /// Gives every server the first timeline: what stands in `public` is found before what is built in.
 const ONE_TIMELINE: &str = "\
 create function public.pg_walfile_name(pg_lsn) returns text language sql
@@ -49,7 +63,8 @@ end loop; end $$;
 
 /// Each change that was answered leaves an event. What `recovery` makes again was lost all the same.
 const EVENTS: &str = "\
-select key_id::text, action from audit_events where key_id is not null and actor <> 'recovery'";
+select key_id::text, action from audit_events where key_id is not null and actor <> 'recovery'
+union all select unnest(key_ids)::text, 'key.revoked' from audit_events where action = 'keys.revoked'";
 
 /// What heartbeats write, and what every revoke counts up.
 const LOCK: &str = "begin; select from instances for update; select from change_clock for update";
@@ -163,6 +178,16 @@ impl Postgres {
     /// Takes the wait out of every revoke.
     pub(crate) async fn sabotage(&self) {
         self.tell_primary(SABOTAGE).await;
+    }
+
+    /// Lets instances know of one key of those that a change concerns.
+    pub(crate) async fn tell_of_one_key(&self) {
+        self.tell_primary(TELL_OF_ONE).await;
+    }
+
+    /// Lets no instance know of a suspension.
+    pub(crate) async fn tell_of_no_suspension(&self) {
+        self.tell_primary(TELL_OF_NO_SUSPENSION).await;
     }
 
     /// Holds the locks that heartbeats and revokes need.

@@ -23,6 +23,7 @@ pub(crate) struct Report {
     pub(crate) faults: Tally,
     pub(crate) verifications: Verifications,
     pub(crate) revokes: Revokes,
+    pub(crate) owners: Owners,
     pub(crate) stale: Vec<String>,
     pub(crate) wrong: Vec<String>,
     /// Instances cut off, and Postgres crashed, where that was tried.
@@ -36,6 +37,15 @@ pub(crate) struct Verifications {
     pub(crate) unavailable: u64,
     pub(crate) cut: u64,
     pub(crate) answered_after_a_stop: u64,
+}
+
+/// What happened to owners that a backend names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owners {
+    pub(crate) left: u64,
+    pub(crate) suspended: u64,
+    /// Of those.
+    pub(crate) came_back: u64,
 }
 
 #[derive(Debug)]
@@ -70,6 +80,11 @@ impl Report {
                 answered_after_a_stop: read(&counts.answered_after_a_stop),
             },
             revokes: Revokes::new(&ledger.revokes(), faults_began),
+            owners: Owners {
+                left: read(&counts.of_many),
+                suspended: read(&counts.suspensions),
+                came_back: read(&counts.ended_suspensions),
+            },
             stale: ledger.stale(),
             wrong: ledger.wrongs(),
             losses: Vec::new(),
@@ -137,7 +152,7 @@ impl fmt::Display for Times {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verifications, revokes, .. } = self;
+        let Self { verifications, revokes, owners, .. } = self;
         let faults: Vec<_> = self.faults.iter().map(|(name, n)| format!("{n} {name}")).collect();
         writeln!(f, "seed             {}", self.seed)?;
         writeln!(f, "faults           {}", faults.join(", "))?;
@@ -159,6 +174,11 @@ impl fmt::Display for Report {
             BY_ACK.as_secs(),
             revokes.by_lease,
             BY_LEASE.as_secs()
+        )?;
+        let Owners { left, suspended, came_back } = owners;
+        writeln!(
+            f,
+            "owners           {suspended} suspended, {came_back} of them came back, {left} left"
         )?;
         writeln!(f, "stale accepts    {}", self.stale.len())?;
         writeln!(f, "wrong answers    {}", self.wrong.len())?;

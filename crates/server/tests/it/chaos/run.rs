@@ -1,5 +1,6 @@
 //! What all tasks of a run share: three instances on one Postgres, and the ledger.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,31 @@ pub(crate) struct Run {
     /// Ends the load.
     pub(crate) stop: CancellationToken,
     cookie: String,
+    /// The header lines of a backend that manages keys.
+    backend: String,
+}
+
+/// A change that may be asked of any instance.
+#[derive(Debug)]
+pub(crate) struct Change<'r> {
+    method: &'static str,
+    path: String,
+    headers: &'r str,
+    body: String,
+}
+
+impl Change<'_> {
+    pub(crate) async fn ask(&self, instance: &Arc<Instance>) -> Option<Answer> {
+        let Self { method, path, headers, body } = self;
+        Client::new(instance).send(method, path, headers, body).await.ok()
+    }
+}
+
+impl fmt::Display for Change<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, path, body, .. } = self;
+        write!(f, "{method} {path} {body}")
+    }
 }
 
 impl Run {
@@ -43,6 +69,9 @@ impl Run {
         let instances = futures_util::future::join_all(starting).await;
         let instances: Vec<_> = instances.into_iter().map(Arc::new).collect();
         let cookie = sign_up(&instances[0]).await;
+        let rights = "keys:write,owners:write";
+        let token = instances[0].run(&["token", "create", "--name", "chaos", "--allow", rights]);
+        let backend = format!("{JSON}Authorization: Bearer {}\r\n", token.trim_end());
         Arc::new(Self {
             instances,
             postgres,
@@ -50,6 +79,7 @@ impl Run {
             fault_begins: Notify::new(),
             stop: CancellationToken::new(),
             cookie,
+            backend,
         })
     }
 
@@ -59,15 +89,37 @@ impl Run {
 
     pub(crate) async fn create(&self, instance: &Arc<Instance>) -> Option<Arc<Key>> {
         let headers = format!("{JSON}{}", self.cookie);
-        let body = r#"{"name":"chaos"}"#;
-        let answer = Client::new(instance).send("POST", KEYS, &headers, body).await.ok()?;
+        let key = self.create_by(instance, KEYS, &headers, r#"{"name":"chaos"}"#).await?;
+        self.ledger.created(Arc::clone(&key));
+        Some(key)
+    }
+
+    /// A backend makes a key for an owner of its own.
+    pub(crate) async fn create_for(
+        &self,
+        owner: &str,
+        instance: &Arc<Instance>,
+    ) -> Option<Arc<Key>> {
+        let path = format!("/api/v1/admin/owners/{owner}/api-keys");
+        let body = format!(r#"{{"name":"chaos","createdBy":"{owner}"}}"#);
+        let key = self.create_by(instance, &path, &self.backend, &body).await?;
+        self.ledger.created_for_another(Arc::clone(&key));
+        Some(key)
+    }
+
+    async fn create_by(
+        &self,
+        instance: &Arc<Instance>,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Option<Arc<Key>> {
+        let answer = Client::new(instance).send("POST", path, headers, body).await.ok()?;
         match answer.status {
             201 => {
                 let key: Value = serde_json::from_slice(&answer.body).expect("JSON is answered");
                 let text = |member: &str| key[member].as_str().expect("a string").to_owned();
-                let key = Arc::new(Key::new(text("id"), text("key")));
-                self.ledger.created(Arc::clone(&key));
-                Some(key)
+                Some(Arc::new(Key::new(text("id"), text("key"))))
             }
             // Whether it was created, nobody knows; nobody has its text.
             _ if answer.is_unavailable() => None,
@@ -78,9 +130,19 @@ impl Run {
         }
     }
 
-    pub(crate) async fn delete(&self, instance: &Arc<Instance>, key: &Key) -> Option<Answer> {
-        let path = format!("{KEYS}/{}", key.id);
-        Client::new(instance).send("DELETE", &path, &self.cookie, "").await.ok()
+    /// The account revokes one of its keys.
+    pub(crate) fn revoke_of(&self, key: &Key) -> Change<'_> {
+        Change {
+            method: "DELETE",
+            path: format!("{KEYS}/{}", key.id),
+            headers: &self.cookie,
+            body: String::new(),
+        }
+    }
+
+    /// A backend asks for something else than a key.
+    pub(crate) fn managed(&self, method: &'static str, path: String, body: String) -> Change<'_> {
+        Change { method, path, headers: &self.backend, body }
     }
 
     /// Presents a key and notes the answer; gives its status, if one came.
@@ -107,7 +169,7 @@ impl Run {
 
     /// Presents every key to every instance once more, now that all is well.
     pub(crate) async fn sweep(&self) {
-        let (live, doomed) = (self.ledger.live(), self.ledger.doomed());
+        let (live, doomed) = (self.live(), self.ledger.doomed());
         for instance in &self.instances {
             let mut client = Client::new(instance);
             for (key, expected) in
@@ -122,10 +184,15 @@ impl Run {
         }
     }
 
+    /// All keys that nobody asked to revoke. Nobody is suspended in the end.
+    fn live(&self) -> Vec<Arc<Key>> {
+        [self.ledger.live(), self.ledger.of_others()].concat()
+    }
+
     /// Looks for the event of each change that was answered.
     pub(crate) async fn count_what_is_kept(&self) {
         let kept = self.postgres.events().await;
-        let (live, doomed) = (self.ledger.live(), self.ledger.doomed());
+        let (live, doomed) = (self.live(), self.ledger.doomed());
         let created = live.iter().chain(&doomed).map(|key| (key, "key.created"));
         for (key, action) in created.chain(doomed.iter().map(|key| (key, "key.revoked"))) {
             if !kept.contains(&(key.id.clone(), action.to_owned())) {

@@ -116,7 +116,7 @@ impl Losing {
     /// Lets revocations be lost, and watches what the instances make of that.
     pub(crate) async fn happen(self, run: &Arc<Run>, load: &Load, seed: u64) -> Lost {
         let mut chance = Chance::new(seed);
-        let quiet = Load { revokers: 0, ..load.clone() };
+        let quiet = Load { revokers: 0, backends: 0, ..load.clone() };
         let load = quiet.start(run, &mut chance);
         while run.ledger.live_count() < LIVE {
             sleep(Duration::from_millis(20)).await;
