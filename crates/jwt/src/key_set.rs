@@ -1,13 +1,20 @@
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use ring::digest::{SHA256, digest};
 use rustls_pki_types::pem::{PemObject as _, SectionKind};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::algorithm::Algorithm;
 use crate::json;
 use crate::key::Key;
+use crate::token::Token;
 
 /// A token without a `kid` is tried against every key, so there must not be very many.
 const MOST: usize = 100;
+/// The tokens of so many sessions are remembered as signed. Few people use a dashboard at a time, and one who
+/// is not remembered pays the proof of one signature.
+const PROVED: usize = 4_096;
 const PEM: &[u8] = b"-----BEGIN ";
 
 /// The keys that an issuer's tokens are checked by.
@@ -16,6 +23,10 @@ pub struct KeySet {
     keys: Vec<Key>,
     /// Whether the keys have no names, so that what a token says of its key does not matter.
     ignores_kid: bool,
+    /// The SHA-256 of whole tokens that one of the keys has signed. A session sends the same token with
+    /// each call, and the proof of an ES256 signature costs more than all else that a call does. Other
+    /// keys are another set, which has proved nothing yet.
+    proved: Arc<Cache<[u8; 32], ()>>,
 }
 
 /// Why a text gives no keys. None of these texts repeats what was read.
@@ -50,7 +61,11 @@ impl KeySet {
         if secret.len() < Self::MIN_SECRET {
             return Err(SecretTooShort);
         }
-        Ok(Self { keys: vec![Key::secret(secret)], ignores_kid: true })
+        Ok(Self::new(vec![Key::secret(secret)], true))
+    }
+
+    fn new(keys: Vec<Key>, ignores_kid: bool) -> Self {
+        Self { keys, ignores_kid, proved: Arc::new(Cache::new(PROVED)) }
     }
 
     /// Reads a file: PEM if it begins as PEM does, else a JWKS.
@@ -76,7 +91,7 @@ impl KeySet {
             let jwk = member.as_object().ok_or(KeySetError::Unreadable)?;
             keys.extend(Key::of_jwk(jwk));
         }
-        Ok(Self { keys, ignores_kid: false })
+        Ok(Self::new(keys, false))
     }
 
     fn of_pem(text: &[u8], sections: usize) -> Result<Self, KeySetError> {
@@ -92,7 +107,7 @@ impl KeySet {
         if keys.len() < sections {
             return Err(KeySetError::NoPublicKey);
         }
-        Ok(Self { keys, ignores_kid: true })
+        Ok(Self::new(keys, true))
     }
 
     /// Whether no token can be checked.
@@ -110,17 +125,24 @@ impl KeySet {
         self.ignores_kid || self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
-    /// Whether a key has signed `message`: the one that is named, or any where none is.
-    pub(crate) fn have_signed(
-        &self,
-        kid: Option<&str>,
-        algorithm: Algorithm,
-        message: &[u8],
-        signature: &[u8],
-    ) -> bool {
-        let is_meant =
-            |key: &&Key| self.ignores_kid || kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));
+    /// Whether a key has signed the token: the one that it names, or any where it names none.
+    pub(crate) fn have_signed(&self, token: &Token<'_>) -> bool {
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest(&SHA256, token.text).as_ref());
+        if self.proved.get(&fingerprint).is_some() {
+            return true;
+        }
+        let is_signed = self.prove(token);
+        if is_signed {
+            self.proved.insert(fingerprint, ());
+        }
+        is_signed
+    }
+
+    fn prove(&self, token: &Token<'_>) -> bool {
+        let Token { algorithm, kid, message, signature, .. } = token;
+        let is_meant = |key: &&Key| self.ignores_kid || kid.is_none() || key.kid == *kid;
         let mut meant = self.keys.iter().filter(is_meant);
-        meant.any(|key| key.has_signed(algorithm, message, signature))
+        meant.any(|key| key.has_signed(*algorithm, message, signature))
     }
 }

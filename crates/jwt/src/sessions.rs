@@ -74,12 +74,11 @@ impl ForeignSessions {
     /// Whose session the token is. The time is that of the clock after keys were waited for.
     pub async fn authenticate(&self, token: &[u8]) -> Result<ForeignSession, JwtError> {
         let token = Token::parse(token).map_err(JwtError::Refused)?;
-        let kid = token.kid.as_deref();
         let keys = match &self.keys {
             Source::Given(keys) => Arc::clone(keys),
-            Source::Published(keys) => keys.keys(kid).await.ok_or(JwtError::NoKeys)?,
+            Source::Published(keys) => keys.keys(token.kid.as_deref()).await.ok_or(JwtError::NoKeys)?,
         };
-        if !keys.have_signed(kid, token.algorithm, token.message, &token.signature) {
+        if !keys.have_signed(&token) {
             return Err(JwtError::Refused("no key of the issuer has signed it"));
         }
         let claims = token.claims().ok_or(JwtError::Refused("the claims are no JSON object"))?;

@@ -19,6 +19,8 @@ pub fn looks_like_jwt(text: &[u8]) -> bool {
 
 /// A token that was taken apart. Nothing in it has been proved.
 pub(crate) struct Token<'a> {
+    /// All of it.
+    pub(crate) text: &'a [u8],
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
     /// What was signed.
@@ -52,6 +54,7 @@ impl<'a> Token<'a> {
         };
         let signature = URL_SAFE_NO_PAD.decode(signature);
         Ok(Self {
+            text,
             algorithm: algorithm.ok_or("the algorithm is not known")?,
             kid,
             message,

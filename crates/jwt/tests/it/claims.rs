@@ -1,8 +1,14 @@
-use latchkey_jwt::{ForeignSession, ForeignSessions, JwtError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey_jwt::{ForeignSession, ForeignSessions, JwtError, KeySet, Keys};
+use latchkey_testkit::fakes::FakeClock;
 use latchkey_testkit::issuer::{Issuer, jwks};
 use serde_json::{Value, json};
 
-use crate::world::{NOW, ask, claims_with, expect_refused, sessions_of};
+use crate::world::{
+    FakeSteadyClock, NOW, ask, claims, claims_with, expect_refused, rules, sessions_of,
+};
 
 struct World {
     issuer: Issuer,
@@ -106,6 +112,24 @@ async fn a_token_ends_a_minute_after_exp_and_begins_a_minute_before_nbf() {
     ] {
         expect_refused(&world.ask(json!({ "nbf": nbf })).await, &nbf.to_string());
     }
+}
+
+#[tokio::test]
+async fn a_token_that_was_a_session_is_none_once_it_has_ended() {
+    let (issuer, clock) = (Issuer::p256("a"), Arc::<FakeClock>::default());
+    let keys = KeySet::of_jwks(jwks([&issuer]).as_bytes()).expect("a JWKS");
+    let sessions = ForeignSessions::new(
+        rules(),
+        Keys::Given(keys),
+        Arc::<FakeClock>::clone(&clock),
+        Arc::<FakeSteadyClock>::default(),
+    );
+    let token = issuer.token(&claims());
+    for _ in 0..2 {
+        ask(&sessions, &token).await.expect("a session");
+    }
+    clock.advance(Duration::from_secs(3_600 + 60));
+    expect_refused(&ask(&sessions, &token).await, "the same token");
 }
 
 #[tokio::test]
