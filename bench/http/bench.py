@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import processes
@@ -120,8 +120,16 @@ class Bench:
     def verifications(self, server: processes.Server, keys: Path, also: Callable[[], float] = lambda: 0,
                       refused: bool = False) -> Load:
         """Of 64 connections. What `also` counts is added to the server's use of the processor."""
+        run = partial(wrk, "keys.lua", server.port, self.options.seconds, refused=refused, KEYS=keys)
+        return self.with_cpu(server, run, also)
+
+    def calls(self, server: processes.Server, lines: Path) -> Load:
+        """Of people who are signed in."""
+        return self.with_cpu(server, partial(wrk, "calls.lua", server.port, self.options.seconds, CALLS=lines))
+
+    def with_cpu(self, server: processes.Server, run: Callable[[], Load], also: Callable[[], float] = lambda: 0) -> Load:
         before = processes.cpu(server.pid) + also()
-        load = wrk("keys.lua", server.port, self.options.seconds, refused=refused, KEYS=keys)
+        load = run()
         load.cpu = (processes.cpu(server.pid) + also() - before) / load.requests * 1e6
         return load
 

@@ -3,7 +3,7 @@
 
     bench/http/run.py [GROUP ...]
 
-Needs Python 3.11, wrk, and Postgres' server and client programs with pgbench. All that it starts
+Needs Python 3.11, wrk, openssl, and Postgres' server and client programs with pgbench. All that it starts
 listens on loopback only and ends with it.
 """
 
@@ -23,12 +23,14 @@ from bench import Bench
 from calls import calls_postgres, creates_sqlite
 from cluster import programs
 from load import Unexpected
+from sessions import jwt_sessions
 from start import start
 from verifications import cached, uncached_postgres, uncached_sqlite
 
 RELEASE = Path(__file__).resolve().parents[2] / "target/release"
 GROUPS = {"cached": cached, "uncached-postgres": uncached_postgres, "uncached-sqlite": uncached_sqlite,
-          "calls-postgres": calls_postgres, "creates-sqlite": creates_sqlite, "start": start}
+          "calls-postgres": calls_postgres, "creates-sqlite": creates_sqlite,
+          "jwt-sessions": jwt_sessions, "start": start}
 
 
 def machine() -> str:

@@ -154,9 +154,9 @@ fn chaos_of_owners() {
     runtime.block_on(async {
         let run = Run::start().await;
         run.postgres.tell_of_one_key().await;
-        let took = backend::leaver(&run, MANY, &mut Chance::new(seed)).await;
+        backend::leaver(&run, MANY, &mut Chance::new(seed)).await;
         let stale = run.ledger.stale().len();
-        println!("sabotage caught: {stale} of {MANY} keys are accepted after {took:?}");
+        println!("sabotage caught: {stale} stale accepts of {MANY} keys on three instances");
         assert!(stale > 0, "the sabotage was not caught");
     });
     runtime.block_on(async {

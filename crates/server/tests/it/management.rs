@@ -20,7 +20,7 @@ const UNKNOWN: &str = "lk_admin_0123456789ABCDEFGHIJKLMNOPQRSTUV";
 /// A backend with a management token, and where it calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Backend {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     pub(crate) token: String,
 }
 
@@ -40,7 +40,7 @@ impl Setup {
         printed.trim_end().to_owned()
     }
 
-    fn revoke_only_token(&self) {
+    pub(crate) fn revoke_newest_token(&self) {
         let listed = self.run(&["token", "list"], "").expect_code(0).stdout;
         let line = listed.lines().last().expect("a line for the token");
         let id = line.split_whitespace().next().expect("it begins with the id");
@@ -128,7 +128,7 @@ fn a_token_that_was_revoked_or_has_expired_is_refused_as_one_that_never_was(setu
     let server = setup.start();
     let backend = server.backend("keys:read", "*");
     backend.get(&keys_of("ada")).expect_status(200);
-    server.setup.revoke_only_token();
+    server.setup.revoke_newest_token();
     backend.get(&keys_of("ada")).expect_refusal(401, "invalid_token").expect_body(INVALID);
 
     let short = ["token", "create", "--name", "a", "--allow", "keys:read", "--expires", "1s"];
@@ -321,7 +321,7 @@ fn a_revoke_by_a_token_holds_on_all_instances_and_so_does_the_revoke_of_the_toke
             server.verify(&key.key).expect_error(401);
         }
     }
-    servers[2].setup.revoke_only_token();
+    servers[2].setup.revoke_newest_token();
     for server in &servers {
         backend.at(server.address).get(&keys_of("ada")).expect_error(401).expect_body(INVALID);
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::database::{Database, written_files_of};
 use crate::http::{get, post, request};
+use crate::management::{Backend, key_of, keys_of};
 use crate::person::{
     ADA, BOB, Issued, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY,
     credentials, key_path, rotate_path, token_of,
@@ -65,6 +66,11 @@ impl Needles {
     fn add_token(&mut self, token: &str) {
         self.add("a session token", token);
         self.add("the bytes of a session token", URL_SAFE_NO_PAD.decode(token).expect("base64url"));
+    }
+
+    fn add_management_token(&mut self, token: &str) {
+        self.add("a management token", token);
+        self.add("the random part of a management token", &token[13..41]);
     }
 
     fn add_pepper(&mut self, ring: &str) {
@@ -161,12 +167,16 @@ fn use_everything(server: &Server, needles: &mut Needles) -> String {
         }
     }
     misuse_token(server, &ada.token);
+    let backend = server.backend("keys:write,audit:read", "*");
+    needles.add_management_token(&backend.token);
+    misuse_management_token(server, &ada, &backend);
     let mut printed = String::new();
     for (arguments, input) in [
         (&["account", "create", BOB][..], THIRD),
         (&["account", "reset-password", ADA], THIRD),
         (&["account", "reset-password", "nobody@example.com"], THIRD),
         (&["keys", "list"], ""),
+        (&["token", "list"], ""),
         (&["pepper", "status"], ""),
         (&["audit", "export"], ""),
         (&["check-config"], ""),
@@ -213,6 +223,25 @@ fn misuse_token(server: &Server, token: &str) {
     server.send(&get(&format!("/{token}")));
     server.send(&get(SESSION).header("Cookie", format!("session={token}; session={token}")));
     server.send(&get(SESSION).header("Authorization", format!("Bearer {token}")));
+}
+
+fn misuse_management_token(server: &Server, ada: &Person, backend: &Backend) {
+    let token = &backend.token;
+    backend.post(&keys_of("ada"), &json!({ "name": "a" })).expect_status(201);
+    backend.get(&key_of("ada", token)).expect_status(404);
+    backend.get(&format!("/api/v1/admin/api-keys?q={token}")).expect_status(200);
+    backend.get(&format!("/api/v1/admin/api-keys?{token}=1")).expect_status(400);
+    backend.post(&keys_of("ada"), &json!({ token: 1 })).expect_status(400);
+    let named = backend.post(&keys_of("ada"), &json!({ "name": token }));
+    named.expect_status(400);
+    server.verify(token).expect_status(401);
+    server.send(&get(&format!("/{token}")));
+    server.send(&get(SESSION).header("Cookie", format!("session={token}")));
+    server.send(&get("/healthz").header("X-Request-Id", token));
+    ada.create(json!({ "name": token }).to_string());
+    ada.send(post(KEYS).json(r#"{"name":"a"}"#).header("User-Agent", format!("a/{token}")));
+    let cut = Backend { token: token[..46].to_owned(), ..backend.clone() };
+    cut.get(&keys_of("ada")).expect_status(401);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::audit::exported;
 use crate::database::Database;
+use crate::management::keys_of;
 use crate::person::{ADA, Issued, Person, text};
-use crate::server::{PEPPERS, Server, Setup};
+use crate::server::{PEPPERS, Server, Setup, eventually};
 use crate::strict::three;
 use crate::verify::INVALID;
 
@@ -19,6 +20,7 @@ const SOON: Duration = Duration::from_secs(10);
 on_both_databases![
     a_key_moves_to_the_signing_pepper_when_it_is_used,
     what_is_left_on_a_pepper_is_revoked_and_the_pepper_dropped,
+    a_management_token_moves_to_the_signing_pepper_when_it_is_used,
     a_key_does_not_move_to_a_pepper_that_only_verifies,
     a_key_that_may_not_be_used_does_not_move,
     keys_of_a_lost_pepper_are_shown_and_revoked_without_it,
@@ -127,6 +129,26 @@ fn what_is_left_on_a_pepper_is_revoked_and_the_pepper_dropped(setup: Setup) {
     server.verify(&left.key).expect_error(401).expect_body(INVALID);
     assert!(!ada.at(&server).is_signed_in(), "a session ends with its pepper");
     assert!(fresh.at(&server).is_signed_in());
+}
+
+fn a_management_token_moves_to_the_signing_pepper_when_it_is_used(setup: Setup) {
+    let server = setup.with("LATCHKEY_PEPPERS", FIRST).start();
+    let [used, unused] = ["a", "b"].map(|_| server.backend("keys:read", "*"));
+    let both = format!("{SECOND},{FIRST}");
+    let server = server.stop().1.with("LATCHKEY_PEPPERS", &both).start();
+    used.at(server.address).get(&keys_of("ada")).expect_status(200);
+    eventually(SOON, "the used one has moved", || {
+        let status = status(&server.setup);
+        (row(&status, "1").tokens, row(&status, "2").tokens) == (1, 1)
+    });
+    let setup = server.stop().1.with("LATCHKEY_PEPPERS", SECOND);
+    let refused = setup.run_refused();
+    assert!(refused.text.contains("pepper 1 is missing"), "{}", refused.text);
+
+    setup.revoke_newest_token();
+    let server = setup.start();
+    used.at(server.address).get(&keys_of("ada")).expect_status(200);
+    unused.at(server.address).get(&keys_of("ada")).expect_status(401);
 }
 
 fn a_key_does_not_move_to_a_pepper_that_only_verifies(setup: Setup) {
