@@ -76,7 +76,9 @@ impl ForeignSessions {
         let token = Token::parse(token).map_err(JwtError::Refused)?;
         let keys = match &self.keys {
             Source::Given(keys) => Arc::clone(keys),
-            Source::Published(keys) => keys.keys(token.kid.as_deref()).await.ok_or(JwtError::NoKeys)?,
+            Source::Published(keys) => {
+                keys.keys(token.kid.as_deref()).await.ok_or(JwtError::NoKeys)?
+            }
         };
         if !keys.have_signed(&token) {
             return Err(JwtError::Refused("no key of the issuer has signed it"));
