@@ -111,6 +111,16 @@ jwt:
     cargo build
     .ci/jwt/run.sh target/debug/latchkey
 
+# The recipes of docs/identity-providers.md, with oidc-provider and oauth2-proxy; needs npm, Go 1.26 with its proxy, and Linux on x86-64.
+identity-providers:
+    cargo build
+    .ci/oidc/run.sh target/debug/latchkey
+
+# The recipe for Keycloak with Keycloak itself, 160 MB; needs Maven, Java 17 or 21, unzip, npm, and Linux on x86-64.
+keycloak:
+    cargo build
+    .ci/oidc/keycloak.sh target/debug/latchkey
+
 # A bill of materials of the binary: CycloneDX, from cargo metadata. `just sbom > latchkey.cdx.json`
 @sbom:
     python3 .ci/sbom.py
