@@ -52,6 +52,7 @@ mod plans;
 mod pooler;
 mod readers;
 mod ready;
+mod register;
 mod row;
 mod schema;
 mod session;

@@ -2,25 +2,56 @@
 
 use std::sync::LazyLock;
 
+use async_trait::async_trait;
 use diesel::dsl::{AsSelect, IsNotNull, Nullable, SqlTypeOf, auto_type};
 use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryBuilder as _, QueryFragment, QueryId};
 use diesel::sql_types::Binary;
 use diesel_async::RunQueryDsl;
-use latchkey_domain::ports::{Position, StoreError};
-use latchkey_domain::{ApiKey, Candidates, FoundKey};
+use latchkey_domain::ports::{KeyLookup, Position, StoreError};
+use latchkey_domain::{ApiKey, ApiKeyId, Candidates, Digest, FoundKey, KeyedDigest};
 use uuid::Uuid;
 
+use crate::PostgresStore;
+use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::failed;
 use crate::readers::{Reader, Readers};
 use crate::row::KeyRow;
 use crate::schema::{api_keys, change_clock, key_owners};
 
+#[async_trait]
+impl KeyLookup for PostgresStore {
+    async fn redigest(
+        &self,
+        id: ApiKeyId,
+        stored: &Digest,
+        renewed: &KeyedDigest,
+    ) -> Result<(), StoreError> {
+        let unrevoked = api_keys::table
+            .find(id.as_uuid())
+            .filter(api_keys::digest.eq(stored.as_bytes().as_slice()))
+            .filter(api_keys::revoked_at.is_null());
+        let redigest = cached(diesel::update(unrevoked).set((
+            api_keys::digest.eq(renewed.digest.as_bytes().as_slice()),
+            api_keys::pepper_id.eq(i32::from(renewed.pepper.get())),
+        )));
+        redigest.execute(&mut *self.connection().await?).await.map(drop).map_err(failed)
+    }
+
+    async fn find_by_digest(
+        &self,
+        digests: &Candidates,
+        since: Option<Position>,
+    ) -> Result<Option<FoundKey>, StoreError> {
+        find(&self.readers, digests, since).await
+    }
+}
+
 /// The key with one of these digests and its owner, as they were at `since` or later. A server that hangs, lags or has
 /// another history is left, and another connection is tried, once.
-pub(crate) async fn find(
+async fn find(
     readers: &Readers,
     digests: &Candidates,
     since: Option<Position>,

@@ -22,7 +22,7 @@ use latchkey_testkit::fixtures::{
 };
 use latchkey_testkit::postgres::{Database, empty_database};
 
-use crate::api_keys::keys_sought;
+use crate::register::keys_sought;
 use crate::{PostgresSettings, PostgresStore};
 
 /// 200 owners with 300 keys and 100 events each, 100 of the keys not revoked; 20,000 accounts with a

@@ -18,7 +18,7 @@ use crate::fault::Place;
 #[cfg(feature = "accounts")]
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
-pub(crate) use keys::{KeyInUseRow, KeyRow, key_in_use};
+pub(crate) use keys::{KeyInUseRow, KeyRow, key_in_use, owner_from};
 pub(crate) use owners::OwnerRow;
 #[cfg(feature = "accounts")]
 pub(crate) use tokens::TokenRow;

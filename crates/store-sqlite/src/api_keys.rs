@@ -4,21 +4,19 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, KeyLookup, KeyRegister, OverlapError, Position,
-    Replacement, SelectedKey, StoreError, UpdateError,
+    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, SelectedKey, StoreError,
+    UpdateError,
 };
 use latchkey_domain::{
-    Action, ApiKey, ApiKeyId, AuditEvent, Candidates, ChangeNumber, Digest, FoundKey, KeyCursor,
-    KeySearch, KeyedDigest, OwnerId, PepperId, Selection, Timestamp,
+    Action, ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Selection, Timestamp,
 };
-use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::audit;
-use crate::fault::{Corrupt, DbResult, Fault, Place, is_taken};
+use crate::fault::{DbResult, Fault, Place, is_taken};
 use crate::owners;
 use crate::query;
-use crate::row::{EventRow, KeyRow, digest_columns, id_bytes, id_from, key_in_use};
+use crate::row::{EventRow, KeyRow, id_and_owner, id_bytes, id_from, key_in_use, keys_in_use};
 use crate::schema::{api_keys, key_owners};
 
 #[async_trait]
@@ -243,7 +241,7 @@ impl ApiKeyRepository for SqliteStore {
 
     async fn list(&self, owner: &OwnerId) -> Result<Vec<KeyInUse>, StoreError> {
         let owner = owner.as_str().to_owned();
-        self.read(move |db| all(query::list(&owner).load(db)?)).await
+        self.read(move |db| keys_in_use(query::list(&owner).load(db)?)).await
     }
 
     async fn revoked(
@@ -253,115 +251,8 @@ impl ApiKeyRepository for SqliteStore {
         limit: u32,
     ) -> Result<Vec<KeyInUse>, StoreError> {
         let (owner, since) = (owner.as_str().to_owned(), since.unix_millis());
-        self.read(move |db| all(query::revoked(&owner, since, limit).load(db)?)).await
+        self.read(move |db| keys_in_use(query::revoked(&owner, since, limit).load(db)?)).await
     }
-}
-
-#[async_trait]
-impl KeyLookup for SqliteStore {
-    async fn redigest(
-        &self,
-        id: ApiKeyId,
-        stored: &Digest,
-        renewed: &KeyedDigest,
-    ) -> Result<(), StoreError> {
-        let (stored, (digest, pepper)) = (stored.as_bytes().to_vec(), digest_columns(renewed));
-        self.write(move |db| {
-            let unrevoked = api_keys::table
-                .filter(api_keys::id.eq(id_bytes(id.as_uuid())))
-                .filter(api_keys::digest.eq(stored))
-                .filter(api_keys::revoked_at.is_null());
-            diesel::update(unrevoked)
-                .set((api_keys::digest.eq(digest), api_keys::pepper_id.eq(pepper)))
-                .execute(db)?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn find_by_digest(
-        &self,
-        digests: &Candidates,
-        since: Option<Position>,
-    ) -> Result<Option<FoundKey>, StoreError> {
-        // Before the row is read, so that the row is no older.
-        self.0.changes.require(since)?;
-        let digests = *digests;
-        self.read(move |db| {
-            let found: Option<(KeyRow, Option<i64>)> = match digests.as_slice() {
-                [only] => query::key_with(only).get_result(db).optional()?,
-                _several => query::key_with_one_of(&digests).get_result(db).optional()?,
-            };
-            let Some((row, suspended_at)) = found else { return Ok(None) };
-            Ok(Some(FoundKey { key: row.try_into()?, owner_suspended: suspended_at.is_some() }))
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl KeyRegister for SqliteStore {
-    async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
-        let changes = Arc::clone(&self.0.changes);
-        // Behind the writer, as above.
-        self.0.pool.write_then(|_db| Ok(()), move |()| changes.latest()).await
-    }
-
-    async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError> {
-        self.read(move |db| {
-            let key = api_keys::table.find(id_bytes(id.as_uuid()));
-            let owner: Option<String> = key.select(api_keys::owner).get_result(db).optional()?;
-            let place = Place { table: "api_keys", row: id.as_uuid() };
-            Ok(owner.map(|owner| place.read("owner", OwnerId::parse(owner).ok())).transpose()?)
-        })
-        .await
-    }
-
-    async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
-        self.read(move |db| all(query::page(after, limit).load(db)?)).await
-    }
-
-    async fn page_of_all(
-        &self,
-        after: Option<ApiKeyId>,
-        limit: u32,
-    ) -> Result<Vec<KeyInUse>, StoreError> {
-        self.read(move |db| all(query::page_of_all(after, limit).load(db)?)).await
-    }
-
-    async fn search(
-        &self,
-        search: &KeySearch,
-        after: Option<KeyCursor>,
-        limit: u32,
-    ) -> Result<Vec<KeyInUse>, StoreError> {
-        let search = search.clone();
-        self.read(move |db| all(query::keys_sought(&search, after, limit).load(db)?)).await
-    }
-
-    async fn under_pepper(
-        &self,
-        pepper: PepperId,
-        limit: u32,
-    ) -> Result<Vec<(OwnerId, ApiKeyId)>, StoreError> {
-        self.read(move |db| {
-            let keys: Vec<(String, Vec<u8>)> =
-                query::keys_under(i64::from(pepper.get()), limit).load(db)?;
-            let key = |(owner, id): (String, Vec<u8>)| {
-                let (id, owner) = id_and_owner(&id, owner)?;
-                Ok((owner, id))
-            };
-            keys.into_iter().map(key).collect()
-        })
-        .await
-    }
-}
-
-fn id_and_owner(id: &[u8], owner: String) -> Result<(ApiKeyId, OwnerId), Corrupt> {
-    let nowhere = Place { table: "api_keys", row: Uuid::nil() };
-    let id = nowhere.read("id", id_from(id))?;
-    let place = Place { table: "api_keys", row: id };
-    Ok((ApiKeyId::new(id), place.read("owner", OwnerId::parse(owner).ok())?))
 }
 
 /// Stores the next version of a key, if the stored one is the version just before it and is not
@@ -424,8 +315,4 @@ fn hold_overlap(
     } else {
         Err(Fault(OverlapError::LimitReached { limit }))
     }
-}
-
-fn all(rows: Vec<(KeyRow, Option<i64>)>) -> DbResult<Vec<KeyInUse>> {
-    Ok(rows.into_iter().map(key_in_use).collect::<Result<_, _>>()?)
 }

@@ -36,6 +36,7 @@ mod fault;
 mod hold;
 mod housekeeping;
 mod last_uses;
+mod look_up;
 #[cfg(feature = "accounts")]
 mod management_tokens;
 mod migrate;
@@ -47,6 +48,7 @@ mod pool;
 mod query;
 mod queue;
 mod ready;
+mod register;
 mod row;
 mod schema;
 #[cfg(feature = "accounts")]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 #[cfg(feature = "accounts")]
 pub(crate) use accounts::{AccountRow, SessionRow};
 pub(crate) use audit::EventRow;
-pub(crate) use keys::{KeyRow, key_in_use};
+pub(crate) use keys::{KeyRow, id_and_owner, key_in_use, keys_in_use};
 #[cfg(feature = "accounts")]
 pub(crate) use owners::settings_from;
 pub(crate) use owners::{OwnerRow, settings_columns};

@@ -112,6 +112,10 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
+pub(crate) fn owner_from(owner: String, key: ApiKeyId) -> Result<OwnerId, StoreError> {
+    Place { table: "api_keys", row: key.as_uuid() }.read("owner", OwnerId::parse(owner).ok())
+}
+
 /// A key, and its last use if one is recorded.
 pub(crate) type KeyInUseRow = (KeyRow, Option<OffsetDateTime>);
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     digest_columns, digest_from, id_bytes, id_from, instant_from, metadata_from, pepper_from,
 };
-use crate::fault::{Corrupt, Place};
+use crate::fault::{Corrupt, DbResult, Place};
 use crate::schema::api_keys;
 
 const TABLE: &str = "api_keys";
@@ -115,11 +115,22 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
+pub(crate) fn keys_in_use(rows: Vec<(KeyRow, Option<i64>)>) -> DbResult<Vec<KeyInUse>> {
+    Ok(rows.into_iter().map(key_in_use).collect::<Result<_, _>>()?)
+}
+
 /// A key and its last use, as a join gives them.
 pub(crate) fn key_in_use((row, used_at): (KeyRow, Option<i64>)) -> Result<KeyInUse, Corrupt> {
     let key = ApiKey::try_from(row)?;
     let place = Place { table: "last_uses", row: key.parts().id.as_uuid() };
     Ok(KeyInUse { last_used_at: place.read("used_at", instant_from(used_at).ok())?, key })
+}
+
+pub(crate) fn id_and_owner(id: &[u8], owner: String) -> Result<(ApiKeyId, OwnerId), Corrupt> {
+    let nowhere = Place { table: TABLE, row: Uuid::nil() };
+    let id = nowhere.read("id", id_from(id))?;
+    let place = Place { table: TABLE, row: id };
+    Ok((ApiKeyId::new(id), place.read("owner", OwnerId::parse(owner).ok())?))
 }
 
 /// `disabled_at` and `revoked_at`.
