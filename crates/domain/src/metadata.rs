@@ -3,9 +3,12 @@ use thiserror::Error;
 /// What another system keeps with a key for its own use: the compact text of a JSON object.
 ///
 /// It is given back as it was sent, but for the blanks between its parts. Names in it may repeat and numbers be
-/// of any size: nobody here reads them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Metadata(String);
+/// of any size: nobody here reads them. By default it is an object without members, `{}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Metadata {
+    /// No text for an object without members, as most keys have it: that takes no memory.
+    text: String,
+}
 
 /// Why a text is no [`Metadata`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -34,6 +37,9 @@ impl Metadata {
     /// Takes the blanks out of a text that the caller has checked to be JSON: of other texts this crate, which
     /// knows no JSON, accepts some.
     pub fn parse(json: &str) -> Result<Self, MetadataError> {
+        if json == Self::NONE {
+            return Ok(Self::default());
+        }
         let mut compact = String::new();
         let mut rest = json;
         let mut level = 0_usize;
@@ -57,24 +63,22 @@ impl Metadata {
             compact.push_str(part);
             rest = rest.split_at(part.len().max(1)).1;
         }
-        if compact.starts_with('{') { Ok(Self(compact)) } else { Err(MetadataError::NotAnObject) }
+        if compact == Self::NONE {
+            compact.clear();
+        } else if !compact.starts_with('{') {
+            return Err(MetadataError::NotAnObject);
+        }
+        Ok(Self { text: compact })
     }
 
     /// The compact text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        if self.is_empty() { Self::NONE } else { &self.text }
     }
 
     /// Whether it has no members.
     pub fn is_empty(&self) -> bool {
-        self.0 == Self::NONE
-    }
-}
-
-/// An object without members, `{}`.
-impl Default for Metadata {
-    fn default() -> Self {
-        Self(Self::NONE.to_owned())
+        self.text.is_empty()
     }
 }
 

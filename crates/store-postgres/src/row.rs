@@ -38,6 +38,6 @@ pub(crate) fn pepper_from(id: i32) -> Option<PepperId> {
 
 /// Metadata must be JSON, which the domain can't tell.
 pub(crate) fn metadata_from(text: &str) -> Option<Metadata> {
-    serde_json::from_str::<&RawValue>(text).ok()?;
-    Metadata::parse(text).ok()
+    let metadata = Metadata::parse(text).ok()?;
+    (metadata.is_empty() || serde_json::from_str::<&RawValue>(text).is_ok()).then_some(metadata)
 }
