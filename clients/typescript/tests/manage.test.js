@@ -11,18 +11,11 @@ const binary = process.env.LATCHKEY
 const server = await startLatchkey(binary)
 after(() => server.stop())
 
-// A call that the binary does not describe is not tested, and the report says so.
-const description = execFileSync(binary, ['openapi'], { encoding: 'utf8' })
-const needs = word => ({ skip: !description.includes(`"${word}"`) && `this binary has no ${word}` })
-const { schemas } = JSON.parse(description).components
-const takesMetadata = Object.entries(schemas).some(([name, body]) => /^Create/.test(name) && JSON.stringify(body).includes('"metadata"'))
-const KEYS = '/api/v1/admin/owners/{owner}/api-keys'
-
 const token = (name, ...flags) => {
   const settings = { cwd: server.folder, env: server.env, encoding: 'utf8' }
   return execFileSync(binary, ['token', 'create', '--name', name, ...flags], settings).trim()
 }
-const secret = needs(KEYS).skip ? `lk_admin_${'1'.repeat(38)}` : token('all', '--allow', 'keys:read,keys:write,owners:write,audit:read')
+const secret = token('all', '--allow', 'keys:read,keys:write,owners:write,audit:read')
 const keys = management(server.url, secret)
 const client = latchkey(server.url)
 
@@ -34,7 +27,7 @@ const failure = async promise => {
 }
 
 describe('a backend', () => {
-  it('makes a key for an owner of its own choice, and a verification says whose it is', needs(KEYS), async () => {
+  it('makes a key for an owner of its own choice, and a verification says whose it is', async () => {
     const made = await keys.owner('auth0|ada/1?#%').create({ name: 'Production', environment: 'test' })
     assert.match(made.key, /^sk_test_/)
     assert.equal((await client.verify(made.key)).owner, 'auth0|ada/1?#%')
@@ -43,7 +36,7 @@ describe('a backend', () => {
     assert.deepEqual(await keys.owner('auth0|ada/1?#%').list(), [item])
   })
 
-  it('gives a key metadata, which a verification tells, and says who made it', { skip: !takesMetadata && 'this binary takes no metadata with a new key' }, async () => {
+  it('gives a key metadata, which a verification tells, and says who made it', async () => {
     const owner = keys.owner('org_1')
     const { id, key } = await owner.create({ name: 'x', metadata: { plan: 'pro' }, createdBy: 'bob' })
     assert.equal((await owner.get(id)).createdBy, 'bob')
@@ -52,7 +45,7 @@ describe('a backend', () => {
     assert.deepEqual((await client.verify(key)).metadata, { plan: 'free', n: [1] })
   })
 
-  it('changes, rotates and revokes a key, each from the answer on', needs(KEYS), async () => {
+  it('changes, rotates and revokes a key, each from the answer on', async () => {
     const owner = keys.owner('org_2')
     const { id, key } = await owner.create({ name: 'One' })
     assert.equal((await owner.change(id, { enabled: false, name: 'Two' })).name, 'Two')
@@ -67,7 +60,7 @@ describe('a backend', () => {
     assert.equal((await owner.list({ status: 'revoked' })).length, 3)
   })
 
-  it('searches page by page', needs('/api/v1/admin/api-keys'), async () => {
+  it('searches page by page', async () => {
     const owner = keys.owner('org_3')
     const made = []
     for (const name of ['a', 'b', 'c', 'd', 'e']) made.unshift((await owner.create({ name })).id)
@@ -77,14 +70,14 @@ describe('a backend', () => {
     assert.ok(found.every(({ ownerId, revokedAt }) => ownerId === 'org_3' && revokedAt === null))
   })
 
-  it('revokes all keys of somebody who leaves', needs('/api/v1/admin/api-keys/revoke'), async () => {
+  it('revokes all keys of somebody who leaves', async () => {
     const made = []
     for (const owner of ['org_4', 'org_5']) made.push(await keys.owner(owner).create({ name: 'x', createdBy: 'eve' }))
     assert.deepEqual((await keys.revokeAll({ createdBy: 'eve' })).sort(), made.map(({ id }) => id).sort())
     for (const { key } of made) assert.equal((await client.verify(key)).status, 401)
   })
 
-  it('suspends an owner and lets it come back', needs('/api/v1/admin/owners/{owner}'), async () => {
+  it('suspends an owner and lets it come back', async () => {
     const owner = keys.owner('org_6')
     const { key } = await owner.create({ name: 'x' })
     assert.deepEqual(await failure(owner.set({ maxKeys: -1, suspended: true })), [400, 'invalid_request'])
@@ -98,7 +91,7 @@ describe('a backend', () => {
     assert.deepEqual(await failure(owner.create({ name: 'y' })), [409, 'limit_reached'])
   })
 
-  it('reads the audit trail', needs('/api/v1/admin/audit-events'), async () => {
+  it('reads the audit trail', async () => {
     const { id } = await keys.owner('org_7').create({ name: 'x' })
     const [event] = await keys.auditEvents({ owner: 'org_7', keyId: id, limit: 1 })
     assert.deepEqual([event.action, event.ownerId, event.keyId], ['key.created', 'org_7', id])
@@ -107,7 +100,7 @@ describe('a backend', () => {
 })
 
 describe('a failure', () => {
-  it('has the status and the code of the answer, and no token', needs(KEYS), async () => {
+  it('has the status and the code of the answer, and no token', async () => {
     assert.deepEqual(await failure(keys.owner('org_8').get('nothing')), [404, 'key_not_found'])
     assert.deepEqual(await failure(keys.owner('org_8').create({ name: '' })), [400, 'invalid_request'])
     assert.deepEqual(await failure(keys.owner('ö').list()), [400, 'invalid_request'])
