@@ -70,11 +70,13 @@ deploy:
 package profile="release":
     .ci/package.sh {{ profile }}
 
-# Every command of the README.
+# Every command of the README, and of docs/your-own-users.md.
 readme:
     cargo build
     python3 .ci/readme.py
+    python3 .ci/readme.py docs/your-own-users.md "Accounts of Latchkey"
     python3 .ci/readme.py docs/your-own-users.md "A management token"
+    python3 .ci/readme.py docs/your-own-users.md "A JWT"
 
 # The committed OpenAPI document; a test fails where it differs from the routes.
 openapi:

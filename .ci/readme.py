@@ -9,9 +9,9 @@ checkout: there `cargo run` works as it does here. A blank line inside a block s
 - A block that ends in `cargo run` starts a server, which runs until the next such block or the end;
   then it must stop cleanly. 127.0.0.1:5432 stands for a Postgres that is made for the purpose.
 - The placeholders of the API reference are filled with what earlier answers held: the session
-  cookie, the key made last, and the id of the newest key. Where a key is used before one was made over
-  HTTP, somebody made it in the dashboard; here that takes two calls.
-- A section of another document, as in `readme.py docs/your-own-users.md "A management token"`, has to be
+  cookie, the key made last, the id of the newest key, and the JWT that was printed. Where a key is used before
+  one was made over HTTP, somebody made it in the dashboard; here that takes two calls.
+- A section of another document, as in `readme.py docs/your-own-users.md "A JWT"`, has to be
   done within three minutes, but for what the first build takes.
 - `cargo test` is left out here, and run by `readme.py tests` instead.
 
@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SESSION, KEY, ID = "your_session_cookie", "YOUR_API_KEY_HERE", "clx1abc2d3e4f5g6h7i8j9k0"
 NEW_ID = "KEY_ID"  # of the key made last
+TOKEN = "YOUR_JWT"  # the one printed last
 AT_MOST = 180  # seconds
 README_HTTP, README_POSTGRES = "127.0.0.1:8080", "127.0.0.1:5432"
 REFUSED = 22  # what curl ends with when answered with 400 or above
@@ -136,7 +137,7 @@ class Run:
             self.environment["LATCHKEY_LISTEN"] = self.host
 
     def fill(self, step):
-        for placeholder in (SESSION, KEY, ID, NEW_ID):
+        for placeholder in (SESSION, KEY, ID, NEW_ID, TOKEN):
             if placeholder in step:
                 if placeholder == ID:
                     self.known[ID] = self.newest_id()
@@ -170,6 +171,7 @@ class Run:
         patterns = (
             (SESSION, r"session=([\w-]{43})"),
             (KEY, r'"key":\s*"(\w{46})"'),
+            (TOKEN, r"(?m)^(ey[\w-]+\.[\w-]+\.[\w-]+)$"),
             (NEW_ID, r'"id":\s*"([0-9a-f-]{36})".*"key":'),
         )
         for placeholder, pattern in patterns:

