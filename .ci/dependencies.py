@@ -114,7 +114,7 @@ def check_keys_alone():
         ("latchkey-hasher-hmac", "--no-default-features"),
         ("latchkey-store-postgres", "--no-default-features"),
         ("latchkey-store-sqlite", "--no-default-features"),
-        ("latchkey-guard-actix", "--all-features"),
+        ("latchkey-guard", "--all-features"),
         ("own-service", "--all-features"),
     ]
     for name, *features in builds:

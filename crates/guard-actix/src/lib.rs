@@ -26,28 +26,26 @@
 //! }
 //! ```
 //!
-//! [`Remote`] asks a Latchkey over HTTP. With the feature `embedded`, `Embedded` opens its Postgres
-//! and verifies in this process, from the cache and as strictly as the server does.
+//! [`Remote`] asks a Latchkey over HTTP. Make a guard for each worker, in the function that makes the `App`, as
+//! above: then a connection is served by the thread that uses it, and never waits for another worker. With the feature
+//! `embedded`, `Embedded` opens Latchkey's Postgres and verifies in this process, from the cache and as strictly as the
+//! server does.
 //!
 //! The key is taken from `x-api-key`; only where that header is absent or empty, from
 //! `Authorization: Bearer`.
-//! What a request without a good key is answered, [`GuardError`] says. The guard fails closed: while
+//! What a request without a good key is answered, [`Refusal`] says. The guard fails closed: while
 //! it cannot be told whether a key is good, the answer is 503, never the handler's. It logs no key.
 
-#[cfg(feature = "embedded")]
-mod embedded;
 mod error;
-mod guard;
 mod middleware;
-mod presented;
 mod principal;
-mod remote;
 
-#[cfg(feature = "embedded")]
-pub use embedded::{Embedded, EmbeddedError};
 pub use error::GuardError;
-pub use guard::{Guard, Unavailable, Verify};
-pub use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Secret, Timestamp};
+pub use latchkey_guard::{
+    ApiKeyId, Environment, Guard, KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal,
+    Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
+};
+#[cfg(feature = "embedded")]
+pub use latchkey_guard::{Embedded, EmbeddedError};
 pub use middleware::require_key;
 pub use principal::ApiKeyPrincipal;
-pub use remote::{Remote, RemoteError};

@@ -1,43 +1,22 @@
+use std::ops::Deref;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Timestamp};
+use latchkey_guard::{Guard, Principal, Refusal};
 
-use crate::{Guard, GuardError};
+use crate::GuardError;
 
-/// Who is calling: the good key that came with a request. As an argument of a handler it lets the
-/// handler run for such requests only.
+/// Who is calling, as an argument of a handler: the handler runs for requests with a good key only.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ApiKeyPrincipal {
-    /// The key's public handle.
-    pub key_id: ApiKeyId,
-    /// Whose key it is.
-    pub owner_id: OwnerId,
-    /// What its owner calls it.
-    pub name: KeyName,
-    /// The public beginning of its text.
-    pub key_prefix: KeyPrefix,
-    /// What it is meant for.
-    pub environment: Environment,
-    /// The first instant at which it no longer works, if any.
-    pub expires_at: Option<Timestamp>,
-    /// What another system keeps with it: the text of a JSON object, `{}` where there is nothing.
-    pub metadata: Metadata,
-}
+pub struct ApiKeyPrincipal(pub Principal);
 
-impl ApiKeyPrincipal {
-    /// A key that works until it is revoked, for a [`Verify`](crate::Verify) of your own.
-    pub fn new(
-        key_id: ApiKeyId,
-        owner_id: OwnerId,
-        name: KeyName,
-        key_prefix: KeyPrefix,
-        environment: Environment,
-    ) -> Self {
-        let metadata = Metadata::default();
-        Self { key_id, owner_id, name, key_prefix, environment, expires_at: None, metadata }
+impl Deref for ApiKeyPrincipal {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.0
     }
 }
 
@@ -54,22 +33,34 @@ impl FromRequest for ApiKeyPrincipal {
 
     fn from_request(req: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let req = req.clone();
-        Box::pin(async move { admit(&req).await })
+        Box::pin(async move { Ok(admit(&req).await?) })
     }
 }
 
-async fn admit(req: &HttpRequest) -> Result<ApiKeyPrincipal, GuardError> {
+async fn admit(req: &HttpRequest) -> Result<ApiKeyPrincipal, Refusal> {
     let Some(guard) = req.app_data::<Guard>() else {
         tracing::error!("no Guard in the application's data: call App::app_data(guard)");
-        return Err(GuardError::NoGuard);
+        return Err(Refusal::no_guard());
     };
     if let Some(admitted) = req.extensions().get::<Admitted>()
         && admitted.by.is(guard)
     {
         return Ok(admitted.principal.clone());
     }
-    let principal = guard.admit(req.headers()).await?;
+    let principal = ApiKeyPrincipal(guard.admit(&headers(req.headers())).await?);
     let admitted = Admitted { by: guard.clone(), principal: principal.clone() };
     req.extensions_mut().insert(admitted);
     Ok(principal)
+}
+
+/// Those that may present a key, as the guard's version of `http` has them; actix-web has an older one.
+fn headers(headers: &HeaderMap) -> http::HeaderMap {
+    let mut presenting = http::HeaderMap::new();
+    for name in ["x-api-key", "authorization"] {
+        for value in headers.get_all(name) {
+            let value = http::HeaderValue::from_bytes(value.as_bytes());
+            presenting.append(name, value.expect("both versions take the same bytes"));
+        }
+    }
+    presenting
 }

@@ -4,15 +4,13 @@ use std::error::Error as _;
 use std::future::ready;
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::{App, web};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use latchkey_domain::ports::{ApiKeyRepository, Clock, Entropy};
 use latchkey_domain::{
     ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyLimits,
     KeyName, NewKey,
 };
-use latchkey_guard_actix::{ApiKeyPrincipal, Embedded, EmbeddedError, Guard};
+use latchkey_guard::{Embedded, EmbeddedError, Guard};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_system::{BootClock, SystemClock};
@@ -73,15 +71,16 @@ impl Latchkey {
     }
 }
 
-async fn who(caller: ApiKeyPrincipal) -> String {
-    format!("{} {}", caller.owner_id, caller.name)
-}
-
 async fn ask(latchkey: &Embedded, key: &str) -> StatusCode {
-    let app = App::new().app_data(Guard::embedded(latchkey)).route("/", web::get().to(who));
-    let service = init_service(app).await;
-    let request = TestRequest::get().uri("/").insert_header(("x-api-key", key)).to_request();
-    call_service(&service, request).await.status()
+    let key = HeaderValue::from_str(key).expect("visible ASCII");
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), key)]);
+    match Guard::embedded(latchkey).admit(&headers).await {
+        Ok(principal) => {
+            assert_eq!(principal.owner_id, owner("ada"));
+            StatusCode::OK
+        }
+        Err(refusal) => refusal.response().status(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
 use async_trait::async_trait;
+use http::HeaderMap;
 use latchkey_domain::{Secret, error_chain};
 use thiserror::Error;
 
 use crate::presented::presented;
-use crate::{ApiKeyPrincipal, GuardError, Remote};
+use crate::{Principal, Refusal, Remote};
 
 /// Where a [`Guard`] learns whether a secret is good, and whose it is.
 ///
@@ -16,7 +16,18 @@ use crate::{ApiKeyPrincipal, GuardError, Remote};
 #[async_trait]
 pub trait Verify: Send + Sync + fmt::Debug {
     /// The key that `secret` is the text of, if it may be used now.
-    async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable>;
+    async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified>;
+}
+
+/// Why there is no principal.
+#[derive(Debug, Error)]
+pub enum NotVerified {
+    /// The key may not be used now; what its caller is answered.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Nobody could say.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// Whether a key is good could not be told. To be logged, never matched.
@@ -31,8 +42,7 @@ impl Unavailable {
     }
 }
 
-/// Admits requests that present a good key. It belongs into the application's data, as it is:
-/// `App::new().app_data(guard)`. Clones are one guard.
+/// Admits requests that present a good key. Clones are one guard.
 #[derive(Debug, Clone)]
 pub struct Guard(Arc<dyn Verify>);
 
@@ -43,8 +53,6 @@ impl Guard {
     }
 
     /// A guard that asks a Latchkey over HTTP, on connections of its own, which it keeps open.
-    /// Make one for each worker, in the function that makes the `App`: then a connection is served
-    /// by the thread that uses it, and never waits for another worker.
     pub fn remote(latchkey: &Remote) -> Self {
         Self::new(latchkey.client())
     }
@@ -56,18 +64,20 @@ impl Guard {
     }
 
     /// Whether `other` is this guard.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<ApiKeyPrincipal, GuardError> {
+    /// The good key that a request with these headers presents, or what to answer in the service's place.
+    pub async fn admit(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
         let secret = presented(headers)?;
         match self.0.verify(&secret).await {
-            Ok(principal) => principal.ok_or(GuardError::KeyRefused),
-            Err(unavailable) => {
+            Ok(principal) => Ok(principal),
+            Err(NotVerified::Refused(refusal)) => Err(refusal),
+            Err(NotVerified::Unavailable(unavailable)) => {
                 let cause = error_chain(&unavailable);
                 tracing::error!(cause, "refused a request with 503");
-                Err(unavailable.into())
+                Err(Refusal::unavailable())
             }
         }
     }

@@ -1,6 +1,6 @@
-use hyper::StatusCode;
-use hyper::header::WWW_AUTHENTICATE;
-use hyper::http::response::Parts;
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+use http::response::Parts;
 use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::AskError;
-use crate::ApiKeyPrincipal;
+use crate::{Principal, Refusal};
 
 /// What Latchkey says of a good key.
 #[derive(Deserialize)]
@@ -32,20 +32,20 @@ pub(super) fn read(
     head: &Parts,
     body: &[u8],
     secret: &Secret,
-) -> Result<Option<ApiKeyPrincipal>, AskError> {
+) -> Result<Result<Principal, Refusal>, AskError> {
     let challenge = head.headers.get(WWW_AUTHENTICATE);
     match head.status {
-        StatusCode::OK => principal(body, secret).map(Some),
+        StatusCode::OK => principal(body, secret).map(Ok),
         StatusCode::UNAUTHORIZED
             if challenge.is_some_and(|it| it.as_bytes().starts_with(b"ApiKey ")) =>
         {
-            Ok(None)
+            Ok(Err(Refusal::invalid_key()))
         }
         other => Err(AskError::Status(other)),
     }
 }
 
-fn principal(body: &[u8], secret: &Secret) -> Result<ApiKeyPrincipal, AskError> {
+fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
     let body: VerifiedBody = serde_json::from_slice(body)
         .map_err(|error| AskError::Unreadable { line: error.line(), column: error.column() })?;
     // An answer that was cached or mixed up on its way must not lend its owner to another key.
@@ -55,7 +55,7 @@ fn principal(body: &[u8], secret: &Secret) -> Result<ApiKeyPrincipal, AskError> 
     let wrong = AskError::Value;
     let metadata = body.metadata.map(|raw| Metadata::parse(raw.get())).transpose();
     let expires_at = body.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
-    Ok(ApiKeyPrincipal {
+    Ok(Principal {
         key_id: ApiKeyId::parse(&body.key_id).map_err(|_malformed| wrong("keyId"))?,
         owner_id: OwnerId::parse(body.owner_id).map_err(|_malformed| wrong("ownerId"))?,
         name: KeyName::restore(body.name).map_err(|_malformed| wrong("name"))?,

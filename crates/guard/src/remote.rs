@@ -4,10 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::HeaderValue;
-use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as SendError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -16,7 +15,7 @@ use thiserror::Error;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use crate::{ApiKeyPrincipal, Unavailable, Verify};
+use crate::{NotVerified, Principal, Refusal, Unavailable, Verify};
 
 const VERIFY: &str = "/api/v1/verify";
 /// The most bytes that are read of an answer's head, and of its body. Latchkey's own are far smaller.
@@ -46,7 +45,7 @@ pub enum RemoteError {
     #[error("must be like http://host:port, without user, query or fragment")]
     Address,
     /// `https://` needs the cargo feature `https` of this crate.
-    #[error("https is not compiled in: enable the feature https of latchkey-guard-actix")]
+    #[error("https is not compiled in: enable the guard's feature https")]
     NoHttps,
     /// The operating system's certificate authorities can't be read.
     #[error("can't read the certificate authorities")]
@@ -148,16 +147,17 @@ enum AskError {
 
 #[async_trait]
 impl Verify for RemoteClient {
-    async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable> {
-        match timeout(self.time_limit, self.ask(secret)).await {
-            Ok(answer) => answer.map_err(Unavailable::new),
-            Err(elapsed) => Err(Unavailable::new(AskError::Late(elapsed))),
-        }
+    async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified> {
+        let answer = match timeout(self.time_limit, self.ask(secret)).await {
+            Ok(answer) => answer,
+            Err(elapsed) => Err(AskError::Late(elapsed)),
+        };
+        Ok(answer.map_err(Unavailable::new)??)
     }
 }
 
 impl RemoteClient {
-    async fn ask(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, AskError> {
+    async fn ask(&self, secret: &Secret) -> Result<Result<Principal, Refusal>, AskError> {
         let sent = match self.send(secret).await {
             // A connection that was kept may be closed in the moment it is used. Asking changes
             // nothing, so it is done once more.

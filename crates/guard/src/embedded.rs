@@ -7,11 +7,11 @@ use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_verifier::{
-    Answering, LastUses, Principal, Verifier, VerifierPorts, other_instances_alive,
+    Answering, LastUses, Principal as Verified, Verifier, VerifierPorts, other_instances_alive,
 };
 use thiserror::Error;
 
-use crate::{ApiKeyPrincipal, KeyName, KeyPrefix, OwnerId, Unavailable, Verify};
+use crate::{KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal, Unavailable, Verify};
 
 /// Latchkey's Postgres, for verifying in this process: one more instance, which every revoke waits
 /// for like any other. Clones are one.
@@ -86,23 +86,23 @@ impl Embedded {
 
 #[async_trait]
 impl Verify for Embedded {
-    async fn verify(&self, secret: &Secret) -> Result<Option<ApiKeyPrincipal>, Unavailable> {
+    async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified> {
         match self.verifier.verify_secret(secret).await {
-            Ok(principal) => api_key_principal(&principal).map(Some),
-            Err(VerifyError::Refused(_)) => Ok(None),
-            Err(VerifyError::Store(error)) => Err(Unavailable::new(error)),
+            Ok(verified) => Ok(principal(&verified)?),
+            Err(VerifyError::Refused(_)) => Err(Refusal::invalid_key().into()),
+            Err(VerifyError::Store(error)) => Err(Unavailable::new(error).into()),
         }
     }
 }
 
-fn api_key_principal(principal: &Principal) -> Result<ApiKeyPrincipal, Unavailable> {
-    Ok(ApiKeyPrincipal {
-        key_id: principal.key(),
-        owner_id: OwnerId::parse(principal.owner()).map_err(Unavailable::new)?,
-        name: KeyName::restore(principal.name()).map_err(Unavailable::new)?,
-        key_prefix: KeyPrefix::parse(principal.prefix()).map_err(Unavailable::new)?,
-        environment: principal.environment(),
-        expires_at: principal.expires_at(),
-        metadata: Metadata::parse(principal.metadata()).map_err(Unavailable::new)?,
+fn principal(verified: &Verified) -> Result<Principal, Unavailable> {
+    Ok(Principal {
+        key_id: verified.key(),
+        owner_id: OwnerId::parse(verified.owner()).map_err(Unavailable::new)?,
+        name: KeyName::restore(verified.name()).map_err(Unavailable::new)?,
+        key_prefix: KeyPrefix::parse(verified.prefix()).map_err(Unavailable::new)?,
+        environment: verified.environment(),
+        expires_at: verified.expires_at(),
+        metadata: Metadata::parse(verified.metadata()).map_err(Unavailable::new)?,
     })
 }

@@ -1,0 +1,66 @@
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use serde_json::json;
+use thiserror::Error;
+
+const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Both ways to present a key.
+const CHALLENGE: HeaderValue =
+    HeaderValue::from_static("ApiKey realm=\"api\", Bearer realm=\"api\"");
+const SHORTLY: HeaderValue = HeaderValue::from_static("1");
+
+/// What a request that is not admitted is answered: like Latchkey itself, with the body
+/// `{"error": "<a sentence>"}` and with `X-Error-Code` for programs.
+#[derive(Debug, Clone, Error)]
+#[error("refused with {}", self.0.status())]
+pub struct Refusal(Box<Response<String>>);
+
+impl Refusal {
+    /// No key was presented. 401, with `WWW-Authenticate: ApiKey realm="api", Bearer realm="api"`.
+    pub fn key_required() -> Self {
+        Self::of(StatusCode::UNAUTHORIZED, "key_required", "API key required")
+            .with(WWW_AUTHENTICATE, CHALLENGE)
+    }
+
+    /// What was presented is not a good key. 401, with the same challenge.
+    pub fn invalid_key() -> Self {
+        Self::of(StatusCode::UNAUTHORIZED, "invalid_key", "Invalid API key")
+            .with(WWW_AUTHENTICATE, CHALLENGE)
+    }
+
+    /// Whether the key is good could not be told. 503, with `Retry-After`.
+    pub fn unavailable() -> Self {
+        let sentence = "Temporarily unavailable; try again shortly";
+        Self::of(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence)
+            .with(RETRY_AFTER, SHORTLY)
+    }
+
+    /// The service asks for a principal where no guard is. 500.
+    pub fn no_guard() -> Self {
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal server error")
+    }
+
+    /// The answer: status, headers and body.
+    pub fn response(&self) -> &Response<String> {
+        &self.0
+    }
+
+    /// The answer, with its body as another type.
+    pub fn into_response<B: From<String>>(self) -> Response<B> {
+        self.0.map(B::from)
+    }
+
+    fn of(status: StatusCode, code: &'static str, sentence: &str) -> Self {
+        let mut response = Response::new(json!({ "error": sentence }).to_string());
+        *response.status_mut() = status;
+        Self(Box::new(response))
+            .with(CONTENT_TYPE, JSON)
+            .with(X_ERROR_CODE, HeaderValue::from_static(code))
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().append(name, value);
+        self
+    }
+}
