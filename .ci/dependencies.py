@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the dependencies that Cargo.lock names: their licences, bans and sources against deny.toml,
-what the domain crate depends on against domain-dependencies.txt, that the HTTP crate names no adapter, and that
-a service with keys alone builds nothing about accounts.
+what the domain crate depends on against domain-dependencies.txt, that the HTTP crate names no adapter, that
+the guard names no web framework, and that a service with keys alone builds nothing about accounts.
 
 Needs only cargo and Python 3.11. It checks all targets, and development and build dependencies too.
 """
@@ -109,6 +109,14 @@ def check_http():
             yield f"latchkey-http depends on {name}: the service that mounts it chooses the adapters"
 
 
+def check_guard():
+    for name in sorted(built_from("latchkey-guard", "--all-features")):
+        if name.startswith(("actix", "axum", "tower-layer")):
+            yield f"latchkey-guard depends on {name}: guards for all frameworks are built on it"
+    for name in sorted(built_from("latchkey-guard-tower", "--all-features") & {"axum", "tower", "actix-web"}):
+        yield f"latchkey-guard-tower depends on {name}: its traits come from smaller crates"
+
+
 def check_keys_alone():
     builds = [
         ("latchkey-hasher-hmac", "--no-default-features"),
@@ -160,7 +168,7 @@ def main():
     packages = json.loads(cargo("metadata", "--locked", "--format-version", "1"))["packages"]
     for name, found in several_versions(packages).items():
         print(f"note: {name} is there {len(found)} times: {', '.join(sorted(found))}")
-    faults = [*check_packages(packages, rules), *check_domain(), *check_http(), *check_keys_alone()]
+    faults = [*check_packages(packages, rules), *check_domain(), *check_http(), *check_guard(), *check_keys_alone()]
     for fault in faults:
         print(f"error: {fault}")
     print(f"dependencies: {len(packages)} packages, {len(faults)} faults")

@@ -1,6 +1,6 @@
 //! Whether a request has a good API key: what the guards for web frameworks share.
 //!
-//! `latchkey-guard-actix` is such a guard. A guard for another framework calls
+//! `latchkey-guard-actix` and `latchkey-guard-tower` are such guards. A guard for another framework calls
 //! [`Guard::admit`] with the request's headers. Then it hands the [`Principal`] to the service, or answers with the
 //! [`Refusal`]:
 //!

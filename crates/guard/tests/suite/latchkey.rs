@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::{Response, send};
+use super::http::{Response, send};
 
 const PATH: &str = "LATCHKEY_BINARY";
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::imposter::{Imposter, answer, repeat};
-use crate::service::{SCOPED, SCOPED_WHO, Service, TIME_LIMIT, WHO};
+use super::imposter::{Imposter, answer, repeat};
+use super::service::{SCOPED, SCOPED_WHO, Service, TIME_LIMIT, WHO};
 
 pub(crate) const KEY: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
 

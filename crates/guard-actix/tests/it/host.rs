@@ -1,0 +1,47 @@
+use std::sync::mpsc::Sender;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, rt, web};
+use latchkey_guard_actix::{ApiKeyPrincipal, Guard, Remote, require_key};
+
+use crate::suite::service::{self, Started};
+
+/// Serves until it is stopped.
+pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
+    let (remote, inner) = (remote.clone(), inner.clone());
+    let server = HttpServer::new(move || {
+        let scoped = web::scope("/scoped")
+            .wrap(from_fn(require_key))
+            .route("/plain", web::get().to(HttpResponse::Ok))
+            .route("/who", web::get().to(who));
+        let inner = web::scope("/inner")
+            .app_data(Guard::remote(&inner))
+            .wrap(from_fn(require_key))
+            .route("/who", web::get().to(who));
+        let guarded = web::scope("")
+            .app_data(Guard::remote(&remote))
+            .route(service::BRIEF, web::get().to(brief))
+            .route(service::WHO, web::get().to(who))
+            .service(scoped)
+            .service(web::scope("/outer").wrap(from_fn(require_key)).service(inner));
+        App::new().route(service::UNGUARDED, web::get().to(who)).service(guarded)
+    });
+    let server = server.workers(1).disable_signals().bind("127.0.0.1:0");
+    let server = server.expect("a port is free");
+    let address = server.addrs()[0];
+    rt::System::new().block_on(async move {
+        let server = server.run();
+        let handle = server.handle();
+        let stop = Box::new(move || drop(handle.stop(false)));
+        started.send((address, stop)).expect("somebody waits");
+        server.await.expect("it runs until it is stopped");
+    });
+}
+
+async fn who(caller: ApiKeyPrincipal) -> HttpResponse {
+    HttpResponse::Ok().json(service::who(&caller))
+}
+
+async fn brief(caller: ApiKeyPrincipal) -> HttpResponse {
+    HttpResponse::Ok().json(service::brief(&caller))
+}

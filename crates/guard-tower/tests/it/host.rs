@@ -1,0 +1,46 @@
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use latchkey_guard_tower::{ApiKeyPrincipal, Guard, Remote, RequireKey};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::Notify;
+
+use crate::suite::service::{self, Started};
+
+/// Serves until it is stopped.
+pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let require_inner_key = RequireKey::by(Guard::remote(inner));
+        let app = Router::new()
+            .route(service::BRIEF, get(brief))
+            .route(service::WHO, get(who))
+            .route(service::SCOPED, get(async || StatusCode::OK))
+            .route(service::SCOPED_WHO, get(who))
+            .route(service::INNER, get(who).route_layer(require_inner_key))
+            .route_layer(RequireKey::by(Guard::remote(remote)))
+            .route(service::UNGUARDED, get(who));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("bound");
+        let stopped = Arc::new(Notify::new());
+        let stop = Arc::clone(&stopped);
+        started.send((address, Box::new(move || stop.notify_one()))).expect("somebody waits");
+        tokio::select! {
+            served = axum::serve(listener, app) => served.expect("it runs until it is stopped"),
+            () = stopped.notified() => {}
+        }
+    });
+}
+
+async fn who(caller: ApiKeyPrincipal) -> Json<Value> {
+    Json(service::who(&caller))
+}
+
+async fn brief(caller: ApiKeyPrincipal) -> Json<Value> {
+    Json(service::brief(&caller))
+}
