@@ -1,17 +1,30 @@
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 use thiserror::Error;
 
+pub(crate) const X_API_KEY_REFUSAL: HeaderName = HeaderName::from_static("x-api-key-refusal");
 const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+/// What a refusal of Latchkey's says beside its sentence.
+const PASSED_ON: [HeaderName; 7] = [
+    WWW_AUTHENTICATE,
+    RETRY_AFTER,
+    X_API_KEY_REFUSAL,
+    X_ERROR_CODE,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("ratelimit-policy"),
+    HeaderName::from_static("ratelimit"),
+];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Both ways to present a key.
 const CHALLENGE: HeaderValue =
     HeaderValue::from_static("ApiKey realm=\"api\", Bearer realm=\"api\"");
 const SHORTLY: HeaderValue = HeaderValue::from_static("1");
 
-/// What a request that is not admitted is answered: like Latchkey itself, with the body
-/// `{"error": "<a sentence>"}` and with `X-Error-Code` for programs.
+/// What a request that is not admitted is answered: the body is `{"error": "<a sentence>"}`, and
+/// `X-Error-Code` is for programs.
+///
+/// What Latchkey refuses with 401, 403 or 429 is passed on as it is, with its headers.
 #[derive(Debug, Clone, Error)]
 #[error("refused with {}", self.0.status())]
 pub struct Refusal(Box<Response<String>>);
@@ -41,6 +54,17 @@ impl Refusal {
         Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal server error")
     }
 
+    /// What Latchkey refused with, as it is.
+    pub(crate) fn passed_on(status: StatusCode, headers: &HeaderMap, sentence: &str) -> Self {
+        let mut refusal = Self::saying(status, sentence);
+        for name in PASSED_ON {
+            for value in headers.get_all(&name) {
+                refusal = refusal.with(name.clone(), value.clone());
+            }
+        }
+        refusal
+    }
+
     /// The answer: status, headers and body.
     pub fn response(&self) -> &Response<String> {
         &self.0
@@ -52,11 +76,13 @@ impl Refusal {
     }
 
     fn of(status: StatusCode, code: &'static str, sentence: &str) -> Self {
+        Self::saying(status, sentence).with(X_ERROR_CODE, HeaderValue::from_static(code))
+    }
+
+    fn saying(status: StatusCode, sentence: &str) -> Self {
         let mut response = Response::new(json!({ "error": sentence }).to_string());
         *response.status_mut() = status;
-        Self(Box::new(response))
-            .with(CONTENT_TYPE, JSON)
-            .with(X_ERROR_CODE, HeaderValue::from_static(code))
+        Self(Box::new(response)).with(CONTENT_TYPE, JSON)
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -143,6 +143,8 @@ enum AskError {
     Value(&'static str),
     #[error("the answer is about another key")]
     OtherKey,
+    #[error("the answer repeats the key")]
+    RepeatsKey,
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
-use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use http::response::Parts;
+use http::{HeaderValue, StatusCode};
 use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::AskError;
+use crate::refusal::X_API_KEY_REFUSAL;
 use crate::{Principal, Refusal};
 
 /// What Latchkey says of a good key.
@@ -26,8 +27,14 @@ struct VerifiedBody {
     metadata: Option<Box<RawValue>>,
 }
 
-/// Whether the answer says that `secret` is good, or that it is not. Anything else, such as the 401
-/// of a proxy in between, says neither.
+/// What Latchkey says where it refuses.
+#[derive(Deserialize)]
+struct RefusedBody {
+    error: String,
+}
+
+/// Whether the answer says that `secret` is good, or that it is not. Anything else, such as the 401 or
+/// the 429 of a proxy in between, says neither.
 pub(super) fn read(
     head: &Parts,
     body: &[u8],
@@ -39,21 +46,54 @@ pub(super) fn read(
         StatusCode::UNAUTHORIZED
             if challenge.is_some_and(|it| it.as_bytes().starts_with(b"ApiKey ")) =>
         {
-            Ok(Err(Refusal::invalid_key()))
+            refusal(head, body, secret).map(Err)
+        }
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+            if head.headers.contains_key(X_API_KEY_REFUSAL) =>
+        {
+            refusal(head, body, secret).map(Err)
         }
         other => Err(AskError::Status(other)),
     }
 }
 
+fn refusal(head: &Parts, body: &[u8], secret: &Secret) -> Result<Refusal, AskError> {
+    let RefusedBody { error } = parsed(body)?;
+    if error.is_empty() {
+        return Err(AskError::Value("error"));
+    }
+    let refusal = Refusal::passed_on(head.status, &head.headers, &error);
+    let headers = refusal.response().headers().values().map(HeaderValue::as_bytes);
+    for text in headers.chain([error.as_bytes()]) {
+        expect_no_key(text, secret)?;
+    }
+    Ok(refusal)
+}
+
+/// What is passed on reaches the caller, and logs on the way.
+fn expect_no_key(text: &[u8], secret: &Secret) -> Result<(), AskError> {
+    let key = secret.expose().as_bytes();
+    let repeats = text.windows(key.len()).any(|window| window == key);
+    if repeats { Err(AskError::RepeatsKey) } else { Ok(()) }
+}
+
+fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AskError> {
+    serde_json::from_slice(body)
+        .map_err(|error| AskError::Unreadable { line: error.line(), column: error.column() })
+}
+
 fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
-    let body: VerifiedBody = serde_json::from_slice(body)
-        .map_err(|error| AskError::Unreadable { line: error.line(), column: error.column() })?;
+    let body: VerifiedBody = parsed(body)?;
     // An answer that was cached or mixed up on its way must not lend its owner to another key.
     if body.key_prefix != secret.prefix().as_str() {
         return Err(AskError::OtherKey);
     }
     let wrong = AskError::Value;
     let metadata = body.metadata.map(|raw| Metadata::parse(raw.get())).transpose();
+    let metadata = metadata.map_err(|_no_metadata| wrong("metadata"))?.unwrap_or_default();
+    for text in [&*body.owner_id, &body.name, metadata.as_str()] {
+        expect_no_key(text.as_bytes(), secret)?;
+    }
     let expires_at = body.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
     Ok(Principal {
         key_id: ApiKeyId::parse(&body.key_id).map_err(|_malformed| wrong("keyId"))?,
@@ -63,6 +103,6 @@ fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
         environment: Environment::parse(&body.environment)
             .map_err(|_unknown| wrong("environment"))?,
         expires_at: expires_at.map_err(|_not_rfc_3339| wrong("expiresAt"))?.map(Into::into),
-        metadata: metadata.map_err(|_no_metadata| wrong("metadata"))?.unwrap_or_default(),
+        metadata,
     })
 }

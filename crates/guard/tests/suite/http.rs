@@ -29,15 +29,20 @@ pub(crate) fn send(
     headers: &[Header<'_>],
     body: &str,
 ) -> Response {
-    let mut stream = TcpStream::connect(address).expect("the server accepts");
-    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
     let headers: String =
         headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(request.as_bytes()).expect("the server reads");
+    exchange(address, request.as_bytes())
+}
+
+/// Sends a request as it is, and reads until the server closes.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Response {
+    let mut stream = TcpStream::connect(address).expect("the server accepts");
+    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    stream.write_all(request).expect("the server reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer in UTF-8 and in time");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
@@ -47,10 +52,14 @@ pub(crate) fn send(
 
 impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.split("\r\n").skip(1).find_map(|line| {
-            let (found, value) = line.split_once(": ")?;
-            found.eq_ignore_ascii_case(name).then_some(value)
-        })
+        self.lines(name).first().copied()
+    }
+
+    /// The value of each header of that name.
+    pub(crate) fn lines(&self, name: &str) -> Vec<&str> {
+        let headers = self.head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
+        let named = headers.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value).collect()
     }
 
     pub(crate) fn json(&self) -> Value {

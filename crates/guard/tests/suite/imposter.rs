@@ -47,6 +47,12 @@ impl Imposter {
         Self::start(move |stream| drop(stream.write_all(&answer)))
     }
 
+    /// The URL of a port where nobody listens.
+    pub(crate) fn away() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        format!("http://{}", listener.local_addr().expect("bound"))
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http::{Response, send};
+use super::http::{Response, get, send};
 
 const PATH: &str = "LATCHKEY_BINARY";
 
@@ -57,6 +57,21 @@ impl Latchkey {
 
     pub(crate) fn revoke(&self, key: &IssuedKey) {
         self.call("DELETE", &format!("api-keys/{}", key.id), "").expect_status(200);
+    }
+
+    pub(crate) fn disable(&self, key: &IssuedKey) {
+        self.call("PATCH", &format!("api-keys/{}", key.id), r#"{"enabled":false}"#)
+            .expect_status(200);
+    }
+
+    pub(crate) fn verify(&self, key: &str) -> Response {
+        get(self.address, "/api/v1/verify", &[("x-api-key", key)])
+    }
+
+    /// Its clock.
+    pub(crate) fn now(&self) -> String {
+        let answer = self.call("GET", "api-keys", "");
+        answer.header("x-latchkey-time").expect("each answer has it").to_owned()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -4,6 +4,7 @@
 //! The crate of each guard includes these files, and serves them by its framework in a module `host`.
 
 mod admission;
+mod cases;
 
 mod http;
 mod imposter;

@@ -65,10 +65,7 @@ fn the_imposter_is_believed_when_it_answers_like_latchkey() {
 
 #[test]
 fn nobody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("bound"));
-    drop(listener);
-    expect_unavailable(&url, "nobody listens");
+    expect_unavailable(&Imposter::away(), "nobody listens");
 }
 
 #[test]
@@ -185,6 +182,37 @@ fn a_401_that_is_not_latchkeys_own_condemns_no_key() {
     for headers in ["", "WWW-Authenticate: Basic realm=\"proxy\"\r\n"] {
         expect_no_principal(answer("401 Unauthorized", headers, "{}"), headers);
     }
+}
+
+#[test]
+fn a_refusal_that_does_not_say_why_refuses_no_key() {
+    let challenge = "WWW-Authenticate: ApiKey realm=\"api\"\r\n";
+    let reason = "X-Api-Key-Refusal: scope\r\n";
+    for body in
+        ["", "{}", "[]", r#"{"error":""}"#, r#"{"error":1}"#, r#"{"error":"No""#, "<p>No</p>"]
+    {
+        expect_no_principal(answer("401 Unauthorized", challenge, body), body);
+        expect_no_principal(answer("403 Forbidden", reason, body), body);
+        expect_no_principal(answer("429 Too Many Requests", reason, body), body);
+    }
+}
+
+#[test]
+fn an_answer_that_repeats_the_key_is_passed_on_to_nobody() {
+    let mut vouched = body();
+    for member in ["ownerId", "name", "metadata"] {
+        vouched[member] = if member == "metadata" { json!({ "a": KEY }) } else { json!(KEY) };
+        expect_no_principal(answer("200 OK", "", &vouched.to_string()), member);
+        vouched = body();
+    }
+    let reason = "X-Api-Key-Refusal: scope\r\n";
+    let sentence = json!({ "error": format!("{KEY} is not allowed") }).to_string();
+    let escaped = sentence.replace("sk_live", "\\u0073k_live");
+    for body in [sentence, escaped] {
+        expect_no_principal(answer("403 Forbidden", reason, &body), &body);
+    }
+    let id = format!("{reason}X-Request-Id: {KEY}\r\n");
+    expect_no_principal(answer("403 Forbidden", &id, r#"{"error":"No"}"#), "a header");
 }
 
 #[test]
