@@ -17,7 +17,7 @@ command -v cargo-deb >/dev/null || cargo install --locked --version 3.8.0 cargo-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/$name"
-cp "$target/release/latchkey" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT .env.example "$work/$name"
+cp "$target/release/latchkey" README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT crates/dashboard/LICENSE-FONTS .env.example "$work/$name"
 cp -r deploy "$work/$name"
 tar --create --gzip --owner=0 --group=0 --sort=name --directory "$work" --file "$dist/$name.tar.gz" "$name"
 

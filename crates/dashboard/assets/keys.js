@@ -30,6 +30,10 @@ export const wasUsedLately = (key, now) =>
 /** How many keys count towards the limit. */
 export const counted = (/** @type {Key[]} */ keys) => keys.filter(key => !key.replacedBy).length
 
+/** The first that holds. @param {Key} key @param {number} now */
+export const state = (key, now) =>
+  !key.enabled ? 'disabled' : isExpired(key, now) ? 'expired' : key.replacedBy ? 'replaced' : 'active'
+
 /** @param {Key} key @param {number} now */
 export function statuses(key, now) {
   const has = {

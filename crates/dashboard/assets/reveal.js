@@ -12,8 +12,10 @@ import { text } from './strings.js'
  */
 export function reveal(panel, dialog, created, ...notes) {
   let isCopied = false
+  const done = h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.done)
   const onKeyCopied = () => {
     isCopied = true
+    done.classList.add('primary')
     panel.guard(false)
   }
   const field = keyField(created.key)
@@ -51,7 +53,7 @@ export function reveal(panel, dialog, created, ...notes) {
     h('div', { class: 'copy-row' }, field,
       copyButton({ label: text.copyKey, kind: 'primary', what: () => field.value, shown: () => field, say: panel.say, done: onKeyCopied })),
     snippets(panel, created, onKeyCopied),
-    h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.done)))
+    h('div', { class: 'buttons' }, done))
   panel.say(text.revealSay)
 }
 

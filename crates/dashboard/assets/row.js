@@ -6,7 +6,7 @@ import { openDetails } from './detail.js'
 import { h } from './dom.js'
 import { openExpiry } from './expire.js'
 import { icon } from './icons.js'
-import { expiresSoon, isActive, isExpired, isUnused } from './keys.js'
+import { expiresSoon, isActive, isExpired, isUnused, state } from './keys.js'
 import { openMenu } from './menu.js'
 import { startRename } from './rename.js'
 import { openRevoke } from './revoke.js'
@@ -17,23 +17,26 @@ import { countdown, exact, relative } from './times.js'
 /** @param {Panel} panel @param {Key} key @param {number} now */
 export function rowOf(panel, key, now) {
   /** @param {Column} name @param {Content[]} content */
-  const cell = (name, ...content) =>
-    h('td', { role: 'cell', class: name, 'data-label': text.labels[name] ?? text.columns[name] }, h('div', { class: 'cell' }, content))
+  const cell = (name, ...content) => noted(name, false, ...content)
+  /** @param {Column} name @param {boolean} isNoted @param {Content[]} content */
+  const noted = (name, isNoted, ...content) =>
+    h('td', { role: 'cell', class: isNoted ? `${name} soon` : name, 'data-label': text.labels[name] ?? text.columns[name] }, h('div', { class: 'cell' }, content))
   return h('tr', { role: 'row', 'data-id': key.id, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
     h('td', { role: 'cell', class: 'select' }, selectBox(panel, key)),
-    h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key)),
+    h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key, now)),
     cell('key', prefixOf(panel, key)),
     cell('created', timeOf(key.createdAt, now)),
-    cell('used', key.lastUsedAt ? timeOf(key.lastUsedAt, now, text.mayLag) : h('span', { class: 'muted' }, text.never)),
-    cell('expires', key.expiresAt ? timeOf(key.expiresAt, now) : h('span', { class: 'muted' }, text.never)),
-    cell('status', statusOf(panel, key, now)),
-    cell('actions', enabledSwitch(panel, key), menuButton(panel, key)))
+    noted('used', isUnused(key, now), usedOf(key, now)),
+    noted('expires', expiresSoon(key, now) || stops(key, now), endOf(key, now)),
+    cell('status', stateOf(key, now)),
+    // An expired key works as little when it is enabled.
+    cell('actions', state(key, now) !== 'expired' && enabledSwitch(panel, key), menuButton(panel, key)))
 }
 
 /** The distance from now; pointer, finger and keyboard bring up the exact time. @param {string} at @param {number} now */
-function timeOf(at, now, note = '') {
+function timeOf(at, now, note = '', shown = relative(at, now)) {
   return h('button', { type: 'button', class: 'time', 'data-tip': `${exact(at)}${note && `. ${note}`}` },
-    h('time', { datetime: at }, relative(at, now)))
+    h('time', { datetime: at }, shown))
 }
 
 /** @param {Panel} panel @param {Key} key */
@@ -50,12 +53,12 @@ function selectBox(panel, { id, name }) {
 
 /** @param {Panel} panel @param {Key} key */
 function nameOf(panel, { id, name, environment }) {
-  return h('div', { class: 'cell' }, h('bdi', { class: 'key-name' }, name),
-    h('span', { class: 'beside' }, h('span', { class: `badge ${environment === 'live' ? 'live' : 'plain'}` }, text.environments[environment]),
-      h('button', {
-        type: 'button', class: 'button quiet icon-only rename', 'aria-label': text.renameKey(name), 'data-tip': text.rename, 'data-focus': `rename:${id}`,
-        onclick: () => startRename(panel, id, `rename:${id}`),
-      }, icon('pencil'))))
+  return h('div', { class: 'cell' }, h('bdi', { class: 'key-name', title: name }, name),
+    environment === 'test' && h('span', { class: 'tag' }, text.environments.test),
+    h('button', {
+      type: 'button', class: 'button quiet icon-only rename', 'aria-label': text.renameKey(name), 'data-tip': text.rename, 'data-focus': `rename:${id}`,
+      onclick: () => startRename(panel, id, `rename:${id}`),
+    }, icon('pencil')))
 }
 
 /** @param {Panel} panel @param {Key} key */
@@ -66,31 +69,40 @@ function prefixOf(panel, { keyPrefix }) {
       what: () => keyPrefix, shown: () => code, say: panel.say, said: text.prefixCopied })]
 }
 
-/** @param {Panel} panel @param {Key} key @param {number} now */
-function statusOf(panel, key, now) {
-  /** @param {string} tone @param {string} label */
-  const badge = (tone, label) => h('span', { class: `badge ${tone}` }, label)
-  const old = panel.keyring.replacedByThis(key)
-  return h('div', { class: 'badges' },
-    isActive(key, now) && badge('good', text.statuses.active),
-    !key.enabled && badge('plain', text.statuses.disabled),
-    isExpired(key, now) && badge('bad', text.statuses.expired),
-    key.expiresAt && expiresSoon(key, now) && badge('warn', text.expiresIn(relative(key.expiresAt, now))),
-    isUnused(key, now) && h('button', { type: 'button', class: 'badge plain chip', onclick: () => panel.show({ status: 'unused', page: 1 }) }, text.showUnused),
-    key.replacedBy && badge('warn', text.statuses.replaced),
-    key.replacedBy && replaced(panel, key, now),
-    old && h('span', { class: 'link-line' }, text.replaces, ' ', linkTo(panel, old)),
-    old?.expiresAt && !isExpired(old, now) && h('span', { class: 'link-line' }, text.oldStopsIn(countdown(old.expiresAt, now))))
+/** @param {Key} key @param {number} now */
+function usedOf(key, now) {
+  const note = isUnused(key, now) ? text.unusedNote : ''
+  if (key.lastUsedAt) return timeOf(key.lastUsedAt, now, [text.mayLag, note].filter(Boolean).join(' '))
+  return note ? h('button', { type: 'button', class: 'time', 'data-tip': note }, text.never) : h('span', { class: 'muted' }, text.never)
 }
 
-/** @param {Panel} panel @param {Key} key @param {number} now */
-function replaced(panel, key, now) {
-  const successor = panel.keyring.find(key.replacedBy)
-  const revokeOld = h('button', { type: 'button', class: 'link', 'data-focus': `old:${key.id}`, onclick: () => openRevoke(panel, [key]) }, text.revokeOld)
-  return [
-    successor && h('span', { class: 'link-line' }, text.replacedBy, ' ', linkTo(panel, successor)),
-    key.expiresAt && !isExpired(key, now) && h('span', { class: 'link-line' }, text.stopsIn(countdown(key.expiresAt, now)), ' ', revokeOld),
-  ]
+/** Whether another key has replaced it, and it works for a while yet. @param {Key} key @param {number} now */
+const stops = (key, now) => key.replacedBy !== null && key.expiresAt !== null && !isExpired(key, now)
+
+/** @param {Key} key @param {number} now */
+function endOf(key, now) {
+  if (!key.expiresAt) return h('span', { class: 'muted' }, text.never)
+  return timeOf(key.expiresAt, now, '', stops(key, now) ? text.in(countdown(key.expiresAt, now)) : undefined)
+}
+
+/** @type {Record<ReturnType<typeof state>, string>} */
+const TONES = { active: 'good', disabled: '', expired: 'bad', replaced: 'warn' }
+
+/** @param {Key} key @param {number} now */
+function stateOf(key, now) {
+  const is = state(key, now)
+  return h('span', { class: `state ${TONES[is]}` }, text.statuses[is])
+}
+
+/** How a key belongs to another that it replaces, or that replaces it. @param {Panel} panel @param {Key} key @param {number} now */
+function relationOf(panel, key, now) {
+  const [old, successor] = [panel.keyring.replacedByThis(key), panel.keyring.find(key.replacedBy)]
+  if (!old && !key.replacedBy) return false
+  const revokeNow = h('button', { type: 'button', class: 'link', 'data-focus': `old:${key.id}`, onclick: () => openRevoke(panel, [key]) }, text.revokeNow)
+  return h('div', { class: 'relation' },
+    old && [text.replaces, ' ', linkTo(panel, old), ' '],
+    successor && [text.replacedBy, ' ', linkTo(panel, successor), ' '],
+    stops(key, now) && revokeNow)
 }
 
 /** @param {Panel} panel @param {Key} key */

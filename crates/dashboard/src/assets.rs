@@ -19,7 +19,7 @@ macro_rules! assets {
 const ASSETS: &[Asset] = assets![
     "account.js" "activity.js" "answer.js" "api-keys-panel.js" "api.js" "clock.js" "copy.js"
     "create.js" "credentials.js" "csv.js" "detail.js" "dialog.js" "dom.js" "expire.js" "expiry.js"
-    "form.js" "icon.svg" "icons.js" "keyring.js" "keys.js" "list.js" "menu.js" "page.css" "page.js"
+    "form.js" "geist-mono.woff2" "icon.svg" "icons.js" "inter.woff2" "keyring.js" "keys.js" "list.js" "menu.js" "page.css" "page.js"
     "panel.css" "problem.js" "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js"
     "revoke.js" "rotate.js" "row.js" "sign-in.js" "snippets.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
     "times.js" "tip.js" "token.js" "told.js" "toolbar.js" "views.js"
@@ -50,6 +50,7 @@ impl Asset {
         match self.name.rsplit_once('.') {
             Some((_, "js")) => "text/javascript; charset=utf-8",
             Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "woff2")) => "font/woff2",
             Some((_, "svg")) => "image/svg+xml",
             _ => "application/octet-stream",
         }

@@ -6,29 +6,38 @@ use latchkey_domain::{KeyState, Timestamp, has_expired};
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// A word about a key: its tone, which is a class, and its text.
-pub(crate) struct Badge(pub(crate) &'static str, pub(crate) String);
+/// What the list says of a key beside its fields.
+pub(crate) struct About {
+    /// The first that holds of disabled, expired, replaced, active.
+    pub(crate) state: &'static str,
+    /// A class.
+    pub(crate) tone: &'static str,
+    /// Within a week. Of a replaced key it is known.
+    pub(crate) expires_soon: bool,
+    /// For 90 days, from its creation if it was never used.
+    pub(crate) is_unused: bool,
+}
 
-/// The badges that show the state of a key.
-pub(crate) fn badges(KeyInUse { key, last_used_at }: &KeyInUse, now: Timestamp) -> Vec<Badge> {
-    let key = key.parts();
-    let expired = has_expired(key.expires_at, now);
-    let replaced = key.replaced_by.is_some();
-    let enabled = key.state == KeyState::Active;
-    let last = last_used_at.unwrap_or(key.created_at);
-    let soon = key.expires_at.filter(|&end| !expired && !replaced && away(end, now) <= 7 * DAY);
-    let badge = |tone, text: &str| Badge(tone, text.to_owned());
-    [
-        (enabled && !expired && !replaced).then(|| badge("good", "Active")),
-        (!enabled).then(|| badge("plain", "Disabled")),
-        expired.then(|| badge("bad", "Expired")),
-        soon.map(|end| Badge("warn", format!("Expires {}", distance(end, now)))),
-        (away(now, last) >= 90 * DAY).then(|| badge("plain chip", "Unused 90 days")),
-        replaced.then(|| badge("warn", "Replaced")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+impl About {
+    pub(crate) fn of(KeyInUse { key, last_used_at }: &KeyInUse, now: Timestamp) -> Self {
+        let key = key.parts();
+        let expired = has_expired(key.expires_at, now);
+        let replaced = key.replaced_by.is_some();
+        let (state, tone) = match key.state {
+            KeyState::Active if expired => ("Expired", "bad"),
+            KeyState::Active if replaced => ("Replaced", "warn"),
+            KeyState::Active => ("Active", "good"),
+            KeyState::Disabled { .. } | KeyState::Revoked { .. } => ("Disabled", ""),
+        };
+        let ends_soon = key.expires_at.is_some_and(|end| away(end, now) <= 7 * DAY);
+        let last = last_used_at.unwrap_or(key.created_at);
+        Self {
+            state,
+            tone,
+            expires_soon: ends_soon && !expired && !replaced,
+            is_unused: away(now, last) >= 90 * DAY,
+        }
+    }
 }
 
 /// "3 minutes ago", "in 7 days": the past is rounded down, the future to the nearest.

@@ -64,7 +64,7 @@ item(35, 'from signing up to revoking, the keyboard alone will do', async ({ pag
   await dialog(page).waitFor({ state: 'detached' })
   assert.equal(await person.verify(second), 200)
 
-  await tabTo(page, /^Revoke old now$/)
+  await tabTo(page, /^Revoke now$/)
   await page.keyboard.press('Enter')
   await question(page).waitFor()
   await tabTo(page, /^Revoke key$/)
@@ -132,7 +132,7 @@ item(36, 'what can be pressed is 24 px or more each way, also in small windows',
     await page.setViewportSize({ width, height: 700 })
     await openKeys(page)
     const small = await page.getByRole('button').or(page.getByRole('checkbox')).or(page.getByRole('switch')).evaluateAll(all => all
-      .filter(it => it.checkVisibility() && !it.closest('.link-line') && !it.matches('time *, .time'))
+      .filter(it => it.checkVisibility() && !it.closest('.relation') && !it.matches('time *, .time'))
       .map(it => [it.getAttribute('aria-label') ?? it.textContent, (it.closest('label') ?? it).getBoundingClientRect()])
       .filter(([, box]) => box.width > 0 && (box.width < 24 || box.height < 24))
       .map(([name, { width, height }]) => `${name}: ${width} x ${height}`))

@@ -14,9 +14,9 @@ const KEYS_PAGE: &str = "/account/api-keys";
 const ACTIVITY: &str = "/account/activity";
 const ACCOUNT_PAGES: [&str; 3] = ["/account/profile", KEYS_PAGE, ACTIVITY];
 const STRANGERS_PAGES: [&str; 2] = ["/sign-in", "/sign-up"];
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
+     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 impl Person {
     fn page(&self, path: &str) -> String {
