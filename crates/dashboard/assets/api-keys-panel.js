@@ -2,22 +2,27 @@
 import { Api } from './api.js'
 import { serverNow } from './clock.js'
 import { openCreate } from './create.js'
+import { openDetails } from './detail.js'
 import { find, h } from './dom.js'
 import { icon } from './icons.js'
 import { counted, isFiltered, matching, pageOf, pageWith, queryOf, viewFrom } from './keys.js'
 import { Keyring } from './keyring.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
+import { listenForShortcuts } from './shortcuts.js'
 import { signInAddress } from './sign-in.js'
 import { text } from './strings.js'
 import { showOtherAccount } from './takeover.js'
 import { MINUTE } from './times.js'
 import { proofOf } from './token.js'
 import { tipIn } from './tip.js'
+import { createToast } from './toast.js'
 import { createToolbar } from './toolbar.js'
 import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from './views.js'
 
 const HIGHLIGHTED = 4_000
+/** The state of an address that details have added. */
+const DETAILS = 'details'
 
 /**
  * <api-keys-panel>: everything a person does with API keys; docs/embedding.md describes it.
@@ -38,10 +43,11 @@ export class ApiKeysPanel extends HTMLElement {
   api = new Api('')
   keyring = new Keyring(this, null)
   root = this.attachShadow({ mode: 'open' })
-  problem = problemPlace(this, 'problem')
+  problem = problemPlace(this, 'problem', { isDismissed: true })
   toolbar = createToolbar(this)
   list = createList(this)
   place = h('div', { class: 'place' })
+  toast = createToast(message => this.say(message))
 
   #isEditing = false
   #isTakenOver = false
@@ -59,6 +65,7 @@ export class ApiKeysPanel extends HTMLElement {
     this.#listen(this.#life.signal)
     this.render()
     if (!isFirst || !this.keys) this.keyring.refresh()
+    this.#showAddressed()
   }
 
   #begin() {
@@ -109,7 +116,8 @@ export class ApiKeysPanel extends HTMLElement {
           h('div', {}, h('h2', { id: 'heading', tabindex: -1, 'data-focus': 'heading' }, text.heading), h('p', { class: 'muted' }, text.intro)),
           h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => this.create() }, icon('plus'), text.create)),
         h('p', { id: 'limit', class: 'notice warn', hidden: true }),
-        this.problem.place, this.toolbar.element, this.place),
+        this.toolbar.element, this.place),
+      h('div', { class: 'toasts' }, this.problem.place, this.toast.place),
       h('p', { id: 'status', role: 'status', class: 'visually-hidden' }), tipIn(this.root))
   }
 
@@ -121,8 +129,10 @@ export class ApiKeysPanel extends HTMLElement {
       addEventListener('popstate', () => {
         this.view = viewFrom(location.search)
         this.render()
+        this.#showAddressed()
       }, { signal })
     }
+    listenForShortcuts(this, this.#hasAddress, signal)
     const timer = setInterval(() => this.render(), MINUTE)
     signal.addEventListener('abort', () => clearInterval(timer))
   }
@@ -179,6 +189,29 @@ export class ApiKeysPanel extends HTMLElement {
     this.say(page.pages > 1 ? text.shown(page) : text.found(found.length))
   }
 
+  // Details have an address of their own, so that Back leaves them and a link leads to them.
+
+  /** @param {string?} id */
+  addressDetails(id) {
+    if (!this.#hasAddress || new URLSearchParams(location.search).get('key') === id) return
+    if (id === null && history.state === DETAILS) return history.back()
+    const params = new URLSearchParams(location.search)
+    if (id === null) params.delete('key')
+    else params.set('key', id)
+    const address = location.pathname + (params.size ? `?${params}` : '') + location.hash
+    if (id === null) history.replaceState(null, '', address)
+    else history.pushState(DETAILS, '', address)
+  }
+
+  /** Opens or closes details as the address says. */
+  #showAddressed() {
+    if (!this.#hasAddress || !this.keys) return
+    const id = new URLSearchParams(location.search).get('key')
+    const key = this.keyring.find(id)
+    if (key) openDetails(this, key)
+    else if (id === null) for (const dialog of this.dialogs) if (dialog.hasAddress) dialog.close()
+  }
+
   clearFilters() {
     this.show({ q: '', status: null, environment: null, page: 1 })
   }
@@ -230,7 +263,7 @@ export class ApiKeysPanel extends HTMLElement {
     if (!this.keys) return
     this.#uncover(id)
     this.#highlight(id)
-    this.say(text.wasCreated(name))
+    this.told(text.wasCreated(name))
   }
 
   /** A change of `key` failed: says why, and refreshes the list. @param {ApiError} error @param {Key} key */
@@ -300,6 +333,12 @@ export class ApiKeysPanel extends HTMLElement {
     /** @param {string?} wanted @returns {HTMLElement?} */
     const of = wanted => this.root.querySelector(`[data-focus="${wanted}"]`)
     ;(of(name) ?? of('heading'))?.focus()
+  }
+
+  /** Shows what was done, and has it read out. @param {string} message @param {(() => void) | false} undo */
+  told(message, undo = false) {
+    this.problem.clear()
+    this.toast.show(message, undo)
   }
 
   /** Has `message` read out, in the open dialog if there is one. @param {string} message */

@@ -12,7 +12,10 @@ import { told } from './told.js'
 
 /** @type {OnKey} */
 export function openDetails(panel, key) {
-  const dialog = new Dialog(panel, key.name, { class: 'wide' })
+  const dialog = new Dialog(panel, key.name, { class: 'drawer' })
+  dialog.hasAddress = true
+  panel.addressDetails(key.id)
+  dialog.onClosed = () => panel.addressDetails(null)
   const now = serverNow()
   const createdBy = h('dd', {}, '…')
   const history = h('div', { 'aria-busy': 'true' }, h('p', { class: 'muted' }, text.historyLoading))
@@ -81,7 +84,7 @@ function historyTable(events, key) {
       const what = told(event, key.id).map(parts => h('span', { class: 'sentence' }, parts.map(shown)))
       const cells = [
         h('time', { datetime: event.at }, exact(event.at)), what, who(event),
-        [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent' }, event.userAgent)],
+        [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent', title: event.userAgent }, event.userAgent)],
       ]
       return h('tr', { role: 'row' }, cells.map((cell, at) => h('td', { role: 'cell', 'data-label': head[at] }, h('div', {}, cell))))
     })))

@@ -14,6 +14,8 @@ export class Dialog {
   mayLeave = () => true
   /** Whether it stays open when the session ends: it holds what a person typed or would lose. */
   outlivesSession = false
+  /** Whether the address of the page says that it is open. */
+  hasAddress = false
   onClosed = () => {}
   onCopy = () => {}
 

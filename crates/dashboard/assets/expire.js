@@ -27,7 +27,7 @@ export function openExpiry(panel, key) {
     try {
       panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { expiresAt })))
       dialog.close()
-      panel.say(text.expiryChanged(key.name))
+      panel.told(text.expiryChanged(key.name))
     } catch (thrown) {
       const error = ApiError.of(thrown)
       if (!error.isGone) return problem.show(error)

@@ -5,7 +5,7 @@ import { icon } from './icons.js'
 import { text } from './strings.js'
 
 /** @param {Panel} panel @param {string} id */
-export function problemPlace(panel, id) {
+export function problemPlace(panel, id, { isDismissed = false } = {}) {
   const place = h('div', { id, class: 'problem-place', role: 'alert' })
   /** @type {boolean | undefined} */
   let isSignedOut
@@ -16,7 +16,9 @@ export function problemPlace(panel, id) {
     /** @param {Failure} error @param {string[]} more */
     show(error, ...more) {
       isSignedOut = error.isSignedOut
-      place.replaceChildren(isSignedOut ? signedOutNotice(panel) : errorNotice(panel, error, more))
+      const notice = isSignedOut ? signedOutNotice(panel) : errorNotice(panel, error, more)
+      if (isDismissed) notice.append(h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.dismiss, onclick: clear }, icon('close')))
+      place.replaceChildren(notice)
       if (isSignedOut) panel.keyring.onceSignedIn(() => isSignedOut && clear())
     },
   }

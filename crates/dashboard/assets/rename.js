@@ -55,7 +55,7 @@ async function rename(panel, key, name, back) {
   panel.keyring.preview({ ...key, name })
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { name })))
-    panel.say(text.wasRenamed(name))
+    panel.told(text.wasRenamed(name), () => rename(panel, { ...key, name }, key.name, back))
   } catch (thrown) {
     const error = ApiError.of(thrown)
     panel.keyring.preview(key)

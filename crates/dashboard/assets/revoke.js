@@ -42,7 +42,7 @@ export function openRevoke(panel, keys) {
     }
     dialog.onClosed = () => panel.focusOn(next)
     dialog.close()
-    panel.say(isOne ? (revoked ? text.wasRevoked : text.wasAlreadyRevoked)(name) : text.wereRevoked(revoked, before))
+    panel.told(isOne ? (revoked ? text.wasRevoked : text.wasAlreadyRevoked)(name) : text.wereRevoked(revoked, before))
   })
   dialog.show(form)
 }

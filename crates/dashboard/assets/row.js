@@ -21,7 +21,10 @@ export function rowOf(panel, key, now) {
   /** @param {Column} name @param {boolean} isNoted @param {Content[]} content */
   const noted = (name, isNoted, ...content) =>
     h('td', { role: 'cell', class: isNoted ? `${name} soon` : name, 'data-label': text.labels[name] ?? text.columns[name] }, h('div', { class: 'cell' }, content))
-  return h('tr', { role: 'row', 'data-id': key.id, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
+  const open = (/** @type {Event} */ { target }) => {
+    if (target instanceof Element && !target.closest('button, label, form') && getSelection()?.isCollapsed !== false) openDetails(panel, latest(panel, key))
+  }
+  return h('tr', { role: 'row', tabindex: -1, 'data-id': key.id, 'data-focus': `row:${key.id}`, onclick: open, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
     h('td', { role: 'cell', class: 'select' }, selectBox(panel, key)),
     h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key, now)),
     cell('key', prefixOf(panel, key)),
@@ -133,7 +136,7 @@ async function toggle(panel, drawn) {
   panel.render()
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(id, { enabled: !enabled })))
-    panel.say(enabled ? text.wasDisabled(name) : text.wasEnabled(name))
+    panel.told(enabled ? text.wasDisabled(name) : text.wasEnabled(name), () => toggle(panel, latest(panel, key)))
   } catch (error) {
     panel.failed(ApiError.of(error), key)
   } finally {

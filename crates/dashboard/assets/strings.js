@@ -104,6 +104,15 @@ export const text = {
   wasEnabled: (/** @type {string} */ name) => `${name} is enabled.`,
   wasDisabled: (/** @type {string} */ name) => `${name} is disabled. Requests with it are refused.`,
 
+  // What was done
+  undo: 'Undo',
+  dismiss: 'Dismiss',
+
+  // Keys of the keyboard
+  shortcuts: 'Shortcuts',
+  shortcutList: /** @type {Words} */ ({ c: 'Create an API key', '/': 'Search', j: 'Next key', k: 'Previous key', Enter: 'Details of the key', '?': 'These shortcuts' }),
+  shortcutsOn: 'Use these shortcuts in this browser',
+
   // Dialogs
   close: 'Close',
   cancel: 'Cancel',

@@ -2,6 +2,7 @@
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { ENVIRONMENTS, STATUSES, cutSecrets } from './keys.js'
+import { openShortcuts } from './shortcuts.js'
 import { text } from './strings.js'
 
 /** Back undoes a choice, which adds an address, but not typing, which replaces it. @param {Panel} panel */
@@ -25,9 +26,11 @@ export function createToolbar(panel) {
     },
   }, Object.entries(text.sorts).map(([value, label]) => h('option', { value }, label)))
   const element = h('div', { class: 'toolbar', role: 'search', 'aria-label': text.heading },
-    h('div', { class: 'search' }, icon('search'), search), h('div', {}, status), h('div', {}, environment), h('div', { class: 'sort-choice' }, sort), cut)
+    h('div', { class: 'search' }, icon('search'), search), h('div', {}, status), h('div', {}, environment), h('div', { class: 'sort-choice' }, sort),
+    h('button', { type: 'button', class: 'button quiet shortcuts', onclick: () => openShortcuts(panel) }, text.shortcuts), cut)
   return {
     element,
+    focus: () => search.focus(),
     update(/** @type {View} */ view) {
       if (search.value !== view.q) {
         search.value = view.q

@@ -15,6 +15,7 @@ import './seed.mjs'
 import './answers.mjs'
 import './tabs.mjs'
 import './clock.mjs'
+import './told.mjs'
 import './policy.mjs'
 
 runAll(new RegExp(process.argv[3] ?? ''))
