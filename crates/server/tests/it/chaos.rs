@@ -53,7 +53,7 @@ use self::without_database::{LAST_ACCEPT_LIMIT, RECOVERY_LIMIT};
 /// As much as a debug build takes in passing.
 const SHORT: Load = Load {
     verifiers: 2,
-    every: Duration::from_millis(10),
+    every: Duration::from_millis(30),
     revokers: 6,
     pause: 100..=1_000,
     backends: 2,

@@ -170,7 +170,7 @@ fn are_dead(servers: &[Server], keys: &[&Issued]) {
                     left |= !until(status);
                 }
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(100));
         }
         left
     };

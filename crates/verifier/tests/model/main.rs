@@ -63,11 +63,12 @@ fn holds(protocol: Protocol) {
     checker.assert_properties();
 }
 
-/// The number of steps to a verification that is answered by what was before.
-fn steps_to_a_violation(protocol: Protocol) -> Option<usize> {
+/// Whether a verification is ever answered by what was before. Any order that shows it will do, and
+/// depth first one is found sooner than the shortest.
+fn breaks_the_promise(protocol: Protocol) -> bool {
     let stop = HasDiscoveries::AnyOf([STRICT].into());
-    let checker = protocol.checker().threads(2).finish_when(stop).spawn_bfs().join();
-    checker.discovery(STRICT).map(|path| path.into_actions().len())
+    let checker = protocol.checker().threads(2).finish_when(stop).spawn_dfs().join();
+    checker.discovery(STRICT).is_some()
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn nor_does_one_whose_clock_is_a_tenth_slow_where_another_is_a_tenth_fast() {
 
 #[test]
 fn clocks_that_are_further_apart_break_the_promise() {
-    assert!(steps_to_a_violation(clocks_that_run_at(110, 80)).is_some());
+    assert!(breaks_the_promise(clocks_that_run_at(110, 80)));
 }
 
 #[test]
@@ -138,8 +139,7 @@ fn each_flaw_is_found() {
             _ => SMALL,
         };
         // As long as a change waits: each of them shows in fewer steps of time than are explored.
-        let steps = steps_to_a_violation(Protocol { flaw: Some(flaw), ticks: 2, ..bounds });
-        println!("{flaw:?}: {steps:?} steps");
-        assert!(steps.is_some(), "{flaw:?} goes unnoticed");
+        let broken = Protocol { flaw: Some(flaw), ticks: 2, ..bounds };
+        assert!(breaks_the_promise(broken), "{flaw:?} goes unnoticed");
     }
 }

@@ -83,7 +83,7 @@ async fn probe(run: &Run, instance: &Arc<Instance>, key: &Key, lost: Instant) ->
             Some(503) => refused = true,
             _ => {}
         }
-        sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(40)).await;
     }
     last_accept
 }
