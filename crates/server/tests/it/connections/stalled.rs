@@ -26,6 +26,9 @@ const LITTLE: f64 = 0.05;
 #[test]
 fn peers_that_read_no_answers_cost_nothing_and_are_closed() {
     const PEERS: u64 = 50;
+    // Their answers would be over a gigabyte each. The allocator keeps half a megabyte to a whole one
+    // for each, as it happens to be asked.
+    const MOST: u64 = 2 * 1024;
     let server = Setup::on_sqlite().start();
     server.send(&get("/docs")).expect_status(200);
     let before = memory(&server);
@@ -35,7 +38,7 @@ fn peers_that_read_no_answers_cost_nothing_and_are_closed() {
         cpu_share(&server, Duration::from_secs(1)) < LITTLE
     });
     let taken = memory(&server).saturating_sub(before) / 1024;
-    assert!(taken < PEERS * 1024, "{taken} kB for {PEERS} peers");
+    assert!(taken < PEERS * MOST, "{taken} kB for {PEERS} peers");
     let patience = Duration::from_secs(30).saturating_sub(began.elapsed());
     eventually(patience, "all are closed", || closed(&server, "unread") == PEERS);
     server.send(&get("/docs")).expect_status(200);
