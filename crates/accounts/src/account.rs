@@ -34,8 +34,8 @@ impl fmt::Display for AccountId {
 
 /// A person who signs in.
 ///
-/// An account changes by the use cases of [`AccountService`](crate::AccountService), each of which gives the next
-/// version. A session belongs to the version under which it began, and
+/// An account changes by the use cases of [`AccountService`](crate::AccountService). Those that change the password
+/// or the state give the next version. A session belongs to the version under which it began, and
 /// ends when the account moves on: that is how a new password or a disabled account ends sessions,
 /// also those that are just being made.
 #[derive(Debug, Clone)]
@@ -54,7 +54,9 @@ pub struct AccountParts {
     pub created_at: Timestamp,
     /// Whether the person may sign in.
     pub state: AccountState,
-    /// 1 when made, one more with each change.
+    /// Whether the person has the pages of operators.
+    pub is_operator: bool,
+    /// 1 when made, one more with each change of the password or the state.
     pub version: i32,
 }
 

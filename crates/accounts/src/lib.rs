@@ -38,7 +38,7 @@ pub use management_token::{
 pub use password::{Password, PasswordError, PasswordHash};
 pub use rights::{Right, Rights, UnknownRight};
 pub use service::{AccountPorts, AccountService, SignedIn};
-pub use session::{Session, SessionLifetime};
+pub use session::{Session, SessionId, SessionLifetime};
 pub use token::{MalformedToken, SessionToken};
 pub use token_service::{
     AuthenticateTokenError, CreateTokenError, IssuedToken, RevokeTokenError, TokenPorts,

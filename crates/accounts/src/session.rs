@@ -1,12 +1,46 @@
+use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use latchkey_domain::{KeyedDigest, Timestamp};
+use latchkey_domain::{Digest, KeyedDigest, Timestamp, UserAgent};
+use uuid::Uuid;
 
 use crate::{Account, AccountId};
+
+/// Names a session to its account. It opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(Uuid);
+
+impl SessionId {
+    /// Wraps a UUID from an id sequence or from storage.
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// Names a session that began under a release that gave sessions no ids: by a half of its digest, of which
+    /// nobody can make the token or the other half.
+    pub fn of(digest: &Digest) -> Self {
+        let (half, _) = digest.as_bytes().split_first_chunk().expect("a digest has 32 bytes");
+        Self(Uuid::from_bytes(*half))
+    }
+
+    /// The UUID, for an adapter to store.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
 
 /// A signed-in browser or script.
 #[derive(Debug, Clone)]
 pub struct Session {
+    /// Names it to its account.
+    pub id: SessionId,
     /// What is stored in place of its token.
     pub digest: KeyedDigest,
     /// Whose session it is.
@@ -17,6 +51,12 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it was last used, as far as recorded.
     pub last_seen_at: Timestamp,
+    /// When the password was last given for it: at its beginning, or later to confirm it.
+    pub confirmed_at: Timestamp,
+    /// From which address it began, as far as known.
+    pub address: Option<IpAddr>,
+    /// With which program, as that said itself.
+    pub user_agent: Option<UserAgent>,
 }
 
 /// How long sessions last (ASVS 5.0, 7.3.1 and 7.3.2).
@@ -46,7 +86,7 @@ impl SessionLifetime {
 
 #[cfg(test)]
 mod tests {
-    use latchkey_domain::{Digest, PepperId};
+    use latchkey_domain::PepperId;
 
     use super::*;
     use crate::{AccountParts, AccountState, Email, PasswordHash};
@@ -57,23 +97,29 @@ mod tests {
 
     fn account() -> Account {
         Account::restore(AccountParts {
-            id: AccountId::new(uuid::Uuid::nil()),
+            id: AccountId::new(Uuid::nil()),
             email: Email::parse("ada@example.com").expect("an address"),
             password: PasswordHash::new(String::new()),
             created_at: at(0),
             state: AccountState::Active,
+            is_operator: false,
             version: 1,
         })
     }
 
     fn session(created_at: Timestamp, last_seen_at: Timestamp) -> Session {
         let pepper = PepperId::new(1).expect("not zero");
+        let digest = Digest::new([0; 32]);
         Session {
-            digest: KeyedDigest { pepper, digest: Digest::new([0; 32]) },
+            id: SessionId::of(&digest),
+            digest: KeyedDigest { pepper, digest },
             account: account().parts().id,
             account_version: 1,
             created_at,
             last_seen_at,
+            confirmed_at: created_at,
+            address: None,
+            user_agent: None,
         }
     }
 

@@ -5,8 +5,8 @@ use latchkey_domain::{Action, AuditEvent, Caller, Network, NotNow, Timestamp};
 
 use crate::limits::{Guess, Guesses};
 use crate::{
-    Account, AccountService, Email, EndSessionError, Password, Session, SessionToken, SignInError,
-    SignedIn,
+    Account, AccountService, Email, EndSessionError, Password, Session, SessionId, SessionToken,
+    SignInError, SignedIn,
 };
 
 /// How long a network is known to the account that signed in from there.
@@ -68,7 +68,7 @@ impl AccountService {
             }
         }
         self.record_network(&account, now, caller).await?;
-        let (session, token) = self.new_session(&account, now)?;
+        let (session, token) = self.new_session(&account, now, caller)?;
         let event = self.event(now, &account, Action::SessionStarted, caller)?;
         self.sessions.insert(&session, Some(&event)).await?;
         Ok((account, token))
@@ -89,14 +89,19 @@ impl AccountService {
         &self,
         account: &Account,
         now: Timestamp,
+        caller: &Caller,
     ) -> Result<(Session, SessionToken), EntropyError> {
         let token = SessionToken::generate(&*self.entropy)?;
         let session = Session {
+            id: SessionId::new(self.ids.next(now)?),
             digest: self.tokens.digest(&token),
             account: account.parts().id,
             account_version: account.parts().version,
             created_at: now,
             last_seen_at: now,
+            confirmed_at: now,
+            address: caller.address,
+            user_agent: caller.user_agent.clone(),
         };
         Ok((session, token))
     }

@@ -28,6 +28,7 @@ impl AccountService {
             password,
             created_at: now,
             state: AccountState::Active,
+            is_operator: false,
             version: 1,
         });
         let event = self.event(now, &account, Action::AccountCreated, caller)?;
@@ -58,7 +59,7 @@ impl AccountService {
         let account = self.create(email, password, caller).await?;
         let now = self.clock.now();
         self.record_network(&account, now, caller).await?;
-        let (session, token) = self.new_session(&account, now)?;
+        let (session, token) = self.new_session(&account, now, caller)?;
         self.sessions.insert(&session, None).await?;
         Ok((account, token))
     }

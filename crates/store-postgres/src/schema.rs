@@ -9,6 +9,7 @@ table! {
         created_at -> Timestamptz,
         disabled_at -> Nullable<Timestamptz>,
         version -> Integer,
+        is_operator -> Bool,
     }
 }
 
@@ -20,6 +21,10 @@ table! {
         account_version -> Integer,
         created_at -> Timestamptz,
         last_seen_at -> Timestamptz,
+        id -> Nullable<Uuid>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        confirmed_at -> Nullable<Timestamptz>,
     }
 }
 

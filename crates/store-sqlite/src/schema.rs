@@ -8,6 +8,7 @@ diesel::table! {
         created_at -> BigInt,
         disabled_at -> Nullable<BigInt>,
         version -> BigInt,
+        is_operator -> Bool,
     }
 }
 
@@ -19,6 +20,10 @@ diesel::table! {
         account_version -> BigInt,
         created_at -> BigInt,
         last_seen_at -> BigInt,
+        id -> Nullable<Binary>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        confirmed_at -> Nullable<BigInt>,
     }
 }
 

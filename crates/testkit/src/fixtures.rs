@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use latchkey_accounts::{
     Account, AccountId, AccountParts, AccountState, Email, ManagementToken, PasswordHash, Right,
-    Session,
+    Session, SessionId,
 };
 use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
     Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Creator, Digest, Environment,
     EventId, KeyName, KeyPrefix, KeyState, KeyedDigest, Metadata, OwnerId, OwnerPattern, PepperId,
-    Timestamp, TokenId,
+    Timestamp, TokenId, UserAgent,
 };
 use uuid::Uuid;
 
@@ -77,6 +77,7 @@ pub fn an_account() -> AccountBuilder {
         password: PasswordHash::new("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         created_at: moment(0),
         state: AccountState::Active,
+        is_operator: false,
         version: 1,
     })
 }
@@ -84,11 +85,15 @@ pub fn an_account() -> AccountBuilder {
 /// A session of `account` that has just begun, under its present version.
 pub fn a_session(account: &Account) -> SessionBuilder {
     SessionBuilder(Session {
+        id: SessionId::new(a_uuid()),
         digest: a_digest(),
         account: account.parts().id,
         account_version: account.parts().version,
         created_at: moment(0),
         last_seen_at: moment(0),
+        confirmed_at: moment(0),
+        address: None,
+        user_agent: None,
     })
 }
 
@@ -339,6 +344,19 @@ impl SessionBuilder {
         self
     }
 
+    /// Confirmed at `at`.
+    pub const fn confirmed_at(mut self, at: Timestamp) -> Self {
+        self.0.confirmed_at = at;
+        self
+    }
+
+    /// Begun from this address, with this program.
+    pub fn begun_from(mut self, address: &str, user_agent: &str) -> Self {
+        self.0.address = Some(address.parse().expect("an address"));
+        self.0.user_agent = UserAgent::of(user_agent);
+        self
+    }
+
     /// Stored under a digest that pepper `id` made.
     pub fn under_pepper(mut self, id: u16) -> Self {
         self.0.digest.pepper = pepper(id);
@@ -346,7 +364,7 @@ impl SessionBuilder {
     }
 
     /// The session.
-    pub const fn build(self) -> Session {
+    pub fn build(self) -> Session {
         self.0
     }
 }

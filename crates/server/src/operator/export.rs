@@ -36,7 +36,8 @@ enum Line<'a> {
 
 /// An account, without its password.
 pub(super) fn account(account: &Account) -> serde_json::Result<String> {
-    let AccountParts { id, email, password: _, created_at, state, version: _ } = account.parts();
+    let AccountParts { id, email, password: _, created_at, state, is_operator: _, version: _ } =
+        account.parts();
     serde_json::to_string(&Line::Account {
         id: id.to_string(),
         email: email.as_str(),

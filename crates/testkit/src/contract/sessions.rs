@@ -12,6 +12,7 @@ pub async fn a_session_reads_back_equal_with_its_account(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
     registered(ports, an_account()).await;
     let want = a_session(&account).created_at(moment(1)).last_seen_at(moment(2));
+    let want = want.confirmed_at(moment(3)).begun_from("2001:db8::7", "curl/8.14.1");
     let want = begun(ports, want.under_pepper(u16::MAX)).await;
     let (got, of) = session(ports, want.digest).await.expect("it is there");
     assert_same_session(&got, &want);

@@ -185,24 +185,39 @@ pub(super) fn assert_revoked(got: &ApiKey, before: &ApiKey, at: Timestamp) {
 
 /// Compares every field.
 pub(super) fn assert_same_account(got: &Account, want: &Account) {
-    let AccountParts { id, email, password, created_at, state, version } = got.parts();
+    let AccountParts { id, email, password, created_at, state, is_operator, version } = got.parts();
     let want = want.parts();
     assert_eq!(*id, want.id);
     assert_eq!(*email, want.email);
     assert_eq!(password.as_str(), want.password.as_str());
     assert_eq!(*created_at, want.created_at, "created_at");
     assert_eq!(*state, want.state);
+    assert_eq!(*is_operator, want.is_operator, "is_operator");
     assert_eq!(*version, want.version, "version");
 }
 
 /// Compares every field.
 pub(super) fn assert_same_session(got: &Session, want: &Session) {
-    let Session { digest, account, account_version, created_at, last_seen_at } = got;
+    let Session {
+        id,
+        digest,
+        account,
+        account_version,
+        created_at,
+        last_seen_at,
+        confirmed_at,
+        address,
+        user_agent,
+    } = got;
+    assert_eq!(*id, want.id);
     assert_same_digest(digest, &want.digest);
     assert_eq!(*account, want.account);
     assert_eq!(*account_version, want.account_version, "account_version");
     assert_eq!(*created_at, want.created_at, "created_at");
     assert_eq!(*last_seen_at, want.last_seen_at, "last_seen_at");
+    assert_eq!(*confirmed_at, want.confirmed_at, "confirmed_at");
+    assert_eq!(*address, want.address);
+    assert_eq!(*user_agent, want.user_agent);
 }
 
 fn assert_same_digest(got: &KeyedDigest, want: &KeyedDigest) {
