@@ -88,6 +88,18 @@ impl Account {
         matches!(self.0.state, AccountState::Active)
     }
 
+    /// The same account with another address.
+    #[must_use]
+    pub(crate) fn with_email(&self, email: Email) -> Self {
+        Self(AccountParts { email, ..self.0.clone() })
+    }
+
+    /// The same account, of an operator or no longer of one.
+    #[must_use]
+    pub(crate) fn with_operator(&self, is_operator: bool) -> Self {
+        Self(AccountParts { is_operator, ..self.0.clone() })
+    }
+
     /// The same account with another password.
     #[must_use]
     pub(crate) fn with_password(&self, password: PasswordHash) -> Self {

@@ -63,15 +63,18 @@ pub enum EndSessionError {
     Store(#[from] StoreError),
 }
 
-/// Why a password was not changed by its owner.
+/// Why a person's change of the own account was not made.
 #[derive(Debug, Error)]
-pub enum ChangePasswordError {
+pub enum OwnAccountError {
     /// Too many wrong passwords.
     #[error(transparent)]
     NotNow(#[from] NotNow),
     /// The current password is another one.
     #[error("the current password is another one")]
     WrongPassword,
+    /// Another account has the address.
+    #[error("another account has the address")]
+    AddressTaken,
     /// Somebody changed the account at the same time.
     #[error("the account was changed at the same time")]
     Stale,

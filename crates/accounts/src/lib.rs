@@ -6,13 +6,14 @@
 #![warn(clippy::future_not_send)]
 
 mod account;
-mod change_password;
 mod contents;
 mod email;
 mod errors;
 mod limits;
 mod management_token;
 mod operate;
+mod own_account;
+mod own_sessions;
 mod password;
 pub mod ports;
 mod rights;
@@ -27,8 +28,7 @@ pub use account::{Account, AccountId, AccountParts, AccountState};
 pub use contents::{Contents, Part, Record, TakeOverError};
 pub use email::{Email, EmailError};
 pub use errors::{
-    ChangePasswordError, CreateAccountError, EndSessionError, OperatorError, SignInError,
-    SignUpError,
+    CreateAccountError, EndSessionError, OperatorError, OwnAccountError, SignInError, SignUpError,
 };
 pub use limits::AccountLimits;
 pub use management_token::{
@@ -38,7 +38,7 @@ pub use management_token::{
 pub use password::{Password, PasswordError, PasswordHash};
 pub use rights::{Right, Rights, UnknownRight};
 pub use service::{AccountPorts, AccountService, SignedIn};
-pub use session::{Session, SessionId, SessionLifetime};
+pub use session::{LiveSessions, Session, SessionId, SessionLifetime};
 pub use token::{MalformedToken, SessionToken};
 pub use token_service::{
     AuthenticateTokenError, CreateTokenError, IssuedToken, RevokeTokenError, TokenPorts,

@@ -1,4 +1,4 @@
-use latchkey_domain::ports::StoreError;
+use latchkey_domain::ports::{EntropyError, StoreError, UpdateError};
 use latchkey_domain::{Action, Caller, Timestamp};
 
 use crate::sign_in::KNOWN_FOR;
@@ -22,8 +22,16 @@ impl AccountService {
     /// instance when this answers. Doing it again is harmless. Answers the account as it is then.
     pub async fn disable(&self, email: &Email) -> Result<Account, OperatorError> {
         let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        self.close(&account, &Caller::OPERATOR).await
+    }
+
+    /// Disables an account, which holds on every instance when this answers.
+    async fn close<E>(&self, account: &Account, caller: &Caller) -> Result<Account, E>
+    where
+        E: From<UpdateError> + From<EntropyError>,
+    {
         let now = self.clock.now();
-        let event = self.event(now, &account, Action::AccountDisabled, &Caller::OPERATOR)?;
+        let event = self.event(now, account, Action::AccountDisabled, caller)?;
         let disabled = account.disable(now);
         let change = self.accounts.disable(&disabled, &event).await?;
         self.barrier.pass(change).await;
@@ -46,10 +54,34 @@ impl AccountService {
     /// It is [disabled](Self::disable) first, so that its keys are dead on every instance before they
     /// are gone. Where this stops in between, the account is disabled, and doing it again goes on.
     pub async fn delete(&self, email: &Email) -> Result<(), OperatorError> {
-        let account = self.disable(email).await?;
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        self.remove(&account, &Caller::OPERATOR).await
+    }
+
+    /// Disables an account and removes it.
+    pub(crate) async fn remove<E>(&self, account: &Account, caller: &Caller) -> Result<(), E>
+    where
+        E: From<UpdateError> + From<EntropyError>,
+    {
+        let account = self.close::<E>(account, caller).await?;
         let now = self.clock.now();
-        let event = self.event(now, &account, Action::AccountDeleted, &Caller::OPERATOR)?;
+        let event = self.event(now, &account, Action::AccountDeleted, caller)?;
         Ok(self.accounts.delete(&account, &event).await?)
+    }
+
+    /// Gives an account the pages of operators, or takes them away, for an operator. Doing it again is harmless.
+    pub async fn set_operator(
+        &self,
+        email: &Email,
+        is_operator: bool,
+    ) -> Result<(), OperatorError> {
+        let account = self.find(email.as_str()).await?.ok_or(OperatorError::NotFound)?;
+        if account.parts().is_operator == is_operator {
+            return Ok(());
+        }
+        let action = if is_operator { Action::OperatorAdded } else { Action::OperatorRemoved };
+        let event = self.event(self.clock.now(), &account, action, &Caller::OPERATOR)?;
+        Ok(self.accounts.set_operator(&account.with_operator(is_operator), &event).await?)
     }
 
     /// The accounts after one, the eldest first, at most `limit`.
@@ -64,7 +96,7 @@ impl AccountService {
     /// Removes the sessions whose time is over at `now`, and the networks that are no longer known.
     /// What is removed is gone for every instance: so `now` is not this one's opinion alone.
     pub async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
-        let SessionLifetime { idle, absolute } = self.lifetime;
+        let SessionLifetime { idle, absolute, .. } = self.lifetime;
         self.sessions.purge(now.saturating_sub(absolute), now.saturating_sub(idle)).await?;
         self.networks.purge(now.saturating_sub(KNOWN_FOR)).await
     }

@@ -12,7 +12,8 @@ use latchkey_domain::{
 use thiserror::Error;
 
 use crate::{
-    Account, AccountId, Email, ManagementToken, Password, PasswordHash, Session, SessionToken,
+    Account, AccountId, Email, LiveSessions, ManagementToken, Password, PasswordHash, Session,
+    SessionToken,
 };
 
 /// Where accounts are kept.
@@ -35,6 +36,17 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
         keep: Option<&Digest>,
         event: &AuditEvent,
     ) -> Result<(), UpdateError>;
+
+    /// Gives an active account of this version another address. Its sessions go on.
+    async fn change_email(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<(), ChangeEmailError>;
+
+    /// Makes an account one of an operator, or no longer one, as it says; stale where it is that already. Its sessions
+    /// go on.
+    async fn set_operator(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError>;
 
     /// Stores the next version of an account, now disabled, ends its sessions, revokes every key
     /// it owns at the instant it was disabled, and lets it have no new ones: all or nothing. A store
@@ -85,6 +97,21 @@ pub trait SessionRepository: Send + Sync + fmt::Debug {
     /// Removes a session, if it is there, and then adds its event, if there is one.
     async fn remove(&self, digest: &Digest, event: Option<&AuditEvent>) -> Result<(), StoreError>;
 
+    /// Up to `limit` of these sessions, the newest first.
+    async fn live(&self, live: &LiveSessions, limit: u32) -> Result<Vec<Session>, StoreError>;
+
+    /// Removes these sessions but the one with the digest `keep`, and then adds the event, if there was one. Answers
+    /// how many there were.
+    async fn remove_others(
+        &self,
+        live: &LiveSessions,
+        keep: &Digest,
+        event: &AuditEvent,
+    ) -> Result<u64, StoreError>;
+
+    /// Records that the password was given for a session; the instant never moves back.
+    async fn record_proof(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError>;
+
     /// Removes the sessions that began before one instant or were last used before the other.
     async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError>;
 }
@@ -107,6 +134,12 @@ pub trait NetworkRepository: Send + Sync + fmt::Debug {
         network: Network,
         since: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// The networks of `account`, and when it last signed in from each, the last one first.
+    async fn networks_of(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(Network, Timestamp)>, StoreError>;
 
     /// Removes what was recorded before an instant and not since.
     async fn purge(&self, before: Timestamp) -> Result<(), StoreError>;
@@ -202,6 +235,20 @@ pub enum InsertAccountError {
     /// Another account has the address.
     #[error("the address is taken")]
     AddressTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an account did not get another address.
+#[derive(Debug, Error)]
+pub enum ChangeEmailError {
+    /// Another account has the address.
+    #[error("the address is taken")]
+    AddressTaken,
+    /// Somebody changed the account since it was read, or it is gone.
+    #[error("changed by somebody else since it was read, or gone")]
+    Stale,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -59,6 +59,19 @@ pub struct Session {
     pub user_agent: Option<UserAgent>,
 }
 
+/// The sessions of an account that are good at some instant.
+#[derive(Debug, Clone, Copy)]
+pub struct LiveSessions {
+    /// Whose sessions.
+    pub account: AccountId,
+    /// The version of the account under which they began.
+    pub version: i32,
+    /// They began after this instant.
+    pub began_after: Timestamp,
+    /// They were last used after this one.
+    pub used_after: Timestamp,
+}
+
 /// How long sessions last (ASVS 5.0, 7.3.1 and 7.3.2).
 #[derive(Debug, Clone, Copy)]
 pub struct SessionLifetime {
@@ -66,6 +79,9 @@ pub struct SessionLifetime {
     pub idle: Duration,
     /// A session ends this long after sign-in, however much it is used.
     pub absolute: Duration,
+    /// So long after the password was given for a session it has to be given again before the session hands out or
+    /// ends keys; `None`: never.
+    pub reauth_after: Option<Duration>,
 }
 
 impl SessionLifetime {
@@ -75,6 +91,21 @@ impl SessionLifetime {
             && session.account_version == account.parts().version
             && now < session.last_seen_at.saturating_add(self.idle)
             && now < session.created_at.saturating_add(self.absolute)
+    }
+
+    /// The sessions of an active `account` that are good at `now`: those that are [covered](Self::covers).
+    pub(crate) fn live(&self, account: &Account, now: Timestamp) -> LiveSessions {
+        LiveSessions {
+            account: account.parts().id,
+            version: account.parts().version,
+            began_after: now.saturating_sub(self.absolute),
+            used_after: now.saturating_sub(self.idle),
+        }
+    }
+
+    /// Whether the password was given for `session` lately enough at `now`.
+    pub(crate) fn is_fresh(&self, session: &Session, now: Timestamp) -> bool {
+        self.reauth_after.is_none_or(|span| now < session.confirmed_at.saturating_add(span))
     }
 
     /// Whether the use of `session` at `now` is worth a write: not more than once a minute, and
@@ -123,8 +154,11 @@ mod tests {
         }
     }
 
-    const LIFETIME: SessionLifetime =
-        SessionLifetime { idle: Duration::from_secs(100), absolute: Duration::from_secs(1_000) };
+    const LIFETIME: SessionLifetime = SessionLifetime {
+        idle: Duration::from_secs(100),
+        absolute: Duration::from_secs(1_000),
+        reauth_after: None,
+    };
 
     #[test]
     fn a_session_ends_at_the_idle_limit() {
@@ -146,6 +180,15 @@ mod tests {
         let changed = account().with_password(PasswordHash::new("other".to_owned()));
         assert!(!LIFETIME.covers(&session, &changed, at(1)));
         assert!(!LIFETIME.covers(&session, &account().disable(at(1)), at(1)));
+    }
+
+    #[test]
+    fn a_session_is_fresh_until_its_password_was_given_too_long_ago() {
+        let session = Session { confirmed_at: at(50), ..session(at(0), at(60)) };
+        assert!(LIFETIME.is_fresh(&session, at(1_000)));
+        let minute = SessionLifetime { reauth_after: Some(Duration::from_mins(1)), ..LIFETIME };
+        assert!(minute.is_fresh(&session, at(109)));
+        assert!(!minute.is_fresh(&session, at(110)));
     }
 
     #[test]

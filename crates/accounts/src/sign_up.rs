@@ -14,11 +14,8 @@ impl AccountService {
         password: Password,
         caller: &Caller,
     ) -> Result<Account, CreateAccountError> {
-        // Under this very address the store sees to it.
-        for spelling in Email::spellings(email.as_str()).iter().skip(1) {
-            if self.accounts.find_by_email(spelling).await?.is_some() {
-                return Err(CreateAccountError::AddressTaken);
-            }
+        if self.spelled_otherwise(&email).await?.is_some() {
+            return Err(CreateAccountError::AddressTaken);
         }
         let password = self.passwords.hash(password).await?;
         let now = self.clock.now();

@@ -62,6 +62,9 @@ impl ActivityPage<'_> {
             | Action::AccountDisabled
             | Action::AccountEnabled
             | Action::AccountDeleted
+            | Action::EmailChanged
+            | Action::OperatorAdded
+            | Action::OperatorRemoved
             | Action::PasswordChanged
             | Action::PasswordRefused
             | Action::SessionStarted
@@ -156,6 +159,9 @@ const fn words(action: &Action) -> &'static str {
         Action::AccountDisabled => "Account disabled",
         Action::AccountEnabled => "Account enabled",
         Action::AccountDeleted => "Account deleted",
+        Action::EmailChanged => "Email address changed",
+        Action::OperatorAdded => "Became an operator",
+        Action::OperatorRemoved => "Is no operator any more",
         Action::PasswordChanged => "Password changed",
         Action::PasswordRefused => "Wrong current password",
         Action::SessionStarted => "Signed in",

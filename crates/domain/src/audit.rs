@@ -97,15 +97,21 @@ pub enum Action {
     AccountEnabled,
     /// An account was removed, with its keys and with what was personal in its earlier events.
     AccountDeleted,
+    /// Another address was set.
+    EmailChanged,
+    /// The account became one of an operator.
+    OperatorAdded,
+    /// The account is no longer one of an operator.
+    OperatorRemoved,
     /// Another password was set.
     PasswordChanged,
-    /// Another password was not set, because the current one was given wrong.
+    /// What asks for the current password was not done, because that was given wrong.
     PasswordRefused,
     /// Somebody signed in.
     SessionStarted,
     /// A sign-in was refused.
     SessionRefused,
-    /// Somebody signed out.
+    /// Somebody signed out, or ended sessions of theirs from another one.
     SessionEnded,
     /// A key was issued.
     KeyCreated(ApiKeyId),
@@ -144,11 +150,14 @@ pub enum Action {
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 19] = [
+    pub const NAMES: [&str; 22] = [
         "account.created",
         "account.disabled",
         "account.enabled",
         "account.deleted",
+        "email.changed",
+        "operator.added",
+        "operator.removed",
         "password.changed",
         "password.refused",
         "session.started",
@@ -185,6 +194,9 @@ impl Action {
             ("account.disabled", None, None, None) => Self::AccountDisabled,
             ("account.enabled", None, None, None) => Self::AccountEnabled,
             ("account.deleted", None, None, None) => Self::AccountDeleted,
+            ("email.changed", None, None, None) => Self::EmailChanged,
+            ("operator.added", None, None, None) => Self::OperatorAdded,
+            ("operator.removed", None, None, None) => Self::OperatorRemoved,
             ("password.changed", None, None, None) => Self::PasswordChanged,
             ("password.refused", None, None, None) => Self::PasswordRefused,
             ("session.started", None, None, None) => Self::SessionStarted,
@@ -212,6 +224,9 @@ impl Action {
             Self::AccountDisabled => "account.disabled",
             Self::AccountEnabled => "account.enabled",
             Self::AccountDeleted => "account.deleted",
+            Self::EmailChanged => "email.changed",
+            Self::OperatorAdded => "operator.added",
+            Self::OperatorRemoved => "operator.removed",
             Self::PasswordChanged => "password.changed",
             Self::PasswordRefused => "password.refused",
             Self::SessionStarted => "session.started",
@@ -242,6 +257,9 @@ impl Action {
             | Self::AccountDisabled
             | Self::AccountEnabled
             | Self::AccountDeleted
+            | Self::EmailChanged
+            | Self::OperatorAdded
+            | Self::OperatorRemoved
             | Self::PasswordChanged
             | Self::PasswordRefused
             | Self::SessionStarted

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::Http;
 use super::body::{InOrder, JsonBody};
 use super::caller::caller;
+use super::care::account_of;
 use super::cross_site::{self, SameSite};
 use super::error::{ApiError, ErrorBody, ErrorCode};
 use super::session::{Presented, Session, clearing, granting, presented};
@@ -243,10 +244,7 @@ pub(crate) async fn change_password(
     http: Data<Http>,
     InOrder(session, JsonBody(body)): InOrder<Session, JsonBody<PasswordChange>>,
 ) -> Result<HttpResponse, ApiError> {
-    let Session::Account(user) = session else {
-        let message = "This session is of another system, which has the password too";
-        return Err(ApiError::new(ErrorCode::Conflict, message));
-    };
+    let user = account_of(session)?;
     let current = Password::presented(Zeroizing::new(body.current_password))?;
     let new = Password::chosen(Zeroizing::new(body.new_password), &user.account.parts().email)
         .map_err(ApiError::weak_password)?;

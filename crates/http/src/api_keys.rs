@@ -14,7 +14,7 @@ pub(crate) use self::bodies::{
 };
 use super::Http;
 use super::accounts::Success;
-use super::acting::ActingFor;
+use super::acting::{ActingAfresh, ActingFor};
 use super::body::{InOrder, JsonBody, OptionalJsonBody};
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
@@ -56,14 +56,14 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
         (status = 201, description = "The key, shown once", body = IssuedBody<'_>),
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 403, description = "The call came from another site, or the password has to be confirmed first", body = ErrorBody),
         (status = 409, description = "The account has reached its limit of keys", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn create(
     http: Data<Http>,
-    InOrder(acting, JsonBody(body)): InOrder<ActingFor, JsonBody<CreateBody>>,
+    InOrder(ActingAfresh(acting), JsonBody(body)): InOrder<ActingAfresh, JsonBody<CreateBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.read(&http)?;
     issued(&http, acting, new).await
@@ -129,7 +129,7 @@ pub(crate) async fn change(
         (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
         (status = 400, description = "Malformed or invalid", body = ErrorBody),
         (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 403, description = "The call came from another site, or the password has to be confirmed first", body = ErrorBody),
         (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
         (status = 409, description = "The key is disabled, has expired, or was rotated already; or too many rotated keys still work", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
@@ -138,7 +138,10 @@ pub(crate) async fn change(
 pub(crate) async fn rotate(
     req: HttpRequest,
     http: Data<Http>,
-    InOrder(acting, OptionalJsonBody(body)): InOrder<ActingFor, OptionalJsonBody<RotateBody>>,
+    InOrder(ActingAfresh(acting), OptionalJsonBody(body)): InOrder<
+        ActingAfresh,
+        OptionalJsonBody<RotateBody>,
+    >,
 ) -> Result<HttpResponse, ApiError> {
     rotated(&req, &http, acting, body.read()?).await
 }
@@ -152,7 +155,7 @@ pub(crate) async fn rotate(
     responses(
         (status = 200, description = "Revoked", body = Success),
         (status = 401, description = "No valid session", body = ErrorBody),
-        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 403, description = "The call came from another site, or the password has to be confirmed first", body = ErrorBody),
         (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
@@ -160,7 +163,7 @@ pub(crate) async fn rotate(
 pub(crate) async fn revoke(
     req: HttpRequest,
     http: Data<Http>,
-    acting: ActingFor,
+    ActingAfresh(acting): ActingAfresh,
 ) -> Result<HttpResponse, ApiError> {
     revoked(&req, &http, acting).await
 }

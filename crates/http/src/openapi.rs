@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, Header, Object, Ref, RefOr, Required, Response, R
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorCode;
-use super::{accounts, admin, api_keys, audit, leaks, operations, verify};
+use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, verify};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,7 +21,8 @@ use super::{accounts, admin, api_keys, audit, leaks, operations, verify};
         api_keys::revoke,
         verify::verify, leaks::report,
         accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
-        accounts::change_password,
+        accounts::change_password, care::change_email, care::confirm, care::delete_account,
+        care::sessions, care::end_session, care::end_other_sessions, export::export,
         audit::list,
         admin::api_keys::list, admin::api_keys::create, admin::api_keys::get,
         admin::api_keys::change, admin::api_keys::rotate, admin::api_keys::revoke,

@@ -14,7 +14,9 @@ use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode};
 use super::middleware::Middleware;
 use super::settings::HttpSettings;
-use super::{accounts, admin, api_keys, audit, dashboard, leaks, openapi, operations, verify};
+use super::{
+    accounts, admin, api_keys, audit, care, dashboard, export, leaks, openapi, operations, verify,
+};
 
 /// The routes as an application of their own. It answers a verification with less work than
 /// [mounted](configure) routes do.
@@ -118,10 +120,7 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
     // one comes first, and the paths below it last.
     config.service(web::resource(v1("verify")).to(verify::verify));
     if has_accounts {
-        config
-            .service(resource(&v1("auth/sign-up"), "POST").post(accounts::sign_up))
-            .service(resource(&v1("auth/sign-in"), "POST").post(accounts::sign_in))
-            .service(resource(&v1("auth/password"), "POST").post(accounts::change_password));
+        own_accounts(config);
     }
     config
         .service(resource(&v1("auth/sign-out"), "POST").post(accounts::sign_out))
@@ -142,6 +141,22 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
         .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
         .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
+}
+
+/// The calls of accounts that are kept here.
+fn own_accounts(config: &mut ServiceConfig) {
+    let auth = |path: &str| format!("/api/v1/auth/{path}");
+    config
+        .service(resource(&auth("sign-up"), "POST").post(accounts::sign_up))
+        .service(resource(&auth("sign-in"), "POST").post(accounts::sign_in))
+        .service(resource(&auth("password"), "POST").post(accounts::change_password))
+        .service(resource(&auth("email"), "POST").post(care::change_email))
+        .service(resource(&auth("confirm"), "POST").post(care::confirm))
+        .service(resource(&auth("account"), "DELETE").delete(care::delete_account))
+        .service(resource(&auth("export"), "GET, HEAD").get(export::export))
+        .service(resource(&auth("sessions"), "GET, HEAD").get(care::sessions))
+        .service(resource(&auth("sessions/end-others"), "POST").post(care::end_other_sessions))
+        .service(resource(&auth("sessions/{id}"), "DELETE").delete(care::end_session));
 }
 
 /// The calls with a management token.

@@ -80,7 +80,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     };
     let brand = Brand::parse("sk").expect("a brand");
     let policy = IssuePolicy { brand, max_keys_per_owner: 9, names_optional: false };
-    let lifetime = SessionLifetime { idle: HOUR, absolute: HOUR };
+    let lifetime = SessionLifetime { idle: HOUR, absolute: HOUR, reauth_after: None };
     Services {
         api_keys: ApiKeyService::new(of_keys, policy, KeyLimits::new(600, steady_clock.clone())),
         accounts: AccountService::new(of_accounts, lifetime, AccountLimits::new(10, &steady_clock)),

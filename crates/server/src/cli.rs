@@ -92,6 +92,23 @@ pub(crate) enum AccountCommand {
     Delete { email: String },
     /// Set another password, read from a prompt or from standard input
     ResetPassword { email: String },
+    /// Give an account the pages of operators, or take them away
+    Operator {
+        email: String,
+        #[command(flatten)]
+        switch: Switch,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Switch {
+    /// From now on the account is one of an operator
+    #[arg(long)]
+    pub(crate) on: bool,
+    /// From now on it is not
+    #[arg(long)]
+    pub(crate) off: bool,
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -132,8 +132,10 @@ impl fmt::Display for Settings {
         writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.http.session_cookie)?;
         writeln!(f, "LATCHKEY_SESSION_IDLE={}", seconds(self.session_lifetime.idle))?;
         writeln!(f, "LATCHKEY_SESSION_ABSOLUTE={}", seconds(self.session_lifetime.absolute))?;
-        let attempts = self.sign_in_attempts_per_minute;
-        writeln!(f, "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE={attempts}")?;
+        let reauth = self.session_lifetime.reauth_after;
+        let reauth = reauth.map_or("off".into(), |span| seconds(span).to_string());
+        writeln!(f, "LATCHKEY_REAUTH_AFTER={reauth}")?;
+        writeln!(f, "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE={}", self.sign_in_attempts_per_minute)?;
         writeln!(f, "LATCHKEY_VERIFY_CACHE={}", choice(self.verify_cache, "on", "off"))?;
         writeln!(f, "LATCHKEY_CONNECTIONS_PER_ADDRESS={}", self.connections_per_address)?;
         let kept = |keep: Option<Duration>| keep.map_or("forever".into(), days);

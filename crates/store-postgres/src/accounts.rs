@@ -4,7 +4,7 @@ use diesel::sql_types::{
     BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
+use latchkey_accounts::ports::{AccountRepository, ChangeEmailError, InsertAccountError};
 use latchkey_accounts::{Account, AccountId, AccountParts, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
 use latchkey_domain::{AuditEvent, ChangeNumber, Digest};
@@ -15,7 +15,7 @@ use crate::PostgresStore;
 use crate::audit::event_row;
 use crate::cached_sql::cached;
 use crate::changes::change_number;
-use crate::fault::{changed, failed, insert_account};
+use crate::fault::{change_email, changed, failed, insert_account};
 use crate::row::AccountRow;
 use crate::schema::{accounts, change_clock};
 use crate::sql::{Sql, new_row, sql, value};
@@ -98,6 +98,44 @@ impl AccountRepository for PostgresStore {
         );
         let rows = cached(change).execute(&mut *self.connection().await?).await.map_err(failed)?;
         changed(rows)
+    }
+
+    async fn change_email(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<(), ChangeEmailError> {
+        let (Next { id, version }, event) = (Next::of(account), event_row(event));
+        let email = value::<Text, _>(account.parts().email.as_str().to_owned());
+        let change = sql!(
+            "with changed as ( \
+                update accounts set email = " email " \
+                where id = " id " and version = " version " and disabled_at is null returning id \
+            ), event as ( \
+                insert into audit_events " event " from changed \
+            ) \
+            select from changed"
+        );
+        let mut connection = self.connection().await?;
+        match cached(change).execute(&mut *connection).await.map_err(change_email)? {
+            0 => Err(ChangeEmailError::Stale),
+            _one => Ok(()),
+        }
+    }
+
+    async fn set_operator(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        let (Next { id, .. }, event) = (Next::of(account), event_row(event));
+        let is_operator = value::<Bool, _>(account.parts().is_operator);
+        self.change_account(sql!(
+            "with changed as ( \
+                update accounts set is_operator = " is_operator " \
+                where id = " id " and is_operator <> " is_operator " returning id \
+            ), event as ( \
+                insert into audit_events " event " from changed \
+            ) \
+            select from changed"
+        ))
+        .await
     }
 
     async fn disable(

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 #[cfg(feature = "accounts")]
-use latchkey_accounts::ports::InsertAccountError;
+use latchkey_accounts::ports::{ChangeEmailError, InsertAccountError};
 pub(crate) use latchkey_domain::error_chain as chain;
 use latchkey_domain::ports::{InsertError, StoreError, UpdateError};
 use thiserror::Error;
@@ -52,6 +52,15 @@ pub(crate) fn insert_key(error: DieselError) -> InsertError {
 pub(crate) fn insert_account(error: DieselError) -> InsertAccountError {
     match violated(&error) {
         Some("accounts_email_key") => InsertAccountError::AddressTaken,
+        _ => failed(error).into(),
+    }
+}
+
+/// Why an account did not get another address.
+#[cfg(feature = "accounts")]
+pub(crate) fn change_email(error: DieselError) -> ChangeEmailError {
+    match violated(&error) {
+        Some("accounts_email_key") => ChangeEmailError::AddressTaken,
         _ => failed(error).into(),
     }
 }

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
-use crate::fault::failed;
+use crate::fault::{Place, failed};
 use crate::schema::{accounts, known_networks};
 
 const RECORD: &str = "\
@@ -51,6 +51,25 @@ impl NetworkRepository for PostgresStore {
         let reader = self.readers.get().await?;
         let mut connection = reader.connection();
         reader.look_up(known.first(&mut connection)).await?.map_err(failed)
+    }
+
+    async fn networks_of(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(Network, Timestamp)>, StoreError> {
+        let known: Vec<(String, OffsetDateTime)> = known_networks::table
+            .filter(known_networks::account_id.eq(account.as_uuid()))
+            .order(known_networks::signed_in_at.desc())
+            .select((known_networks::network, known_networks::signed_in_at))
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        let place = Place { table: "known_networks", row: account.as_uuid() };
+        let read = |(network, at): (String, OffsetDateTime)| {
+            let network = place.read("network", network.parse().ok())?;
+            Ok((Network::of(network), at.into()))
+        };
+        known.into_iter().map(read).collect()
     }
 
     async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel::sql_types::Binary;
+use diesel::sql_types::{BigInt, Binary, Integer, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_accounts::ports::SessionRepository;
-use latchkey_accounts::{Account, Session};
+use latchkey_accounts::{Account, LiveSessions, Session};
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{AuditEvent, Candidates, Digest, Timestamp};
 use time::OffsetDateTime;
@@ -92,6 +92,59 @@ impl SessionRepository for PostgresStore {
             }
         };
         removed.map(drop).map_err(failed)
+    }
+
+    async fn live(&self, live: &LiveSessions, limit: u32) -> Result<Vec<Session>, StoreError> {
+        let LiveSessions { account, version, began_after, used_after } = *live;
+        let rows: Vec<SessionRow> = sessions::table
+            .filter(sessions::account_id.eq(account.as_uuid()))
+            .filter(sessions::account_version.eq(version))
+            .filter(sessions::created_at.gt(OffsetDateTime::from(began_after)))
+            .filter(sessions::last_seen_at.gt(OffsetDateTime::from(used_after)))
+            .order((sessions::created_at.desc(), sessions::id.desc(), sessions::digest))
+            .limit(limit.into())
+            .select(SessionRow::as_select())
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    async fn remove_others(
+        &self,
+        live: &LiveSessions,
+        keep: &Digest,
+        event: &AuditEvent,
+    ) -> Result<u64, StoreError> {
+        let LiveSessions { account, version, began_after, used_after } = *live;
+        let account = value::<SqlUuid, _>(account.as_uuid());
+        let version = value::<Integer, _>(version);
+        let began_after = value::<Timestamptz, _>(OffsetDateTime::from(began_after));
+        let used_after = value::<Timestamptz, _>(OffsetDateTime::from(used_after));
+        let keep = value::<Binary, _>(keep.as_bytes().to_vec());
+        let event = event_row(event);
+        let remove = sql!(
+            "with gone as ( \
+                delete from sessions where account_id = " account " and account_version = " version " \
+                    and created_at > " began_after " and last_seen_at > " used_after " \
+                    and digest <> " keep " returning digest \
+            ), event as ( \
+                insert into audit_events " event " from (select from gone limit 1) as one \
+            ) \
+            select count(*) from gone"
+        );
+        let remove = cached(remove).answering::<BigInt>();
+        let counts: Vec<i64> = remove.load(&mut *self.connection().await?).await.map_err(failed)?;
+        u64::try_from(counts.into_iter().sum::<i64>()).map_err(failed)
+    }
+
+    async fn record_proof(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError> {
+        let at = OffsetDateTime::from(at);
+        let before = sessions::confirmed_at.is_null().or(sessions::confirmed_at.lt(at));
+        let session = sessions::table.find(digest.as_bytes().as_slice()).filter(before);
+        let confirm = diesel::update(session).set(sessions::confirmed_at.eq(at));
+        cached(confirm).execute(&mut *self.connection().await?).await.map_err(failed)?;
+        Ok(())
     }
 
     async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError> {

@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use latchkey_accounts::ports::{AccountRepository, InsertAccountError};
-use latchkey_accounts::{Account, AccountId, AccountState, Email};
+use latchkey_accounts::ports::{AccountRepository, ChangeEmailError, InsertAccountError};
+use latchkey_accounts::{Account, AccountId, AccountParts, AccountState, Email};
 use latchkey_domain::ports::{StoreError, UpdateError};
 use latchkey_domain::{ApiKeyId, AuditEvent, ChangeNumber, Digest, OwnerId, Timestamp};
 
@@ -54,6 +54,46 @@ impl AccountRepository for SqliteStore {
                 carry_along(db, &account, &keep)?;
             }
             Ok(audit::add(db, event)?)
+        })
+        .await
+    }
+
+    async fn change_email(
+        &self,
+        account: &Account,
+        event: &AuditEvent,
+    ) -> Result<(), ChangeEmailError> {
+        let (account, event) = (account.clone(), EventRow::from(event));
+        self.write(move |db| {
+            let AccountParts { id, email, version, .. } = account.parts();
+            let stored = accounts::table
+                .filter(accounts::id.eq(id_bytes(id.as_uuid())))
+                .filter(accounts::version.eq(i64::from(*version)))
+                .filter(accounts::disabled_at.is_null());
+            let email = accounts::email.eq(email.as_str());
+            match diesel::update(stored).set(email).execute(db) {
+                Ok(0) => Err(Fault(ChangeEmailError::Stale)),
+                Err(error) if is_taken(&error, &["accounts.email"]) => {
+                    Err(Fault(ChangeEmailError::AddressTaken))
+                }
+                changed => Ok(changed.and_then(|_one| audit::add(db, event))?),
+            }
+        })
+        .await
+    }
+
+    async fn set_operator(&self, account: &Account, event: &AuditEvent) -> Result<(), UpdateError> {
+        let (account, event) = (account.clone(), EventRow::from(event));
+        self.write(move |db| {
+            let AccountParts { id, is_operator, .. } = account.parts();
+            let stored = accounts::table
+                .filter(accounts::id.eq(id_bytes(id.as_uuid())))
+                .filter(accounts::is_operator.ne(is_operator));
+            let is_operator = accounts::is_operator.eq(is_operator);
+            match diesel::update(stored).set(is_operator).execute(db)? {
+                0 => Err(Fault(UpdateError::Stale)),
+                _one => Ok(audit::add(db, event)?),
+            }
         })
         .await
     }

@@ -8,6 +8,7 @@ use latchkey_domain::ports::StoreError;
 use latchkey_domain::{Network, Timestamp};
 
 use crate::SqliteStore;
+use crate::fault::{Corrupt, Place};
 use crate::row::id_bytes;
 use crate::schema::{accounts, known_networks};
 
@@ -52,6 +53,27 @@ impl NetworkRepository for SqliteStore {
                 .filter(known_networks::network.eq(network.to_string()))
                 .filter(known_networks::signed_in_at.ge(since.unix_millis()));
             Ok(diesel::select(exists(known)).get_result(db)?)
+        })
+        .await
+    }
+
+    async fn networks_of(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(Network, Timestamp)>, StoreError> {
+        self.read(move |db| {
+            let known: Vec<(String, i64)> = known_networks::table
+                .filter(known_networks::account_id.eq(id_bytes(account.as_uuid())))
+                .order(known_networks::signed_in_at.desc())
+                .select((known_networks::network, known_networks::signed_in_at))
+                .load(db)?;
+            let place = Place { table: "known_networks", row: account.as_uuid() };
+            let read = |(network, at): (String, i64)| {
+                let network = place.read("network", network.parse().ok())?;
+                let at = place.read("signed_in_at", Timestamp::from_unix_millis(at))?;
+                Ok((Network::of(network), at))
+            };
+            known.into_iter().map(read).collect::<Result<_, Corrupt>>().map_err(Into::into)
         })
         .await
     }

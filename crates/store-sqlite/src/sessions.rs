@@ -3,14 +3,15 @@ use diesel::dsl::{AsSelect, auto_type};
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_accounts::ports::SessionRepository;
-use latchkey_accounts::{Account, Session};
+use latchkey_accounts::{Account, LiveSessions, Session};
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{AuditEvent, Candidates, Digest, Timestamp};
 
 use crate::SqliteStore;
 use crate::audit;
+use crate::fault::Fault;
 use crate::query::slot;
-use crate::row::{AccountRow, EventRow, SessionRow};
+use crate::row::{AccountRow, EventRow, SessionRow, id_bytes};
 use crate::schema::{accounts, sessions};
 
 #[async_trait]
@@ -62,6 +63,54 @@ impl SessionRepository for SqliteStore {
         .await
     }
 
+    async fn live(&self, live: &LiveSessions, limit: u32) -> Result<Vec<Session>, StoreError> {
+        let live = *live;
+        self.read(move |db| {
+            let rows: Vec<SessionRow> = sessions::table
+                .filter(are(&live))
+                .order((sessions::created_at.desc(), sessions::id.desc(), sessions::digest))
+                .limit(limit.into())
+                .select(SessionRow::as_select())
+                .load(db)?;
+            Ok(rows.into_iter().map(Session::try_from).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn remove_others(
+        &self,
+        live: &LiveSessions,
+        keep: &Digest,
+        event: &AuditEvent,
+    ) -> Result<u64, StoreError> {
+        let (live, keep, event) = (*live, *keep, EventRow::from(event));
+        self.write(move |db| {
+            let others = sessions::table
+                .filter(are(&live))
+                .filter(sessions::digest.ne(keep.as_bytes().as_slice()));
+            let removed = diesel::delete(others).execute(db)?;
+            if removed > 0 {
+                audit::add(db, event)?;
+            }
+            u64::try_from(removed).map_err(StoreError::new).map_err(Fault)
+        })
+        .await
+    }
+
+    async fn record_proof(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError> {
+        let digest = *digest;
+        self.write(move |db| {
+            let at = Some(at.unix_millis());
+            let before = sessions::confirmed_at.is_null().or(sessions::confirmed_at.lt(at));
+            let session = sessions::table
+                .filter(sessions::digest.eq(digest.as_bytes().as_slice()))
+                .filter(before);
+            diesel::update(session).set(sessions::confirmed_at.eq(at)).execute(db)?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn purge(&self, began: Timestamp, last_used: Timestamp) -> Result<(), StoreError> {
         self.write(move |db| {
             let over = sessions::created_at
@@ -72,6 +121,20 @@ impl SessionRepository for SqliteStore {
         })
         .await
     }
+}
+
+/// Which sessions these are.
+#[auto_type(no_type_alias)]
+fn are(live: &LiveSessions) -> _ {
+    let account: Vec<u8> = id_bytes(live.account.as_uuid());
+    let version: i64 = i64::from(live.version);
+    let (began_after, used_after): (i64, i64) =
+        (live.began_after.unix_millis(), live.used_after.unix_millis());
+    sessions::account_id
+        .eq(account)
+        .and(sessions::account_version.eq(version))
+        .and(sessions::created_at.gt(began_after))
+        .and(sessions::last_seen_at.gt(used_after))
 }
 
 /// A session and its account; `plans.rs` holds it to its plan.

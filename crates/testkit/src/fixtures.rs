@@ -174,6 +174,17 @@ pub fn account_with_password(account: &Account, phc: &str) -> Account {
     changed_account(account, |parts| parts.password = PasswordHash::new(phc.to_owned()))
 }
 
+/// The same version of an account, with another address.
+pub fn account_with_email(account: &Account, email: &str) -> Account {
+    let email = Email::parse(email).expect("an address");
+    Account::restore(AccountParts { email, ..account.parts().clone() })
+}
+
+/// The same version of an account, of an operator or not.
+pub fn account_with_operator(account: &Account, is_operator: bool) -> Account {
+    Account::restore(AccountParts { is_operator, ..account.parts().clone() })
+}
+
 /// The next version of an account, disabled at `at`, if it was not before.
 pub fn disabled_account(account: &Account, at: Timestamp) -> Account {
     changed_account(account, |parts| {

@@ -2,8 +2,8 @@
 
 use latchkey_accounts::ports::HashError;
 use latchkey_accounts::{
-    ChangePasswordError, CreateAccountError, EmailError, EndSessionError, PasswordError,
-    SignInError, SignUpError,
+    CreateAccountError, EmailError, EndSessionError, OwnAccountError, PasswordError, SignInError,
+    SignUpError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -21,6 +21,10 @@ const fn password_sentence(refusal: PasswordError) -> &'static str {
 }
 
 impl ApiError {
+    fn address_taken() -> Self {
+        Self::new(ErrorCode::AddressTaken, "An account with this email address exists already")
+    }
+
     /// 400 for a new password that must not be used.
     pub(crate) fn weak_password(error: PasswordError) -> Self {
         Self::new(ErrorCode::WeakPassword, password_sentence(error))
@@ -49,10 +53,7 @@ impl From<HashError> for ApiError {
 impl From<CreateAccountError> for ApiError {
     fn from(error: CreateAccountError) -> Self {
         match error {
-            CreateAccountError::AddressTaken => {
-                let message = "An account with this email address exists already";
-                Self::new(ErrorCode::AddressTaken, message)
-            }
+            CreateAccountError::AddressTaken => Self::address_taken(),
             CreateAccountError::Hash(error) => error.into(),
             CreateAccountError::Entropy(error) => error.into(),
             CreateAccountError::Store(error) => error.into(),
@@ -97,22 +98,23 @@ impl From<EndSessionError> for ApiError {
     }
 }
 
-impl From<ChangePasswordError> for ApiError {
-    fn from(error: ChangePasswordError) -> Self {
+impl From<OwnAccountError> for ApiError {
+    fn from(error: OwnAccountError) -> Self {
         match error {
-            ChangePasswordError::NotNow(not_now) => {
+            OwnAccountError::NotNow(not_now) => {
                 Self::too_many("Too many wrong passwords; try again later", not_now)
             }
-            ChangePasswordError::WrongPassword => {
+            OwnAccountError::WrongPassword => {
                 Self::new(ErrorCode::WrongPassword, "The current password is wrong")
             }
-            ChangePasswordError::Stale => {
+            OwnAccountError::AddressTaken => Self::address_taken(),
+            OwnAccountError::Stale => {
                 let message = "The account was changed at the same time; try again";
                 Self::new(ErrorCode::Conflict, message)
             }
-            ChangePasswordError::Hash(error) => error.into(),
-            ChangePasswordError::Entropy(error) => error.into(),
-            ChangePasswordError::Store(error) => error.into(),
+            OwnAccountError::Hash(error) => error.into(),
+            OwnAccountError::Entropy(error) => error.into(),
+            OwnAccountError::Store(error) => error.into(),
         }
     }
 }

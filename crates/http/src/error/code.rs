@@ -19,6 +19,7 @@ pub(crate) enum ErrorCode {
     OwnerNotAllowed,
     CrossSite,
     SignUpClosed,
+    ReauthenticationRequired,
     NotFound,
     KeyNotFound,
     MethodNotAllowed,
@@ -37,7 +38,7 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::InvalidRequest,
         Self::ExpectationFailed,
         Self::WrongPassword,
@@ -52,6 +53,7 @@ impl ErrorCode {
         Self::OwnerNotAllowed,
         Self::CrossSite,
         Self::SignUpClosed,
+        Self::ReauthenticationRequired,
         Self::NotFound,
         Self::KeyNotFound,
         Self::MethodNotAllowed,
@@ -104,6 +106,7 @@ impl ErrorCode {
             Self::OwnerNotAllowed => (StatusCode::FORBIDDEN, "owner_not_allowed"),
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
             Self::SignUpClosed => (StatusCode::FORBIDDEN, "sign_up_closed"),
+            Self::ReauthenticationRequired => (StatusCode::FORBIDDEN, "reauthentication_required"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::KeyNotFound => (StatusCode::NOT_FOUND, "key_not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),

@@ -35,6 +35,7 @@ pub(crate) enum AdminCommand {
     ListAccounts { after: Option<String> },
     DeleteAccount { email: String },
     ResetPassword { email: String, password: String },
+    SetOperator { email: String, is_operator: bool },
     CreateToken { name: String, rights: String, owners: Vec<String>, seconds: u64 },
     ListTokens { after: Option<String> },
     RevokeToken { id: String },
@@ -115,6 +116,9 @@ impl AdminCommand {
                 app.services.accounts.reset_password(&email, password).await.map_err(refused)?;
                 Ok(format!("password of {email} changed: its sessions have ended").into())
             }
+            Self::SetOperator { email, is_operator } => {
+                set_operator(app, &email, is_operator).await
+            }
             Self::CreateToken { name, rights, owners, seconds } => {
                 create_token(app, &name, &rights, owners, seconds).await
             }
@@ -149,9 +153,16 @@ fn refused(error: OperatorError) -> CommandError {
     }
 }
 
+async fn set_operator(app: &App, email: &str, is_operator: bool) -> CommandResult {
+    let email = Email::parse(email)?;
+    app.services.accounts.set_operator(&email, is_operator).await.map_err(refused)?;
+    let is = if is_operator { "is" } else { "is not" };
+    Ok(format!("{email} {is} an operator").into())
+}
+
 /// The accounts after one, a row a line.
 async fn list_accounts(app: &App, after: Option<String>) -> CommandResult {
-    let head = after.is_none().then(|| "ID\tSTATE\tCREATED\tEMAIL".to_owned());
+    let head = after.is_none().then(|| "ID\tSTATE\tCREATED\tEMAIL\tROLE".to_owned());
     let page = app.services.accounts.page(account_id(after)?, PAGE).await?;
     let rows = page.iter().map(account_row);
     Ok(Done {
@@ -164,8 +175,9 @@ async fn list_accounts(app: &App, after: Option<String>) -> CommandResult {
 
 fn account_row(account: &Account) -> String {
     let state = if account.is_active() { "active" } else { "disabled" };
-    let AccountParts { id, email, created_at, .. } = account.parts();
-    format!("{id}\t{state}\t{}\t{email}", WireTime(*created_at))
+    let AccountParts { id, email, created_at, is_operator, .. } = account.parts();
+    let role = if *is_operator { "operator" } else { "person" };
+    format!("{id}\t{state}\t{}\t{email}\t{role}", WireTime(*created_at))
 }
 
 /// The token alone, which nothing shows again.

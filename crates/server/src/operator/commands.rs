@@ -150,6 +150,9 @@ fn account_command(command: AccountCommand) -> Result<AdminCommand, StartError> 
         AccountCommand::ResetPassword { email } => {
             AdminCommand::ResetPassword { email, password: read_secret("New password: ")? }
         }
+        AccountCommand::Operator { email, switch } => {
+            AdminCommand::SetOperator { email, is_operator: switch.on }
+        }
     })
 }
 

@@ -65,6 +65,9 @@ pub(crate) struct RawSettings {
     /// How long a session lasts at most [default: 7d]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_ABSOLUTE", hide_env_values = true)]
     pub(crate) session_absolute: Option<String>,
+    /// How long after sign-in the password is asked for again before keys are created, rotated or revoked [default: off]
+    #[arg(long, global = true, env = "LATCHKEY_REAUTH_AFTER", hide_env_values = true)]
+    pub(crate) reauth_after: Option<String>,
     /// Failed sign-ins a minute, for each client address and each account [default: 10]
     #[arg(
         long,

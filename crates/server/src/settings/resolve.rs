@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use super::injected::is_injected;
 use super::jwt;
 use super::values::{
-    Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, span, utf8,
+    Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, reauth, span,
+    utf8,
 };
 use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::postgres;
@@ -193,14 +194,17 @@ impl RawSettings {
         let absolute = self.session_absolute.as_deref().map_or(Ok(DEFAULT_ABSOLUTE), span);
         let absolute = problems.keep("LATCHKEY_SESSION_ABSOLUTE", absolute);
         let idle = problems.keep(IDLE, self.session_idle.as_deref().map(span).transpose());
-        let (absolute, idle) = (absolute?, idle?);
+        let reauth_after = self.reauth_after.as_deref().map_or(Ok(None), reauth);
+        let reauth_after = problems.keep("LATCHKEY_REAUTH_AFTER", reauth_after);
+        let (absolute, idle, reauth_after) = (absolute?, idle?, reauth_after?);
         if idle.is_some_and(|idle| idle > absolute) {
             let absolute = humantime::format_duration(absolute);
             let why = format!("must not be longer than LATCHKEY_SESSION_ABSOLUTE, {absolute}");
             problems.add(IDLE, why);
             return None;
         }
-        Some(SessionLifetime { idle: idle.unwrap_or(DEFAULT_IDLE.min(absolute)), absolute })
+        let idle = idle.unwrap_or(DEFAULT_IDLE.min(absolute));
+        Some(SessionLifetime { idle, absolute, reauth_after })
     }
 
     /// A listener of its own, if there is to be one: elsewhere than those that are named.

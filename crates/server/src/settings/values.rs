@@ -97,6 +97,16 @@ pub(super) fn span(text: &str) -> Result<Duration, Bad> {
     span.filter(|span| (Duration::from_secs(1)..=MAX_LIFETIME).contains(span)).ok_or(wrong)
 }
 
+/// After how long a password is asked for again; `None`: never.
+pub(super) fn reauth(text: &str) -> Result<Option<Duration>, Bad> {
+    if text == "off" {
+        return Ok(None);
+    }
+    span(text)
+        .map(Some)
+        .map_err(|_wrong| Bad("must be off, or a time from 1s to 400d, such as 15m"))
+}
+
 /// Where nothing was said, only a service that others reach waits for its balancers.
 pub(super) fn delay(text: Option<&str>, is_local: bool) -> Result<Duration, Bad> {
     let default = if is_local { Duration::ZERO } else { DEFAULT_DELAY };

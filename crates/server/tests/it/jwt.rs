@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response, delete, get, post, request};
 use crate::issuer::{FAR, ISSUER, JwksServer, claims, claims_of, expecting_tokens, trusting};
-use crate::person::{ADA, ADAS_PASSWORD, KEYS, PASSWORD, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP};
+use crate::person::{
+    ACCOUNT, ADA, ADAS_PASSWORD, CONFIRM, EMAIL, END_OTHERS, EXPORT, KEYS, PASSWORD, SESSION,
+    SESSIONS, SIGN_IN, SIGN_OUT, SIGN_UP,
+};
 use crate::person::{credentials, key_path, text};
 use crate::server::{Server, eventually};
 
@@ -89,6 +92,36 @@ fn a_session_tells_what_the_token_says_and_a_sign_out_clears_the_cookie_alone() 
     server.send(&bearer(post(SIGN_OUT), &token)).expect_status(200);
     let passwords = json!({ "currentPassword": "x", "newPassword": "y" }).to_string();
     server.send(&cookie(post(PASSWORD).json(passwords), &token)).expect_refusal(409, "conflict");
+}
+
+/// The calls about an account, which a session of another system has not.
+fn own_account_calls() -> [Request; 7] {
+    let proof = json!({ "password": ADAS_PASSWORD }).to_string();
+    [
+        get(SESSIONS),
+        delete(&format!("{SESSIONS}/x")),
+        post(END_OTHERS),
+        post(EMAIL).json(credentials(ADA, ADAS_PASSWORD)),
+        delete(ACCOUNT).json(&proof),
+        get(EXPORT),
+        post(CONFIRM).json(&proof),
+    ]
+}
+
+#[test]
+fn a_session_of_another_system_has_no_account_here_and_is_always_fresh() {
+    let issuer = Issuer::p256("a");
+    let published = JwksServer::publishing(&[&issuer]);
+    let server = trusting(&published.url()).with("LATCHKEY_REAUTH_AFTER", "1s").start();
+    let token = issuer.token(&claims());
+    for request in own_account_calls() {
+        server.send(&bearer(request.clone(), &token)).expect_refusal(409, "conflict");
+        server.send(&cookie(request, &token)).expect_refusal(409, "conflict");
+    }
+    std::thread::sleep(Duration::from_millis(1_050));
+    let made = server.send(&cookie(post(KEYS).json(NAME), &token)).expect_status(201).json();
+    let revoke = delete(&key_path(&text(&made, "id")));
+    server.send(&cookie(revoke, &token)).expect_status(200);
 }
 
 #[test]
@@ -343,6 +376,9 @@ fn without_accounts_their_calls_and_pages_are_not_there() {
     for path in [SIGN_UP, SIGN_IN, PASSWORD] {
         let request = post(path).json(credentials(ADA, ADAS_PASSWORD));
         server.send(&request).expect_refusal(404, "not_found");
+        server.send(&cookie(request, &token)).expect_refusal(404, "not_found");
+    }
+    for request in own_account_calls() {
         server.send(&cookie(request, &token)).expect_refusal(404, "not_found");
     }
     for path in ["/sign-in", "/sign-up"] {

@@ -110,6 +110,7 @@ mod metrics;
 mod operations;
 mod other_owners;
 mod outage;
+mod own_account;
 mod pages;
 mod person;
 mod poolers;

@@ -15,6 +15,13 @@ pub(crate) const SIGN_OUT: &str = "/api/v1/auth/sign-out";
 pub(crate) const SIGN_UP: &str = "/api/v1/auth/sign-up";
 pub(crate) const PASSWORD: &str = "/api/v1/auth/password";
 
+pub(crate) const SESSIONS: &str = "/api/v1/auth/sessions";
+pub(crate) const END_OTHERS: &str = "/api/v1/auth/sessions/end-others";
+pub(crate) const EMAIL: &str = "/api/v1/auth/email";
+pub(crate) const ACCOUNT: &str = "/api/v1/auth/account";
+pub(crate) const EXPORT: &str = "/api/v1/auth/export";
+pub(crate) const CONFIRM: &str = "/api/v1/auth/confirm";
+
 pub(crate) const ADA: &str = "ada@example.com";
 pub(crate) const BOB: &str = "bob@example.com";
 pub(crate) const ADAS_PASSWORD: &str = "correct horse battery";

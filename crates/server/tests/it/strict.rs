@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::database::Database;
 use crate::http::{Connection, delete, get};
-use crate::person::{ADA, Issued, Person, key_path};
+use crate::person::{ACCOUNT, ADA, ADAS_PASSWORD, Issued, Person, key_path};
 use crate::server::{Server, Setup, eventually};
 use crate::verify::INVALID;
 
@@ -170,6 +172,29 @@ fn a_client_that_goes_away_does_not_stop_a_revoke_that_waits() {
     for server in &servers {
         server.verify(&key.key).expect_error(401);
     }
+}
+
+#[test]
+fn a_client_that_goes_away_does_not_stop_the_deletion_of_its_account() {
+    let (database, servers) = three();
+    let ada = servers[0].sign_up(ADA);
+    let key = ada.create_key("a");
+    servers[1].verify(&key.key).expect_status(200);
+    servers[1].signal("STOP");
+    let mut connection = Connection::open(ada.address);
+    let call = delete(ACCOUNT).json(json!({ "password": ADAS_PASSWORD }).to_string());
+    connection.write(&ada.sign(call).bytes(ada.address));
+    is_being_revoked(&database, &key);
+    drop(connection);
+    std::thread::sleep(WAIT + Duration::from_millis(300));
+    servers[1].signal("CONT");
+    for server in &servers {
+        server.verify(&key.key).expect_error(401);
+    }
+    let is_gone = "do $$ begin assert (select count(*) from accounts) = 0; end $$";
+    eventually(Duration::from_secs(20), "the account is gone", || {
+        database.try_execute(is_gone).is_ok()
+    });
 }
 
 /// Asks for a revoke, and goes away when the database has made the change.

@@ -2,7 +2,8 @@
 
 use crate::http::{Connection, Response, get, request};
 use crate::person::{
-    ADA, KEYS, PASSWORD, Person, SESSION, SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY, key_path,
+    ACCOUNT, ADA, CONFIRM, EMAIL, END_OTHERS, EXPORT, KEYS, PASSWORD, Person, SESSION, SESSIONS,
+    SIGN_IN, SIGN_OUT, SIGN_UP, VERIFY, key_path,
 };
 use crate::server::{Server, Setup};
 
@@ -127,6 +128,12 @@ fn row_69_methods_that_a_route_lacks_are_405_with_allow() {
         (SIGN_IN, &["POST"]),
         (SIGN_OUT, &["POST"]),
         (PASSWORD, &["POST"]),
+        (EMAIL, &["POST"]),
+        (CONFIRM, &["POST"]),
+        (ACCOUNT, &["DELETE"]),
+        (EXPORT, &["GET", "HEAD"]),
+        (SESSIONS, &["GET", "HEAD"]),
+        (END_OTHERS, &["POST"]),
         (SESSION, &["GET"]),
         ("/healthz", &["GET"]),
         ("/readyz", &["GET"]),

@@ -17,6 +17,7 @@ on_both_databases![
     the_password_of_a_disabled_account_is_not_reset,
     account_list_shows_every_account_and_its_state,
     only_an_account_that_exists_is_enabled_or_deleted,
+    an_account_becomes_one_of_an_operator_and_stops_being_one,
 ];
 
 fn an_enabled_account_signs_in_and_has_new_keys_and_no_old_ones(setup: Setup) {
@@ -125,7 +126,7 @@ fn account_list_shows_every_account_and_its_state(setup: Setup) {
     let lists = |setup: &Setup| {
         let listed = setup.run(&["account", "list"], "").expect_code(0).stdout;
         let rows: Vec<Vec<_>> = listed.lines().map(|line| line.split('\t').collect()).collect();
-        assert_eq!(rows[0], ["ID", "STATE", "CREATED", "EMAIL"]);
+        assert_eq!(rows[0], ["ID", "STATE", "CREATED", "EMAIL", "ROLE"]);
         let states: Vec<_> = rows[1..].iter().map(|row| (row[1], row[3])).collect();
         assert_eq!(states, [("active", ADA), ("disabled", BOB)]);
     };
@@ -140,4 +141,38 @@ fn only_an_account_that_exists_is_enabled_or_deleted(setup: Setup) {
         account(&server.setup, verb, "nobody", "").expect_code(1);
     }
     assert_eq!(exported(&server.setup), [serde_json::Value::Null; 0]);
+}
+
+fn an_account_becomes_one_of_an_operator_and_stops_being_one(setup: Setup) {
+    let server = setup.start();
+    let ada = server.sign_up(ADA);
+    server.sign_up(BOB);
+    let operator = |setup: &Setup, email: &str, switch: &str| {
+        setup.run(&["account", "operator", email, switch], "")
+    };
+    let roles = |setup: &Setup| {
+        let listed = setup.run(&["account", "list"], "").expect_code(0).stdout;
+        let role = |line: &str| line.split('\t').nth(4).expect("a role").to_owned();
+        listed.lines().skip(1).map(role).collect::<Vec<_>>()
+    };
+    for _again in 0..2 {
+        operator(&server.setup, "Ada@Example.com", "--on").expect_code(0);
+        assert_eq!(roles(&server.setup), ["operator", "person"]);
+    }
+    assert!(ada.is_signed_in());
+    assert_eq!(ada.actions(), ["account.created", "operator.added"]);
+    operator(&server.setup, "nobody@example.com", "--on").expect_code(1);
+    for wrong in [&["account", "operator", ADA][..], &["account", "operator", ADA, "--on", "--off"]]
+    {
+        server.setup.run(wrong, "").expect_code(2);
+    }
+    let (_, setup) = server.stop();
+    operator(&setup, ADA, "--off").expect_code(0);
+    assert_eq!(roles(&setup), ["person"; 2]);
+    let events = exported(&setup);
+    let last = events.last().expect("an event");
+    assert_eq!(
+        (text(last, "action"), text(last, "actor")),
+        ("operator.removed".into(), "operator".into())
+    );
 }

@@ -171,6 +171,8 @@ fn each_bad_value_is_refused() {
         ("LATCHKEY_SESSION_COOKIE", "a b"),
         ("LATCHKEY_SESSION_IDLE", "soon"),
         ("LATCHKEY_SESSION_ABSOLUTE", "-1h"),
+        ("LATCHKEY_REAUTH_AFTER", "never"),
+        ("LATCHKEY_REAUTH_AFTER", "0s"),
         ("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", "many"),
     ] {
         let mut command = setup.command(&["check-config"]);
@@ -213,6 +215,7 @@ fn an_empty_variable_counts_as_not_given() {
         "LATCHKEY_SESSION_COOKIE",
         "LATCHKEY_SESSION_IDLE",
         "LATCHKEY_SESSION_ABSOLUTE",
+        "LATCHKEY_REAUTH_AFTER",
         "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE",
         "LATCHKEY_VERIFY_CACHE",
         "LATCHKEY_LOG",
