@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks what the documents say about the code and about each other: links lead somewhere, the tests
-that docs/security.md names exist, the settings listed are the settings there are, and the README is
-short. Needs only Python.
+that docs/security.md names and the files that docs/architecture.md names exist, the settings listed are
+the settings there are, and the README is short. Needs only Python.
 """
 
 import re
@@ -54,6 +54,18 @@ def missing_tests():
             yield f"docs/security.md names the tests {file}, which are not there"
 
 
+def missing_files():
+    """A path begins at the root, or lies in the folder of the last one that does."""
+    page, folder = "docs/architecture.md", None
+    for path in re.findall(r"`([\w./-]+)`", read(page)):
+        is_full = re.match(r"(\.ci|clients|crates|docs|examples|migrations)/", path)
+        if is_full:
+            folder = ROOT / path if (ROOT / path).is_dir() else (ROOT / path).parent
+        if is_full or (folder and re.search(r"\.(go|js|json|md|py|rs|toml|ts)$", path)):
+            if not (ROOT / path).exists() and not (folder / path).exists():
+                yield f"{page} names {path}, which is not there"
+
+
 def wrong_settings():
     flags = set(re.findall(r'env = "(\w+)"', read("crates/server/src/settings/raw.rs")))
     secrets = {"LATCHKEY_PEPPERS", "LATCHKEY_JWT_SECRET", "DATABASE_URL"}
@@ -72,7 +84,7 @@ def wrong_settings():
 
 
 def main():
-    faults = [*broken_links(), *missing_tests(), *wrong_settings()]
+    faults = [*broken_links(), *missing_tests(), *missing_files(), *wrong_settings()]
     lines = len(read("README.md").splitlines())
     if lines >= README_LINES:
         faults.append(f"README.md has {lines} lines, {README_LINES} or more")
