@@ -52,15 +52,16 @@
 //!
 //! | error | status |
 //! |---|---|
-//! | no text was presented, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
+//! | no key was sent, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
 //! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`], [`MetadataError`] | 400 |
+//! | [`NameMissing`], [`NamePartError`], [`OverlapTooLong`], [`ReportLeaksError::NoKey`] | 400 |
 //! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`], [`RevokeAllError::TooMany`] | 409 |
 //! | [`IssueError::OwnerSuspended`], [`ChangeError::OwnerSuspended`] | 409 |
-//! | [`IssueError::OwnerClosed`] | as for somebody who is not signed in |
+//! | [`IssueError::OwnerClosed`] | 401: the owner's account is disabled |
 //! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
 //! | [`ChangeError::Refused`], [`ChangeError::Contended`], [`ChangeOwnerError::Contended`], [`RevokeAllError::Contended`] | 409 |
-//! | [`NotNow`] of any of them | 429, with `Retry-After` |
-//! | `Store`, `Entropy` of any of them | 503, and a line in the log |
+//! | the [`NotNow`] variant of any error above | 429, with `Retry-After` |
+//! | the `Store` or `Entropy` variant of any error above | 503, and a line in the log |
 //!
 //! Where to look: [`ApiKey`] for states and rules, [`Secret`] for the text a client holds,
 //! [`Digest`] for the form in which a store keeps it.
