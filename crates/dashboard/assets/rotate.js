@@ -17,7 +17,7 @@ export function openRotate(panel, key) {
   const problem = problemPlace(panel, 'rotate-problem')
   const { buttons, submit } = formButtons(dialog, text.rotateDo)
   const form = h('form', { novalidate: true },
-    h('p', {}, h('bdi', { class: 'key-name' }, key.name), ' (', h('code', {}, `${key.keyPrefix}••••`), ')', text.rotateWhat),
+    h('p', {}, text.rotateWhat[0], h('bdi', { class: 'key-name' }, key.name), ' (', h('code', {}, `${key.keyPrefix}••••`), ')', text.rotateWhat[1]),
     overlap.field, problem.place, buttons)
 
   onSubmit(dialog, form, submit, text.rotating, async () => {

@@ -12,7 +12,7 @@ item(12, 'revoking an unused key names it and takes one press; Cancel has the fo
   await openKeys(page)
   await chooseAction(page, 'Production', 'Revoke…')
   const text = await question(page).textContent()
-  for (const part of ['Production', keyPrefix, 'Never', 'stops working immediately', 'can’t be undone']) {
+  for (const part of ['Production', keyPrefix, 'Never', 'fail immediately', 'can’t undo this']) {
     assert.ok(text.includes(part), `${part} is missing in: ${text}`)
   }
   assert.ok(await isFocused(button(question(page), 'Cancel')))
@@ -35,7 +35,7 @@ item(12, 'revoking a key used within 7 days asks for its name', async ({ page, p
   await question(page).getByText(/used 3 minutes ago/i).waitFor()
   const name = question(page).getByRole('textbox')
   await button(question(page), 'Revoke key').click()
-  await question(page).getByText('This is not the name of the key.').waitFor()
+  await question(page).getByText('Type the name of the key to confirm.').waitFor()
   assert.ok(await isFocused(name))
   await name.fill('production')
   await page.keyboard.press('Enter')
@@ -97,7 +97,7 @@ item(14, 'a switch disables a key and enables it again, without typing', async (
   assert.equal(await person.verify(key), 200)
 })
 
-for (const [choice, seconds, left] of [['In 1 hour', 3600, /59 min/], ['In 24 hours', 86_400, /23 hr/], ['In 7 days', 604_800, /6 days/]]) {
+for (const [choice, seconds, left] of [['After 1 hour', 3600, /59 min/], ['After 24 hours', 86_400, /23 hr/], ['After 7 days', 604_800, /6 days/]]) {
   item(15, `rotating with the old key stopping “${choice}” shows the new key, and both rows`, async ({ page, person }) => {
     const old = await person.hasKey('Production')
     await openKeys(page)
@@ -126,13 +126,13 @@ item(15, 'rotating with the old key stopping now leaves the new one alone', asyn
   const old = await person.hasKey('Production')
   await openKeys(page)
   await chooseAction(page, 'Production', 'Rotate…')
-  await dialog(page).getByLabel('Now').check()
+  await dialog(page).getByLabel('Immediately').check()
   await button(dialog(page), 'Rotate key').click()
   await theKey(page).waitFor()
   const key = await theKey(page).inputValue()
   assert.deepEqual([await person.verify(old.key), await person.verify(key)], [401, 200])
   await page.keyboard.press('Escape')
-  await question(page).getByText('You haven’t copied this key').waitFor()
+  await question(page).getByText('Close without copying?').waitFor()
   await button(question(page), 'Close anyway').click()
   await dialog(page).waitFor({ state: 'detached' })
   assert.equal(await rows(page).count(), 1)

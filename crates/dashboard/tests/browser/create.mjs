@@ -5,7 +5,7 @@ import {
   button, clipboard, copyAndClose, create, createButton, description, dialog, isFocused, KEYS, nameField, openCreate, openKeys, row, rows, said, theKey,
 } from './steps.mjs'
 
-const NOTICE = 'Copy this key now. For your security we store only a hash, so it can’t be shown again.'
+const NOTICE = 'Copy it now. You won’t be able to see it again.'
 
 item(1, 'the tabs of Account are links, found again by address, reload and Back', async ({ page }) => {
   const tabs = page.getByRole('navigation', { name: 'Account' })
@@ -55,11 +55,11 @@ item(3, 'the name has the focus, is counted from 80 characters, and has at most 
   assert.match(await description(name), /80 of 100 characters/)
   await name.fill('🗝'.repeat(101))
   await page.keyboard.press('Enter')
-  await eventually(async () => assert.match(await description(name), /at most 100 characters/))
+  await eventually(async () => assert.match(await description(name), /100 characters or fewer/))
   assert.equal(await name.getAttribute('aria-invalid'), 'true')
   await name.fill('   ')
   await page.keyboard.press('Enter')
-  await eventually(async () => assert.match(await description(name), /Enter a name/))
+  await eventually(async () => assert.match(await description(name), /Give the key a name/))
   assert.ok(await isFocused(name))
   await name.fill(`  ${'🗝'.repeat(100)} `)
   await page.keyboard.press('Enter')

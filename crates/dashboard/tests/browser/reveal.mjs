@@ -9,7 +9,7 @@ import {
 } from './steps.mjs'
 
 const run = promisify(execFile)
-const QUESTION = 'You haven’t copied this key. Close anyway?'
+const QUESTION = 'Close without copying?'
 
 const WAYS_OUT = {
   Escape: page => page.keyboard.press('Escape'),
@@ -79,7 +79,7 @@ item(8, 'a key stays nowhere: address, storage, page, list, caches', async ({ pa
   const key = await create(page, 'Production')
   assert.equal((await creating).headers()['cache-control'], 'no-store')
   await button(dialog(page), 'Copy key').click()
-  await page.getByLabel('Show with the real key').check()
+  await page.getByLabel('Insert my key').check()
   const secret = key.slice(12)
   assert.ok((await everythingIn(page)).includes(secret), 'while it is shown, it is found')
   assert.ok(!(await everythingStored(page)).includes(secret))
@@ -132,7 +132,7 @@ item(16, 'curl, JavaScript and Python are ready to run, with a variable or the k
   for (const [language, execute] of Object.entries(programs)) {
     await dialog(page).getByRole('tab', { name: language }).click()
     for (const isReal of [false, true]) {
-      await page.getByLabel('Show with the real key').setChecked(isReal)
+      await page.getByLabel('Insert my key').setChecked(isReal)
       const text = await code.innerText()
       assert.match(text, /x-api-key/)
       assert.match(text, /PRODUCTION_API_KEY|sk_live_/)

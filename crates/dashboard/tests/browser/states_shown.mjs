@@ -71,7 +71,7 @@ export const states = [
       await filled(window)
       await window.person.json('POST', '/api/v1/auth/sign-out')
       await row(window.page, 'Server-side app').getByRole('switch').click()
-      await window.page.getByRole('alert').getByText(/signed out/i).waitFor()
+      await window.page.getByRole('alert').getByText(/signed out|session has expired/i).waitFor()
     },
   },
   {
@@ -103,7 +103,7 @@ export const states = [
     async reach({ page }) {
       await openKeys(page)
       await openCreate(page)
-      await dialog(page).getByLabel('Expires').selectOption({ label: 'On a date…' })
+      await dialog(page).getByLabel('Expires', { exact: true }).selectOption({ label: 'Custom date…' })
     },
   },
   {
