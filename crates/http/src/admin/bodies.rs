@@ -90,7 +90,13 @@ impl ChangeForOwnerBody {
     pub(super) fn read(self) -> Result<KeyChange, ApiError> {
         let Self { name, enabled, expires_at, metadata } = self;
         let change = ChangeBody { name, enabled, expires_at }.read()?;
-        Ok(KeyChange { metadata: parsed(metadata)?, ..change })
+        let change = KeyChange { metadata: parsed(metadata)?, ..change };
+        if change.is_nothing() {
+            // To a session the use case's refusal names what a session may change.
+            let message = "Nothing to change: name, enabled, expiresAt or metadata";
+            return Err(ApiError::bad_request(message));
+        }
+        Ok(change)
     }
 }
 

@@ -408,3 +408,17 @@ fn metadata_has_limits_and_sessions_only_read_it() {
     ada.change(&key.id, &json!({ "metadata": {} })).expect_refusal(400, "invalid_request");
     backend.post(&keys_of("ada"), &json!({ "name": "a", "createdBy": "a b" })).expect_error(400);
 }
+
+#[test]
+fn a_change_of_nothing_is_answered_with_what_the_caller_may_change() {
+    let server = Setup::on_sqlite().start();
+    let ada = server.sign_up(ADA);
+    let owner = text(&ada.get(SESSION).expect_status(200).json(), "id");
+    let backend = server.backend("keys:write", "*");
+    let key = ada.create_key("a");
+    let by_session = ada.change(&key.id, &json!({})).expect_refusal(400, "invalid_request");
+    by_session.expect_body(r#"{"error":"Nothing to change: name, enabled or expiresAt"}"#);
+    let by_token = backend.send(patch(&key_of(&owner, &key.id)).json("{}"));
+    let by_token = by_token.expect_refusal(400, "invalid_request");
+    by_token.expect_body(r#"{"error":"Nothing to change: name, enabled, expiresAt or metadata"}"#);
+}
