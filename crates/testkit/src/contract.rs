@@ -308,6 +308,9 @@ promises! { $
         a_reset_password_ends_every_session
         a_stale_password_change_is_refused_and_nothing_written
         of_concurrent_password_changes_exactly_one_wins
+        another_address_is_stored_and_the_sessions_go_on
+        an_address_that_is_taken_or_stale_is_refused_and_nothing_written
+        an_operators_account_reads_back_equal_and_its_sessions_go_on
     }
     disabling {
         a_disabled_account_reads_back_equal
@@ -341,6 +344,9 @@ promises! { $
         a_use_of_a_removed_session_does_not_bring_it_back
         sessions_are_purged_by_their_beginning_and_by_their_last_use
         purging_with_the_earliest_instants_removes_nothing
+        live_sessions_of_an_account_are_listed_the_newest_first
+        all_live_sessions_but_one_are_removed_by_one_event
+        a_confirmation_of_a_session_never_moves_back
     }
     management_tokens {
         a_management_token_reads_back_equal
@@ -360,6 +366,7 @@ promises! { $
         a_network_is_known_since_the_latest_sign_in
         of_concurrent_sign_ins_from_a_network_the_latest_counts
         networks_are_forgotten_by_their_latest_sign_in
+        the_networks_of_an_account_are_told_the_last_one_first
     }
     changes {
         disabling_an_account_tells_of_all_its_keys

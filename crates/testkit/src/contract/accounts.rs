@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use latchkey_accounts::ports::InsertAccountError;
+use latchkey_accounts::ports::{ChangeEmailError, InsertAccountError};
 use latchkey_domain::Timestamp;
 use latchkey_domain::ports::UpdateError;
 
@@ -9,7 +9,10 @@ use super::steps::{
     assert_same_account, assert_same_session, begun, by_email, concurrently, goes_on, registered,
     session, the_only_winner,
 };
-use crate::fixtures::{a_digest, a_session, account_with_password, an_account, an_event, moment};
+use crate::fixtures::{
+    a_digest, a_session, account_with_email, account_with_operator, account_with_password,
+    an_account, an_event, disabled_account, moment,
+};
 
 pub async fn an_account_reads_back_equal(ports: &AllPorts) {
     let long = format!("{}@example.com", "a".repeat(242));
@@ -143,4 +146,59 @@ pub async fn of_concurrent_password_changes_exactly_one_wins(ports: &AllPorts) {
     .await;
     let winner = the_only_winner(answers);
     assert_same_account(&by_email(ports, &account).await.expect("it is there"), &winner);
+}
+
+pub async fn another_address_is_stored_and_the_sessions_go_on(ports: &AllPorts) {
+    let account = registered(ports, an_account().with_email("ada@example.com")).await;
+    let bystander = registered(ports, an_account()).await;
+    let goes = begun(ports, a_session(&account)).await;
+    let moved = account_with_email(&account, "lovelace@example.com");
+    ports.accounts.change_email(&moved, &an_event()).await.expect("the address is free");
+    assert!(by_email(ports, &account).await.is_none());
+    assert_same_account(&by_email(ports, &moved).await.expect("it is there"), &moved);
+    assert_same_account(&by_email(ports, &bystander).await.expect("it is there"), &bystander);
+    assert!(goes_on(ports, &goes).await);
+    // What was read before the address changed gives it back in no other change.
+    let next = account_with_password(&account, "new");
+    ports.accounts.change_password(&next, None, &an_event()).await.expect("the next version");
+    let next = account_with_password(&moved, "new");
+    assert_same_account(&by_email(ports, &moved).await.expect("it is there"), &next);
+}
+
+pub async fn an_address_that_is_taken_or_stale_is_refused_and_nothing_written(ports: &AllPorts) {
+    let account = registered(ports, an_account()).await;
+    let other = registered(ports, an_account().with_email("taken@example.com")).await;
+    let taken = account_with_email(&account, "taken@example.com");
+    let it = ports.accounts.change_email(&taken, &an_event()).await;
+    assert!(matches!(it, Err(ChangeEmailError::AddressTaken)), "got {it:?}");
+
+    let off = disabled_account(&registered(ports, an_account()).await, moment(1));
+    ports.accounts.disable(&off, &an_event()).await.expect("the next version is stored");
+    let ahead = account_with_password(&account, "ahead");
+    for wrong in [&ahead, &off, &an_account().build()] {
+        let wrong = account_with_email(wrong, "free@example.com");
+        let it = ports.accounts.change_email(&wrong, &an_event()).await;
+        assert!(matches!(it, Err(ChangeEmailError::Stale)), "got {it:?}");
+    }
+    for want in [account, other, off] {
+        assert_same_account(&by_email(ports, &want).await.expect("it is there"), &want);
+    }
+}
+
+pub async fn an_operators_account_reads_back_equal_and_its_sessions_go_on(ports: &AllPorts) {
+    let account = registered(ports, an_account()).await;
+    let goes = begun(ports, a_session(&account)).await;
+    for is_operator in [true, false, true] {
+        let marked = account_with_operator(&account, is_operator);
+        ports.accounts.set_operator(&marked, &an_event()).await.expect("it was not that before");
+        let again = ports.accounts.set_operator(&marked, &an_event()).await;
+        assert!(matches!(again, Err(UpdateError::Stale)), "got {again:?}");
+        assert_same_account(&by_email(ports, &account).await.expect("it is there"), &marked);
+        assert!(goes_on(ports, &goes).await);
+    }
+    // What was read before takes the mark away in no other change.
+    let next = account_with_password(&account, "new");
+    ports.accounts.change_password(&next, None, &an_event()).await.expect("the next version");
+    let next = account_with_operator(&next, true);
+    assert_same_account(&by_email(ports, &account).await.expect("it is there"), &next);
 }

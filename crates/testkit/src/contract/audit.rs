@@ -12,9 +12,9 @@ use super::steps::{
 };
 use super::{AllPorts, Ports};
 use crate::fixtures::{
-    a_caller, a_key, a_replacement, a_session, a_token, account_with_password, an_account,
-    an_event, an_event_at, an_id, changed, disabled, disabled_account, enabled, metadata, moment,
-    owner, renamed, replaced,
+    a_caller, a_key, a_replacement, a_session, a_token, account_with_email, account_with_operator,
+    account_with_password, an_account, an_event, an_event_at, an_id, changed, disabled,
+    disabled_account, enabled, metadata, moment, owner, renamed, replaced,
 };
 
 const MANY: u32 = 1_000;
@@ -261,13 +261,20 @@ pub async fn whatever_changes_an_account_leaves_one_event(ports: &AllPorts) {
     let reset = event(Action::PasswordChanged);
     let it = ports.accounts.change_password(&next, None, &reset).await;
     it.expect("the next version is stored");
+    let [moved, marked] = [Action::EmailChanged, Action::OperatorAdded].map(event);
+    let next = account_with_email(&next, "lovelace@example.com");
+    let it = ports.accounts.change_email(&next, &moved).await;
+    it.expect("the address is free");
+    let next = account_with_operator(&next, true);
+    let it = ports.accounts.set_operator(&next, &marked).await;
+    it.expect("it was none before");
     let disabled = event(Action::AccountDisabled);
     let next = disabled_account(&next, moment(7));
     let it = ports.accounts.disable(&next, &disabled).await;
     it.expect("the next version is stored");
     let it = ports.accounts.disable(&disabled_account(&next, moment(8)), &an_event()).await;
     it.expect("disabling twice is fine");
-    assert_eq!(all(ports).await, [made, changed, reset, disabled]);
+    assert_eq!(all(ports).await, [made, changed, reset, moved, marked, disabled]);
 }
 
 pub async fn the_beginning_and_the_end_of_a_session_leave_one_event(ports: &AllPorts) {
@@ -325,6 +332,8 @@ pub async fn what_is_refused_about_accounts_leaves_no_event(ports: &AllPorts) {
     assert!(
         ports.accounts.disable(&disabled_account(&unknown, moment(1)), &an_event()).await.is_err()
     );
+    assert!(ports.accounts.change_email(&unknown, &an_event()).await.is_err());
+    assert!(ports.accounts.set_operator(&account, &an_event()).await.is_err());
     let orphan = a_session(&unknown).build();
     assert!(ports.sessions.insert(&orphan, Some(&an_event())).await.is_err());
 
@@ -411,7 +420,7 @@ async fn recorded(ports: &Ports, event: AuditEvent) -> AuditEvent {
     event
 }
 
-async fn all(ports: &Ports) -> Vec<AuditEvent> {
+pub(super) async fn all(ports: &Ports) -> Vec<AuditEvent> {
     ports.trail.all_events(None, MANY).await.expect("the store answers")
 }
 

@@ -63,6 +63,17 @@ pub async fn networks_are_forgotten_by_their_latest_sign_in(ports: &AllPorts) {
     assert!(knows(ports, &ada, "192.0.2.2", 0).await);
 }
 
+pub async fn the_networks_of_an_account_are_told_the_last_one_first(ports: &AllPorts) {
+    let (ada, bob) = (registered(ports, an_account()).await, registered(ports, an_account()).await);
+    let addresses = [(&ada, "192.0.2.1", 1), (&ada, "2001:db8:1:2::3", 3), (&bob, "192.0.2.2", 2)];
+    for (account, from, at) in addresses {
+        signed_in(ports, account, from, at).await;
+    }
+    let got = ports.networks.networks_of(ada.parts().id).await.expect("the store answers");
+    let want = [("2001:db8:1:2::", 3), ("192.0.2.1", 1)];
+    assert_eq!(got, want.map(|(from, at)| (network(from), moment(at))));
+}
+
 fn network(address: &str) -> Network {
     Network::of(address.parse().expect("an address"))
 }

@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
+use latchkey_accounts::{Account, LiveSessions};
 use latchkey_domain::{Candidates, Timestamp};
 
 use super::AllPorts;
+use super::audit::all;
 use super::steps::{
-    assert_same_account, assert_same_session, begun, concurrently, registered, session,
+    AMPLE, assert_same_account, assert_same_session, begun, concurrently, registered, session,
 };
-use crate::fixtures::{a_digest, a_session, an_account, moment};
+use crate::fixtures::{a_digest, a_session, account_with_password, an_account, an_event, moment};
 
 pub async fn a_session_reads_back_equal_with_its_account(ports: &AllPorts) {
     let account = registered(ports, an_account()).await;
@@ -119,4 +121,79 @@ pub async fn purging_with_the_earliest_instants_removes_nothing(ports: &AllPorts
     let kept = begun(ports, a_session(&account)).await;
     ports.sessions.purge(Timestamp::MIN, Timestamp::MIN).await.expect("the store answers");
     assert!(session(ports, kept.digest).await.is_some());
+}
+
+/// Those that began after the moment 100 and were last used after the moment 200.
+fn live(account: &Account) -> LiveSessions {
+    LiveSessions {
+        account: account.parts().id,
+        version: account.parts().version,
+        began_after: moment(100),
+        used_after: moment(200),
+    }
+}
+
+pub async fn live_sessions_of_an_account_are_listed_the_newest_first(ports: &AllPorts) {
+    let (ada, bob) = (registered(ports, an_account()).await, registered(ports, an_account()).await);
+    let mut want = Vec::new();
+    for (account, created_at, last_seen_at, is_live) in [
+        (&ada, 101, 201, true),
+        (&ada, 103, 300, true),
+        (&ada, 102, 250, true),
+        (&ada, 100, 300, false),
+        (&ada, 150, 200, false),
+        (&bob, 150, 300, false),
+        (&account_with_password(&ada, "new"), 150, 300, false),
+    ] {
+        let one = a_session(account).created_at(moment(created_at));
+        let one = one.last_seen_at(moment(last_seen_at)).begun_from("192.0.2.7", "curl");
+        let one = begun(ports, one).await;
+        want.extend(is_live.then_some(one));
+    }
+    want.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+    for limit in [AMPLE, 2] {
+        let got = ports.sessions.live(&live(&ada), limit).await.expect("the store answers");
+        assert_eq!(got.len(), want.len().min(limit.try_into().expect("few")));
+        for (got, want) in got.iter().zip(&want) {
+            assert_same_session(got, want);
+        }
+    }
+}
+
+pub async fn all_live_sessions_but_one_are_removed_by_one_event(ports: &AllPorts) {
+    let (ada, bob) = (registered(ports, an_account()).await, registered(ports, an_account()).await);
+    let at = |account, created_at| {
+        a_session(account).created_at(moment(created_at)).last_seen_at(moment(300))
+    };
+    let kept = begun(ports, at(&ada, 150)).await;
+    let gone = [begun(ports, at(&ada, 151)).await, begun(ports, at(&ada, 152)).await];
+    let (old, other) = (begun(ports, at(&ada, 99)).await, begun(ports, at(&bob, 150)).await);
+    let before = all(ports).await.len();
+    let (first, second) = (an_event(), an_event());
+    for (event, want) in [(&first, 2), (&second, 0)] {
+        let removed = ports.sessions.remove_others(&live(&ada), &kept.digest.digest, event).await;
+        assert_eq!(removed.expect("the store answers"), want);
+    }
+    for gone in gone {
+        assert!(session(ports, gone.digest).await.is_none());
+    }
+    for stays in [kept, old, other] {
+        assert!(session(ports, stays.digest).await.is_some());
+    }
+    assert_eq!(all(ports).await[before..], [first]);
+}
+
+pub async fn a_confirmation_of_a_session_never_moves_back(ports: &AllPorts) {
+    let account = registered(ports, an_account()).await;
+    let confirmed = begun(ports, a_session(&account)).await;
+    let other = begun(ports, a_session(&account)).await;
+    for (at, want) in [(5, 5), (3, 5), (9, 9)] {
+        let it = ports.sessions.record_proof(&confirmed.digest.digest, moment(at)).await;
+        it.expect("the store answers");
+        let (got, _) = session(ports, confirmed.digest).await.expect("it is there");
+        let want = latchkey_accounts::Session { confirmed_at: moment(want), ..confirmed.clone() };
+        assert_same_session(&got, &want);
+    }
+    let (got, _) = session(ports, other.digest).await.expect("it is there");
+    assert_same_session(&got, &other);
 }
