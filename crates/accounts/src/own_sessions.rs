@@ -37,12 +37,12 @@ impl AccountService {
     }
 
     /// Ends all sessions of the person who is signed in but this one. Answers how many there were; the trail has one
-    /// event for all.
+    /// event for all. A session that has ended meanwhile ends no other, and is answered nothing.
     pub async fn end_others(
         &self,
         who: &SignedIn,
         caller: &Caller,
-    ) -> Result<u64, EndSessionError> {
+    ) -> Result<Option<u64>, EndSessionError> {
         let now = self.clock.now();
         let live = self.lifetime.live(&who.account, now);
         let event = self.event(now, &who.account, Action::SessionEnded, caller)?;

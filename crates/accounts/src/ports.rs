@@ -101,13 +101,14 @@ pub trait SessionRepository: Send + Sync + fmt::Debug {
     async fn live(&self, live: &LiveSessions, limit: u32) -> Result<Vec<Session>, StoreError>;
 
     /// Removes these sessions but the one with the digest `keep`, and then adds the event, if there was one. Answers
-    /// how many there were.
+    /// how many there were. Where `keep` is not there any more, as another of these calls may have removed it, nothing
+    /// is removed, and nothing answered: of two that do this to each other, one is left.
     async fn remove_others(
         &self,
         live: &LiveSessions,
         keep: &Digest,
         event: &AuditEvent,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<Option<u64>, StoreError>;
 
     /// Records that the password was given for a session; the instant never moves back.
     async fn record_proof(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError>;

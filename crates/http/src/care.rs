@@ -133,7 +133,7 @@ pub(crate) async fn end_other_sessions(
     let caller = caller(&req, &http, Actor::Anonymous);
     let work = http.clone();
     let ending = async move { work.services.accounts.end_others(&who, &caller).await };
-    let ended = http.finish(ending).await??;
+    let ended = http.finish(ending).await??.ok_or_else(ApiError::session_required)?;
     Ok(HttpResponse::Ok().json(Ended { ended }))
 }
 

@@ -110,12 +110,13 @@ impl SessionRepository for PostgresStore {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    // The account's row is locked first: of two such calls one waits, and then finds its own session gone.
     async fn remove_others(
         &self,
         live: &LiveSessions,
         keep: &Digest,
         event: &AuditEvent,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         let LiveSessions { account, version, began_after, used_after } = *live;
         let account = value::<SqlUuid, _>(account.as_uuid());
         let version = value::<Integer, _>(version);
@@ -124,18 +125,24 @@ impl SessionRepository for PostgresStore {
         let keep = value::<Binary, _>(keep.as_bytes().to_vec());
         let event = event_row(event);
         let remove = sql!(
-            "with gone as ( \
+            "with locked as materialized ( \
+                select id from accounts where id = " account " for no key update \
+            ), kept as materialized ( \
+                select digest from sessions join locked on locked.id = account_id \
+                where digest = " keep " for update of sessions \
+            ), gone as ( \
                 delete from sessions where account_id = " account " and account_version = " version " \
                     and created_at > " began_after " and last_seen_at > " used_after " \
-                    and digest <> " keep " returning digest \
+                    and digest <> (select digest from kept) returning digest \
             ), event as ( \
                 insert into audit_events " event " from (select from gone limit 1) as one \
             ) \
-            select count(*) from gone"
+            select (select count(*) from gone) from kept"
         );
         let remove = cached(remove).answering::<BigInt>();
-        let counts: Vec<i64> = remove.load(&mut *self.connection().await?).await.map_err(failed)?;
-        u64::try_from(counts.into_iter().sum::<i64>()).map_err(failed)
+        let mut counts: Vec<i64> =
+            remove.load(&mut *self.connection().await?).await.map_err(failed)?;
+        counts.pop().map(|count| u64::try_from(count).map_err(failed)).transpose()
     }
 
     async fn record_proof(&self, digest: &Digest, at: Timestamp) -> Result<(), StoreError> {

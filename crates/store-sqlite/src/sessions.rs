@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use diesel::dsl::{AsSelect, auto_type};
+use diesel::dsl::{AsSelect, auto_type, exists};
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_accounts::ports::SessionRepository;
@@ -82,9 +82,13 @@ impl SessionRepository for SqliteStore {
         live: &LiveSessions,
         keep: &Digest,
         event: &AuditEvent,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Option<u64>, StoreError> {
         let (live, keep, event) = (*live, *keep, EventRow::from(event));
         self.write(move |db| {
+            let kept = sessions::table.find(keep.as_bytes().as_slice());
+            if !diesel::select(exists(kept)).get_result::<bool>(db)? {
+                return Ok(None);
+            }
             let others = sessions::table
                 .filter(are(&live))
                 .filter(sessions::digest.ne(keep.as_bytes().as_slice()));
@@ -92,7 +96,7 @@ impl SessionRepository for SqliteStore {
             if removed > 0 {
                 audit::add(db, event)?;
             }
-            u64::try_from(removed).map_err(StoreError::new).map_err(Fault)
+            u64::try_from(removed).map(Some).map_err(StoreError::new).map_err(Fault)
         })
         .await
     }

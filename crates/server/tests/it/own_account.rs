@@ -21,6 +21,7 @@ on_both_databases![
     sessions_are_listed_with_where_they_began_the_newest_first,
     a_session_is_ended_by_its_id_and_no_other_persons,
     all_other_sessions_end_and_are_counted,
+    of_sessions_that_end_each_other_one_is_left,
     a_session_of_the_release_before_is_listed_and_ends_by_its_id,
     another_address_takes_the_place_of_the_old_one_and_sessions_go_on,
     a_deleted_account_is_gone_with_its_keys_and_what_is_personal,
@@ -119,6 +120,20 @@ fn a_session_that_is_over_is_not_listed_and_not_counted() {
     let ada = ada.at(&server);
     assert_eq!(sessions(&ada).len(), 1);
     ada.send(post(END_OTHERS)).expect_status(200).expect_body(r#"{"ended":0}"#);
+}
+
+fn of_sessions_that_end_each_other_one_is_left(setup: Setup) {
+    let server = setup.start();
+    server.sign_up(ADA);
+    for _round in 0..8 {
+        let people: Vec<_> = (0..4).map(|_| server.sign_in_again(ADA)).collect();
+        std::thread::scope(|scope| {
+            for person in &people {
+                scope.spawn(|| person.send(post(END_OTHERS)));
+            }
+        });
+        assert_eq!(people.iter().filter(|person| person.is_signed_in()).count(), 1);
+    }
 }
 
 fn a_session_of_the_release_before_is_listed_and_ends_by_its_id(setup: Setup) {

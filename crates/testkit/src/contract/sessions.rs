@@ -170,8 +170,10 @@ pub async fn all_live_sessions_but_one_are_removed_by_one_event(ports: &AllPorts
     let (old, other) = (begun(ports, at(&ada, 99)).await, begun(ports, at(&bob, 150)).await);
     let before = all(ports).await.len();
     let (first, second) = (an_event(), an_event());
-    for (event, want) in [(&first, 2), (&second, 0)] {
-        let removed = ports.sessions.remove_others(&live(&ada), &kept.digest.digest, event).await;
+    for (keep, event, want) in
+        [(&kept, &first, Some(2)), (&kept, &second, Some(0)), (&gone[0], &second, None)]
+    {
+        let removed = ports.sessions.remove_others(&live(&ada), &keep.digest.digest, event).await;
         assert_eq!(removed.expect("the store answers"), want);
     }
     for gone in gone {
