@@ -28,6 +28,7 @@ use crate::{PostgresSettings, PostgresStore};
 /// 200 owners with 300 keys and 100 events each, 100 of the keys not revoked; 20,000 accounts with a
 /// session.
 const KEYS: &str = "\
+set local statement_timeout = 0; \
 insert into api_keys (id, owner, name, prefix, environment, digest, pepper_id, created_at, \
     revoked_at, version, created_by) \
 select gen_random_uuid(), 'owner' || n % 200, 'ci', 'sk_live_abc1', 'live', \
