@@ -76,7 +76,7 @@ impl Key {
         self.fate().refusals.push(Refusal { asked, revealed: None, ending: None, ended: None });
     }
 
-    /// Notes the first answer that tells of the refusal.
+    /// Notes the first answer after which the key has to be refused.
     pub(crate) fn reveal(&self, at: Instant) {
         if let Some(refusal) = self.fate().refusals.last_mut() {
             refusal.revealed.get_or_insert(at);
@@ -90,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Notes an answer that tells of the end of its refusal.
+    /// Notes the first answer after which the key has to be accepted again.
     pub(crate) fn reveal_end(&self, at: Instant) {
         if let Some(refusal) = self.fate().refusals.last_mut() {
             refusal.ended.get_or_insert(at);
