@@ -43,7 +43,7 @@ export class ApiKeysPanel extends HTMLElement {
   api = new Api('')
   keyring = new Keyring(this, null)
   root = this.attachShadow({ mode: 'open' })
-  problem = problemPlace(this, 'problem', { isDismissed: true })
+  problem = problemPlace(this, 'problem', { isDismissible: true })
   toolbar = createToolbar(this)
   list = createList(this)
   place = h('div', { class: 'place' })
@@ -208,8 +208,9 @@ export class ApiKeysPanel extends HTMLElement {
     if (!this.#hasAddress || !this.keys) return
     const id = new URLSearchParams(location.search).get('key')
     const key = this.keyring.find(id)
-    if (key) openDetails(this, key)
-    else if (id === null) for (const dialog of this.dialogs) if (dialog.hasAddress) dialog.close()
+    const open = [...this.dialogs].find(dialog => dialog.hasAddress)
+    if (key && !open) openDetails(this, key)
+    else if (id === null) open?.close()
   }
 
   clearFilters() {

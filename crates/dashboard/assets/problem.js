@@ -5,7 +5,7 @@ import { icon } from './icons.js'
 import { text } from './strings.js'
 
 /** @param {Panel} panel @param {string} id */
-export function problemPlace(panel, id, { isDismissed = false } = {}) {
+export function problemPlace(panel, id, { isDismissible = false } = {}) {
   const place = h('div', { id, class: 'problem-place', role: 'alert' })
   /** @type {boolean | undefined} */
   let isSignedOut
@@ -17,7 +17,7 @@ export function problemPlace(panel, id, { isDismissed = false } = {}) {
     show(error, ...more) {
       isSignedOut = error.isSignedOut
       const notice = isSignedOut ? signedOutNotice(panel) : errorNotice(panel, error, more)
-      if (isDismissed) notice.append(h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.dismiss, onclick: clear }, icon('close')))
+      if (isDismissible) notice.append(h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.dismiss, onclick: clear }, icon('close')))
       place.replaceChildren(notice)
       if (isSignedOut) panel.keyring.onceSignedIn(() => isSignedOut && clear())
     },
