@@ -2,41 +2,25 @@
 import { copyButton } from './copy.js'
 import { h } from './dom.js'
 import { variableFor } from './keys.js'
+import { LANGUAGES, codeIn } from './languages.js'
 import { text } from './strings.js'
-
-/** @type {Languages} */
-const LANGUAGES = {
-  curl: (url, variable, key) => `curl ${url} \\\n  -H ${key ? `'x-api-key: ${key}'` : `"x-api-key: $${variable}"`}`,
-
-  JavaScript: (url, variable, key) => `const response = await fetch('${url}', {
-  headers: { 'x-api-key': ${key ? `'${key}'` : `process.env.${variable}`} }
-})
-console.log(response.status, await response.json())`,
-
-  Python: (url, variable, key) => `${key ? '' : 'import os\n'}import requests
-
-response = requests.get(
-    "${url}",
-    headers={"x-api-key": ${key ? `"${key}"` : `os.environ["${variable}"]`}},
-)
-print(response.status_code, response.json())`,
-}
 
 /** @param {Panel} panel @param {Issued} created @param {() => void} onKeyCopied */
 export function snippets(panel, created, onKeyCopied) {
   const { say } = panel
   const variable = variableFor(created.name)
-  const url = `${panel.publicUrl}/api/v1/verify`
+  /** With the key itself, or its variable. @param {HeaderValue} key */
+  const request = key => ({ method: 'GET', url: `${panel.publicUrl}/api/v1/verify`, headers: { 'x-api-key': key } })
   const line = h('code', {}, `${variable}=${created.keyPrefix}••••`)
   const envLine = h('div', { class: 'copy-row' }, line,
     copyButton({ label: text.envLine, what: () => `${variable}=${created.key}`, shown: () => reallyShown(line, `${variable}=${created.key}`), say, done: onKeyCopied }))
 
   const code = h('code', {})
   const real = h('input', { type: 'checkbox', onchange: () => show() })
-  let language = 'curl'
-  const show = () => { code.textContent = LANGUAGES[language](url, variable, real.checked ? created.key : null) }
-  const tablist = tabs(Object.keys(LANGUAGES), chosen => { language = chosen; show() })
-  const panelOf = h('div', { role: 'tabpanel', id: 'snippet', 'aria-labelledby': 'tab-curl', tabindex: 0 }, h('pre', {}, code))
+  let [language] = LANGUAGES
+  const show = () => { code.textContent = codeIn(language, request(real.checked ? created.key : { variable })) }
+  const tablist = tabs(LANGUAGES, chosen => { language = chosen; show() })
+  const panelOf = h('div', { role: 'tabpanel', id: 'snippet', 'aria-labelledby': `tab-${language}`, tabindex: 0 }, h('pre', {}, code))
   show()
   return h('section', { class: 'snippets', 'aria-label': text.useIt },
     h('h3', {}, text.useIt), envLine,

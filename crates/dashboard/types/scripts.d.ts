@@ -120,8 +120,26 @@ interface CopyButton extends Attributes {
   done?: () => void
 }
 
-/** Code for each language. Without a key, the program reads it from the variable. */
-type Languages = { [name: string]: (url: string, variable: string, key: string | null) => string }
+/** A text, or a variable of the environment with what stands before it. */
+type HeaderValue = string | { variable: string, before?: string }
+/** A request to write down as a program. */
+interface ExampleRequest {
+  /** One of GET, HEAD, OPTIONS, POST, PUT, PATCH and DELETE. */
+  method: string
+  /** Absolute. */
+  url: string
+  /** Visible ASCII. */
+  headers?: { [name: string]: HeaderValue }
+  /** Needs a content type among the headers. */
+  body?: string
+}
+/** An `ExampleRequest` that can be sent. */
+interface Checked {
+  method: string
+  url: string
+  headers: [name: string, value: HeaderValue][]
+  body?: string
+}
 
 // Pages and elements
 
