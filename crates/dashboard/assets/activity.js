@@ -5,7 +5,7 @@ import { serverNow } from './clock.js'
 import { csv } from './csv.js'
 import { find, h } from './dom.js'
 import { errorNotice } from './problem.js'
-import { text } from './strings.js'
+import { plural, text } from './strings.js'
 import { MINUTE, exact, relative } from './times.js'
 import { changesCell } from './told.js'
 
@@ -36,11 +36,11 @@ button.addEventListener('click', async () => {
   problem.replaceChildren()
   progress.textContent = text.exporting
   try {
-    const soFar = (/** @type {number} */ number) => { button.textContent = text.exportedSoFar(number) }
+    const soFar = (/** @type {number} */ number) => { button.textContent = plural(text.exportedSoFar, number) }
     const events = await api.allEvents({ key: button.dataset.key, soFar })
     const cells = events.map(event => ({ ...event, keyIds: event.keyIds?.join(' ') ?? null, changes: changesCell(event.changes) }))
     save(csv([COLUMNS, ...cells.map(cell => COLUMNS.map(column => cell[column]))]))
-    progress.textContent = text.exported(events.length)
+    progress.textContent = plural(text.exported, events.length)
   } catch (thrown) {
     const error = ApiError.of(thrown)
     progress.textContent = ''

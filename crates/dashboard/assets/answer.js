@@ -1,5 +1,5 @@
 // @ts-check
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 
 /** Why a call failed. `status` is that of Latchkey's answer to this account, 0 where there is none. */
 export class ApiError extends Error {
@@ -39,11 +39,18 @@ export function judge({ response, body, wanted, account }) {
   const isOurs = headers.has('x-latchkey-time') && /^application\/json(;|$)/.test(headers.get('content-type') ?? '')
   const holder = headers.get('x-latchkey-account')
   const isDone = status === wanted.status && wanted.fits(body) && (wanted.isAnonymous || holder !== null)
-  if (!isOurs || !(isDone || isError(status, body))) throw new ApiError(text.foreign(status), { isForeign: true })
+  if (!isOurs || !(isDone || isError(status, body))) throw new ApiError(status ? fill(text.foreignStatus, { status }) : text.foreign, { isForeign: true })
   const requestId = headers.get('x-request-id')
-  if (account && holder && holder !== account) throw new ApiError(text.otherAccount(null), { requestId, isOtherAccount: true })
+  if (account && holder && holder !== account) throw new ApiError(text.otherAccount, { requestId, isOtherAccount: true })
   if (isDone) return /** @type {T} */ (body)
-  throw new ApiError(`${body?.error}`, { status, requestId, retryAfter: Number(headers.get('retry-after')) })
+  const code = headers.get('x-error-code')
+  throw new ApiError(inWords(`${body?.error}`, code), { status, requestId, retryAfter: Number(headers.get('retry-after')) })
+}
+
+/** An error by its code; the server's own words say more than some codes do. @param {string} message @param {string?} code */
+function inWords(message, code) {
+  const words = /** @type {Words} */ (text.errors)[`${code}`] ?? '{message}'
+  return fill(words, { message })
 }
 
 /** @type {(status: number, body: Json) => boolean} */

@@ -11,7 +11,7 @@ import { createList } from './list.js'
 import { problemPlace } from './problem.js'
 import { listenForShortcuts } from './shortcuts.js'
 import { signInAddress } from './sign-in.js'
-import { text } from './strings.js'
+import { fill, plural, text } from './strings.js'
 import { showOtherAccount } from './takeover.js'
 import { MINUTE } from './times.js'
 import { proofOf } from './token.js'
@@ -171,7 +171,7 @@ export class ApiKeysPanel extends HTMLElement {
     button.setAttribute('aria-disabled', String(isReached))
     const notice = find(this.root, '#limit', HTMLElement)
     notice.hidden = !isReached
-    notice.textContent = isReached ? text.limitReached(this.#limit) : ''
+    notice.textContent = isReached ? plural(text.limitReached, this.#limit) : ''
   }
 
   /** Shows another part of the list. @param {Partial<View>} part */
@@ -186,7 +186,7 @@ export class ApiKeysPanel extends HTMLElement {
     this.render()
     const found = matching(this.keys ?? [], this.view, serverNow())
     const page = pageOf(found, this.view.page)
-    this.say(page.pages > 1 ? text.shown(page) : text.found(found.length))
+    this.say(page.pages > 1 ? fill(text.shown, page) : plural(text.found, found.length))
   }
 
   // Details have an address of their own, so that Back leaves them and a link leads to them.
@@ -249,7 +249,7 @@ export class ApiKeysPanel extends HTMLElement {
   }
 
   create() {
-    if (counted(this.keys ?? []) >= this.#limit) return this.say(text.limitReached(this.#limit))
+    if (counted(this.keys ?? []) >= this.#limit) return this.say(plural(text.limitReached, this.#limit))
     openCreate(this)
   }
 
@@ -264,7 +264,7 @@ export class ApiKeysPanel extends HTMLElement {
     if (!this.keys) return
     this.#uncover(id)
     this.#highlight(id)
-    this.told(text.wasCreated(name))
+    this.told(fill(text.wasCreated, { name }))
   }
 
   /** A change of `key` failed: says why, and refreshes the list. @param {ApiError} error @param {Key} key */
@@ -272,7 +272,7 @@ export class ApiKeysPanel extends HTMLElement {
     if (error.isSignedOut || error.isOtherAccount) return
     if (!error.isGone) this.problem.show(error, ...(error.isForeign ? [text.notCarriedOut] : []))
     const isGone = await this.keyring.isGone(id)
-    if (error.isGone) this.problem.show(isGone ? new Error(text.goneMeanwhile(name)) : error)
+    if (error.isGone) this.problem.show(isGone ? new Error(fill(text.goneMeanwhile, { name })) : error)
   }
 
   /** Nobody is signed in: the list goes. What was typed and a key that is shown once stay. @param {ApiError} error */
@@ -303,7 +303,7 @@ export class ApiKeysPanel extends HTMLElement {
       if (box instanceof HTMLInputElement) box.checked = box.defaultChecked = isSelected
     }
     this.list.mark()
-    this.say(text.selected(this.selected.size))
+    this.say(plural(text.selected, this.selected.size))
   }
 
   // Where the focus is, and what is read out

@@ -41,7 +41,7 @@ function copySelected(copied, beside) {
   }
 }
 
-export const howToCopy = () => matchMedia('(pointer: coarse)').matches ? text.holdToCopy : text.pressToCopy(isMac)
+export const howToCopy = () => matchMedia('(pointer: coarse)').matches ? text.holdToCopy : isMac ? text.pressToCopyMac : text.pressToCopy
 
 /** @param {HTMLElement} node */
 function select(node) {

@@ -5,7 +5,7 @@ import { find, h } from './dom.js'
 import { expiryField } from './expiry.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 
 const LONGEST = 100
 const COUNTED_FROM = 80
@@ -62,7 +62,7 @@ function nameField(isOptional) {
   }
   input.addEventListener('input', () => {
     const used = lengthOf(typed())
-    counter.textContent = used >= COUNTED_FROM ? text.counter(used) : ''
+    counter.textContent = used >= COUNTED_FROM ? fill(text.counter, { used }) : ''
     counter.classList.toggle('over', used > LONGEST)
     complain('')
   })

@@ -2,7 +2,7 @@
 import { api } from './account.js'
 import { Api } from './api.js'
 import { onSubmit } from './form.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 import { tellTabs } from './tabs.js'
 
 /** A browser that did not keep the session would come back here without a word. @param {Account} account */
@@ -10,7 +10,7 @@ async function makeSureOf({ id }) {
   const kept = await new Api('').session().catch((/** @type {ApiError} */ error) => {
     throw error.isSignedOut ? new Error(text.notKept[whyNotKept()]) : error
   })
-  if (kept.id !== id) throw new Error(text.otherSession(kept.email ?? kept.id))
+  if (kept.id !== id) throw new Error(fill(text.otherSession, { email: kept.email ?? kept.id }))
   tellTabs(id)
 }
 

@@ -6,7 +6,7 @@ import { Dialog } from './dialog.js'
 import { h } from './dom.js'
 import { statuses } from './keys.js'
 import { problemPlace } from './problem.js'
-import { text } from './strings.js'
+import { fill, parts, text } from './strings.js'
 import { exact, relative } from './times.js'
 import { told } from './told.js'
 
@@ -63,16 +63,16 @@ async function load(panel, key, history, createdBy) {
 }
 
 /** The id of an account is the reader's: nobody else can change the key. */
-const who = (/** @type {AuditEvent} */ event) => text.actors[event.actor] ?? text.you
+const who = (/** @type {AuditEvent} */ event) => /** @type {Words} */ (text.actors)[event.actor] ?? text.you
 const whoAndWhere = (/** @type {AuditEvent} */ event) => [
-  [who(event), event.address && `${text.from} ${event.address}`].filter(Boolean).join(' '),
+  event.address ? fill(text.byFrom, { who: who(event), address: event.address }) : who(event),
   ...(event.userAgent ? [h('span', { class: 'hint' }, event.userAgent)] : []),
 ]
 
 /** @param {Part} part */
 function shown(part) {
   if (typeof part === 'string') return part
-  return 'at' in part ? exact(part.at) : ['“', h('bdi', {}, part.name), '”']
+  return 'at' in part ? exact(part.at) : parts(text.quoted, { name: h('bdi', {}, part.name) })
 }
 
 /** @param {AuditEvent[]} events @param {Key} key */

@@ -4,7 +4,7 @@ import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
 import { expiryField } from './expiry.js'
 import { problemPlace } from './problem.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 import { exact } from './times.js'
 
 /** An expired key works again by another expiry. @type {OnKey} */
@@ -15,7 +15,7 @@ export function openExpiry(panel, key) {
   const { buttons, submit } = formButtons(dialog, text.save)
   const form = h('form', { novalidate: true },
     h('p', {}, h('bdi', { class: 'key-name' }, key.name), key.expiresAt && [': ', exact(key.expiresAt)]),
-    key.replacedBy && h('p', { class: 'muted' }, text.expiryOnlyNearer), expiry.field, problem.place, buttons)
+    key.replacedBy && h('p', { class: 'muted' }, text.expiryOnlySooner), expiry.field, problem.place, buttons)
 
   const update = () => { submit.disabled = !expiry.isChanged() }
   form.addEventListener('change', update)
@@ -27,7 +27,7 @@ export function openExpiry(panel, key) {
     try {
       panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { expiresAt })))
       dialog.close()
-      panel.told(text.expiryChanged(key.name))
+      panel.told(fill(text.expiryChanged, { name: key.name }))
     } catch (thrown) {
       const error = ApiError.of(thrown)
       if (!error.isGone) return problem.show(error)

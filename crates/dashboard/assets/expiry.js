@@ -1,7 +1,7 @@
 // @ts-check
 import { serverNow } from './clock.js'
 import { h } from './dom.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 import { DAY, HOUR, MINUTE, dateField, day, endOfDay, exact, lastWholeDay } from './times.js'
 
 // The end must be in the future when the server reads it.
@@ -51,7 +51,7 @@ export function expiryField(key = null) {
     value,
     isChanged: () => select.value !== choices[0][0],
     complain() {
-      say(key?.replacedBy ? text.expiryDateNearer(day(endOfDay(last))) : text.expiryDateMissing)
+      say(key?.replacedBy ? fill(text.expiryDateNearer, { last: day(endOfDay(last)) }) : text.expiryDateMissing)
       date.focus()
     },
   }
@@ -61,14 +61,14 @@ export function expiryField(key = null) {
 function choicesFor(key) {
   const presets = Object.entries(text.expiryPresets).sort(([a], [b]) => rank(a) - rank(b))
   if (!key?.expiresAt) return presets
-  const keep = ['keep', text.expiryKeep(day(key.expiresAt))]
+  const keep = ['keep', fill(text.expiryKeep, { day: day(key.expiresAt) })]
   if (!key.replacedBy) return [keep, ...presets]
   const now = serverNow()
   const left = Date.parse(key.expiresAt) - now
   return [
     keep,
-    left > NOW && ['now', text.expiryNearer.now],
-    left > HOUR && ['hour', text.expiryNearer.hour],
+    left > NOW && ['now', text.expirySooner.now],
+    left > HOUR && ['hour', text.expirySooner.hour],
     lastWholeDay(key.expiresAt) >= dateField(now) && presets[presets.length - 1],
   ].filter(choice => choice !== false)
 }
@@ -80,5 +80,5 @@ const rank = (/** @type {string} */ value) => value === 'none' ? 0 : value === '
 function explain(at) {
   if (at === undefined) return ''
   if (at === null) return text.expiryNone
-  return (Date.parse(at) <= serverNow() ? text.expiryPassed : text.expiryOn)(exact(at))
+  return fill(Date.parse(at) <= serverNow() ? text.expiryPassed : text.expiryOn, { at: exact(at) })
 }

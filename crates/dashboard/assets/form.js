@@ -3,7 +3,7 @@ import { api } from './account.js'
 import { ApiError } from './answer.js'
 import { find } from './dom.js'
 import { errorNotice } from './problem.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 import { seconds } from './times.js'
 
 /**
@@ -53,9 +53,9 @@ function isComplete(form) {
 function lack(input) {
   if (input.autocomplete === 'new-password') {
     const length = [...input.value].length
-    return length >= 12 && length <= 128 ? '' : text.passwordLength(length)
+    return length >= 12 && length <= 128 ? '' : fill(length < 12 ? text.passwordTooShort : text.passwordTooLong, { length })
   }
-  return input.value === '' ? text.missing[input.name] ?? '' : ''
+  return input.value === '' ? /** @type {Words} */ (text.missing)[input.name] ?? '' : ''
 }
 
 /** @param {HTMLInputElement} input @param {string} message */
@@ -86,5 +86,5 @@ function notice(error) {
   const { message, retryAfter } = error
   const isTooOften = error.status === 429 && retryAfter > 0
   const requestId = error.status >= 500 ? error.requestId : null
-  return errorNotice(page, { message, requestId }, isTooOften ? [text.retryIn(seconds(retryAfter))] : [])
+  return errorNotice(page, { message, requestId }, isTooOften ? [fill(text.retryIn, { duration: seconds(retryAfter) })] : [])
 }

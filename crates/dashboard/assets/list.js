@@ -3,7 +3,7 @@ import { h, patchRows } from './dom.js'
 import { SORTS, firstOrder } from './keys.js'
 import { openRevoke } from './revoke.js'
 import { rowOf } from './row.js'
-import { text } from './strings.js'
+import { fill, plural, text } from './strings.js'
 
 const COLUMNS = /** @type {const} */ (['name', 'key', 'created', 'used', 'expires', 'status', 'actions'])
 
@@ -68,9 +68,9 @@ function showBulk(panel, bulk) {
   bulk.hidden = number === 0
   if (number === 0) return bulk.replaceChildren()
   const chosen = () => (panel.keys ?? []).filter(key => panel.selected.has(key.id))
-  bulk.setAttribute('aria-label', text.selected(number))
-  bulk.replaceChildren(h('span', {}, text.selected(number)),
-    h('button', { type: 'button', class: 'button danger', 'data-focus': 'bulk', onclick: () => openRevoke(panel, chosen()) }, text.revokeSelected(number)),
+  bulk.setAttribute('aria-label', plural(text.selected, number))
+  bulk.replaceChildren(h('span', {}, plural(text.selected, number)),
+    h('button', { type: 'button', class: 'button danger', 'data-focus': 'bulk', onclick: () => openRevoke(panel, chosen()) }, plural(text.revokeSelected, number)),
     h('button', { type: 'button', class: 'button', onclick: () => { panel.select([...panel.selected], false); panel.focusOn('heading') } }, text.clearSelection))
 }
 
@@ -92,7 +92,7 @@ function createPages(panel) {
     update(/** @type {Page} */ shown) {
       ({ page, pages } = shown)
       element.hidden = pages === 1
-      range.textContent = text.range(shown)
+      range.textContent = fill(text.range, shown)
       previous.setAttribute('aria-disabled', String(page === 1))
       next.setAttribute('aria-disabled', String(page === pages))
     },

@@ -24,7 +24,7 @@ export function problemPlace(panel, id, { isDismissible = false } = {}) {
   }
 }
 
-/** Nothing where nobody said where to sign in. @param {Panel} panel */
+/** Nothing where nobody said where to sign in. @param {Panel} panel @param {string} label */
 export function signInLink(panel, label = text.signInAgain) {
   return panel.signInUrl && h('a', { class: 'button', href: panel.signInUrl, target: '_blank', rel: 'noopener' },
     label, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))

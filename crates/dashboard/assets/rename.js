@@ -3,7 +3,7 @@ import { ApiError } from './answer.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { problemPlace } from './problem.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 
 /**
  * Puts a field in the place of a key's name. The new name shows immediately; if the API refuses it, the field is back.
@@ -14,7 +14,7 @@ export function startRename(panel, id, back, typed = null, error = null) {
   const key = panel.keyring.find(id)
   const place = panel.rowOf(id)?.querySelector('.name')
   if (!key || !place) return
-  const input = h('input', { class: 'input', 'aria-label': text.newName(key.name), 'aria-describedby': 'rename-problem', autocomplete: 'off', spellcheck: 'false' })
+  const input = h('input', { class: 'input', 'aria-label': fill(text.newName, { name: key.name }), 'aria-describedby': 'rename-problem', autocomplete: 'off', spellcheck: 'false' })
   input.value = typed ?? key.name
   const problem = problemPlace(panel, 'rename-problem')
   const end = () => {
@@ -55,7 +55,7 @@ async function rename(panel, key, name, back) {
   panel.keyring.preview({ ...key, name })
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, { name })))
-    panel.told(text.wasRenamed(name), () => rename(panel, { ...key, name }, key.name, back))
+    panel.told(fill(text.wasRenamed, { name }), () => rename(panel, { ...key, name }, key.name, back))
   } catch (thrown) {
     const error = ApiError.of(thrown)
     panel.keyring.preview(key)

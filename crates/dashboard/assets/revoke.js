@@ -5,7 +5,7 @@ import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
 import { wasUsedLately } from './keys.js'
 import { problemPlace } from './problem.js'
-import { text } from './strings.js'
+import { fill, parts, plural, text } from './strings.js'
 import { relative } from './times.js'
 
 /** @param {Panel} panel @param {Key[]} keys */
@@ -14,11 +14,11 @@ export function openRevoke(panel, keys) {
   const isOne = keys.length === 1
   const [{ name }] = keys
   let [revoked, before] = [0, 0]
-  const dialog = new Dialog(panel, isOne ? text.revokeTitle : text.revokeManyTitle(keys.length),
+  const dialog = new Dialog(panel, isOne ? text.revokeTitle : plural(text.revokeManyTitle, keys.length),
     { role: 'alertdialog', 'aria-describedby': 'revoke-warning' })
   const confirmation = keys.some(key => wasUsedLately(key, now)) && confirmationField(isOne ? name : null)
   const problem = problemPlace(panel, 'revoke-problem')
-  const { buttons, submit } = formButtons(dialog, isOne ? text.revokeDo : text.revokeManyDo(keys.length), 'danger', { autofocus: true })
+  const { buttons, submit } = formButtons(dialog, isOne ? text.revokeDo : plural(text.revokeManyDo, keys.length), 'danger', { autofocus: true })
   const lines = h('ul', { class: 'doomed' }, keys.map(key => keyLine(key, now)))
   const form = h('form', { novalidate: true }, lines,
     h('p', { id: 'revoke-warning' }, isOne ? text.revokeWarning : text.revokeManyWarning),
@@ -30,7 +30,7 @@ export function openRevoke(panel, keys) {
     const next = panel.afterwards(keys)
     try {
       for (const key of [...keys]) {
-        submit.textContent = isOne ? text.revoking : text.revokedOf(revoked + before, revoked + before + keys.length)
+        submit.textContent = isOne ? text.revoking : fill(text.revokedOf, { done: revoked + before, all: revoked + before + keys.length })
         if (await revoke(panel, key)) revoked += 1
         else before += 1
         keys = keys.filter(other => other !== key)
@@ -42,7 +42,8 @@ export function openRevoke(panel, keys) {
     }
     dialog.onClosed = () => panel.focusOn(next)
     dialog.close()
-    panel.told(isOne ? (revoked ? text.wasRevoked : text.wasAlreadyRevoked)(name) : text.wereRevoked(revoked, before))
+    const many = [plural(text.wereRevoked, revoked), before > 0 && plural(text.wereRevokedBefore, before)].filter(Boolean).join(' ')
+    panel.told(isOne ? fill(revoked ? text.wasRevoked : text.wasAlreadyRevoked, { name }) : many)
   })
   dialog.show(form)
 }
@@ -66,13 +67,15 @@ async function revoke(panel, { id }) {
 
 /** @param {Key} key @param {number} now */
 function keyLine(key, now) {
-  const used = key.lastUsedAt ? `${text.lastUsed} ${relative(key.lastUsedAt, now)}` : `${text.lastUsed}: ${text.never}`
+  const used = key.lastUsedAt ? fill(text.lastUsedAt, { at: relative(key.lastUsedAt, now) }) : text.lastUsedNever
   return h('li', {}, h('bdi', {}, key.name), h('code', {}, `${key.keyPrefix}••••`), h('span', { class: 'muted' }, used))
 }
 
 /** The field in which to type the key's name, or a word for several keys. @param {string?} name */
 function confirmationField(name) {
-  const [before, wanted, after] = name === null ? text.typeWord(text.word) : text.typeName(name)
+  const wanted = name ?? text.word
+  const shown = h('bdi', { class: 'wanted' }, wanted)
+  const label = name === null ? parts(text.typeWord, { word: shown }) : parts(text.typeName, { name: shown })
   const input = h('input', { id: 'confirmation', class: 'input', autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off', 'aria-describedby': 'confirmation-problem' })
   const problem = h('p', { id: 'confirmation-problem', class: 'problem' })
   const complain = (/** @type {string} */ message) => {
@@ -82,10 +85,10 @@ function confirmationField(name) {
   const same = (/** @type {string} */ value) => value.normalize().trim().replace(/\s+/g, ' ')
   input.addEventListener('input', () => complain(''))
   return {
-    field: h('div', { class: 'field' }, h('label', { for: 'confirmation' }, before, h('bdi', { class: 'wanted' }, wanted), after), input, problem),
+    field: h('div', { class: 'field' }, h('label', { for: 'confirmation' }, label), input, problem),
     check() {
       const isRight = same(input.value) === same(wanted)
-      complain(isRight ? '' : name === null ? text.typeWordMismatch : text.typeNameMismatch)
+      complain(isRight ? '' : name === null ? fill(text.typeWordMismatch, { word: text.word }) : text.typeNameMismatch)
       if (!isRight) input.focus()
       return isRight
     },

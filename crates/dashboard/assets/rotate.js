@@ -5,7 +5,7 @@ import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { find, h } from './dom.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
-import { text } from './strings.js'
+import { fill, parts, text } from './strings.js'
 import { exact } from './times.js'
 
 const A_DAY = '86400'
@@ -16,8 +16,9 @@ export function openRotate(panel, key) {
   const overlap = overlapField(key)
   const problem = problemPlace(panel, 'rotate-problem')
   const { buttons, submit } = formButtons(dialog, text.rotateDo)
+  const named = h('span', {}, h('bdi', { class: 'key-name' }, key.name), ' (', h('code', {}, `${key.keyPrefix}••••`), ')')
   const form = h('form', { novalidate: true },
-    h('p', {}, text.rotateWhat[0], h('bdi', { class: 'key-name' }, key.name), ' (', h('code', {}, `${key.keyPrefix}••••`), ')', text.rotateWhat[1]),
+    h('p', {}, parts(text.rotateWhat, { key: named })),
     overlap.field, problem.place, buttons)
 
   onSubmit(dialog, form, submit, text.rotating, async () => {
@@ -27,7 +28,7 @@ export function openRotate(panel, key) {
       const seconds = overlap.seconds()
       const created = await panel.keyring.during(() => panel.api.rotate(key.id, seconds))
       panel.keyring.rotated(key, created, seconds)
-      reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? text.overlapUntil(exact(overlap.end())) : text.rotatedNow))
+      reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? fill(text.overlapUntil, { at: exact(overlap.end()) }) : text.rotatedNow))
     } catch (thrown) {
       const error = ApiError.of(thrown)
       panel.guard(false)
@@ -53,7 +54,7 @@ function overlapField(key) {
     const chosen = serverNow() + seconds() * 1000
     return new Date(key.expiresAt ? Math.min(chosen, Date.parse(key.expiresAt)) : chosen)
   }
-  const explain = () => { hint.textContent = seconds() ? text.overlapUntil(exact(end())) : text.overlapNow }
+  const explain = () => { hint.textContent = seconds() ? fill(text.overlapUntil, { at: exact(end()) }) : text.overlapNow }
   field.addEventListener('change', explain)
   explain()
   return { field, seconds, end }

@@ -11,7 +11,7 @@ import { openMenu } from './menu.js'
 import { startRename } from './rename.js'
 import { openRevoke } from './revoke.js'
 import { openRotate } from './rotate.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 import { countdown, exact, relative } from './times.js'
 
 /** @param {Panel} panel @param {Key} key @param {number} now */
@@ -20,7 +20,7 @@ export function rowOf(panel, key, now) {
   const cell = (name, ...content) => noted(name, false, ...content)
   /** @param {Column} name @param {boolean} isNoted @param {Content[]} content */
   const noted = (name, isNoted, ...content) =>
-    h('td', { role: 'cell', class: isNoted ? `${name} soon` : name, 'data-label': text.labels[name] ?? text.columns[name] }, h('div', { class: 'cell' }, content))
+    h('td', { role: 'cell', class: isNoted ? `${name} soon` : name, 'data-label': name === 'actions' ? text.labels.actions : text.columns[name] }, h('div', { class: 'cell' }, content))
   const open = (/** @type {Event} */ { target }) => {
     if (target instanceof Element && !target.closest('button, label, form') && getSelection()?.isCollapsed !== false) openDetails(panel, latest(panel, key))
   }
@@ -45,7 +45,7 @@ function timeOf(at, now, note = '', shown = relative(at, now)) {
 /** @param {Panel} panel @param {Key} key */
 function selectBox(panel, { id, name }) {
   const box = h('input', {
-    type: 'checkbox', 'aria-label': text.select(name), checked: panel.selected.has(id), 'data-focus': `select:${id}`,
+    type: 'checkbox', 'aria-label': fill(text.select, { name }), checked: panel.selected.has(id), 'data-focus': `select:${id}`,
   })
   box.addEventListener('change', () => {
     box.defaultChecked = box.checked
@@ -59,7 +59,7 @@ function nameOf(panel, { id, name, environment }) {
   return h('div', { class: 'cell' }, h('bdi', { class: 'key-name', title: name }, name),
     environment === 'test' && h('span', { class: 'tag' }, text.environments.test),
     h('button', {
-      type: 'button', class: 'button quiet icon-only rename', 'aria-label': text.renameKey(name), 'data-tip': text.rename, 'data-focus': `rename:${id}`,
+      type: 'button', class: 'button quiet icon-only rename', 'aria-label': fill(text.renameKey, { name }), 'data-tip': text.rename, 'data-focus': `rename:${id}`,
       onclick: () => startRename(panel, id, `rename:${id}`),
     }, icon('pencil')))
 }
@@ -68,7 +68,7 @@ function nameOf(panel, { id, name, environment }) {
 function prefixOf(panel, { keyPrefix }) {
   const code = h('code', { class: 'prefix' }, keyPrefix)
   return [h('span', { class: 'masked' }, code, h('span', { 'aria-hidden': 'true' }, '••••')),
-    copyButton({ label: text.copyPrefix(keyPrefix), iconOnly: true, kind: 'quiet icon-only', 'data-tip': text.copyPrefixTip,
+    copyButton({ label: fill(text.copyPrefix, { prefix: keyPrefix }), iconOnly: true, kind: 'quiet icon-only', 'data-tip': text.copyPrefixTip,
       what: () => keyPrefix, shown: () => code, say: panel.say, said: text.prefixCopied })]
 }
 
@@ -85,7 +85,7 @@ const stops = (key, now) => key.replacedBy !== null && key.expiresAt !== null &&
 /** @param {Key} key @param {number} now */
 function endOf(key, now) {
   if (!key.expiresAt) return h('span', { class: 'muted' }, text.never)
-  return timeOf(key.expiresAt, now, '', stops(key, now) ? text.in(countdown(key.expiresAt, now)) : undefined)
+  return timeOf(key.expiresAt, now, '', stops(key, now) ? fill(text.in, { left: countdown(key.expiresAt, now) }) : undefined)
 }
 
 /** @type {Record<ReturnType<typeof state>, string>} */
@@ -122,7 +122,7 @@ const latest = (panel, drawn) => panel.keyring.find(drawn.id) ?? drawn
 function enabledSwitch(panel, key) {
   const { id, name, enabled } = key
   return h('button', {
-    type: 'button', role: 'switch', class: 'switch', 'aria-checked': String(enabled), 'aria-label': text.enabled(name),
+    type: 'button', role: 'switch', class: 'switch', 'aria-checked': String(enabled), 'aria-label': fill(text.enabled, { name }),
     'aria-busy': panel.busy.has(id), 'data-focus': `enabled:${id}`, onclick: () => toggle(panel, key),
   })
 }
@@ -136,7 +136,7 @@ async function toggle(panel, drawn) {
   panel.render()
   try {
     panel.keyring.replace(await panel.keyring.during(() => panel.api.change(id, { enabled: !enabled })))
-    panel.told(enabled ? text.wasDisabled(name) : text.wasEnabled(name), () => toggle(panel, latest(panel, key)))
+    panel.told(fill(enabled ? text.wasDisabled : text.wasEnabled, { name }), () => toggle(panel, latest(panel, key)))
   } catch (error) {
     panel.failed(ApiError.of(error), key)
   } finally {
@@ -150,7 +150,7 @@ function menuButton(panel, key) {
   const { id, name } = key
   const open = (last = false) => openMenu(panel.root, button, itemsFor(panel, latest(panel, key)), { last, back: () => panel.focusOn(`menu:${id}`) })
   const button = h('button', {
-    type: 'button', class: 'button quiet icon-only', 'aria-label': text.actions(name), 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'data-focus': `menu:${id}`,
+    type: 'button', class: 'button quiet icon-only', 'aria-label': fill(text.actionsFor, { name }), 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'data-focus': `menu:${id}`,
     onclick: () => open(),
     onkeydown: event => {
       if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return

@@ -1,242 +1,31 @@
 // @ts-check
-/** English, with dates and numbers in the reader's variety of it. */
-export const locale = globalThis.navigator?.languages?.find(it => /^en\b/.test(it)) ?? 'en'
+const LANGUAGES = ['en', 'de']
 
-/** @param {number} number @param {string} one @param {string} many */
-const count = (number, one, many) => `${new Intl.NumberFormat(locale).format(number)} ${number === 1 ? one : many}`
-const keys = (/** @type {number} */ number) => count(number, 'API key', 'API keys')
+const page = globalThis.document
+const asked = page?.querySelector('api-keys-panel[lang]')?.getAttribute('lang') ?? page?.documentElement.lang ?? ''
+const language = LANGUAGES.find(known => asked.toLowerCase().split('-')[0] === known) ?? 'en'
 
-/** Every text that scripts show or have read out. */
-export const text = {
-  // Times
-  justNow: 'just now',
-  inAMoment: 'in a moment',
-  lessThanAMinute: 'less than a minute',
-  never: 'Never',
-  mayLag: 'Updated about once a minute.',
+/** The language of the panel or else of the page, with dates and numbers in the reader's variety of it. */
+export const locale = globalThis.navigator?.languages?.find(it => it.toLowerCase().split('-')[0] === language) ?? language
 
-  // The API
-  unreachable: 'Can’t reach the server. Check your connection and try again.',
-  noAnswer: 'The server took too long to answer. Try again.',
-  noToken: 'This page couldn’t say who is signed in. Reload it and try again.',
-  foreign: (/** @type {number} */ status) => `The answer did not come from Latchkey${status ? ` (status ${status})` : ''}. Check your connection and try again.`,
-  notCarriedOut: 'Nothing is known to have changed.',
-  requestId: 'Request ID',
-  copyRequestId: 'Copy request ID',
-  signedOut: 'You’re signed out.',
-  otherAccount: (/** @type {string?} */ email) => `${email ? `You’re signed in as ${email} in another tab.` : 'Another account is signed in now.'} Reload this page.`,
-  reload: 'Reload this page',
-  notKept: {
-    blocked: 'Your browser did not keep the session because it blocks cookies. Allow cookies for this site, then sign in again.',
-    insecure: 'Your browser did not keep the session. Open this page over https, or delete the cookies of this site, then sign in again.',
-    shadowed: 'Your browser did not keep the session. Another cookie of the same name may be in the way: delete the cookies of this site, then sign in again. If that doesn’t help, the setting LATCHKEY_SESSION_COOKIE gives the cookie another name.',
-  },
-  otherSession: (/** @type {string} */ email) => `Your browser sends the session of ${email} instead. Delete the cookies of this site, then sign in again.`,
-  signedOutKept: 'Your session has expired. Sign in again in a new tab; what you typed stays here.',
-  signIn: 'Sign in',
-  signInAgain: 'Sign in again',
-  opensInNewTab: '(opens in a new tab)',
-  goneMeanwhile: (/** @type {string} */ name) => `“${name}” was already revoked. We’ve refreshed the list.`,
+/** @type {{ default: Catalogue }} */
+const catalogue = await import(`./words-${language}.js`)
 
-  // The list
-  heading: 'API keys',
-  intro: 'Use API keys to authenticate requests from your apps. Keep them secret: never commit them to Git or put them in client-side code.',
-  create: 'Create API key',
-  docs: 'View docs',
-  loading: 'Loading API keys…',
-  loadFailed: 'We couldn’t load your keys.',
-  retry: 'Retry',
-  signedOutView: 'Sign in to see your API keys.',
-  signedOutAgain: 'You’re signed out. Sign in again to see your API keys.',
-  emptyTitle: 'No API keys yet',
-  empty: 'Create a key to make your first request. It takes ten seconds.',
-  noMatches: (/** @type {View} */ view) => view.q ? `No keys match “${view.q}”.` : 'No keys match these filters.',
-  clear: 'Clear filters',
-  limitReached: (/** @type {number} */ limit) => `You’ve reached the limit of ${keys(limit)}. Revoke one you no longer use to create another.`,
-  search: 'Search API keys',
-  searchHint: 'Search by name or prefix',
-  cut: 'For your security we shortened the key you pasted. Searching by its first characters.',
-  status: 'Status',
-  environment: 'Environment',
-  sort: 'Sort by',
-  all: 'All',
-  statuses: { active: 'Active', disabled: 'Disabled', expired: 'Expired', replaced: 'Replaced', unused: 'Unused 90 days' },
-  environments: { live: 'Live', test: 'Test' },
-  sorts: {
-    'created desc': 'Newest first', 'created asc': 'Oldest first', 'name asc': 'Name, A to Z', 'name desc': 'Name, Z to A',
-    'used desc': 'Last used', 'used asc': 'Longest unused',
-  },
-  columns: { name: 'Name', key: 'Key', created: 'Created', used: 'Last used', expires: 'Expires', status: 'Status', actions: 'Actions' },
-  labels: /** @type {Words} */ ({ actions: 'Enabled' }),
-  found: (/** @type {number} */ number) => `${keys(number)} found.`,
-  pages: 'Pages',
-  range: (/** @type {Page} */ { from, to, total }) => `${from}–${to} of ${total}`,
-  shown: (/** @type {Page} */ { from, to, total }) => `Showing keys ${from} to ${to} of ${total}.`,
-  previous: 'Previous',
-  next: 'Next',
+/** Every text that people see or have read out. One with `{placeholders}` goes through `fill`, `parts` or `plural`. */
+export const text = /** @type {English} */ (catalogue.default)
 
-  // A row
-  select: (/** @type {string} */ name) => `Select ${name}`,
-  selectAll: 'Select all on this page',
-  selected: (/** @type {number} */ number) => `${count(number, 'key', 'keys')} selected`,
-  revokeSelected: (/** @type {number} */ number) => `Revoke ${count(number, 'key', 'keys')}…`,
-  clearSelection: 'Clear selection',
-  copyPrefix: (/** @type {string} */ prefix) => `Copy the prefix ${prefix}`,
-  copyPrefixTip: 'Copy key prefix (not the full key)',
-  prefixCopied: 'Prefix copied.',
-  enabled: (/** @type {string} */ name) => `Enabled: ${name}`,
-  actions: (/** @type {string} */ name) => `Actions for ${name}`,
-  replacedBy: 'Replaced by',
-  replaces: 'Replaces',
-  in: (/** @type {string} */ left) => `in ${left}`,
-  revokeOld: 'Revoke old key…',
-  revokeNow: 'Revoke now',
-  unusedNote: 'Not used in 90 days.',
-  details: 'Details',
-  rename: 'Rename',
-  renameKey: (/** @type {string} */ name) => `Rename ${name}`,
-  newName: (/** @type {string} */ name) => `New name of ${name}`,
-  save: 'Save',
-  rotate: 'Rotate…',
-  changeExpiry: 'Change expiry…',
-  revoke: 'Revoke…',
-  wasRenamed: (/** @type {string} */ name) => `Renamed to ${name}.`,
-  wasEnabled: (/** @type {string} */ name) => `${name} is enabled.`,
-  wasDisabled: (/** @type {string} */ name) => `${name} is disabled. Requests with it are refused.`,
+/** @template {string} W @param {W} words @param {{ [P in Placeholder<W>]: string | number }} values */
+export const fill = (words, values) => parts(words, values).join('')
 
-  // What was done
-  undo: 'Undo',
-  dismiss: 'Dismiss',
+/**
+ * `words` around the values of their placeholders, which may be elements.
+ * @template {string} W @template V @param {W} words @param {{ [P in Placeholder<W>]: V }} values @returns {(string | V)[]}
+ */
+export const parts = (words, values) => words.split(/\{(\w+)\}/).map((part, at) => at % 2 ? values[/** @type {Placeholder<W>} */ (part)] : part)
 
-  // Keys of the keyboard
-  shortcuts: 'Shortcuts',
-  shortcutList: /** @type {Words} */ ({ c: 'Create API key', '/': 'Search', j: 'Next key', k: 'Previous key', Enter: 'Details of the key', '?': 'These shortcuts' }),
-  shortcutsOn: 'Use these shortcuts in this browser',
+const forms = new Intl.PluralRules(locale)
+const numbers = new Intl.NumberFormat(locale)
 
-  // Dialogs
-  close: 'Close',
-  cancel: 'Cancel',
-  done: 'Done',
-  name: 'Name',
-  optional: '(optional)',
-  nameHint: 'For example “Production server” or “Zapier”.',
-  nameMissing: 'Give the key a name.',
-  nameTooLong: 'Use 100 characters or fewer.',
-  counter: (/** @type {number} */ used) => `${used} of 100 characters`,
-  liveHint: 'For production',
-  testHint: 'For development and tests',
-  expiry: 'Expires',
-  expiryPresets: { none: 'No expiration', 7: 'In 7 days', 30: 'In 30 days', 60: 'In 60 days', 90: 'In 90 days', 365: 'In 1 year', date: 'Custom date…' },
-  expiryDate: 'Expires at the end of',
-  expiryDateMissing: 'Pick today or a later date.',
-  expiryDateNearer: (/** @type {string} */ last) => `Pick a day until ${last}.`,
-  expiryNone: 'Works until you revoke it.',
-  expiryOn: (/** @type {string} */ at) => `Works until ${at}.`,
-  expiryPassed: (/** @type {string} */ at) => `It expired on ${at}.`,
-  expiryKeep: (/** @type {string} */ day) => `Keep ${day}`,
-  expiryNearer: { now: 'Now', hour: 'In 1 hour' },
-  expiryNow: 'Requests with it will fail within 10 seconds.',
-  creating: 'Creating…',
-  maybeCreated: 'The key may have been created. If it shows up in the list, revoke it and create another.',
-  wasCreated: (/** @type {string} */ name) => `API key ${name} was created. It is in the list now.`,
-
-  // The one time that a key is shown
-  revealTitle: 'Key created',
-  revealNotice: 'Copy it now. You won’t be able to see it again.',
-  revealSay: 'The key was created. Copy it now.',
-  theKey: 'API key',
-  copyKey: 'Copy key',
-  copied: 'Copied',
-  pressToCopy: (/** @type {boolean} */ isMac) => `Press ${isMac ? '⌘C' : 'Ctrl+C'} to copy`,
-  holdToCopy: 'Hold the selected text, then tap Copy',
-  notCopied: 'Close without copying?',
-  notCopiedWhy: 'You won’t see this key again and would have to create a new one.',
-  goBack: 'Go back',
-  closeAnyway: 'Close anyway',
-  envLine: 'Copy as .env line',
-  useIt: 'Try it',
-  languages: 'Language',
-  realKey: 'Insert my key',
-  copySnippet: 'Copy code',
-
-  // Rotating
-  rotateTitle: 'Rotate API key',
-  rotateWhat: ['Create a new key to replace ', '. Both keys work until the old one expires, so you can update your apps without downtime.'],
-  overlapLegend: 'Expire the old key',
-  overlaps: { 0: 'Immediately', 3600: 'After 1 hour', 86400: 'After 24 hours', 604800: 'After 7 days' },
-  overlapNow: 'Apps still using the old key will fail immediately.',
-  overlapUntil: (/** @type {string} */ at) => `The old key works until ${at}.`,
-  rotateDo: 'Rotate key',
-  rotating: 'Rotating…',
-  rotatedNow: 'The old key no longer works.',
-
-  // Expiry
-  expiryTitle: 'Change expiry',
-  saving: 'Saving…',
-  expiryOnlyNearer: 'This key has been replaced. You can only make it expire sooner.',
-  expiryChanged: (/** @type {string} */ name) => `The expiry of ${name} was changed.`,
-
-  // Revoking
-  revokeTitle: 'Revoke API key?',
-  revokeWarning: 'Requests with this key will fail immediately. You can’t undo this.',
-  lastUsed: 'Last used',
-  typeName: (/** @type {string} */ name) => ['This key was used in the last 7 days. Type ', name, ' to confirm.'],
-  typeNameMismatch: 'Type the name of the key to confirm.',
-  revokeDo: 'Revoke key',
-  revoking: 'Revoking…',
-  wasRevoked: (/** @type {string} */ name) => `${name} was revoked.`,
-  wasAlreadyRevoked: (/** @type {string} */ name) => `${name} was already revoked.`,
-  notRevoked: 'Nothing was revoked: the answer did not come from Latchkey. The key may still work; try again.',
-  mayStillWork: 'The key may still work.',
-  revokeManyTitle: (/** @type {number} */ number) => `Revoke ${keys(number)}?`,
-  revokeManyWarning: 'Requests with these keys will fail immediately. You can’t undo this.',
-  revokeManyDo: (/** @type {number} */ number) => `Revoke ${count(number, 'key', 'keys')}`,
-  revokedOf: (/** @type {number} */ done, /** @type {number} */ all) => `Revoking: ${done} of ${all}`,
-  typeWord: (/** @type {string} */ word) => ['Some of these keys were used in the last 7 days. Type ', word, ' to confirm.'],
-  word: 'revoke',
-  typeWordMismatch: 'Type “revoke” to confirm.',
-  wereRevoked: (/** @type {number} */ number, /** @type {number} */ before) =>
-    `${count(number, 'key was', 'keys were')} revoked.${before ? ` ${count(before, 'key was', 'keys were')} already revoked.` : ''}`,
-
-  // Details
-  id: 'ID',
-  copyId: 'Copy ID',
-  prefix: 'Prefix',
-  createdBy: 'Created by',
-  you: 'You',
-  actors: /** @type {Words} */ ({ operator: 'Administrator', 'leak-report': 'Leak report', anonymous: 'Unknown' }),
-  from: 'from',
-  history: 'History',
-  historyLoading: 'Loading the history…',
-  historyEmpty: 'No activity yet.',
-  allActivity: 'Show in Activity',
-  when: 'Time',
-  what: 'Event',
-  who: 'By',
-  where: 'Source',
-  events: /** @type {Words} */ ({
-    'key.created': 'Created', 'key.changed': 'Changed', 'key.rotated': 'Replaced', 'key.revoked': 'Revoked', 'keys.revoked': 'Revoked with others', 'key.leaked': 'Reported as leaked',
-  }),
-  issuedInPlace: 'Issued as a replacement',
-  // The name of the key follows each, and then the rest.
-  toldOf: /** @type {Words} */ ({
-    'key.created': 'Created ', 'key.changed': 'Changed ', 'key.rotated': 'Rotated ', 'key.revoked': 'Revoked ', 'key.leaked': 'Key leaked, revoked ',
-  }),
-  told: {
-    issuedFor: 'Issued in the place of ', renamed: 'Renamed ', to: ' to ', enabled: 'Enabled ', disabled: 'Disabled ',
-    expiry: 'Expiry of ', setTo: ' set to ', movedTo: ' moved to ', removed: ' removed',
-  },
-
-  // Forms of pages
-  missing: /** @type {Words} */ ({ email: 'Enter your email address.', password: 'Enter your password.', currentPassword: 'Enter your current password.' }),
-  passwordLength: (/** @type {number} */ length) => length < 12 ? `Use at least 12 characters (you have ${length}).` : `Use 128 characters or fewer (you have ${length}).`,
-  show: 'Show',
-  hide: 'Hide',
-  retryIn: (/** @type {string} */ duration) => `(in ${duration})`,
-  passwordChanged: 'Password changed. All other sessions were signed out.',
-
-  // Activity
-  exporting: 'Collecting the activity…',
-  exportedSoFar: (/** @type {number} */ number) => `${count(number, 'event', 'events')}…`,
-  exported: (/** @type {number} */ number) => `${count(number, 'event', 'events')} saved.`,
-}
+/** The form for `number` in this language. @param {{ one: string, other: string }} words @param {number} number */
+export const plural = (words, number) =>
+  fill(/** @type {Record<string, string>} */ (words)[forms.select(number)] ?? words.other, { number: numbers.format(number) })

@@ -3,17 +3,17 @@ import { Api } from './api.js'
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { signInAddress } from './sign-in.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 
 // In the place of what belongs to an account that is not signed in any more.
 
 /** Names the account that is signed in, and offers to reload. @param {Element} place @param {string} base */
 export async function showOtherAccount(place, base) {
-  const message = h('p', {}, text.otherAccount(null))
+  const message = h('p', {}, text.otherAccount)
   takeOver(place, message, h('button', { type: 'button', class: 'button primary', onclick: () => location.reload() }, text.reload))
   try {
     const { id, email } = await new Api(base).session()
-    message.textContent = text.otherAccount(email ?? id)
+    message.textContent = fill(text.otherAccountNamed, { email: email ?? id })
   } catch {
     // Then the account stays unnamed.
   }

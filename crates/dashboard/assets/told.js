@@ -1,29 +1,29 @@
 // @ts-check
-import { text } from './strings.js'
+import { parts, text } from './strings.js'
 
 /**
  * `event` in the history of the key `id`, in the words of the Activity page.
  * @param {Told} event @param {string} id @returns {Part[][]}
  */
-export function told(event, id) {
-  const { action, keyName, changes } = event
-  const wasIssued = action === 'key.rotated' && event.keyId !== id
-  if (keyName === null) return [[wasIssued ? text.issuedInPlace : text.events[action] ?? action]]
+export function told({ action, keyId, keyName, changes }, id) {
+  const wasIssued = action === 'key.rotated' && keyId !== id
+  if (keyName === null) return [[wasIssued ? text.told.issuedInPlace : /** @type {Words} */ (text.events)[action] ?? action]]
   const key = { name: keyName }
-  if (wasIssued) return [[text.told.issuedFor, key]]
+  /** @param {string} words @param {Record<string, Part>} more @returns {Part[]} */
+  const named = (words, more = {}) => parts(words, { ...more, name: key }).filter(part => part !== '')
+  if (wasIssued) return [named(text.told.issuedFor)]
   const { name, enabled, expiresAt } = changes ?? {}
-  /** @type {Part[][]} */
   const sentences = []
-  if (name) sentences.push([text.told.renamed, { name: name[0] }, text.told.to, { name: name[1] }])
-  if (enabled) sentences.push([enabled[1] ? text.told.enabled : text.told.disabled, key])
-  if (expiresAt) sentences.push([text.told.expiry, key, ...moved(expiresAt)])
-  return sentences.length ? sentences : [[text.toldOf[action] ?? `${action} `, key]]
+  if (name) sentences.push(named(text.told.renamed, { before: { name: name[0] } }))
+  if (enabled) sentences.push(named(enabled[1] ? text.told.enabled : text.told.disabled))
+  if (expiresAt) sentences.push(named(text.told[movement(expiresAt)], expiresAt[1] === null ? {} : { at: { at: expiresAt[1] } }))
+  return sentences.length ? sentences : [named(/** @type {Words} */ (text.told)[action] ?? `${action} {name}`)]
 }
 
-/** @param {[string | null, string | null]} expiry @returns {Part[]} */
-function moved([before, after]) {
-  if (after === null) return [text.told.removed]
-  return [before === null ? text.told.setTo : text.told.movedTo, { at: after }]
+/** @param {[string | null, string | null]} expiry */
+function movement([before, after]) {
+  if (after === null) return 'expiryRemoved'
+  return before === null ? 'expirySet' : 'expiryMoved'
 }
 
 /** Metadata is an object. @param {unknown} value */

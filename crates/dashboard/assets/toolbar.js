@@ -3,7 +3,7 @@ import { h } from './dom.js'
 import { icon } from './icons.js'
 import { ENVIRONMENTS, STATUSES, cutSecrets } from './keys.js'
 import { openShortcuts } from './shortcuts.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 
 /** Back undoes a choice, which adds an address, but not typing, which replaces it. @param {Panel} panel */
 export function createToolbar(panel) {
@@ -45,7 +45,7 @@ export function createToolbar(panel) {
 
 /** @type {Filter} */
 function filter(label, values, words, choose) {
-  const select = h('select', { class: 'input', 'aria-label': label }, h('option', { value: '' }, `${label}: ${text.all}`),
+  const select = h('select', { class: 'input', 'aria-label': label }, h('option', { value: '' }, fill(text.filterAll, { filter: label })),
     values.map(value => h('option', { value }, words[value])))
   select.addEventListener('change', () => choose(values.find(value => value === select.value) ?? null))
   return select

@@ -2,7 +2,7 @@
 import { h } from './dom.js'
 import { icon } from './icons.js'
 import { signInLink } from './problem.js'
-import { text } from './strings.js'
+import { fill, text } from './strings.js'
 
 export const loadingView = () => h('div', { class: 'skeleton', 'aria-busy': 'true' },
   h('p', { class: 'visually-hidden' }, text.loading), [1, 2, 3, 4].map(() => h('div', { class: 'bone', 'aria-hidden': 'true' })))
@@ -14,7 +14,7 @@ export const emptyView = panel => h('div', { class: 'blank' }, icon('key'), h('h
     panel.hasPages && h('a', { class: 'button quiet', href: `${panel.api.base}/docs`, ...panel.elsewhere }, text.docs)))
 
 /** @param {Panel} panel @param {View} view */
-export const noMatchesView = (panel, view) => h('div', { class: 'blank' }, icon('search'), h('p', {}, text.noMatches(view)),
+export const noMatchesView = (panel, view) => h('div', { class: 'blank' }, icon('search'), h('p', {}, view.q ? fill(text.noMatches, view) : text.noMatchesFilters),
   h('button', { type: 'button', class: 'button', onclick: () => { panel.clearFilters(); panel.focusOn('heading') } }, text.clear))
 
 /** @param {Panel} panel */

@@ -4,12 +4,15 @@ use latchkey_domain::{
     Timestamp,
 };
 
-use crate::Reader;
+use crate::words::{Segment, segments};
+use crate::{Language, Reader};
 
 /// Account, Activity: the audit trail.
 #[derive(Debug, Template)]
 #[template(path = "activity.html")]
 pub struct ActivityPage<'a> {
+    /// The language of the page.
+    pub language: Language,
     /// Whom the page is for.
     pub reader: Reader<'a>,
     /// The current time.
@@ -32,152 +35,117 @@ impl ActivityPage<'_> {
 
     /// What was done: a sentence for each thing that the event says.
     fn sentences<'e>(&self, event: &'e AuditEvent) -> Vec<Vec<Part<'e>>> {
-        let unnamed = || match tone(&event.action) {
-            // The badge says what was done.
-            Some(_) => Vec::new(),
-            None => vec![vec![Part::Words(words(&event.action))]],
-        };
+        let say = |name| self.language.say(name);
         if let Action::KeysRevoked(keys) = &event.action {
-            let words = if keys.len() == 1 { " key revoked" } else { " keys revoked" };
-            return vec![vec![Part::Number(keys.len()), Part::Words(words)]];
+            let number = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            return vec![vec![Part::Text(self.language.plural("keysRevoked", number))]];
         }
         if let Action::OwnerChanged { difference: Some(difference) } = &event.action {
-            return owner_changes(difference);
+            return self.owner_changes(difference);
         }
-        let Some(KeyLabel { name, .. }) = &event.label else { return unnamed() };
-        let named = |words| vec![vec![Part::Words(words), Part::Name(name.as_str())]];
+        let Some(KeyLabel { name, .. }) = &event.label else { return self.unnamed(event) };
+        let name = name.as_str();
         match &event.action {
-            Action::KeyCreated(_) => named("Created "),
             Action::KeyChanged { difference: Some(difference), .. } => {
-                changes(difference, name.as_str())
+                self.changes(difference, name)
             }
-            Action::KeyChanged { difference: None, .. } => named("Changed "),
             Action::KeyRotated { successor, .. } if self.key == Some(*successor) => {
-                named("Issued in the place of ")
+                vec![sentence(say("told.issuedFor"), &[("name", Part::Name(name))])]
             }
-            Action::KeyRotated { .. } => named("Rotated "),
-            Action::KeyRevoked(_) => named("Revoked "),
-            Action::KeyLeaked(_) => named(""),
-            Action::AccountCreated
-            | Action::AccountDisabled
-            | Action::AccountEnabled
-            | Action::AccountDeleted
-            | Action::EmailChanged
-            | Action::OperatorAdded
-            | Action::OperatorRemoved
-            | Action::PasswordChanged
-            | Action::PasswordRefused
-            | Action::SessionStarted
-            | Action::SessionRefused
-            | Action::SessionEnded
-            | Action::KeysRevoked(_)
-            | Action::OwnerChanged { .. }
-            | Action::TokenCreated(_)
-            | Action::TokenRevoked(_)
-            | Action::HistoryLost => unnamed(),
+            // The badge says the rest.
+            Action::KeyLeaked(_) => vec![vec![Part::Name(name)]],
+            action => match self.language.find(&format!("told.{}", action.name())) {
+                Some(words) => vec![sentence(words, &[("name", Part::Name(name))])],
+                None => self.unnamed(event),
+            },
         }
     }
 
+    /// What was done, where the event names no key. A badge says the same.
+    fn unnamed(&self, event: &AuditEvent) -> Vec<Vec<Part<'static>>> {
+        match tone(&event.action) {
+            Some(_) => Vec::new(),
+            None => vec![vec![Part::Words(self.what(event))]],
+        }
+    }
+
+    /// What was done, without a name.
+    fn what(&self, event: &AuditEvent) -> &'static str {
+        self.language.say(&format!("events.{}", event.action.name()))
+    }
+
     fn actor(&self, event: &AuditEvent) -> String {
+        let say = |name| self.language.say(name).to_owned();
         match &event.caller.actor {
-            Actor::Owner(owner) if *owner == self.reader.actor() => "You".to_owned(),
-            Actor::Token(_) => "Management token".to_owned(),
-            Actor::Operator => "Operator".to_owned(),
-            Actor::LeakReport => "Leak report".to_owned(),
-            Actor::Anonymous => "Unknown".to_owned(),
+            Actor::Owner(owner) if *owner == self.reader.actor() => say("you"),
+            Actor::Token(_) => say("actors.token"),
+            Actor::Operator => say("actors.operator"),
+            Actor::LeakReport => say("actors.leak-report"),
+            Actor::Anonymous => say("actors.anonymous"),
             other @ (Actor::Owner(_) | Actor::Recovery) => other.text().into_owned(),
         }
+    }
+
+    /// What an owner changed about a key whose name is `name` afterwards.
+    fn changes<'e>(&self, difference: &'e KeyDifference, name: &'e str) -> Vec<Vec<Part<'e>>> {
+        use Part::{Instant, Name};
+        let KeyDifference { name: names, enabled, expires_at, metadata } = difference;
+        let mut told = Vec::new();
+        let mut tell = |words, more: &[(&str, Part<'e>)]| {
+            told.push(sentence(self.language.say(words), &[&[("name", Name(name))], more].concat()));
+        };
+        if let Some([before, _]) = names {
+            tell("told.renamed", &[("before", Name(before.as_str()))]);
+        }
+        if let Some([_, is_on]) = enabled {
+            tell(if *is_on { "told.enabled" } else { "told.disabled" }, &[]);
+        }
+        match expires_at {
+            Some([_, None]) => tell("told.expiryRemoved", &[]),
+            Some([None, Some(at)]) => tell("told.expirySet", &[("at", Instant(*at))]),
+            Some([Some(_), Some(at)]) => tell("told.expiryMoved", &[("at", Instant(*at))]),
+            None => {}
+        }
+        if metadata.is_some() {
+            tell("told.metadata", &[]);
+        }
+        told
+    }
+
+    /// What somebody who manages owners changed for the owner.
+    fn owner_changes(&self, difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
+        let OwnerDifference { max_keys, suspended } = difference;
+        let limit = max_keys.as_ref().map(|[_, limit]| match limit {
+            Some(limit) => Part::Text(self.language.fill("told.limitSet", &limit.to_string())),
+            None => Part::Words(self.language.say("told.limitReset")),
+        });
+        let suspension = suspended.as_ref().map(|[_, is_suspended]| {
+            let words = if *is_suspended { "told.suspended" } else { "told.resumed" };
+            Part::Words(self.language.say(words))
+        });
+        limit.into_iter().chain(suspension).map(|part| vec![part]).collect()
     }
 }
 
 /// A part of a sentence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Part<'a> {
     Words(&'static str),
+    Text(String),
     /// The name of a key, in quotation marks.
     Name(&'a str),
     Instant(Timestamp),
-    /// How many keys.
-    Number(usize),
 }
 
-/// What an owner changed about a key whose name is `name` afterwards.
-fn changes<'a>(difference: &'a KeyDifference, name: &'a str) -> Vec<Vec<Part<'a>>> {
-    use Part::{Instant, Name, Words};
-    let KeyDifference { name: names, enabled, expires_at, metadata } = difference;
-    let mut told = Vec::new();
-    if let Some([before, after]) = names {
-        let [before, after] = [before, after].map(|name| Name(name.as_str()));
-        told.push(vec![Words("Renamed "), before, Words(" to "), after]);
-    }
-    if let Some([_, is_on]) = enabled {
-        told.push(vec![Words(if *is_on { "Enabled " } else { "Disabled " }), Name(name)]);
-    }
-    if let Some([before, after]) = expires_at {
-        let verb = match (before, after) {
-            (_, None) => " removed",
-            (None, Some(_)) => " set to ",
-            (Some(_), Some(_)) => " moved to ",
-        };
-        let expiry = [Words("Expiry of "), Name(name), Words(verb)];
-        told.push(expiry.into_iter().chain(after.map(Instant)).collect());
-    }
-    if metadata.is_some() {
-        told.push(vec![Words("Changed metadata of "), Name(name)]);
-    }
-    told
-}
-
-/// What somebody who manages owners changed for the owner.
-fn owner_changes(difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
-    use Part::{Number, Words};
-    let OwnerDifference { max_keys, suspended } = difference;
-    let mut told = Vec::new();
-    if let Some([_, limit]) = max_keys {
-        told.push(match limit {
-            Some(limit) => vec![
-                Words("Limit on API keys set to "),
-                Number(usize::try_from(limit.get()).unwrap_or(usize::MAX)),
-            ],
-            None => vec![Words("Limit on API keys set back to that of the server")],
-        });
-    }
-    if let Some([_, is_suspended]) = suspended {
-        told.push(vec![Words(if *is_suspended {
-            "Suspended: no API key works until the suspension ends"
-        } else {
-            "Suspension ended: API keys work again"
-        })]);
-    }
-    told
-}
-
-/// What was done, without a name.
-const fn words(action: &Action) -> &'static str {
-    match action {
-        Action::AccountCreated => "Account created",
-        Action::AccountDisabled => "Account disabled",
-        Action::AccountEnabled => "Account enabled",
-        Action::AccountDeleted => "Account deleted",
-        Action::EmailChanged => "Email address changed",
-        Action::OperatorAdded => "Became an operator",
-        Action::OperatorRemoved => "Is no operator any more",
-        Action::PasswordChanged => "Password changed",
-        Action::PasswordRefused => "Wrong current password",
-        Action::SessionStarted => "Signed in",
-        Action::SessionRefused => "Sign-in refused",
-        Action::SessionEnded => "Signed out",
-        Action::KeyCreated(_) => "Key created",
-        Action::KeyChanged { .. } => "Key changed",
-        Action::KeyRotated { .. } => "Key rotated",
-        Action::KeyRevoked(_) => "Key revoked",
-        Action::KeysRevoked(_) => "Keys revoked",
-        Action::KeyLeaked(_) => "Key leaked, revoked",
-        Action::OwnerChanged { .. } => "Settings of the owner changed",
-        Action::TokenCreated(_) => "Management token created",
-        Action::TokenRevoked(_) => "Management token revoked",
-        Action::HistoryLost => "Changes lost by the database",
-    }
+/// A text with `values` in the place of its placeholders.
+fn sentence<'a>(words: &'static str, values: &[(&str, Part<'a>)]) -> Vec<Part<'a>> {
+    let part = |segment| match segment {
+        Segment::Words(words) => Some(Part::Words(words)),
+        Segment::Placeholder(name) => {
+            values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        }
+    };
+    segments(words).filter_map(part).collect()
 }
 
 /// The class of the badge of an action that deserves a second look.

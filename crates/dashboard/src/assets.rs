@@ -22,7 +22,7 @@ const ASSETS: &[Asset] = assets![
     "form.js" "geist-mono.woff2" "icon.svg" "icons.js" "inter.woff2" "keyring.js" "keys.js" "languages.js" "list.js" "menu.js" "page.css" "page.js"
     "panel.css" "problem.js" "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js"
     "revoke.js" "rotate.js" "row.js" "shortcuts.js" "sign-in.js" "snippets.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
-    "times.js" "tip.js" "toast.js" "token.js" "told.js" "toolbar.js" "views.js"
+    "times.js" "tip.js" "toast.js" "token.js" "told.js" "toolbar.js" "views.js" "words-de.js" "words-en.js"
 ];
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser may keep

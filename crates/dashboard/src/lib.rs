@@ -4,6 +4,8 @@
 //! on. Everything a page loads is an [`Asset`], compiled in. No page asks another host for anything, and
 //! none has inline scripts or styles, so that [`CONTENT_SECURITY_POLICY`] can forbid all of these.
 //!
+//! What the pages say, they say in the reader's [`Language`], out of one catalogue for each that the scripts read too.
+//!
 //! The scripts are plain ES modules, clients of the JSON API like any other. They build the page from
 //! elements and text, never from markup, which the policy enforces too (Trusted Types).
 
@@ -15,6 +17,7 @@ mod pages;
 mod reader;
 mod reference;
 mod user_agent;
+mod words;
 
 use assets::asset;
 
@@ -24,3 +27,4 @@ pub use error_page::ErrorPage;
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
 pub use reader::{Reader, Who};
 pub use reference::{Reference, ReferencePage};
+pub use words::Language;

@@ -6,7 +6,7 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::{Reader, Who, key_row};
+use crate::{Language, Reader, Who};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
 /// text becomes markup.
@@ -30,6 +30,8 @@ impl<T: Template> Page for T {
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage<'a> {
+    /// The language of the page.
+    pub language: Language,
     /// Whether sign-up is open.
     pub sign_up_open: bool,
     /// The path of the page that follows.
@@ -40,6 +42,8 @@ pub struct SignInPage<'a> {
 #[derive(Debug, Template)]
 #[template(path = "sign_up.html")]
 pub struct SignUpPage<'a> {
+    /// The language of the page.
+    pub language: Language,
     /// Whether sign-up is open; if not, the page says so.
     pub sign_up_open: bool,
     /// The path of the page that follows.
@@ -50,6 +54,8 @@ pub struct SignUpPage<'a> {
 #[derive(Debug, Template)]
 #[template(path = "profile.html")]
 pub struct ProfilePage<'a> {
+    /// The language of the page.
+    pub language: Language,
     /// Whom the page is for.
     pub reader: Reader<'a>,
     /// The current time.
@@ -60,6 +66,8 @@ pub struct ProfilePage<'a> {
 #[derive(Debug, Template)]
 #[template(path = "api_keys.html")]
 pub struct ApiKeysPage<'a> {
+    /// The language of the page.
+    pub language: Language,
     /// Whom the page is for.
     pub reader: Reader<'a>,
     /// The keys, as the API orders them.
@@ -83,12 +91,12 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// The same without the time of day.
 pub(crate) fn day(at: Timestamp) -> String {
-    element(at, format_description!("[day padding:none] [month repr:long] [year]"))
+    element(at, format_description!("[year]-[month]-[day]"))
 }
 
 /// The distance from now, with the exact time as a title.
-pub(crate) fn distance(at: Timestamp, now: Timestamp) -> String {
-    let (exact, away) = (exact(at), key_row::distance(at, now));
+pub(crate) fn distance(language: Language, at: Timestamp, now: Timestamp) -> String {
+    let (exact, away) = (exact(at), language.distance(at, now));
     format!("<time class=\"time\" datetime=\"{exact}\" title=\"{exact}\">{away}</time>")
 }
 

@@ -16,6 +16,8 @@ use askama::Template;
 use document::Document;
 use operation::Operation;
 
+use crate::Language;
+
 /// Every call of the API, ready to be shown.
 #[derive(Debug)]
 pub struct Reference {
@@ -36,6 +38,8 @@ struct Group {
 #[derive(Debug, Template)]
 #[template(path = "reference.html")]
 pub struct ReferencePage<'a> {
+    /// English, as the API's own description is.
+    pub language: Language,
     /// The calls that the page shows.
     pub reference: &'a Reference,
     /// The address of the API, for the examples.

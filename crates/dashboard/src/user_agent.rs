@@ -1,7 +1,10 @@
+use crate::Language;
+use crate::words::{Segment, segments};
+
 /// The name of the browser in a `User-Agent`; the text itself if no browser is found.
 ///
 /// Browsers name other browsers for the sake of old sites. One that names fewer comes later in the list.
-pub(crate) fn short(user_agent: &str) -> String {
+pub(crate) fn short(language: Language, user_agent: &str) -> String {
     const BROWSERS: [(&str, &str); 6] = [
         ("Edg", "Edge"),
         ("OPR/", "Opera"),
@@ -24,15 +27,24 @@ pub(crate) fn short(user_agent: &str) -> String {
     };
     match (first(&BROWSERS), first(&SYSTEMS)) {
         (Some(browser), Some(system)) if user_agent.starts_with("Mozilla/") => {
-            format!("{browser} on {system}")
+            sentence(language, browser, system)
         }
         _ => user_agent.to_owned(),
     }
 }
 
+fn sentence(language: Language, browser: &str, system: &str) -> String {
+    let part = |segment| match segment {
+        Segment::Placeholder("browser") => browser,
+        Segment::Placeholder(_) => system,
+        Segment::Words(words) => words,
+    };
+    segments(language.say("browserOn")).map(part).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use super::*;
 
     #[test]
     fn browsers_are_called_by_their_names_and_programs_as_they_say() {
@@ -65,7 +77,7 @@ mod tests {
             ("Mozilla/5.0 (compatible; a bot)".to_owned(), "Mozilla/5.0 (compatible; a bot)"),
             ("curl/8.5.0 Linux Chrome/1".to_owned(), "curl/8.5.0 Linux Chrome/1"),
         ] {
-            assert_eq!(short(&text), name);
+            assert_eq!(short(Language::English, &text), name);
         }
     }
 }

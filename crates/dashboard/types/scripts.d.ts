@@ -76,7 +76,7 @@ type View = ReturnType<typeof import('../assets/keys.js').viewFrom>
 type Sort = (typeof import('../assets/keys.js').SORTS)[number]
 type Order = 'asc' | 'desc'
 type Page = ReturnType<typeof import('../assets/keys.js').pageOf>
-type Column = keyof typeof import('../assets/strings.js').text.columns
+type Column = keyof English['columns']
 
 type Told = Pick<AuditEvent, 'action' | 'keyId' | 'keyName' | 'changes'>
 /** A part of a sentence: words, the name of a key, or an instant. */
@@ -149,6 +149,12 @@ type SubmitForm = <T>(form: HTMLFormElement, send: (typed: Fields) => Promise<T>
 
 /** Texts for some of many names. */
 type Words = { [name: string]: string | undefined }
+type English = typeof import('../assets/words-en.js').default
+/** The texts of another language: as many, by the same names. */
+type Catalogue = Translated<English>
+type Translated<T> = T extends string ? string : { readonly [M in keyof T]: Translated<T[M]> }
+/** The names in braces in a text. */
+type Placeholder<W extends string> = W extends `${string}{${infer Name}}${infer Rest}` ? Name | Placeholder<Rest> : never
 type Timer = ReturnType<typeof setTimeout> | undefined
 /** The index that a key of the keyboard leads to. */
 type Moves = { [key: string]: number | undefined }

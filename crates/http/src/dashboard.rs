@@ -19,7 +19,7 @@ use super::accounts::SignUpOpen;
 use super::api_keys;
 use super::cross_site::our_origin;
 use super::error::{ApiError, ErrorCode};
-use super::error_page::for_people;
+use super::error_page::{for_people, language};
 use super::middleware::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::session::Session;
 use super::settings::HttpSettings;
@@ -41,13 +41,13 @@ pub(crate) async fn account() -> HttpResponse {
 pub(crate) async fn sign_in(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
     let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
-    for_strangers(visitor, &next, &SignInPage { sign_up_open, next: &next })
+    for_strangers(visitor, &next, &SignInPage { language: language(&req), sign_up_open, next: &next })
 }
 
 pub(crate) async fn sign_up(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
     let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
-    for_strangers(visitor, &next, &SignUpPage { sign_up_open, next: &next })
+    for_strangers(visitor, &next, &SignUpPage { language: language(&req), sign_up_open, next: &next })
 }
 
 pub(crate) async fn profile(
@@ -59,7 +59,7 @@ pub(crate) async fn profile(
         Some(session) => {
             let place = sign_in_place(&http);
             let reader = reader(&session, place.as_deref(), &http);
-            Ok(page(&ProfilePage { reader, now: http.services.clock.now() }))
+            Ok(page(&ProfilePage { language: language(&req), reader, now: http.services.clock.now() }))
         }
         None => Ok(asked_to_sign_in(&req, &http)),
     }
@@ -75,6 +75,7 @@ pub(crate) async fn api_keys(
     let policy = http.services.api_keys.policy();
     let place = sign_in_place(&http);
     Ok(page(&ApiKeysPage {
+        language: language(&req),
         reader: reader(&session, place.as_deref(), &http),
         keys: &keys,
         keys_json: &json(&api_keys::items(&keys))?,
@@ -168,7 +169,7 @@ fn asked_to_sign_in(req: &HttpRequest, http: &Http) -> HttpResponse {
         }
         None => {
             let refusal = ApiError::session_required().error_response();
-            for_people(refusal, &HeaderValue::from_static("")).unwrap_or_else(|same| same)
+            for_people(refusal, language(req), &HeaderValue::from_static("")).unwrap_or_else(|same| same)
         }
     }
 }

@@ -2,16 +2,24 @@ use actix_web::HttpMessage;
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::http::header::{
-    self, Accept, ContentType, Header as _, HeaderValue, Quality, TryIntoHeaderValue as _,
+    self, Accept, AcceptLanguage, ContentType, Header as _, HeaderValue, Quality, TryIntoHeaderValue as _,
 };
 use actix_web::mime::{self, Mime};
-use latchkey_dashboard::{CONTENT_SECURITY_POLICY, ErrorPage, Page as _};
+use latchkey_dashboard::{CONTENT_SECURITY_POLICY, ErrorPage, Language, Page as _};
 
 /// Whether a person asks with a browser: HTML is liked better than JSON.
 pub(crate) fn prefers_html(req: &impl HttpMessage) -> bool {
     Accept::parse(req).is_ok_and(|accept| {
         quality(&accept, &mime::TEXT_HTML) > quality(&accept, &mime::APPLICATION_JSON)
     })
+}
+
+/// The language that the reader likes best of those that the pages speak (RFC 9110, section 12.5.4).
+pub(crate) fn language(req: &impl HttpMessage) -> Language {
+    let Ok(AcceptLanguage(mut said)) = AcceptLanguage::parse(req) else { return Language::default() };
+    said.retain(|it| it.quality > Quality::ZERO);
+    let ranked = AcceptLanguage(said).ranked();
+    ranked.iter().find_map(|it| Language::of(it.item()?.as_str())).unwrap_or_default()
 }
 
 /// How much a type is liked: what is said of it more closely counts (RFC 9110, section 12.5.1).
@@ -30,10 +38,11 @@ fn quality(accept: &Accept, wanted: &Mime) -> Quality {
 /// The same error with a page for a body, where people meet errors of that status.
 pub(crate) fn for_people<B>(
     response: HttpResponse<B>,
+    language: Language,
     request_id: &HeaderValue,
 ) -> Result<HttpResponse<BoxBody>, HttpResponse<B>> {
     let request_id = request_id.to_str().unwrap_or_default();
-    let Some(page) = ErrorPage::of(response.status().as_u16(), request_id) else {
+    let Some(page) = ErrorPage::of(language, response.status().as_u16(), request_id) else {
         return Err(response);
     };
     let mut response = response.set_body(BoxBody::new(page.html()));
@@ -59,6 +68,23 @@ mod tests {
             request = request.append_header((header::ACCEPT, *line));
         }
         prefers_html(&request.to_http_request())
+    }
+
+    #[test]
+    fn a_reader_gets_the_language_that_is_liked_best_of_those_there_are() {
+        for (header, spoken) in [
+            ("de-AT,de;q=0.9,en;q=0.8", Language::German),
+            ("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5", Language::English),
+            ("fr, de;q=0.2, en;q=0.1", Language::German),
+            ("de;q=0, fr", Language::English),
+            ("fr", Language::English),
+            ("*", Language::English),
+            ("", Language::English),
+            ("nonsense!!", Language::English),
+        ] {
+            let request = TestRequest::get().insert_header((header::ACCEPT_LANGUAGE, header));
+            assert_eq!(language(&request.to_http_request()), spoken, "{header}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _};
 use futures_util::future::{Either, LocalBoxFuture};
+use latchkey_dashboard::Language;
 use latchkey_domain::FoundSecret;
 use latchkey_domain::ports::Clock;
 use tokio::time::error::Elapsed;
@@ -20,7 +21,7 @@ use super::caller::RequestId;
 use super::counts::known_method;
 use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode, X_ERROR_CODE};
-use super::error_page::{for_people, prefers_html};
+use super::error_page::{for_people, language, prefers_html};
 use super::head::refuse_head;
 use super::mount::path_in;
 use super::progress::Progress;
@@ -151,8 +152,8 @@ struct Common {
     method: Method,
     span: Span,
     request_id: HeaderValue,
-    /// Whether errors are for a person to read.
-    for_people: bool,
+    /// Where errors are for a person to read: in which language.
+    reader: Option<Language>,
     cors: Option<HeaderValue>,
     /// Of an answer that says what time it is.
     clock: Option<Arc<dyn Clock>>,
@@ -168,7 +169,8 @@ impl Common {
             method: req.method().clone(),
             span: Span::begin(req.headers()),
             request_id: request_id(req.headers(), http),
-            for_people: kind == Kind::Other && http.settings.pages && prefers_html(req),
+            reader: (kind == Kind::Other && http.settings.pages && prefers_html(req))
+                .then(|| language(req)),
             cors: trusted_origin(req.headers(), http).filter(|_| kind == Kind::Management),
             clock: is_call.then(|| Arc::clone(&http.services.clock)),
             is_https: http.settings.is_https(),
@@ -182,9 +184,9 @@ impl Common {
         http: &Http,
     ) -> ServiceResponse<EitherBody<B>> {
         self.note(&response, began, http);
-        let mut response = if self.for_people {
+        let mut response = if let Some(language) = self.reader {
             let (req, response) = response.into_parts();
-            let page = for_people(response, &self.request_id);
+            let page = for_people(response, language, &self.request_id);
             let response = page.map_or_else(|it| it, HttpResponse::map_into_right_body);
             ServiceResponse::new(req, response)
         } else {
@@ -304,8 +306,8 @@ impl Common {
         let error = ApiError::unavailable(elapsed);
         self.end_span(None, status, Some(error.code().as_str()), took);
         let mut response = error.error_response();
-        if self.for_people {
-            response = for_people(response, &self.request_id).unwrap_or_else(|it| it);
+        if let Some(language) = self.reader {
+            response = for_people(response, language, &self.request_id).unwrap_or_else(|it| it);
         }
         self.add_to(response.headers_mut());
         InternalError::from_response(error, response).into()

@@ -13,7 +13,7 @@ test('an event says what was done to which key', () => {
   assert.deepEqual(read(event('key.created')), ['Created “B”'])
   assert.deepEqual(read(event('key.rotated')), ['Rotated “B”'])
   assert.deepEqual(read(event('key.revoked')), ['Revoked “B”'])
-  assert.deepEqual(read(event('key.leaked')), ['Key leaked, revoked “B”'])
+  assert.deepEqual(read(event('key.leaked')), ['Leaked key “B” revoked'])
   assert.deepEqual(read(event('key.rotated'), 'its successor'), ['Issued in the place of “B”'])
 })
 
@@ -31,7 +31,7 @@ test('a change says what was before and after', () => {
 })
 
 test('events from before names were kept are told without them', () => {
-  assert.deepEqual(read(event('key.changed', { keyName: null })), ['Changed'])
+  assert.deepEqual(read(event('key.changed', { keyName: null })), ['Key changed'])
   assert.deepEqual(read(event('key.rotated', { keyName: null }), 'its successor'), ['Issued as a replacement'])
 })
 

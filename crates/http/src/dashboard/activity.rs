@@ -7,6 +7,7 @@ use url::form_urlencoded;
 use super::{Visitor, asked_to_sign_in, page, reader, sign_in_place, signed_in};
 use crate::Http;
 use crate::error::ApiError;
+use crate::error_page::language;
 
 /// How many events are shown at a time.
 const SHOWN: usize = 50;
@@ -26,6 +27,7 @@ pub(crate) async fn activity(
     let older = events.last().map(|event| event.id).filter(|_| there_are_more);
     let place = sign_in_place(&http);
     Ok(page(&ActivityPage {
+        language: language(&req),
         reader: reader(&session, place.as_deref(), &http),
         now: http.services.clock.now(),
         events: &events,
