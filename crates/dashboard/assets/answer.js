@@ -9,9 +9,11 @@ export class ApiError extends Error {
   }
 
   /** @param {string} message @param {About} about */
-  constructor(message, { status = 0, requestId = null, retryAfter = 0, isForeign = false, isOtherAccount = false } = {}) {
+  constructor(message, { status = 0, code = null, requestId = null, retryAfter = 0, isForeign = false, isOtherAccount = false } = {}) {
     super(message)
     this.status = status
+    /** Of Latchkey's answer, as `X-Error-Code` says. */
+    this.code = code
     this.requestId = requestId
     /** Seconds. */
     this.retryAfter = retryAfter
@@ -44,7 +46,7 @@ export function judge({ response, body, wanted, account }) {
   if (account && holder && holder !== account) throw new ApiError(text.otherAccount, { requestId, isOtherAccount: true })
   if (isDone) return /** @type {T} */ (body)
   const code = headers.get('x-error-code')
-  throw new ApiError(inWords(`${body?.error}`, code), { status, requestId, retryAfter: Number(headers.get('retry-after')) })
+  throw new ApiError(inWords(`${body?.error}`, code), { status, code, requestId, retryAfter: Number(headers.get('retry-after')) })
 }
 
 /** An error by its code; the server's own words say more than some codes do. @param {string} message @param {string?} code */
@@ -70,6 +72,8 @@ const isSession = has('id')
 export const wanted = {
   success: { status: 200, fits: body => body?.success === true },
   session: { status: 200, fits: isSession },
+  account: { status: 200, fits: isAccount },
+  ended: { status: 200, fits: body => typeof body?.ended === 'number' },
   signedIn: { status: 200, fits: isAccount, isAnonymous: true },
   signedUp: { status: 201, fits: isAccount, isAnonymous: true },
   items: { status: 200, fits: body => Array.isArray(body) && body.every(isItem) },

@@ -59,6 +59,16 @@ export class Api {
   /** @param {PasswordChange} passwords */
   changePassword(passwords) { return this.#call('POST', 'auth/password', wanted.success, passwords) }
 
+  /** @param {EmailChange} change */
+  changeEmail(change) { return this.#call('POST', 'auth/email', wanted.account, change) }
+  /** @param {string} id */
+  endSession(id) { return this.#call('DELETE', `auth/sessions/${id}`, wanted.success) }
+  endOtherSessions() { return this.#call('POST', 'auth/sessions/end-others', wanted.ended) }
+  /** @param {Proof} proof */
+  confirm(proof) { return this.#call('POST', 'auth/confirm', wanted.success, proof) }
+  /** @param {Proof} proof */
+  deleteAccount(proof) { return this.#call('DELETE', 'auth/account', wanted.success, proof) }
+
   /** @param {Credentials} credentials */
   signIn(credentials) { return this.#call('POST', 'auth/sign-in', wanted.signedIn, credentials) }
   /** @param {Credentials} credentials */

@@ -1,4 +1,5 @@
 // @ts-check
+import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { find, h } from './dom.js'
@@ -33,7 +34,7 @@ export function openCreate(panel) {
       await panel.keyring.met()
       const expiresAt = expiry.value()
       const asked = { ...name.value(), environment: environment.value(), ...(expiresAt && { expiresAt }) }
-      const created = await panel.keyring.during(() => panel.api.create(asked))
+      const created = await afresh(panel, () => panel.keyring.during(() => panel.api.create(asked)))
       panel.keyring.added(created)
       reveal(panel, dialog, created)
     } catch (thrown) {

@@ -6,7 +6,7 @@ import { text } from './strings.js'
 let dialogs = 0
 
 /**
- * A modal dialog of the panel. Every way out (Escape, the cross, the backdrop, buttons) is `leave`, which asks
+ * A modal dialog. Every way out (Escape, the cross, the backdrop, buttons) is `leave`, which asks
  * `mayLeave` first.
  */
 export class Dialog {
@@ -19,16 +19,16 @@ export class Dialog {
   onClosed = () => {}
   onCopy = () => {}
 
-  #panel
+  #stage
   #opener
   #heading = h('h2', { id: `dialog-${++dialogs}`, tabindex: -1 })
   #body = h('div', { class: 'dialog-body' })
   #element
 
-  /** @param {Panel} panel @param {string} title @param {Attributes} attributes */
-  constructor(panel, title, attributes = {}) {
-    this.#panel = panel
-    this.#opener = panel.focused
+  /** @param {Stage} stage @param {string} title @param {Attributes} attributes */
+  constructor(stage, title, attributes = {}) {
+    this.#stage = stage
+    this.#opener = stage.focused
     this.#element = h('dialog', { 'aria-labelledby': this.#heading.id, ...attributes },
       h('header', {}, this.#heading,
         h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.close, onclick: () => this.leave() }, icon('close'))),
@@ -44,8 +44,8 @@ export class Dialog {
   /** Shows `content`, and focuses the first element with `autofocus`, or the heading. @param {Node[]} content */
   show(...content) {
     this.#body.replaceChildren(...content)
-    if (!this.#element.isConnected) this.#panel.root.append(this.#element)
-    this.#panel.dialogs.add(this)
+    if (!this.#element.isConnected) this.#stage.root.append(this.#element)
+    this.#stage.dialogs.add(this)
     if (!this.#element.open) this.#element.showModal()
     /** @type {HTMLElement?} */
     const first = this.#body.querySelector('[autofocus]')
@@ -57,12 +57,12 @@ export class Dialog {
   }
 
   close() {
-    if (!this.#panel.dialogs.delete(this)) return
+    if (!this.#stage.dialogs.delete(this)) return
     this.#element.close()
     this.#element.remove()
     this.#body.replaceChildren()
     // By name, since the opener may have been drawn again.
-    if (!this.#panel.root.activeElement) this.#panel.focusOn(this.#opener)
+    if (!this.#stage.root.activeElement) this.#stage.focusOn(this.#opener)
     this.onClosed()
   }
 
@@ -102,9 +102,9 @@ function isOnBackdrop(element, { target, clientX: x, clientY: y }) {
 }
 
 /** Asks a question over the open dialog; true for `yes`. @type {Ask} */
-export function ask(panel, { title, why, yes, no }) {
+export function ask(stage, { title, why, yes, no }) {
   return new Promise(resolve => {
-    const dialog = new Dialog(panel, title, { role: 'alertdialog', class: 'small', 'aria-describedby': 'question-why' })
+    const dialog = new Dialog(stage, title, { role: 'alertdialog', class: 'small', 'aria-describedby': 'question-why' })
     let answer = false
     dialog.onClosed = () => resolve(answer)
     dialog.show(h('p', { id: 'question-why' }, why),

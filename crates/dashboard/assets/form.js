@@ -14,7 +14,7 @@ import { seconds } from './times.js'
 export function onSubmit(form, send, done) {
   const button = find(form, '[type="submit"]', HTMLButtonElement)
   const label = button.textContent
-  const problem = find(form, '#problem', HTMLElement)
+  const problem = find(form, '.problem-place', HTMLElement)
   let isBusy = false
   const setBusy = (/** @type {boolean} */ busy) => {
     isBusy = busy

@@ -1,4 +1,5 @@
 // @ts-check
+import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
@@ -55,7 +56,7 @@ export function openRevoke(panel, keys) {
  */
 async function revoke(panel, { id }) {
   try {
-    await panel.keyring.during(() => panel.api.revoke(id))
+    await afresh(panel, () => panel.keyring.during(() => panel.api.revoke(id)))
     panel.keyring.removed(id)
     return true
   } catch (thrown) {

@@ -1,4 +1,5 @@
 // @ts-check
+import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
@@ -26,7 +27,7 @@ export function openRotate(panel, key) {
     panel.guard(true)
     try {
       const seconds = overlap.seconds()
-      const created = await panel.keyring.during(() => panel.api.rotate(key.id, seconds))
+      const created = await afresh(panel, () => panel.keyring.during(() => panel.api.rotate(key.id, seconds)))
       panel.keyring.rotated(key, created, seconds)
       reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? fill(text.overlapUntil, { at: exact(overlap.end()) }) : text.rotatedNow))
     } catch (thrown) {

@@ -92,7 +92,10 @@ impl ActivityPage<'_> {
         let KeyDifference { name: names, enabled, expires_at, metadata } = difference;
         let mut told = Vec::new();
         let mut tell = |words, more: &[(&str, Part<'e>)]| {
-            told.push(sentence(self.language.say(words), &[&[("name", Name(name))], more].concat()));
+            told.push(sentence(
+                self.language.say(words),
+                &[&[("name", Name(name))], more].concat(),
+            ));
         };
         if let Some([before, _]) = names {
             tell("told.renamed", &[("before", Name(before.as_str()))]);
@@ -116,7 +119,9 @@ impl ActivityPage<'_> {
     fn owner_changes(&self, difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
         let OwnerDifference { max_keys, suspended } = difference;
         let limit = max_keys.as_ref().map(|[_, limit]| match limit {
-            Some(limit) => Part::Text(self.language.fill("told.limitSet", &limit.to_string())),
+            Some(limit) => {
+                Part::Text(self.language.fill("told.limitSet", &limit.get().to_string()))
+            }
             None => Part::Words(self.language.say("told.limitReset")),
         });
         let suspension = suspended.as_ref().map(|[_, is_suspended]| {

@@ -1,4 +1,5 @@
 use askama::Template;
+use latchkey_accounts::{Session, SessionId};
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{Environment, KeyState, Timestamp};
 use time::OffsetDateTime;
@@ -6,7 +7,7 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::{Language, Reader, Who};
+use crate::{Language, Reader, Who, user_agent};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
 /// text becomes markup.
@@ -50,7 +51,7 @@ pub struct SignUpPage<'a> {
     pub next: &'a str,
 }
 
-/// Account, Profile: the address, and the password to change; or whose session of which system it is.
+/// Account, Profile: what a person sees and changes about the account; or whose session of which system it is.
 #[derive(Debug, Template)]
 #[template(path = "profile.html")]
 pub struct ProfilePage<'a> {
@@ -58,8 +59,26 @@ pub struct ProfilePage<'a> {
     pub language: Language,
     /// Whom the page is for.
     pub reader: Reader<'a>,
+    /// The sessions of the account, the newest first.
+    pub sessions: &'a [Session],
+    /// The session that the page is shown in, if it is of an account.
+    pub current: Option<SessionId>,
     /// The current time.
     pub now: Timestamp,
+}
+
+impl ProfilePage<'_> {
+    /// The program that a session began with.
+    fn program(&self, session: &Session) -> String {
+        match &session.user_agent {
+            Some(agent) => user_agent::short(self.language, agent.as_str()),
+            None => self.language.say("unknownProgram").to_owned(),
+        }
+    }
+
+    fn is_current(&self, session: &Session) -> bool {
+        self.current == Some(session.id)
+    }
 }
 
 /// Account, API Keys: the list, and everything that is done with keys.

@@ -18,8 +18,10 @@ pub enum Language {
     German,
 }
 
-static ENGLISH: LazyLock<Words> = LazyLock::new(|| Words::read(include_str!("../assets/words-en.js")));
-static GERMAN: LazyLock<Words> = LazyLock::new(|| Words::read(include_str!("../assets/words-de.js")));
+static ENGLISH: LazyLock<Words> =
+    LazyLock::new(|| Words::read(include_str!("../assets/words-en.js")));
+static GERMAN: LazyLock<Words> =
+    LazyLock::new(|| Words::read(include_str!("../assets/words-de.js")));
 
 impl Language {
     /// The language of this tag (RFC 5646), such as `de-AT`, if the pages speak it.
@@ -38,7 +40,7 @@ impl Language {
 
     /// The text of this name; those of a group are named `group.text`.
     pub(crate) fn say(self, name: &str) -> &'static str {
-        self.find(name).unwrap_or_else(|| panic!("there is no text {name}"))
+        self.find(name).expect("a test finds each text that is named")
     }
 
     /// The same where there may be none.
@@ -174,30 +176,43 @@ mod tests {
     fn every_text_that_a_template_or_a_page_names_is_there() {
         let mut named = 0;
         for folder in ["templates", "src"] {
-            for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder") {
+            for file in
+                fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder")
+            {
                 let path = file.expect("a file").path();
                 if !path.is_file() || path.ends_with("words.rs") {
                     continue;
                 }
                 let source = fs::read_to_string(&path).expect("a text");
-                for (call, suffix) in [(".say(\"", ""), (".fill(\"", ""), (".plural(\"", ".other")] {
+                for (call, suffix) in [(".say(\"", ""), (".fill(\"", ""), (".plural(\"", ".other")]
+                {
                     for rest in source.split(call).skip(1) {
                         let (name, _) = rest.split_once('"').expect("a string ends");
                         let name = format!("{name}{suffix}");
-                        assert!(Language::English.find(&name).is_some(), "{}: {name}", path.display());
+                        assert!(
+                            Language::English.find(&name).is_some(),
+                            "{}: {name}",
+                            path.display()
+                        );
                         named += 1;
                     }
                 }
             }
         }
-        assert!(named > 50, "only {named} texts were found: this test looks for another form of call");
+        assert!(
+            named > 50,
+            "only {named} texts were found: this test looks for another form of call"
+        );
     }
 
     #[test]
     fn a_text_is_cut_at_its_placeholders() {
         use Segment::{Placeholder, Words};
         let cut = |text| segments(text).collect::<Vec<_>>();
-        assert_eq!(cut("Renamed {a} to {b}"), [Words("Renamed "), Placeholder("a"), Words(" to "), Placeholder("b")]);
+        assert_eq!(
+            cut("Renamed {a} to {b}"),
+            [Words("Renamed "), Placeholder("a"), Words(" to "), Placeholder("b")]
+        );
         assert_eq!(cut("{a}{b}."), [Placeholder("a"), Placeholder("b"), Words(".")]);
         assert_eq!(cut("nothing"), [Words("nothing")]);
     }

@@ -13,6 +13,9 @@ type Prove = (isAnew?: boolean) => Promise<string>
 type Session = import('./api').SessionBody
 type Credentials = import('./api').Credentials
 type PasswordChange = import('./api').PasswordChange
+type EmailChange = import('./api').EmailChange
+type Proof = import('./api').Proof
+type Ended = import('./api').Ended
 type KeyChange = import('./api').ChangeBody
 type AuditEvent = import('./api').EventBody
 /** With LATCHKEY_KEY_NAMES=optional the name may be left out. */
@@ -32,6 +35,8 @@ interface Wanted<T> {
 interface AllWanted {
   success: Wanted<Success>
   session: Wanted<Session>
+  account: Wanted<Account>
+  ended: Wanted<Ended>
   signedIn: Wanted<Account>
   signedUp: Wanted<Account>
   items: Wanted<Key[]>
@@ -56,6 +61,7 @@ type ApiError = import('../assets/answer.js').ApiError
 /** The members of an `ApiError` beside its message. */
 interface About {
   status?: number
+  code?: string | null
   requestId?: string | null
   retryAfter?: number
   isForeign?: boolean
@@ -87,13 +93,20 @@ type Part = string | { name: string } | { at: string }
 type Panel = import('../assets/api-keys-panel.js').ApiKeysPanel
 /** What copies and says something: the panel, or a page. */
 type Speaker = Pick<Panel, 'api' | 'say'>
+/** What shows dialogs: the panel, or a page. */
+interface Stage extends Speaker {
+  dialogs: Set<Dialog>
+  root: Pick<ShadowRoot, 'append' | 'activeElement' | 'querySelector'>
+  readonly focused: string | null
+  focusOn(name: string | null): void
+}
 type Problem = ReturnType<typeof import('../assets/problem.js').problemPlace>
 type OnPanel = (panel: Panel) => void
 type OnKey = (panel: Panel, key: Key) => void
 type StartRename = (panel: Panel, id: string, back: string, typed?: string | null, error?: Failure | null) => void
 
 type Dialog = import('../assets/dialog.js').Dialog
-type Ask = (panel: Panel, question: { title: string, why: string, yes: string, no: string }) => Promise<boolean>
+type Ask = (stage: Stage, question: { title: string, why: string, yes: string, no: string }) => Promise<boolean>
 type FormButtons = (dialog: Dialog, label: string, kind?: string, cancel?: Attributes) => { buttons: HTMLElement, submit: HTMLButtonElement }
 type OnSubmit = (dialog: Dialog, form: HTMLFormElement, submit: HTMLButtonElement, progress: string, work: () => Promise<void>) => void
 

@@ -41,13 +41,21 @@ pub(crate) async fn account() -> HttpResponse {
 pub(crate) async fn sign_in(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
     let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
-    for_strangers(visitor, &next, &SignInPage { language: language(&req), sign_up_open, next: &next })
+    for_strangers(
+        visitor,
+        &next,
+        &SignInPage { language: language(&req), sign_up_open, next: &next },
+    )
 }
 
 pub(crate) async fn sign_up(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
     let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
-    for_strangers(visitor, &next, &SignUpPage { language: language(&req), sign_up_open, next: &next })
+    for_strangers(
+        visitor,
+        &next,
+        &SignUpPage { language: language(&req), sign_up_open, next: &next },
+    )
 }
 
 pub(crate) async fn profile(
@@ -55,14 +63,21 @@ pub(crate) async fn profile(
     http: Data<Http>,
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
-    match signed_in(visitor)? {
-        Some(session) => {
-            let place = sign_in_place(&http);
-            let reader = reader(&session, place.as_deref(), &http);
-            Ok(page(&ProfilePage { language: language(&req), reader, now: http.services.clock.now() }))
+    let Some(session) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req, &http)) };
+    let (sessions, current) = match &session {
+        Session::Account(who) => {
+            (http.services.accounts.sessions(who).await?, Some(who.session.id))
         }
-        None => Ok(asked_to_sign_in(&req, &http)),
-    }
+        Session::Foreign(_) => (Vec::new(), None),
+    };
+    let place = sign_in_place(&http);
+    Ok(page(&ProfilePage {
+        language: language(&req),
+        reader: reader(&session, place.as_deref(), &http),
+        sessions: &sessions,
+        current,
+        now: http.services.clock.now(),
+    }))
 }
 
 pub(crate) async fn api_keys(
@@ -169,7 +184,8 @@ fn asked_to_sign_in(req: &HttpRequest, http: &Http) -> HttpResponse {
         }
         None => {
             let refusal = ApiError::session_required().error_response();
-            for_people(refusal, language(req), &HeaderValue::from_static("")).unwrap_or_else(|same| same)
+            for_people(refusal, language(req), &HeaderValue::from_static(""))
+                .unwrap_or_else(|same| same)
         }
     }
 }

@@ -2,7 +2,8 @@ use actix_web::HttpMessage;
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::http::header::{
-    self, Accept, AcceptLanguage, ContentType, Header as _, HeaderValue, Quality, TryIntoHeaderValue as _,
+    self, Accept, AcceptLanguage, ContentType, Header as _, HeaderValue, Quality,
+    TryIntoHeaderValue as _,
 };
 use actix_web::mime::{self, Mime};
 use latchkey_dashboard::{CONTENT_SECURITY_POLICY, ErrorPage, Language, Page as _};
@@ -16,7 +17,9 @@ pub(crate) fn prefers_html(req: &impl HttpMessage) -> bool {
 
 /// The language that the reader likes best of those that the pages speak (RFC 9110, section 12.5.4).
 pub(crate) fn language(req: &impl HttpMessage) -> Language {
-    let Ok(AcceptLanguage(mut said)) = AcceptLanguage::parse(req) else { return Language::default() };
+    let Ok(AcceptLanguage(mut said)) = AcceptLanguage::parse(req) else {
+        return Language::default();
+    };
     said.retain(|it| it.quality > Quality::ZERO);
     let ranked = AcceptLanguage(said).ranked();
     ranked.iter().find_map(|it| Language::of(it.item()?.as_str())).unwrap_or_default()

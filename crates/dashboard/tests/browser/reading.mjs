@@ -388,7 +388,7 @@ item(31, 'the activity log goes back page by page', async ({ page, person }) => 
   for (let number = 0; number < 60; number += 1) await person.hasKey(`key ${number}`)
   await page.goto('/account/activity')
   assert.equal(await rows(page).count(), 50)
-  await page.getByRole('link', { name: 'Load older' }).click()
+  await page.getByRole('link', { name: 'Older' }).click()
   await page.waitForURL(/before=/)
   assert.equal(await rows(page).count(), 11)
   await page.getByText('Account created').waitFor()

@@ -16,6 +16,7 @@ import './answers.mjs'
 import './tabs.mjs'
 import './clock.mjs'
 import './told.mjs'
+import './care.mjs'
 import './policy.mjs'
 
 runAll(new RegExp(process.argv[3] ?? ''))

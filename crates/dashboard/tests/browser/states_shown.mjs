@@ -29,7 +29,7 @@ export const states = [
       await page.getByLabel('Email').fill('nobody@example.com')
       await page.getByLabel('Password', { exact: true }).fill('wrong')
       await page.keyboard.press('Enter')
-      await page.getByText('Invalid email or password').waitFor()
+      await page.getByText('Wrong email or password.').waitFor()
     },
   },
   { name: 'sign-up', signedIn: false, reach: ({ page }) => page.goto('/sign-up') },

@@ -16,5 +16,9 @@ static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
 /// The API reference, the same for everybody; it asks no database.
 pub(crate) async fn reference(req: HttpRequest, http: Data<Http>) -> HttpResponse {
     let base_url = our_origin(req.headers(), &http).map(|origin| origin.to_string());
-    page(&ReferencePage { language: Language::English, reference: &REFERENCE, base_url: &base_url.unwrap_or_default() })
+    page(&ReferencePage {
+        language: Language::English,
+        reference: &REFERENCE,
+        base_url: &base_url.unwrap_or_default(),
+    })
 }

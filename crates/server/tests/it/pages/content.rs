@@ -76,7 +76,7 @@ fn the_trail_is_in_the_page_and_read_page_by_page(setup: Setup) {
     server.sign_in(ADA, "a wrong password").expect_error(401);
     let newest = ada.page(ACTIVITY);
     assert_eq!(rows(&newest), 50);
-    assert!(newest.contains("Sign-in refused"), "{newest}");
+    assert!(newest.contains("Failed sign-in"), "{newest}");
     let path = &older.captures(&newest).expect("there are more")[1];
     let oldest = ada.page(path);
     assert_eq!(rows(&oldest), 1);
@@ -135,7 +135,7 @@ fn the_trail_says_what_was_changed_and_what_keys_were_called(setup: Setup) {
     assert_eq!(
         told(ACTIVITY),
         [
-            "Key leaked, revoked “L”",
+            "Leaked key revoked “L”",
             "Renamed “B” to “C”",
             "Revoked “B”",
             "Rotated “B”",
