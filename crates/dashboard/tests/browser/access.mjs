@@ -299,7 +299,7 @@ item(39, 'without JavaScript signing in, signing up and the profile say what the
   }
   await page.context().addCookies([person.cookie()])
   await page.goto('/account/profile')
-  await page.getByText('Changing the password needs JavaScript.').waitFor()
+  await page.getByText(/password needs JavaScript/).waitFor()
   await page.goto('/account/activity')
   await page.getByRole('table').getByText('Account created').waitFor()
 }, { signedIn: false, context: { javaScriptEnabled: false } })
