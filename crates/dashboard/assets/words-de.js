@@ -328,6 +328,7 @@ export default /** @type {Catalogue} */ (
   "createAccountNeedsScripts": "Um ein Konto zu erstellen, ist JavaScript nötig.",
   "creatingAccount": "Das Konto wird erstellt…",
   "haveAccount": "Sie haben ein Konto?",
+  "accountsByAdministrator": "Konten legt Ihre Administration an.",
   "signUpClosed": "Die Registrierung ist abgeschaltet. Bitten Sie Ihre Administration um ein Konto.",
 
   "profile": "Profil",

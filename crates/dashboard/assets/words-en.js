@@ -328,6 +328,7 @@ export default /** @type {const} */ (
   "createAccountNeedsScripts": "Creating an account needs JavaScript.",
   "creatingAccount": "Creating the account…",
   "haveAccount": "Have an account?",
+  "accountsByAdministrator": "Your administrator creates the accounts.",
   "signUpClosed": "Sign-up is turned off. Ask your administrator for an account.",
 
   "profile": "Profile",
