@@ -6,6 +6,7 @@ import { Dialog } from './dialog.js'
 import { h } from './dom.js'
 import { statuses } from './keys.js'
 import { problemPlace } from './problem.js'
+import { program } from './program.js'
 import { fill, parts, text } from './strings.js'
 import { exact, relative } from './times.js'
 import { told } from './told.js'
@@ -66,7 +67,7 @@ async function load(panel, key, history, createdBy) {
 const who = (/** @type {AuditEvent} */ event) => /** @type {Words} */ (text.actors)[event.actor] ?? text.you
 const whoAndWhere = (/** @type {AuditEvent} */ event) => [
   event.address ? fill(text.byFrom, { who: who(event), address: event.address }) : who(event),
-  ...(event.userAgent ? [h('span', { class: 'hint' }, event.userAgent)] : []),
+  ...(event.userAgent ? [h('span', { class: 'hint', title: event.userAgent }, program(event.userAgent))] : []),
 ]
 
 /** @param {Part} part */
@@ -84,7 +85,7 @@ function historyTable(events, key) {
       const what = told(event, key.id).map(parts => h('span', { class: 'sentence' }, parts.map(shown)))
       const cells = [
         h('time', { datetime: event.at }, exact(event.at)), what, who(event),
-        [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent', title: event.userAgent }, event.userAgent)],
+        [event.address ?? '–', event.userAgent && h('span', { class: 'hint agent', title: event.userAgent }, program(event.userAgent))],
       ]
       return h('tr', { role: 'row' }, cells.map((cell, at) => h('td', { role: 'cell', 'data-label': head[at] }, h('div', {}, cell))))
     })))

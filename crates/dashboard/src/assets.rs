@@ -20,7 +20,7 @@ const ASSETS: &[Asset] = assets![
     "account.js" "activity.js" "afresh.js" "answer.js" "api-keys-panel.js" "api.js" "clock.js" "copy.js"
     "create.js" "credentials.js" "csv.js" "detail.js" "dialog.js" "dom.js" "expire.js" "expiry.js"
     "form.js" "geist-mono.woff2" "icon.svg" "icons.js" "inter.woff2" "keyring.js" "keys.js" "languages.js" "list.js" "menu.js" "page.css" "page.js"
-    "panel.css" "problem.js" "profile.js" "reference.css" "reference.js" "rename.js" "reveal.js"
+    "panel.css" "problem.js" "profile.js" "program.js" "reference.css" "reference.js" "rename.js" "reveal.js"
     "revoke.js" "rotate.js" "row.js" "shortcuts.js" "sign-in.js" "snippets.js" "stage.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
     "times.js" "tip.js" "toast.js" "token.js" "told.js" "toolbar.js" "views.js" "words-de.js" "words-en.js"
 ];

@@ -55,4 +55,9 @@ impl Reader<'_> {
             Who::Foreign { actor, .. } => actor.as_str().into(),
         }
     }
+
+    /// The first letter of the name, as a sign for it.
+    pub(crate) fn initial(&self) -> String {
+        self.name().chars().next().into_iter().flat_map(char::to_uppercase).collect()
+    }
 }

@@ -1,7 +1,7 @@
 use crate::Language;
 use crate::words::{Segment, segments};
 
-/// The name of the browser in a `User-Agent`; the text itself if no browser is found.
+/// As `assets/program.js`: the name of the browser in a `User-Agent`; the text itself if no browser is found.
 ///
 /// Browsers name other browsers for the sake of old sites. One that names fewer comes later in the list.
 pub(crate) fn short(language: Language, user_agent: &str) -> String {
@@ -48,35 +48,10 @@ mod tests {
 
     #[test]
     fn browsers_are_called_by_their_names_and_programs_as_they_say() {
-        let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
-        for (text, name) in [
-            (
-                format!("Mozilla/5.0 (X11; Linux x86_64) {webkit} Chrome/150.0 Safari/537.36"),
-                "Chrome on Linux",
-            ),
-            (
-                format!(
-                    "Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/150.0 Safari/537.36 Edg/150.0"
-                ),
-                "Edge on Windows",
-            ),
-            (
-                format!(
-                    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {webkit} Version/19 Safari/605"
-                ),
-                "Safari on macOS",
-            ),
-            (
-                format!("Mozilla/5.0 (iPhone; CPU iPhone OS 19 like Mac OS X) {webkit} Safari/604"),
-                "Safari on iPhone",
-            ),
-            (
-                "Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0".to_owned(),
-                "Firefox on Android",
-            ),
-            ("Mozilla/5.0 (compatible; a bot)".to_owned(), "Mozilla/5.0 (compatible; a bot)"),
-            ("curl/8.5.0 Linux Chrome/1".to_owned(), "curl/8.5.0 Linux Chrome/1"),
-        ] {
+        // Those that the test of `assets/program.js` reads.
+        let cases: Vec<(String, String)> =
+            serde_json::from_str(include_str!("../tests/programs.json")).expect("a list of pairs");
+        for (text, name) in cases {
             assert_eq!(short(Language::English, &text), name);
         }
     }

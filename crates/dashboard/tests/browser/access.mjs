@@ -225,6 +225,7 @@ item(38, 'the theme is the system’s, or the one that was chosen, from the firs
   await page.emulateMedia({ colorScheme: 'dark' })
   const dark = await background(page)
   assert.notEqual(dark, light)
+  await page.locator('.who').click()
   await page.getByRole('radio', { name: 'Light' }).check({ force: true })
   assert.equal(await background(page), light)
   await page.addInitScript(() => {

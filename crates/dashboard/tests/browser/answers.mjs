@@ -2,9 +2,7 @@
 import { strict as assert } from 'node:assert'
 
 import { eventually, item } from './harness.mjs'
-import {
-  button, chooseAction, dialog, nameField, openCreate, openKeys, question, row, rows, said, theKey,
-} from './steps.mjs'
+import { button, chooseAction, dialog, nameField, openCreate, openKeys, question, row, rows, said, signOut, theKey } from './steps.mjs'
 
 const PAGE = { contentType: 'text/html', body: '<title>Sign in to the network</title>' }
 const json = value => ({ contentType: 'application/json', headers: { 'x-request-id': 'theirs' }, body: JSON.stringify(value) })
@@ -164,7 +162,7 @@ item(41, 'nobody is signed out, and no password changed, by somebody else’s an
   await button(page, 'Change password').click()
   await page.getByRole('alert').getByText(/did not come from Latchkey/).waitFor()
   assert.equal(await page.getByText('Your password was changed').count(), 0)
-  await button(page, 'Sign out').click()
+  await signOut(page)
   await page.locator('#sign-out-problem').getByText(/did not come from Latchkey/).waitFor()
   assert.match(page.url(), /\/account\/profile$/)
   await page.unrouteAll()

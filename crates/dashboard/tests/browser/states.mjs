@@ -1,10 +1,7 @@
 import { strict as assert } from 'node:assert'
 
 import { eventually, item } from './harness.mjs'
-import {
-  button, chooseAction, clipboard, create, createButton, description, dialog, everythingIn, isFocused, KEYS, nameField, openCreate, openKeys, question, row,
-  rows, said, theKey,
-} from './steps.mjs'
+import { button, chooseAction, clipboard, create, createButton, description, dialog, everythingIn, isFocused, KEYS, nameField, openCreate, openKeys, question, row, rows, said, signOut, theKey } from './steps.mjs'
 
 const SIGNED_OUT = [/401 \(Unauthorized\)/]
 
@@ -220,7 +217,7 @@ item(23, 'a key that another tab rotated can’t be rotated again, and the page 
 item(8, 'after signing out, Back shows nobody’s keys', async ({ page, person }) => {
   await person.hasKey('Production')
   await openKeys(page)
-  await button(page, 'Sign out').click()
+  await signOut(page)
   await page.waitForURL(/\/sign-in/)
   await page.goBack().catch(() => 'there is nothing to go back to')
   await eventually(async () => assert.doesNotMatch(await everythingIn(page), /Production/))

@@ -24,6 +24,12 @@ export const row = (page, name) => rows(page).filter({ has: page.getByRole('rowh
 /** @param {Page | Locator} place @param {string} name */
 export const button = (place, name) => place.getByRole('button', { name, exact: true })
 
+/** Signs out by the menu of the account. @param {Page} page */
+export async function signOut(page) {
+  await page.locator('.who').click()
+  await button(page, 'Sign out').click()
+}
+
 /** @param {Page} page */
 export async function openCreate(page) {
   await createButton(page).first().click()
