@@ -1,4 +1,4 @@
-export default /** @type {Catalogue} */ (
+export default /** @satisfies {Catalogue} */ (
 {
   "justNow": "gerade eben",
   "inAMoment": "gleich",

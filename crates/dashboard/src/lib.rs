@@ -16,6 +16,8 @@ mod key_row;
 mod pages;
 mod reader;
 mod reference;
+#[cfg(debug_assertions)]
+mod style_guide;
 mod user_agent;
 mod words;
 
@@ -27,4 +29,6 @@ pub use error_page::ErrorPage;
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
 pub use reader::{Reader, Who};
 pub use reference::{Reference, ReferencePage};
+#[cfg(debug_assertions)]
+pub use style_guide::StyleGuidePage;
 pub use words::Language;

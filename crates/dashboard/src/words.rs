@@ -24,10 +24,12 @@ static GERMAN: LazyLock<Words> =
     LazyLock::new(|| Words::read(include_str!("../assets/words-de.js")));
 
 impl Language {
+    const ALL: [Self; 2] = [Self::English, Self::German];
+
     /// The language of this tag (RFC 5646), such as `de-AT`, if the pages speak it.
     pub fn of(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default();
-        [Self::English, Self::German].into_iter().find(|it| primary.eq_ignore_ascii_case(it.tag()))
+        Self::ALL.into_iter().find(|it| primary.eq_ignore_ascii_case(it.tag()))
     }
 
     /// The tag of the language.
@@ -45,11 +47,14 @@ impl Language {
 
     /// The same where there may be none.
     pub(crate) fn find(self, name: &str) -> Option<&'static str> {
-        let words: &'static Words = match self {
+        self.words().0.get(name).map(String::as_str)
+    }
+
+    fn words(self) -> &'static Words {
+        match self {
             Self::English => &ENGLISH,
             Self::German => &GERMAN,
-        };
-        words.0.get(name).map(String::as_str)
+        }
     }
 
     /// The text of this name with `value` in the place of its one placeholder.
@@ -161,14 +166,16 @@ mod tests {
     #[test]
     fn every_language_has_every_text_with_the_same_placeholders() {
         let names = |words: &Words| words.0.keys().cloned().collect::<BTreeSet<_>>();
-        assert_eq!(names(&ENGLISH), names(&GERMAN));
-        for (name, english) in &ENGLISH.0 {
-            let german = &GERMAN.0[name];
-            let [wanted, there] = [placeholders(english), placeholders(german)];
-            // A code of an error, or a sentence, may say without the server's words what they say.
-            let mut extra = wanted.symmetric_difference(&there);
-            assert!(extra.all(|name| *name == "message"), "{name}: {english} / {german}");
-            assert!(!german.trim().is_empty(), "{name}");
+        for language in Language::ALL {
+            assert_eq!(names(language.words()), names(&ENGLISH), "{language:?}");
+            for (name, english) in &ENGLISH.0 {
+                let text = language.say(name);
+                let [wanted, there] = [placeholders(english), placeholders(text)];
+                // An error may say by itself what the server says in English.
+                let mut extra = wanted.symmetric_difference(&there);
+                assert!(extra.all(|name| *name == "message"), "{name}: {english} / {text}");
+                assert!(!text.trim().is_empty(), "{name}");
+            }
         }
     }
 
@@ -184,7 +191,8 @@ mod tests {
                     continue;
                 }
                 let source = fs::read_to_string(&path).expect("a text");
-                for (call, suffix) in [(".say(\"", ""), (".fill(\"", ""), (".plural(\"", ".other")]
+                for (call, suffix) in
+                    [("say(\"", ""), ("tell(\"", ""), (".fill(\"", ""), (".plural(\"", ".other")]
                 {
                     for rest in source.split(call).skip(1) {
                         let (name, _) = rest.split_once('"').expect("a string ends");

@@ -101,6 +101,19 @@ pub(crate) async fn api_keys(
     }))
 }
 
+/// Every part of the pages in every state.
+#[cfg(debug_assertions)]
+pub(crate) async fn style_guide(req: HttpRequest, http: Data<Http>) -> HttpResponse {
+    let now = http.services.clock.now();
+    let asked = req.query_string();
+    page(&latchkey_dashboard::StyleGuidePage {
+        language: language(&req),
+        now,
+        is_empty: asked == "empty",
+        is_at_limit: asked == "at-limit",
+    })
+}
+
 /// An asset under an address that holds the version: a browser that has it never asks again. Pages of other
 /// origins may load it, for the panel that they embed.
 pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, ApiError> {

@@ -205,6 +205,8 @@ fn pages(config: &mut ServiceConfig, has_accounts: bool) {
         .service(page("/account/api-keys").get(dashboard::api_keys))
         .service(page("/account/activity").get(dashboard::activity))
         .service(page("/docs").get(dashboard::reference));
+    #[cfg(debug_assertions)]
+    config.service(page("/styleguide").get(dashboard::style_guide));
 }
 
 /// The panel for other pages, and what both load.

@@ -49,6 +49,13 @@ export const states = [
   { name: 'profile', reach: ({ page }) => page.goto('/account/profile') },
   { name: 'activity', reach: async ({ page, person }) => { await fill(person); await page.goto('/account/activity') } },
   { name: 'the API reference', signedIn: false, reach: ({ page }) => page.goto('/docs') },
+  ...['', '?at-limit', '?empty'].map(query => ({
+    name: `the style guide${query}`, signedIn: false, expected: [/404/],
+    async reach({ page }) {
+      await page.goto(`/styleguide${query}`)
+      await page.getByRole('button', { name: 'Create API key' }).first().waitFor()
+    },
+  })),
   { name: 'the list, empty', reach: ({ page }) => openKeys(page) },
   {
     name: 'the list, filled',

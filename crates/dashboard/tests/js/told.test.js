@@ -27,6 +27,7 @@ test('a change says what was before and after', () => {
   assert.deepEqual(changed({ expiresAt: [may, june] }), [`Expiry of “B” moved to ${june}`])
   assert.deepEqual(changed({ expiresAt: [june, null] }), ['Expiry of “B” removed'])
   assert.deepEqual(changed({ name: ['A', 'B'], enabled: [true, false] }), ['Renamed “A” to “B”', 'Disabled “B”'])
+  assert.deepEqual(changed({ metadata: [{}, { a: 1 }], enabled: [true, false] }), ['Disabled “B”', 'Changed metadata of “B”'])
   assert.deepEqual(changed({ newer: [1, 2] }), ['Changed “B”'])
 })
 

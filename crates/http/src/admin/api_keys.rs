@@ -47,7 +47,6 @@ pub(crate) async fn list(
         (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 409, description = "The owner has reached its limit of keys, is suspended, or is an account that is disabled", body = ErrorBody),
-        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn create(
@@ -108,7 +107,6 @@ pub(crate) async fn get(
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
         (status = 409, description = "The key was rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
-        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn change(
@@ -136,7 +134,6 @@ pub(crate) async fn change(
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
         (status = 409, description = "The key is disabled, has expired, or was rotated already; too many rotated keys still work; or the owner is suspended", body = ErrorBody),
-        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn rotate(
@@ -166,7 +163,6 @@ pub(crate) async fn rotate(
         (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
-        (status = 429, description = "Too many changes of one owner's keys; see Retry-After", body = ErrorBody),
     ),
 )]
 pub(crate) async fn revoke(

@@ -1,0 +1,61 @@
+use askama::Template;
+use latchkey_domain::Timestamp;
+use serde_json::{Value, json};
+
+use crate::Language;
+use crate::pages::exact;
+use crate::words::DAY;
+
+/// Every part of the pages in every state, for those who change the look. Debug builds alone have the page.
+#[derive(Debug, Template)]
+#[template(path = "style_guide.html")]
+pub struct StyleGuidePage {
+    /// The language of the parts that pages share.
+    pub language: Language,
+    /// The current time.
+    pub now: Timestamp,
+    /// Whether the panel has no keys.
+    pub is_empty: bool,
+    /// Whether the panel may have no more keys.
+    pub is_at_limit: bool,
+}
+
+impl StyleGuidePage {
+    /// Keys in every state that the list shows, as the API answers them.
+    fn keys(&self) -> String {
+        let key = |name: &str, days: [i64; 3], more: Value| {
+            let at = |days: i64| {
+                let at = Timestamp::from_unix_millis(self.now.unix_millis() + days * DAY);
+                at.filter(|_| days != 0).map(exact)
+            };
+            let [created, used, expires] = days.map(at);
+            let mut all = json!({
+                "id": format!("019d1fb2-5b00-7c4e-a2d1-{:012x}", name.len()), "name": name, "keyPrefix": "sk_live_mCD5",
+                "createdAt": created, "lastUsedAt": used, "environment": "live", "enabled": true, "expiresAt": expires,
+                "replacedBy": null, "createdBy": null, "metadata": {}
+            });
+            if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
+                all.extend(more);
+            }
+            all
+        };
+        let none = || json!({});
+        let successor = "019d1fb2-5b00-7c4e-a2d1-000000000001";
+        json!([
+            key("New", [-1, 0, 0], json!({ "id": successor })),
+            key("Used lately", [-40, -1, 0], none()),
+            key("Expires soon", [-20, -2, 5], none()),
+            key("Replaced by New", [-60, -1, 2], json!({ "replacedBy": successor })),
+            key(
+                "Of the test environment",
+                [-9, 0, 30],
+                json!({ "environment": "test", "keyPrefix": "sk_test_Zx81" })
+            ),
+            key("Switched off for a while", [-50, -30, 0], json!({ "enabled": false })),
+            key("Over since last week already", [-70, -10, -7], none()),
+            key("Not used for a hundred days or more", [-200, -120, 0], none()),
+            key(&"A name as long as a name may be, ".repeat(3), [-300, -1, 0], none()),
+        ])
+        .to_string()
+    }
+}
