@@ -4,7 +4,7 @@ import { icon } from './icons.js'
 import { text } from './strings.js'
 
 const SHOWN = 2_000
-const isMac = /Mac|iP(hone|ad)/.test(globalThis.navigator?.platform ?? '')
+const isMac = /Mac OS X|iP(hone|ad)/.test(globalThis.navigator?.userAgent ?? '')
 
 /**
  * Writes to the clipboard; false where the browser refuses. `beside` is the focused element.

@@ -27,6 +27,9 @@ use super::settings::HttpSettings;
 const HOME: &str = "/account/api-keys";
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
+/// No page asks for any of these, so that no script that gets into one can.
+const NEVER_ASKED_FOR: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), \
+     payment=(), publickey-credentials-get=(), serial=(), usb=()";
 
 type Visitor = Result<Session, ApiError>;
 
@@ -112,6 +115,17 @@ pub(crate) async fn style_guide(req: HttpRequest, http: Data<Http>) -> HttpRespo
         is_empty: asked == "empty",
         is_at_limit: asked == "at-limit",
     })
+}
+
+/// For browsers that look for an icon where no page names one, as beside an answer of the API.
+pub(crate) async fn favicon() -> HttpResponse {
+    see(&format!("/assets/{}/icon.svg", *VERSION))
+}
+
+/// Search engines have no business on the pages of accounts.
+pub(crate) async fn robots() -> HttpResponse {
+    let rules = "User-agent: *\nAllow: /docs\nAllow: /assets/\nDisallow: /\n";
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(rules)
 }
 
 /// An asset under an address that holds the version: a browser that has it never asks again. Pages of other
@@ -240,6 +254,7 @@ fn page(content: &impl Page) -> HttpResponse {
         .insert_header(ContentType::html())
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+        .insert_header((header::PERMISSIONS_POLICY, NEVER_ASKED_FOR))
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(CONTENT_SECURITY_POLICY),

@@ -200,6 +200,8 @@ fn pages(config: &mut ServiceConfig, has_accounts: bool) {
     }
     config
         .service(page("/").get(dashboard::home))
+        .service(page("/favicon.ico").get(dashboard::favicon))
+        .service(page("/robots.txt").get(dashboard::robots))
         .service(page("/account").get(dashboard::account))
         .service(page("/account/profile").get(dashboard::profile))
         .service(page("/account/api-keys").get(dashboard::api_keys))

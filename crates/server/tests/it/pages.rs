@@ -147,6 +147,11 @@ fn a_page_may_be_kept_nowhere_and_allows_itself_nothing_but_its_own_origin() {
         for (name, value) in [
             ("cache-control", "no-store"),
             ("cross-origin-opener-policy", "same-origin"),
+            (
+                "permissions-policy",
+                "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), \
+                 publickey-credentials-get=(), serial=(), usb=()",
+            ),
             ("cross-origin-resource-policy", "same-origin"),
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
@@ -162,7 +167,9 @@ fn pages_and_assets_answer_get_and_head_and_refuse_the_rest() {
     let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);
     let asset = assets_of(&ada.page(KEYS_PAGE)).remove(0);
-    let mut paths = vec!["/", "/account", "/embed/api-keys-panel.js", &asset];
+    let mut paths =
+        vec!["/", "/account", "/favicon.ico", "/robots.txt", "/embed/api-keys-panel.js"];
+    paths.push(&asset);
     paths.extend(ACCOUNT_PAGES);
     paths.extend(STRANGERS_PAGES);
     for path in paths {
@@ -175,7 +182,7 @@ fn pages_and_assets_answer_get_and_head_and_refuse_the_rest() {
             assert_eq!(refused.header("allow"), Some("GET, HEAD"), "{path}");
         }
     }
-    for absent in ["/account/", "/account/x", "/Account", "/sign-in/", "/assets", "/favicon.ico"] {
+    for absent in ["/account/", "/account/x", "/Account", "/sign-in/", "/assets"] {
         ada.get(absent).expect_error(404);
     }
 }
