@@ -12,7 +12,7 @@ import { startRename } from './rename.js'
 import { openRevoke } from './revoke.js'
 import { openRotate } from './rotate.js'
 import { fill, text } from './strings.js'
-import { countdown, exact, relative } from './times.js'
+import { brief, countdown, exact } from './times.js'
 
 /** @param {Panel} panel @param {Key} key @param {number} now */
 export function rowOf(panel, key, now) {
@@ -37,7 +37,7 @@ export function rowOf(panel, key, now) {
 }
 
 /** The distance from now; pointer, finger and keyboard bring up the exact time. @param {string} at @param {number} now */
-function timeOf(at, now, note = '', shown = relative(at, now)) {
+function timeOf(at, now, note = '', shown = brief(at, now)) {
   return h('button', { type: 'button', class: 'time', 'data-tip': `${exact(at)}${note && `. ${note}`}` },
     h('time', { datetime: at }, shown))
 }

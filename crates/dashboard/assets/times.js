@@ -1,21 +1,33 @@
 // @ts-check
-import { locale, text } from './strings.js'
+import { locale, plural, text } from './strings.js'
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
-/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const UNITS = [['year', 365 * DAY], ['month', 30 * DAY], ['day', DAY], ['hour', HOUR], ['minute', MINUTE]]
+const UNITS = /** @type {const} */ ([['year', 365 * DAY], ['month', 30 * DAY], ['day', DAY], ['hour', HOUR], ['minute', MINUTE]])
 const distance = new Intl.RelativeTimeFormat(locale, { numeric: 'always' })
 
-/** "3 minutes ago", "in 7 days". The past is rounded down, the future to the nearest. @param {string} at @param {number} now */
+/** "3 minutes ago", "in 7 days". @param {string} at @param {number} now */
 export function relative(at, now) {
+  return distanceTo(at, now, (unit, count) => distance.format(count, unit))
+}
+
+/** "3m ago", "in 7d", as `src/words.rs` has it, for tables. @param {string} at @param {number} now */
+export function brief(at, now) {
+  return distanceTo(at, now, (unit, count) => plural((count < 0 ? text.ago : text.away)[unit], Math.abs(count)))
+}
+
+/**
+ * The past is rounded down, the future to the nearest.
+ * @param {string} at @param {number} now @param {(unit: (typeof UNITS)[number][0], count: number) => string} written
+ */
+function distanceTo(at, now, written) {
   const away = Date.parse(at) - now
   const whole = away < 0 ? Math.trunc : Math.round
   for (const [unit, size] of UNITS) {
     const count = whole(away / size)
-    if (count !== 0 && (away < 0 || Math.abs(away) >= size - MINUTE)) return distance.format(count, unit)
+    if (count !== 0 && (away < 0 || Math.abs(away) >= size - MINUTE)) return written(unit, count)
   }
   return away < 0 ? text.justNow : text.inAMoment
 }

@@ -6,18 +6,18 @@ export default /** @satisfies {Catalogue} */ (
   "never": "Nie",
   "mayLag": "Wird etwa einmal pro Minute aktualisiert.",
   "ago": {
-    "minute": { "one": "vor {number} Minute", "other": "vor {number} Minuten" },
-    "hour": { "one": "vor {number} Stunde", "other": "vor {number} Stunden" },
+    "minute": { "one": "vor {number} Min.", "other": "vor {number} Min." },
+    "hour": { "one": "vor {number} Std.", "other": "vor {number} Std." },
     "day": { "one": "vor {number} Tag", "other": "vor {number} Tagen" },
-    "month": { "one": "vor {number} Monat", "other": "vor {number} Monaten" },
-    "year": { "one": "vor {number} Jahr", "other": "vor {number} Jahren" }
+    "month": { "one": "vor {number} Mon.", "other": "vor {number} Mon." },
+    "year": { "one": "vor {number} J.", "other": "vor {number} J." }
   },
   "away": {
-    "minute": { "one": "in {number} Minute", "other": "in {number} Minuten" },
-    "hour": { "one": "in {number} Stunde", "other": "in {number} Stunden" },
+    "minute": { "one": "in {number} Min.", "other": "in {number} Min." },
+    "hour": { "one": "in {number} Std.", "other": "in {number} Std." },
     "day": { "one": "in {number} Tag", "other": "in {number} Tagen" },
-    "month": { "one": "in {number} Monat", "other": "in {number} Monaten" },
-    "year": { "one": "in {number} Jahr", "other": "in {number} Jahren" }
+    "month": { "one": "in {number} Mon.", "other": "in {number} Mon." },
+    "year": { "one": "in {number} J.", "other": "in {number} J." }
   },
 
   "errors": {

@@ -6,18 +6,18 @@ export default /** @type {const} */ (
   "never": "Never",
   "mayLag": "Updated about once a minute.",
   "ago": {
-    "minute": { "one": "{number} minute ago", "other": "{number} minutes ago" },
-    "hour": { "one": "{number} hour ago", "other": "{number} hours ago" },
-    "day": { "one": "{number} day ago", "other": "{number} days ago" },
-    "month": { "one": "{number} month ago", "other": "{number} months ago" },
-    "year": { "one": "{number} year ago", "other": "{number} years ago" }
+    "minute": { "one": "{number}m ago", "other": "{number}m ago" },
+    "hour": { "one": "{number}h ago", "other": "{number}h ago" },
+    "day": { "one": "{number}d ago", "other": "{number}d ago" },
+    "month": { "one": "{number}mo ago", "other": "{number}mo ago" },
+    "year": { "one": "{number}y ago", "other": "{number}y ago" }
   },
   "away": {
-    "minute": { "one": "in {number} minute", "other": "in {number} minutes" },
-    "hour": { "one": "in {number} hour", "other": "in {number} hours" },
-    "day": { "one": "in {number} day", "other": "in {number} days" },
-    "month": { "one": "in {number} month", "other": "in {number} months" },
-    "year": { "one": "in {number} year", "other": "in {number} years" }
+    "minute": { "one": "in {number}m", "other": "in {number}m" },
+    "hour": { "one": "in {number}h", "other": "in {number}h" },
+    "day": { "one": "in {number}d", "other": "in {number}d" },
+    "month": { "one": "in {number}mo", "other": "in {number}mo" },
+    "year": { "one": "in {number}y", "other": "in {number}y" }
   },
 
   "errors": {

@@ -79,7 +79,7 @@ impl Language {
         }
     }
 
-    /// "3 minutes ago", "in 7 days": the past is rounded down, the future to the nearest, as in `assets/times.js`.
+    /// "3m ago", "in 7d": the past is rounded down, the future to the nearest, as in `assets/times.js`.
     pub(crate) fn distance(self, at: Timestamp, now: Timestamp) -> String {
         let away = at.unix_millis() - now.unix_millis();
         let (group, is_past) = if away < 0 { ("ago", true) } else { ("away", false) };
@@ -240,12 +240,12 @@ mod tests {
         let now = Timestamp::from_unix_millis(1_774_000_000_000).expect("in range");
         for (away, english, german) in [
             (-59_999, "just now", "gerade eben"),
-            (-MINUTE, "1 minute ago", "vor 1 Minute"),
-            (-2 * DAY + 1, "1 day ago", "vor 1 Tag"),
-            (-800 * DAY, "2 years ago", "vor 2 Jahren"),
-            (20 * HOUR, "in 20 hours", "in 20 Stunden"),
-            (7 * DAY - 400, "in 7 days", "in 7 Tagen"),
-            (30 * DAY - 400, "in 1 month", "in 1 Monat"),
+            (-MINUTE, "1m ago", "vor 1 Min."),
+            (-2 * DAY + 1, "1d ago", "vor 1 Tag"),
+            (-800 * DAY, "2y ago", "vor 2 J."),
+            (20 * HOUR, "in 20h", "in 20 Std."),
+            (7 * DAY - 400, "in 7d", "in 7 Tagen"),
+            (30 * DAY - 400, "in 1mo", "in 1 Mon."),
             (10_000, "in a moment", "gleich"),
         ] {
             let at = Timestamp::from_unix_millis(now.unix_millis() + away).expect("in range");

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { countdown, dateField, endOfDay, lastWholeDay, relative } from '../../assets/times.js'
+import { brief, countdown, dateField, endOfDay, lastWholeDay, relative } from '../../assets/times.js'
 
 const NOW = Date.parse('2026-03-24T15:30:00.000Z')
 const SECOND = 1_000
@@ -22,6 +22,13 @@ test('what comes is rounded, so that a key made for seven days expires in 7 days
   for (const [away, text] of /** @type {[number, string][]} */ ([
     [7 * DAY - 400, 'in 7 days'], [30 * DAY - 400, 'in 1 month'], [365 * DAY - 400, 'in 1 year'], [20 * HOUR, 'in 20 hours'], [10 * SECOND, 'in a moment'],
   ])) assert.equal(relative(at(away), NOW), text)
+})
+
+test('tables are brief, in the words that the server writes before scripts run', () => {
+  for (const [away, text] of /** @type {[number, string][]} */ ([
+    [-59_999, 'just now'], [-MINUTE, '1m ago'], [-2 * DAY + 1, '1d ago'], [-800 * DAY, '2y ago'], [20 * HOUR, 'in 20h'], [7 * DAY - 400, 'in 7d'],
+    [30 * DAY - 400, 'in 1mo'], [10_000, 'in a moment'],
+  ])) assert.equal(brief(at(away), NOW), text)
 })
 
 test('a countdown shows its two largest units and never rounds up', () => {
