@@ -1,4 +1,5 @@
 // @ts-check
+import './page.js'
 import { api } from './account.js'
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'

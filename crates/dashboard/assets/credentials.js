@@ -1,4 +1,5 @@
 // @ts-check
+import './page.js'
 import { api } from './account.js'
 import { Api } from './api.js'
 import { onSubmit } from './form.js'

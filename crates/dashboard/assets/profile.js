@@ -1,4 +1,5 @@
 // @ts-check
+import './page.js'
 import { passwordField } from './afresh.js'
 import { api } from './account.js'
 import { ApiError } from './answer.js'

@@ -1,6 +1,7 @@
 // @ts-check
 // The reference reads without this. Marks in the contents the call that is on the screen, closes contents that cover the
 // page, and copies examples.
+import './page.js'
 import { howToCopy, toClipboard } from './copy.js'
 import { find } from './dom.js'
 

@@ -2,28 +2,20 @@ use std::sync::LazyLock;
 
 use sha2::{Digest as _, Sha256};
 
-/// A file that pages load.
+/// A file that pages load. Scripts are bundled: a page loads one, which holds all modules that it needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
     name: &'static str,
     /// The content of the file.
     pub bytes: &'static [u8],
+    /// The same, compressed by Brotli; a typeface is compressed already.
+    pub brotli: Option<&'static [u8]>,
+    /// The same, compressed by gzip.
+    pub gzip: Option<&'static [u8]>,
 }
 
-macro_rules! assets {
-    ($($name:literal)*) => {
-        &[$(Asset { name: $name, bytes: include_bytes!(concat!("../assets/", $name)) }),*]
-    };
-}
-
-const ASSETS: &[Asset] = assets![
-    "account.js" "activity.js" "afresh.js" "answer.js" "api-keys-panel.js" "api.js" "clock.js" "copy.js"
-    "create.js" "credentials.js" "csv.js" "detail.js" "dialog.js" "dom.js" "expire.js" "expiry.js"
-    "form.js" "geist-mono.woff2" "icon.svg" "icons.js" "inter.woff2" "keyring.js" "keys.js" "languages.js" "list.js" "menu.js" "page.css" "page.js"
-    "panel.css" "problem.js" "profile.js" "program.js" "reference.css" "reference.js" "rename.js" "reveal.js"
-    "revoke.js" "rotate.js" "row.js" "shortcuts.js" "sign-in.js" "snippets.js" "stage.js" "strings.js" "tabs.js" "takeover.js" "theme.js"
-    "times.js" "tip.js" "toast.js" "token.js" "told.js" "toolbar.js" "views.js" "words-de.js" "words-en.js"
-];
+// Made by build/main.rs.
+const ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// A digest of all assets. It is part of their address, `/assets/{VERSION}/{name}`, so that a browser may keep
 /// a file without a limit, and never mixes the files of two builds.
@@ -61,4 +53,84 @@ impl Asset {
 pub(crate) fn asset(name: &str) -> String {
     debug_assert!(Asset::find(name).is_some(), "{name} is not an asset");
     format!("/assets/{}/{name}", *VERSION)
+}
+
+#[cfg(test)]
+#[path = "../build/bundle.rs"]
+mod bundle;
+
+#[cfg(test)]
+mod tests {
+    use super::bundle::{Sources, bundle};
+
+    fn sources(modules: &[(&str, &str)]) -> Sources {
+        modules.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_module_comes_once_and_after_those_that_it_imports() {
+        let sources = sources(&[
+            (
+                "a.js",
+                "// @ts-check\nimport { b, B as C } from './b.js'\nimport './c-d.js'\n\nb()\n",
+            ),
+            ("b.js", "/** Says\n * nothing. */\nexport function b() {}\nexport class B { }\n"),
+            (
+                "c-d.js",
+                "import { b } from './b.js'\n  // indented\nexport const c = `\n// kept\nimport (\n` // too\nconst e = await import(`./${c}`)\nexport async function d() {}\n",
+            ),
+            ("unused.js", ""),
+        ]);
+        let expected = "\
+// b.js
+const $b = (() => {
+function b() {}
+class B { }
+return { b, B }
+})()
+// c-d.js
+const $c_d = await (async () => {
+const { b } = $b
+const c = `
+// kept
+import (
+` // too
+const e = await import(`./${c}`)
+async function d() {}
+return { c, d }
+})()
+// a.js
+const $a = (() => {
+const { b, B: C } = $b
+b()
+return {  }
+})()
+";
+        assert_eq!(bundle("a.js", &sources).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn what_no_bundle_can_say_is_refused() {
+        for (source, fault) in [
+            ("import { a } from './a.js'", "a.js imports itself by way of a.js"),
+            ("import { b } from './b.js'", "b.js is imported, and is no script"),
+            ("import {\n b } from './a.js'", "what no bundle can"),
+            ("import { b } from 'elsewhere'", "what no bundle can"),
+            ("import { b } from './a.js';", "what no bundle can"),
+            ("import * as b from './a.js'", "what no bundle can"),
+            ("import b from './a.js'", "what no bundle can"),
+            ("export default b", "what no bundle can"),
+            ("export let b = 1", "what no bundle can"),
+            ("export { b }", "what no bundle can"),
+            ("export function* b() {}", "what no bundle can"),
+            ("export const { b } = {}", "what no bundle can"),
+            ("/** A type. */ const b = 1", "code follows a comment"),
+            ("/* open", "does not end"),
+            ("const b = `open", "does not end"),
+            ("const b = '`' + `\\`", "does not end"),
+        ] {
+            let refused = bundle("a.js", &sources(&[("a.js", source)])).expect_err(source);
+            assert!(refused.contains(fault), "{source}: {refused}");
+        }
+    }
 }

@@ -40,6 +40,14 @@ impl Language {
         }
     }
 
+    /// The script with the texts of the language.
+    pub(crate) const fn catalogue(self) -> &'static str {
+        match self {
+            Self::English => "words-en.js",
+            Self::German => "words-de.js",
+        }
+    }
+
     /// The text of this name; those of a group are named `group.text`.
     pub(crate) fn say(self, name: &str) -> &'static str {
         self.find(name).expect("a test finds each text that is named")

@@ -1,7 +1,10 @@
 mod activity;
 mod reference;
 
-use actix_web::http::header::{self, ContentType, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    self, AcceptEncoding, ContentEncoding, ContentType, Encoding, Header as _, HeaderName,
+    HeaderValue,
+};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use latchkey_dashboard::{
@@ -130,19 +133,47 @@ pub(crate) async fn robots() -> HttpResponse {
 
 /// An asset under an address that holds the version: a browser that has it never asks again. Pages of other
 /// origins may load it, for the panel that they embed.
-pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, ApiError> {
+///
+/// It is compressed beforehand, in the way that the browser takes and likes best. There is nothing secret in it that the
+/// length of an answer could tell; pages and lists of keys, which are private, are not compressed.
+pub(crate) async fn asset(
+    req: HttpRequest,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
     let (version, name) = path.into_inner();
     // While instances are replaced, another may well have what this one has not.
     let no_store = HeaderValue::from_static("no-store");
     let absent = || ApiError::not_found().with(header::CACHE_CONTROL, no_store);
     let asset = Asset::find(&name).filter(|_| version == *VERSION).ok_or_else(absent)?;
-    let year = "public, max-age=31536000, immutable";
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok();
+    answer
         .content_type(asset.content_type())
-        .insert_header((header::CACHE_CONTROL, year))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))
-        .body(asset.bytes))
+        .insert_header((header::VARY, header::ACCEPT_ENCODING.as_str()));
+    let coding = coding_for(&req, &asset);
+    Ok(match coding {
+        Some((coding, bytes)) => {
+            answer.insert_header((header::CONTENT_ENCODING, coding)).body(bytes)
+        }
+        None => answer.body(asset.bytes),
+    })
+}
+
+/// The coding that a request asks for, if the asset has it. A client that takes nothing that there is gets the asset as
+/// it is: a script that it can't read helps no less than an error.
+fn coding_for(req: &HttpRequest, asset: &Asset) -> Option<(ContentEncoding, &'static [u8])> {
+    let codings = [
+        (ContentEncoding::Brotli, asset.brotli),
+        (ContentEncoding::Gzip, asset.gzip),
+        (ContentEncoding::Identity, Some(asset.bytes)),
+    ];
+    let offered = codings.map(|(coding, bytes)| bytes.map(|_| Encoding::Known(coding)));
+    let wanted = AcceptEncoding::parse(req).ok()?.negotiate(offered.iter().flatten())?;
+    let (coding, bytes) =
+        codings.into_iter().find(|(coding, _)| Encoding::Known(*coding) == wanted)?;
+    bytes.filter(|_| coding != ContentEncoding::Identity).map(|bytes| (coding, bytes))
 }
 
 /// The panel for pages of other origins, under an address that stays.

@@ -1,10 +1,9 @@
 import { strict as assert } from 'node:assert'
 import { readdirSync, readFileSync } from 'node:fs'
-import { gzipSync } from 'node:zlib'
 
 import { item, plainTest, test, tested } from './harness.mjs'
 import { fill } from './states_shown.mjs'
-import { create, dialog, openKeys, row } from './steps.mjs'
+import { openKeys, row } from './steps.mjs'
 
 const PAGES = ['/sign-in', '/sign-up', '/account/profile', '/account/api-keys', '/account/activity', '/docs']
 
@@ -57,32 +56,34 @@ item(40, 'what people read in scripts stands in the catalogues', async () => {
   }
 })
 
-test('what a page loads under /assets is less than 70 KB, gzipped, and 75 KB of fonts', async ({ page, person }) => {
+test('a page loads one script, a few styles, and less than 70 KB of them, compressed', async ({ page, person }) => {
   await fill(person)
-  /** @type {Set<string>} */
-  const loaded = new Set()
-  page.on('request', request => {
-    const { pathname } = new URL(request.url())
-    if (pathname.startsWith('/assets/')) loaded.add(pathname)
-  })
-  for (const path of [...PAGES, 'the list with its dialogs']) {
-    loaded.clear()
-    if (path.startsWith('/')) await page.goto(path, { waitUntil: 'networkidle' })
-    else {
-      await openKeys(page)
-      await create(page, 'Production')
-      await dialog(page).waitFor()
-    }
-    // Asked for again: the browser forgets the bodies of a page that it left.
-    const sizes = await Promise.all([...loaded].map(async asset =>
-      /** @type {const} */ ([asset, gzipSync(await (await page.request.get(asset)).body(), { level: 6 }).length])))
-    const total = (/** @type {boolean} */ areFonts) => sizes.filter(([name]) => name.endsWith('.woff2') === areFonts).reduce((sum, [, size]) => sum + size, 0)
-    const all = sizes.map(([name, size]) => `${name} ${size}`).join(', ')
-    assert.ok(sizes.length > 5, `${path}: ${all}`)
-    assert.ok(total(false) < 70_000, `${path}: ${total(false)} bytes: ${all}`)
-    assert.ok(total(true) < 75_000, `${path}: ${total(true)} bytes: ${all}`)
-  }
-})
+  for (const path of [...PAGES.filter(it => !it.startsWith('/sign')), '/nowhere']) await weigh(page, path)
+  await page.context().clearCookies()
+  for (const path of ['/sign-in', '/sign-up']) await weigh(page, path)
+}, { expected: [/404/] })
+
+/** @param {string} path */
+async function weigh(page, path) {
+  await page.goto(path, { waitUntil: 'networkidle' })
+  const entries = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name, transferSize }) => ({ name, transferSize })))
+  const assets = entries.map(({ name, transferSize }) => ({ name: new URL(name).pathname, isFetched: transferSize > 0 })).filter(({ name }) => name.startsWith('/assets/'))
+  const loaded = [...new Set(assets.map(({ name }) => name))]
+  const scripts = loaded.map(it => it.split('/').at(-1)).filter(it => it.endsWith('.js') && !['theme.js', 'words-en.js'].includes(it))
+  assert.equal(scripts.length, 1, `${path}: ${loaded}`)
+  const fetched = assets.filter(({ isFetched }) => isFetched).map(({ name }) => name)
+  assert.deepEqual(fetched, [...new Set(fetched)], `${path} asks for a file twice`)
+
+  const sizes = await Promise.all(loaded.map(async asset => {
+    const headers = (await page.request.get(asset, { headers: { 'Accept-Encoding': 'gzip' } })).headers()
+    assert.equal(headers['content-encoding'], asset.endsWith('.woff2') ? undefined : 'gzip', asset)
+    return /** @type {const} */ ([asset, Number(headers['content-length'])])
+  }))
+  const total = (/** @type {boolean} */ areFonts) => sizes.filter(([asset]) => asset.endsWith('.woff2') === areFonts).reduce((sum, [, size]) => sum + size, 0)
+  const all = `${path}: ${total(false)} bytes: ${sizes.map(([asset, size]) => `${asset} ${size}`).join(', ')}`
+  assert.ok(sizes.length > 3 && total(false) < 70_000, all)
+  assert.ok(total(true) < 75_000, all)
+}
 
 plainTest('every item of the checklist has a test, but for those that are not kept yet', () => {
   const items = readFileSync(new URL('checklist.md', import.meta.url), 'utf8').matchAll(/^(\d+)\. (Not yet)?/gm)

@@ -1,11 +1,14 @@
 //! What pages load, and what other people's pages do.
 
-use std::collections::BTreeSet;
+use std::io::Read as _;
 
+use brotli_decompressor::Decompressor;
+use flate2::read::GzDecoder;
 use regex_lite::Regex;
 
-use super::{assets_of, every_page};
-use crate::http::get;
+use super::{KEYS_PAGE, assets_of, every_page};
+use crate::http::{Response, get, request};
+use crate::person::ADA;
 use crate::server::Setup;
 
 const PANEL: &str = "/embed/api-keys-panel.js";
@@ -35,25 +38,114 @@ fn what_a_page_loads_is_there_and_stays_under_its_version_for_ever() {
 }
 
 #[test]
-fn every_module_that_is_imported_is_there_and_no_asset_names_another_host() {
+fn a_page_loads_one_script_for_all_its_modules_and_no_asset_names_another_host() {
     let server = Setup::on_sqlite().start();
-    let import = Regex::new(r"(?:from|import)\s*'\./([^']+)'").expect("a pattern");
+    let script = Regex::new(r#"<script type="module" src="([^"]+)">"#).expect("a pattern");
     let url = Regex::new(r#"https?://[^\s'"`]+"#).expect("a pattern");
-    let mut wanted: Vec<_> = every_page(&server).iter().flat_map(|html| assets_of(html)).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(path) = wanted.pop() {
-        if !seen.insert(path.clone()) {
-            continue;
+    for html in every_page(&server) {
+        let scripts: Vec<_> =
+            script.captures_iter(&html).map(|found| found[1].to_owned()).collect();
+        let [script] = scripts.as_slice() else { panic!("{scripts:?}") };
+        for path in assets_of(&html) {
+            let text = server.send(&get(&path)).expect_status(200).text();
+            for host in url.find_iter(&text) {
+                assert!(
+                    host.as_str().starts_with("http://www.w3.org/"),
+                    "{path}: {}",
+                    host.as_str()
+                );
+            }
+            let has_imports = text
+                .lines()
+                .any(|line| line.starts_with("import {") || line.starts_with("import '"));
+            assert!(!has_imports, "{path} asks for another file");
+            assert!(path != *script || text.contains("\n// dom.js\n"), "{path}");
         }
-        let text = server.send(&get(&path)).expect_status(200).text();
-        for host in url.find_iter(&text) {
-            assert!(host.as_str().starts_with("http://www.w3.org/"), "{path}: {}", host.as_str());
-        }
-        let (directory, _) = path.rsplit_once('/').expect("a path");
-        wanted
-            .extend(import.captures_iter(&text).map(|found| format!("{directory}/{}", &found[1])));
     }
-    assert!(seen.iter().any(|path| path.ends_with("/dom.js")), "{seen:?}");
+}
+
+#[test]
+fn an_asset_comes_in_the_coding_that_the_browser_takes() {
+    let server = Setup::on_sqlite().start();
+    let html = server.send(&get("/sign-in")).text();
+    for path in assets_of(&html) {
+        let plain = server.send(&get(&path)).expect_status(200);
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        for (accepted, coding) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("br", Some("br")),
+            ("gzip", Some("gzip")),
+            ("GZIP", Some("gzip")),
+            ("gzip;q=1.0, br;q=0.5", Some("gzip")),
+            ("br;q=0, gzip;q=0.1", Some("gzip")),
+            ("br;q=0, gzip;q=0", None),
+            ("identity, gzip;q=0.5", None),
+            ("identity;q=0, br", Some("br")),
+            // Nobody is refused.
+            ("identity;q=0", None),
+            ("*;q=0", None),
+            ("*", None),
+            ("zstd, deflate", None),
+            ("", None),
+            ("br;q=x", None),
+            ("\u{e9}", None),
+        ] {
+            let asked = get(&path).header("Accept-Encoding", accepted);
+            let answer = server.send(&asked).expect_status(200);
+            assert_eq!(answer.header("content-encoding"), coding, "{accepted} for {path}");
+            assert_eq!(answer.header("vary"), Some("accept-encoding"), "{path}");
+            for same in ["content-type", "cache-control", "access-control-allow-origin"] {
+                assert_eq!(answer.header(same), plain.header(same), "{same} of {path}");
+            }
+            assert_eq!(decoded(&answer), plain.body, "{accepted} for {path}");
+            let asked = request("HEAD", &path).header("Accept-Encoding", accepted);
+            let head = server.send(&asked).expect_status(200);
+            assert!(head.body.is_empty(), "{path}");
+            for same in ["content-encoding", "content-length", "vary", "content-type"] {
+                assert_eq!(head.header(same), answer.header(same), "{same} of {path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn typefaces_are_not_compressed_twice_and_an_asset_comes_whole() {
+    let server = Setup::on_sqlite().start();
+    let html = server.send(&get("/sign-in")).text();
+    let (folder, _) =
+        assets_of(&html)[0].rsplit_once('/').map(|(a, b)| (a.to_owned(), b)).expect("a path");
+    let font = get(&format!("{folder}/inter.woff2")).header("Accept-Encoding", "br, gzip");
+    let font = server.send(&font).expect_status(200);
+    assert_eq!(font.header("content-encoding"), None);
+    assert!(font.body.starts_with(b"wOF2"));
+    let part = get(&format!("{folder}/page.css")).header("Range", "bytes=0-9");
+    let whole = server.send(&part).expect_status(200);
+    assert_eq!(whole.header("content-range"), None);
+    assert!(whole.body.len() > 1_000);
+}
+
+#[test]
+fn what_is_private_is_not_compressed() {
+    let server = Setup::on_sqlite().start();
+    let ada = server.sign_up(ADA);
+    for path in [KEYS_PAGE, "/account/profile", "/api/v1/api-keys", "/api/v1/auth/session"] {
+        let asked = get(path).header("Accept-Encoding", "br, gzip");
+        let answer = ada.send(asked).expect_status(200);
+        assert_eq!(answer.header("content-encoding"), None, "{path}");
+    }
+}
+
+fn decoded(answer: &Response) -> Vec<u8> {
+    let mut whole = Vec::new();
+    let read = match answer.header("content-encoding") {
+        Some("br") => Decompressor::new(&*answer.body, 4096).read_to_end(&mut whole),
+        Some("gzip") => GzDecoder::new(&*answer.body).read_to_end(&mut whole),
+        Some(other) => panic!("{other}"),
+        None => return answer.body.clone(),
+    };
+    read.expect("it is well-formed");
+    assert!(answer.body.len() < whole.len(), "compressed");
+    whole
 }
 
 #[test]
