@@ -11,7 +11,7 @@ import { apiKey as honoApiKey } from 'latchkey-client/hono'
 import { ManageError, management } from 'latchkey-client/manage'
 import { withApiKey } from 'latchkey-client/next'
 import type { ApiKeysPanel } from 'latchkey-client/panel'
-import type {} from 'latchkey-client/panel/react'
+import { ApiKeys } from 'latchkey-client/panel/react'
 
 const client = latchkey('http://127.0.0.1:8080', { timeout: 500 })
 
@@ -62,9 +62,26 @@ await ada.revoke(id).catch((error: unknown) => {
 export function Panel() {
   const panel = useRef<ApiKeysPanel>(null)
   return (
-    <api-keys-panel ref={panel} api-base="https://keys.example.com" limit={20} getToken={async () => 'a.b.c'} onapi-keys-changed={e => console.log(e.detail)} />
+    <api-keys-panel ref={panel} api-base="https://keys.example.com" limit={20} getToken={async () => 'a.b.c'} onapi-keys-changed={e => console.log(e.detail.action)} />
+  )
+}
+export function Component() {
+  const panel = useRef<ApiKeysPanel>(null)
+  return (
+    <ApiKeys ref={panel} apiBase="https://keys.example.com" perPage={10} hideHeader environments="off" getToken={async () => 'a.b.c'}
+      onCreated={event => console.log(event.detail.keyPrefix)} onBeforeCreate={event => event.waitUntil(Promise.resolve(event.detail.name))}>
+      <p slot="empty">None</p>
+    </ApiKeys>
   )
 }
 // @ts-expect-error api-base is required
 console.log(<api-keys-panel />)
-console.log(document.querySelector('api-keys-panel')?.getToken)
+// @ts-expect-error apiBase is required
+console.log(<ApiKeys />)
+// @ts-expect-error there is no such event
+console.log(<ApiKeys apiBase="" onSomething={() => 1} />)
+const element = document.querySelector('api-keys-panel')
+console.log(element?.getToken)
+element?.addEventListener('api-keys-revoked', event => console.log(event.detail.name))
+element?.openCreate({ name: 'Production' })
+await element?.refresh()

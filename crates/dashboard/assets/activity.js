@@ -57,6 +57,6 @@ button.addEventListener('click', async () => {
 function save(content) {
   const href = URL.createObjectURL(new Blob([content], { type: 'text/csv' }))
   const today = new Date(serverNow()).toISOString().slice(0, 10)
-  h('a', { href, download: `latchkey-activity-${today}.csv` }).click()
+  h('a', { href, download: `${button.dataset.file}-${today}.csv` }).click()
   setTimeout(() => URL.revokeObjectURL(href), MINUTE)
 }

@@ -1,9 +1,10 @@
 // @ts-check
 import { Api } from './api.js'
 import { serverNow } from './clock.js'
-import { openCreate } from './create.js'
+import { openCreate as openCreateDialog } from './create.js'
 import { openDetails } from './detail.js'
 import { find, h } from './dom.js'
+import { complain, complainOfSilence, numberOf, tell } from './host.js'
 import { icon } from './icons.js'
 import { counted, isFiltered, matching, pageOf, pageWith, queryOf, viewFrom } from './keys.js'
 import { Keyring } from './keyring.js'
@@ -11,7 +12,7 @@ import { createList } from './list.js'
 import { problemPlace } from './problem.js'
 import { listenForShortcuts } from './shortcuts.js'
 import { signInAddress } from './sign-in.js'
-import { fill, plural, text } from './strings.js'
+import { fill, plural, reword, text } from './strings.js'
 import { showOtherAccount } from './takeover.js'
 import { MINUTE } from './times.js'
 import { proofOf } from './token.js'
@@ -31,6 +32,11 @@ const DETAILS = 'details'
  * `api-base`, the panel asks for the keys and leaves the address alone.
  */
 export class ApiKeysPanel extends HTMLElement {
+  static observedAttributes = [
+    'api-base', 'token-url', 'sign-in-url', 'docs-url', 'support-url', 'limit', 'without-pages', 'hide-header', 'heading-level', 'per-page',
+    'environments', 'expiry',
+  ]
+
   view = viewFrom('')
   /** @type {Set<string>} */
   selected = new Set()
@@ -51,9 +57,26 @@ export class ApiKeysPanel extends HTMLElement {
 
   #isEditing = false
   #isTakenOver = false
+  #isReady = false
+  #willRedraw = false
+  /** @type {object} */
+  #strings = {}
+  /** @type {GetToken | null} */
+  #getToken = null
   /** @type {Set<string>} */
   #fresh = new Set()
   #life = new AbortController()
+
+  constructor() {
+    super()
+    // A page may have set them before the element was defined.
+    for (const name of /** @type {const} */ (['getToken', 'strings'])) {
+      if (!Object.hasOwn(this, name)) continue
+      const value = this[name]
+      delete /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this))[name]
+      Object.assign(this, { [name]: value })
+    }
+  }
 
   connectedCallback() {
     if (this.#isTakenOver) return
@@ -68,12 +91,71 @@ export class ApiKeysPanel extends HTMLElement {
     this.#showAddressed()
   }
 
+  /** @param {string} name @param {string?} before @param {string?} value */
+  attributeChangedCallback(name, before, value) {
+    // Before it is built, `connectedCallback` reads all of them.
+    if (before === value || !this.root.firstChild) return
+    if (name === 'api-base' || name === 'token-url') this.#restart()
+    else this.#redraw()
+  }
+
+  /** An async function that returns a JWT of the page's own system, instead of a session of Latchkey's. */
+  get getToken() { return this.#getToken }
+  set getToken(getToken) {
+    const isOther = !getToken !== !this.#getToken
+    this.#getToken = getToken
+    // One function after the other is asked the next time: frameworks set a new one at each rendering.
+    if (isOther && this.root.firstChild) this.#restart()
+  }
+
+  /** The page's own words, by the names in words-en.js. All panels of the page speak them. */
+  get strings() { return this.#strings }
+  set strings(strings) {
+    this.#strings = strings
+    const unknown = reword(strings ?? {})
+    if (unknown.length) complain(`strings has names that the panel has no words for: ${unknown.join(', ')}`)
+    if (this.root.firstChild) this.#redraw()
+  }
+
   #begin() {
-    this.api = new Api(this.getAttribute('api-base') ?? '', this.getAttribute('account'), proofOf(this))
-    this.api.onOtherAccount = () => this.#leaveToOther()
-    this.api.onSignedOut = error => this.#sessionOver(error)
+    const base = this.getAttribute('api-base') ?? ''
+    if (base && !URL.canParse(base, location.href)) complain(`api-base="${base}" is no address: it is the origin of Latchkey, such as https://keys.example.com`)
+    if (!base && new URL(import.meta.url).origin !== location.origin) complain('api-base is missing: it is the origin of Latchkey, such as https://keys.example.com')
+    const api = this.api = new Api(base, this.getAttribute('account'), proofOf(this))
+    const ifStill = (/** @type {() => void} */ act) => { if (api === this.api) act() }
+    api.onOtherAccount = () => ifStill(() => this.#leaveToOther())
+    api.onSignedOut = error => ifStill(() => this.#sessionOver(error))
+    api.onFailed = error => ifStill(() => this.#callFailed(error))
     this.keyring = new Keyring(this, JSON.parse(this.getAttribute('keys') ?? 'null'))
     this.removeAttribute('keys')
+    this.#isReady = false
+  }
+
+  /** Begins again, with another Latchkey or another proof of who is signed in. */
+  #restart() {
+    if (this.#isTakenOver) return
+    this.dialogs.forEach(dialog => dialog.close())
+    this.selected.clear()
+    this.problem.clear()
+    this.#isEditing = false
+    this.#begin()
+    this.render()
+    if (this.isConnected) this.keyring.refresh()
+  }
+
+  /** Draws everything but open dialogs again, once for all attributes that change together. */
+  #redraw() {
+    if (this.#willRedraw) return
+    this.#willRedraw = true
+    queueMicrotask(() => {
+      this.#willRedraw = false
+      if (this.#isTakenOver) return
+      const { focused } = this
+      this.#isEditing = false
+      find(this.root, '.panel', HTMLElement).replaceWith(this.#section())
+      this.render()
+      if (focused) this.focusOn(focused)
+    })
   }
 
   disconnectedCallback() {
@@ -88,6 +170,12 @@ export class ApiKeysPanel extends HTMLElement {
 
   /** Whether Latchkey serves its pages beside the API, which another service that mounts it may not. */
   get hasPages() { return !this.hasAttribute('without-pages') }
+
+  get hasEnvironments() { return this.getAttribute('environments') !== 'off' }
+  get hasExpiry() { return this.getAttribute('expiry') !== 'off' }
+  get brandName() { return this.getAttribute('brand-name') ?? undefined }
+  get docsUrl() { return this.getAttribute('docs-url') ?? (this.hasPages ? `${this.api.base}/docs` : null) }
+  get supportUrl() { return this.getAttribute('support-url') }
 
   /** The page where people sign in, if there is one: not Latchkey's, where the page around the panel proves who they are. */
   get signInUrl() {
@@ -104,21 +192,32 @@ export class ApiKeysPanel extends HTMLElement {
   get elsewhere() { return this.api.base ? { target: '_blank', rel: 'noopener' } : {} }
 
   get #hasAddress() { return !this.hasAttribute('api-base') }
-  get #limit() { return Number(this.getAttribute('limit') ?? Infinity) }
+  get #limit() { return numberOf(this, 'limit', { standard: Infinity, least: 0, most: 1_000_000 }) }
+  get #perPage() { return numberOf(this, 'per-page', { standard: 25, least: 1, most: 200 }) }
+  get #isSignedOut() { return !this.keys && !!this.keyring.failure?.isSignedOut }
 
   #build() {
-    // The server's drawing of the list would only grow old.
-    this.replaceChildren()
+    // The server's drawing of the list would only grow old. What another page has in the element is that page's.
+    if (this.#hasAddress) this.replaceChildren()
     this.root.adoptedStyleSheets = [sheet]
-    this.root.append(
-      h('section', { class: 'panel', 'aria-labelledby': 'heading' },
-        h('header', { class: 'panel-head' },
-          h('div', {}, h('h2', { id: 'heading', tabindex: -1, 'data-focus': 'heading' }, text.heading), h('p', { class: 'muted' }, text.intro)),
-          h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => this.create() }, icon('plus'), text.create)),
-        h('p', { id: 'limit', class: 'notice warn', hidden: true }),
-        this.toolbar.element, this.place),
+    this.root.append(this.#section(),
       h('div', { class: 'toasts' }, this.problem.place, this.toast.place),
       h('p', { id: 'status', role: 'status', class: 'visually-hidden' }), tipIn(this.root))
+  }
+
+  #section() {
+    this.toolbar = createToolbar(this)
+    this.list = createList(this)
+    this.place = h('div', { class: 'place' })
+    const level = numberOf(this, 'heading-level', { standard: 2, least: 1, most: 6 })
+    return h('section', { class: 'panel', 'aria-labelledby': 'heading' },
+      h('header', { class: 'panel-head' },
+        h('div', { class: this.hasAttribute('hide-header') ? 'visually-hidden' : 'titles' },
+          h('h2', { id: 'heading', 'aria-level': level !== 2 && level, tabindex: -1, 'data-focus': 'heading' }, text.heading), h('p', { class: 'muted' }, text.intro)),
+        h('slot', { name: 'header' }),
+        h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => this.openCreate() }, icon('plus'), text.create)),
+      h('p', { id: 'limit', class: 'notice warn', hidden: true }),
+      this.toolbar.element, this.place)
   }
 
   /** @param {AbortSignal} signal */
@@ -148,12 +247,16 @@ export class ApiKeysPanel extends HTMLElement {
     this.toolbar.element.hidden = !this.keys?.length
     this.toolbar.update(this.view)
     this.#showLimit()
+    if (this.keys && !this.#isReady) {
+      this.#isReady = true
+      tell(this, 'ready', { keys: this.keys.length })
+    }
     if (!this.keys) this.#put(failure ? (failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
     else if (this.keys.length === 0) this.#put(emptyView(this))
     else if (found.length === 0) this.#put(noMatchesView(this, this.view))
     else {
       this.#put(this.list.element)
-      this.list.update(pageOf(found, this.view.page), this.view, now)
+      this.list.update(pageOf(found, this.view.page, this.#perPage), this.view, now)
     }
     if (focused && !this.root.activeElement) this.focusOn(focused)
   }
@@ -169,6 +272,7 @@ export class ApiKeysPanel extends HTMLElement {
     if (isReached) button.setAttribute('aria-describedby', 'limit')
     else button.removeAttribute('aria-describedby')
     button.setAttribute('aria-disabled', String(isReached))
+    button.hidden = this.#isSignedOut
     const notice = find(this.root, '#limit', HTMLElement)
     notice.hidden = !isReached
     notice.textContent = isReached ? plural(text.limitReached, this.#limit) : ''
@@ -185,7 +289,7 @@ export class ApiKeysPanel extends HTMLElement {
     this.#isEditing = false
     this.render()
     const found = matching(this.keys ?? [], this.view, serverNow())
-    const page = pageOf(found, this.view.page)
+    const page = pageOf(found, this.view.page, this.#perPage)
     this.say(page.pages > 1 ? fill(text.shown, page) : plural(text.found, found.length))
   }
 
@@ -229,7 +333,7 @@ export class ApiKeysPanel extends HTMLElement {
   #uncover(id) {
     if (this.rowOf(id)) return
     if (isFiltered(this.view)) this.clearFilters()
-    const page = pageWith(matching(this.keys ?? [], this.view, serverNow()), id)
+    const page = pageWith(matching(this.keys ?? [], this.view, serverNow()), id, this.#perPage)
     if (page !== this.view.page) this.show({ page })
   }
 
@@ -248,9 +352,20 @@ export class ApiKeysPanel extends HTMLElement {
     }, HIGHLIGHTED)
   }
 
-  create() {
+  // What a page around the panel may call
+
+  /** Opens the dialog that creates a key; the name may be given. @param {{ name?: string }} [options] */
+  openCreate({ name = '' } = {}) {
+    if (!this.isConnected) return complain('openCreate() was called before the element was in the page')
+    if (this.#isSignedOut || this.#isTakenOver || this.dialogs.size > 0) return
     if (counted(this.keys ?? []) >= this.#limit) return this.say(plural(text.limitReached, this.#limit))
-    openCreate(this)
+    openCreateDialog(this, name)
+  }
+
+  /** Asks for the list again. */
+  async refresh() {
+    if (!this.isConnected) return complain('refresh() was called before the element was in the page')
+    if (!this.#isTakenOver) await this.keyring.refresh()
   }
 
   async retry() {
@@ -275,8 +390,19 @@ export class ApiKeysPanel extends HTMLElement {
     if (error.isGone) this.problem.show(isGone ? new Error(fill(text.goneMeanwhile, { name })) : error)
   }
 
+  /** @param {ApiError} error */
+  #callFailed(error) {
+    const { message, status, requestId } = error
+    if (!error.isSignedOut) tell(this, 'error', { message, status, requestId })
+    const { base } = this.api
+    if (!base) return
+    if (error.isForeign) complain(`${base} gave an answer that is not Latchkey’s: check api-base, and that proxies let X-Latchkey-Time and X-Latchkey-Account through`)
+    else if (status === 0 && !error.isOtherAccount && this.api.account === null) complainOfSilence(base)
+  }
+
   /** Nobody is signed in: the list goes. What was typed and a key that is shown once stay. @param {ApiError} error */
   #sessionOver(error) {
+    tell(this, 'signed-out', {})
     this.#isEditing = false
     for (const dialog of this.dialogs) if (!dialog.outlivesSession) dialog.close()
     this.keyring.forget(error)

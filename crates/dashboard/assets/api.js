@@ -18,6 +18,8 @@ export class Api {
   onOtherAccount = () => {}
   /** @type {(error: ApiError) => void} */
   onSignedOut = () => {}
+  /** Called at every failure of a call. @type {(error: ApiError) => void} */
+  onFailed = () => {}
 
   /** @param {string} base @param {string?} account @param {Prove?} prove */
   constructor(base, account = null, prove = null) {
@@ -90,6 +92,7 @@ export class Api {
       const error = ApiError.of(thrown)
       if (error.isOtherAccount) this.onOtherAccount()
       if (error.isSignedOut) this.onSignedOut(error)
+      this.onFailed(error)
       throw error
     }
   }

@@ -4,6 +4,7 @@ import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { find, h } from './dom.js'
 import { expiryField } from './expiry.js'
+import { mayDo } from './host.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
 import { fill, text } from './strings.js'
@@ -14,27 +15,31 @@ const COUNTED_FROM = 80
 /** As the API counts: Unicode scalar values. */
 const lengthOf = (/** @type {string} */ name) => [...name].length
 
-/** @type {OnPanel} */
-export function openCreate(panel) {
+/** @param {Panel} panel @param {string} named What the name begins as. */
+export function openCreate(panel, named = '') {
   const dialog = new Dialog(panel, text.create)
   dialog.outlivesSession = true
-  const name = nameField(panel.hasAttribute('names-optional'))
-  const environment = environmentField()
-  const expiry = expiryField()
+  const name = nameField(panel.hasAttribute('names-optional'), named)
+  const environment = panel.hasEnvironments && environmentField()
+  const expiry = panel.hasExpiry && expiryField()
   const problem = problemPlace(panel, 'create-problem')
   const { buttons, submit } = formButtons(dialog, text.create)
-  const form = h('form', { novalidate: true }, name.field, environment.field, expiry.field, problem.place, buttons)
+  const form = h('form', { novalidate: true }, name.field, environment && environment.field, expiry && expiry.field, problem.place, buttons)
 
   onSubmit(dialog, form, submit, text.creating, async () => {
     problem.clear()
     if (!name.check()) return
-    if (expiry.value() === undefined) return expiry.complain()
+    if (expiry && expiry.value() === undefined) return expiry.complain()
+    const asked = () => {
+      const expiresAt = expiry && expiry.value()
+      return { ...name.value(), ...(environment && { environment: environment.value() }), ...(expiresAt && { expiresAt }) }
+    }
+    // A page that takes its time may have taken the panel away.
+    if (!await mayDo(panel, 'create', asked()) || !form.isConnected) return
     panel.guard(true)
     try {
       await panel.keyring.met()
-      const expiresAt = expiry.value()
-      const asked = { ...name.value(), environment: environment.value(), ...(expiresAt && { expiresAt }) }
-      const created = await afresh(panel, () => panel.keyring.during(() => panel.api.create(asked)))
+      const created = await afresh(panel, () => panel.keyring.during(() => panel.api.create(asked())))
       panel.keyring.added(created)
       reveal(panel, dialog, created)
     } catch (thrown) {
@@ -49,10 +54,11 @@ export function openCreate(panel) {
   dialog.show(form)
 }
 
-/** @param {boolean} isOptional */
-function nameField(isOptional) {
+/** @param {boolean} isOptional @param {string} named */
+function nameField(isOptional, named) {
   const input = h('input', { id: 'name', class: 'input', autofocus: true, autocomplete: 'off', spellcheck: 'false',
     required: !isOptional, 'aria-describedby': 'name-hint name-counter name-problem create-problem' })
+  input.value = named
   const counter = h('p', { id: 'name-counter', class: 'hint counter' })
   const problem = h('p', { id: 'name-problem', class: 'problem' })
   const typed = () => input.value.trim()

@@ -29,7 +29,7 @@ export class Dialog {
   constructor(stage, title, attributes = {}) {
     this.#stage = stage
     this.#opener = stage.focused
-    this.#element = h('dialog', { 'aria-labelledby': this.#heading.id, ...attributes },
+    this.#element = h('dialog', { part: 'dialog', 'aria-labelledby': this.#heading.id, ...attributes },
       h('header', {}, this.#heading,
         h('button', { type: 'button', class: 'button quiet icon-only', 'aria-label': text.close, onclick: () => this.leave() }, icon('close'))),
       this.#body,

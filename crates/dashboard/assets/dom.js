@@ -1,4 +1,10 @@
 // @ts-check
+/** Elements of these classes are parts, which a page around the panel may style, by these names. @type {Fields} */
+const PARTS = {
+  'panel-head': 'header', toolbar: 'toolbar', table: 'table', state: 'badge', tag: 'badge', button: 'button', primary: 'primary', danger: 'danger',
+  input: 'input', notice: 'notice', menu: 'menu', toast: 'toast', blank: 'empty',
+}
+
 /**
  * An element: attributes by name, listeners as `onclick`, children as nodes or text.
  * @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Attributes} attributes @param {Child[]} children
@@ -10,6 +16,7 @@ export function h(tag, attributes, ...children) {
     if (typeof value === 'function') element.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
     else element.setAttribute(name, value === true ? '' : `${value}`)
   }
+  for (const name of element.classList) if (PARTS[name]) element.part.add(PARTS[name])
   element.append(...children.flat(2).filter(child => child !== null && child !== undefined && child !== false))
   return element
 }

@@ -1,6 +1,7 @@
 // @ts-check
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
+import { about, tell } from './host.js'
 
 /** The keys that a panel shows, and how they change. */
 export class Keyring {
@@ -94,12 +95,13 @@ export class Keyring {
 
   /** @param {Key} key */
   replace(key) {
-    this.#become(this.#with(key), 'changed', key.id)
+    this.#become(this.#with(key), 'changed', key)
   }
 
   /** @param {Issued} created */
   added(created) {
-    this.#become([itemOf(created), ...this.keys ?? []], 'created', created.id)
+    this.#become([itemOf(created), ...this.keys ?? []], 'created', created)
+    tell(this.#panel, 'created', { ...about(created), environment: created.environment })
   }
 
   /** @param {Key} old @param {Issued} created @param {number} overlapSeconds */
@@ -108,24 +110,26 @@ export class Keyring {
     const expiresAt = new Date(Math.min(end, old.expiresAt ? Date.parse(old.expiresAt) : end)).toISOString()
     const replaced = overlapSeconds > 0 ? [{ ...old, expiresAt, replacedBy: created.id }] : []
     const rest = (this.keys ?? []).flatMap(key => key.id === old.id ? replaced : [key])
-    this.#become([itemOf(created), ...rest], 'rotated', old.id)
+    this.#become([itemOf(created), ...rest], 'rotated', old)
+    tell(this.#panel, 'rotated', { ...about(created), environment: created.environment, replaces: old.id })
     // The server has the exact end.
     this.refresh()
   }
 
-  /** @param {string} id */
-  removed(id) {
-    this.#become(this.keys?.filter(key => key.id !== id), 'revoked', id)
+  /** @param {Key} gone */
+  removed(gone) {
+    this.#become(this.keys?.filter(key => key.id !== gone.id), 'revoked', gone)
+    tell(this.#panel, 'revoked', about(gone))
   }
 
   /** @param {Key} key */
   #with(key) { return this.keys?.map(other => other.id === key.id ? key : other) ?? null }
 
-  /** @param {Key[] | null | undefined} keys @param {string} action @param {string} id */
-  #become(keys, action, id) {
+  /** @param {Key[] | null | undefined} keys @param {string} action @param {Pick<Key, 'id' | 'name' | 'keyPrefix'>} key */
+  #become(keys, action, key) {
     this.keys = keys ?? null
     this.#panel.render()
-    this.#panel.dispatchEvent(new CustomEvent('api-keys-changed', { bubbles: true, composed: true, detail: { action, id } }))
+    tell(this.#panel, 'changed', { action, ...about(key) })
   }
 }
 

@@ -1,7 +1,6 @@
 // @ts-check
 import { DAY } from './times.js'
 
-const PAGE_SIZE = 25
 export const STATUSES = /** @type {const} */ (['active', 'disabled', 'expired', 'replaced', 'unused'])
 export const ENVIRONMENTS = /** @type {const} */ (['live', 'test'])
 export const SORTS = /** @type {const} */ (['created', 'name', 'used'])
@@ -99,23 +98,28 @@ export function matching(keys, view, now) {
   return found.sort((a, b) => sign * compare(a, b))
 }
 
-/** One page of `found`: its keys, its number, and the numbers of its first and last key. @param {Key[]} found @param {number} page */
-export function pageOf(found, page) {
-  const pages = Math.max(1, Math.ceil(found.length / PAGE_SIZE))
+/** One page of `found`: its keys, its number, and the numbers of its first and last key. @param {Key[]} found @param {number} page @param {number} size */
+export function pageOf(found, page, size) {
+  const pages = Math.max(1, Math.ceil(found.length / size))
   const at = Math.min(page, pages)
-  const from = (at - 1) * PAGE_SIZE
-  const keys = found.slice(from, from + PAGE_SIZE)
+  const from = (at - 1) * size
+  const keys = found.slice(from, from + size)
   return { keys, page: at, pages, from: from + 1, to: from + keys.length, total: found.length }
 }
 
-/** The number of the page of `found` that holds the key of this id. @param {Key[]} found @param {string} id */
-export const pageWith = (found, id) => Math.floor(Math.max(0, found.findIndex(key => key.id === id)) / PAGE_SIZE) + 1
+/** The number of the page of `found` that holds the key of this id. @param {Key[]} found @param {string} id @param {number} size */
+export const pageWith = (found, id, size) => Math.floor(Math.max(0, found.findIndex(key => key.id === id)) / size) + 1
 
-/** A name for the variable that a program reads the key from: "Production" gives PRODUCTION_API_KEY. @param {string} name */
-export function variableFor(name) {
-  const words = name.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase()
-    .replace(/[^A-Z0-9]+/g, '_').replace(/^_+|_+$/g, '')
-    .replace(/(^|_)(API_)?KEY$/, '')
-  const stem = !words || words === 'UNTITLED' ? 'LATCHKEY' : /^\d/.test(words) ? `KEY_${words}` : words
-  return `${stem}_API_KEY`
+/**
+ * A name for the variable that a program reads the key from: "Production" gives PRODUCTION_API_KEY. A name without letters
+ * gives way to the one of the product whose keys these are.
+ * @param {string} name @param {string} product
+ */
+export function variableFor(name, product = '') {
+  const words = [wordsOf(name), wordsOf(product)].find(it => it && it !== 'UNTITLED') ?? 'LATCHKEY'
+  return `${/^\d/.test(words) ? `KEY_${words}` : words}_API_KEY`
 }
+
+const wordsOf = (/** @type {string} */ name) => name.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase()
+  .replace(/[^A-Z0-9]+/g, '_').replace(/^_+|_+$/g, '')
+  .replace(/(^|_)(API_)?KEY$/, '')

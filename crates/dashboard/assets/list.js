@@ -26,6 +26,7 @@ export function createList(panel) {
   /** @param {Page} page @param {View} view @param {number} now */
   function update(page, view, now) {
     shown = page.keys.map(key => key.id)
+    element.classList.toggle('without-expiry', !panel.hasExpiry && page.keys.every(key => key.expiresAt === null))
     patchRows(body, page.keys.map(key => rowOf(panel, key, now)))
     for (const header of headers) showOrder(header, view)
     pages.update(page)

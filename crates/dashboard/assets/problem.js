@@ -30,6 +30,12 @@ export function signInLink(panel, label = text.signInAgain) {
     label, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
 }
 
+/** @param {Speaker} page */
+export function supportLink({ supportUrl }) {
+  return supportUrl && h('a', { class: 'button quiet', href: supportUrl, target: '_blank', rel: 'noopener' },
+    text.support, h('span', { class: 'visually-hidden' }, ` ${text.opensInNewTab}`))
+}
+
 /** @param {Panel} panel */
 function signedOutNotice(panel) {
   return h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.signedOutKept), signInLink(panel))
@@ -38,7 +44,7 @@ function signedOutNotice(panel) {
 /** @param {Speaker} page @param {Failure} error @param {string[]} more */
 export function errorNotice(page, error, more) {
   return h('div', { class: 'notice bad' }, icon('warning'),
-    h('div', {}, h('p', {}, [error.message, ...more].join(' ')), error.requestId && requestId(page, error.requestId)))
+    h('div', {}, h('p', {}, [error.message, ...more].join(' ')), error.requestId && requestId(page, error.requestId)), supportLink(page))
 }
 
 /** @param {Speaker} page @param {string} id */

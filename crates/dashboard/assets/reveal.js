@@ -53,6 +53,7 @@ export function reveal(panel, dialog, created, ...notes) {
     h('div', { class: 'copy-row' }, field,
       copyButton({ label: text.copyKey, kind: 'primary', what: () => field.value, shown: () => field, say: panel.say, done: onKeyCopied })),
     snippets(panel, created, onKeyCopied),
+    h('slot', { name: 'reveal-extra' }),
     h('div', { class: 'buttons' }, done))
   panel.say(text.revealSay)
 }

@@ -4,6 +4,7 @@ import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
+import { about, mayDo } from './host.js'
 import { wasUsedLately } from './keys.js'
 import { problemPlace } from './problem.js'
 import { fill, parts, plural, text } from './strings.js'
@@ -28,6 +29,7 @@ export function openRevoke(panel, keys) {
   onSubmit(dialog, form, submit, text.revoking, async () => {
     problem.clear()
     if (confirmation && !confirmation.check()) return
+    if (!await mayDo(panel, 'revoke', { keys: keys.map(about) }) || !form.isConnected) return
     const next = panel.afterwards(keys)
     try {
       for (const key of [...keys]) {
@@ -54,10 +56,11 @@ export function openRevoke(panel, keys) {
  * that it is revoked.
  * @param {Panel} panel @param {Key} key
  */
-async function revoke(panel, { id }) {
+async function revoke(panel, key) {
+  const { id } = key
   try {
     await afresh(panel, () => panel.keyring.during(() => panel.api.revoke(id)))
-    panel.keyring.removed(id)
+    panel.keyring.removed(key)
     return true
   } catch (thrown) {
     const error = ApiError.of(thrown)

@@ -4,6 +4,7 @@ import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { find, h } from './dom.js'
+import { about, mayDo } from './host.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
 import { fill, parts, text } from './strings.js'
@@ -24,9 +25,10 @@ export function openRotate(panel, key) {
 
   onSubmit(dialog, form, submit, text.rotating, async () => {
     problem.clear()
+    const seconds = overlap.seconds()
+    if (!await mayDo(panel, 'rotate', { ...about(key), overlapSeconds: seconds }) || !form.isConnected) return
     panel.guard(true)
     try {
-      const seconds = overlap.seconds()
       const created = await afresh(panel, () => panel.keyring.during(() => panel.api.rotate(key.id, seconds)))
       panel.keyring.rotated(key, created, seconds)
       reveal(panel, dialog, created, h('p', { class: 'muted' }, seconds ? fill(text.overlapUntil, { at: exact(overlap.end()) }) : text.rotatedNow))

@@ -24,7 +24,7 @@ export function rowOf(panel, key, now) {
   const open = (/** @type {Event} */ { target }) => {
     if (target instanceof Element && !target.closest('button, label, form') && getSelection()?.isCollapsed !== false) openDetails(panel, latest(panel, key))
   }
-  return h('tr', { role: 'row', tabindex: -1, 'data-id': key.id, 'data-focus': `row:${key.id}`, onclick: open, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
+  return h('tr', { role: 'row', part: 'row', tabindex: -1, 'data-id': key.id, 'data-focus': `row:${key.id}`, onclick: open, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
     h('td', { role: 'cell', class: 'select' }, selectBox(panel, key)),
     h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key, now)),
     cell('key', prefixOf(panel, key)),
@@ -168,7 +168,7 @@ function itemsFor(panel, key) {
   return [
     { label: text.details, run: () => openDetails(panel, key) },
     { label: text.rename, run: () => startRename(panel, key.id, `menu:${key.id}`) },
-    { label: text.changeExpiry, run: () => openExpiry(panel, key) },
+    panel.hasExpiry && { label: text.changeExpiry, run: () => openExpiry(panel, key) },
     mayRotate && { label: text.rotate, run: () => openRotate(panel, key) },
     old && { label: text.revokeOld, kind: 'danger', run: () => openRevoke(panel, [old]) },
     { label: text.revoke, kind: 'danger', run: () => openRevoke(panel, [key]) },

@@ -30,7 +30,7 @@ export function listenForShortcuts(panel, isOwnPage, signal) {
 function actionOf(panel, pressed, target) {
   /** @type {Record<string, (() => void) | undefined>} */
   const actions = {
-    'c': () => panel.create(),
+    'c': () => panel.openCreate(),
     '/': () => panel.toolbar.focus(),
     'j': () => move(panel, 1),
     'k': () => move(panel, -1),

@@ -1,6 +1,7 @@
 // @ts-check
 import { copyButton } from './copy.js'
 import { h } from './dom.js'
+import { exampleOf } from './host.js'
 import { variableFor } from './keys.js'
 import { LANGUAGES, codeIn } from './languages.js'
 import { text } from './strings.js'
@@ -8,9 +9,10 @@ import { text } from './strings.js'
 /** @param {Panel} panel @param {Issued} created @param {() => void} onKeyCopied */
 export function snippets(panel, created, onKeyCopied) {
   const { say } = panel
-  const variable = variableFor(created.name)
+  const variable = variableFor(created.name, panel.brandName)
+  const example = exampleOf(panel)
   /** With the key itself, or its variable. @param {HeaderValue} key */
-  const request = key => ({ method: 'GET', url: `${panel.publicUrl}/api/v1/verify`, headers: { 'x-api-key': key } })
+  const request = key => ({ ...example, headers: { 'x-api-key': key, ...example.headers } })
   const line = h('code', {}, `${variable}=${created.keyPrefix}••••`)
   const envLine = h('div', { class: 'copy-row' }, line,
     copyButton({ label: text.envLine, what: () => `${variable}=${created.key}`, shown: () => reallyShown(line, `${variable}=${created.key}`), say, done: onKeyCopied }))

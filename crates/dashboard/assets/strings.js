@@ -23,6 +23,20 @@ export const fill = (words, values) => parts(words, values).join('')
  */
 export const parts = (words, values) => words.split(/\{(\w+)\}/).map((part, at) => at % 2 ? values[/** @type {Placeholder<W>} */ (part)] : part)
 
+/**
+ * Puts the page's own words in the place of ours, and says which names we have no words for.
+ * @param {object} own @param {object} ours @returns {string[]}
+ */
+export function reword(own, ours = text) {
+  const known = /** @type {Record<string, unknown>} */ (ours)
+  return Object.entries(own).flatMap(([name, words]) => {
+    if (typeof known[name] !== typeof words) return [name]
+    if (typeof words === 'object') return reword(words, /** @type {object} */ (known[name])).map(it => `${name}.${it}`)
+    known[name] = words
+    return []
+  })
+}
+
 const forms = new Intl.PluralRules(locale)
 const numbers = new Intl.NumberFormat(locale)
 

@@ -10,6 +10,7 @@ type Success = import('./api').Success
 type Account = import('./api').AccountBody
 /** Gets the token of the page around a panel: another one, where the last was refused. */
 type Prove = (isAnew?: boolean) => Promise<string>
+type GetToken = () => Promise<string>
 type Session = import('./api').SessionBody
 type Credentials = import('./api').Credentials
 type PasswordChange = import('./api').PasswordChange
@@ -92,7 +93,7 @@ type Part = string | { name: string } | { at: string }
 
 type Panel = import('../assets/api-keys-panel.js').ApiKeysPanel
 /** What copies and says something: the panel, or a page. */
-type Speaker = Pick<Panel, 'api' | 'say'>
+type Speaker = Pick<Panel, 'api' | 'say'> & { supportUrl?: string | null }
 /** What shows dialogs: the panel, or a page. */
 interface Stage extends Speaker {
   dialogs: Set<Dialog>

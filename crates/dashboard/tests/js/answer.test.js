@@ -56,7 +56,7 @@ test('a page, another JSON, another status and another key are not what was aske
   ])) {
     const error = refused({ as, body, status })
     assert.ok(error.isForeign && error.isUncertain, JSON.stringify(body))
-    assert.match(error.message, /did not come from Latchkey/)
+    assert.match(error.message, /did not come from this service/)
   }
 })
 

@@ -102,9 +102,9 @@ test('keys are sorted by name as people count, by creation as the API lists, by 
 
 test('a page says from which to which key it shows, and none lies beyond the last', () => {
   const keys = Array.from({ length: 132 }, (_, at) => key({ id: `${at}` }))
-  const { from, to, total, pages } = pageOf(keys, 1)
+  const { from, to, total, pages } = pageOf(keys, 1, 25)
   assert.deepEqual([from, to, total, pages], [1, 25, 132, 6])
-  assert.deepEqual([pageOf(keys, 99).page, pageOf(keys, 99).from, pageOf(keys, 99).to], [6, 126, 132])
+  assert.deepEqual([pageOf(keys, 99, 25).page, pageOf(keys, 99, 25).from, pageOf(keys, 99, 25).to], [6, 126, 132])
 })
 
 test('a variable is called after the key', () => {
