@@ -5,7 +5,7 @@ use latchkey_domain::{
 };
 
 use crate::words::{Segment, segments};
-use crate::{Language, Reader};
+use crate::{Language, Product, Reader};
 
 /// Account, Activity: the audit trail.
 #[derive(Debug, Template)]
@@ -13,6 +13,8 @@ use crate::{Language, Reader};
 pub struct ActivityPage<'a> {
     /// The language of the page.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// Whom the page is for.
     pub reader: Reader<'a>,
     /// The current time.

@@ -1,12 +1,13 @@
 use askama::Template;
 
-use crate::Language;
 use crate::words::Segment;
+use crate::{Language, Product};
 
 /// Tells a person why there is no page, and what to do.
 #[derive(Debug, Template)]
 #[template(path = "error.html")]
 pub struct ErrorPage<'a> {
+    product: &'a Product,
     language: Language,
     status: u16,
     title: &'static str,
@@ -18,9 +19,14 @@ pub struct ErrorPage<'a> {
 
 impl<'a> ErrorPage<'a> {
     /// The page for an error of this status, if people can meet one. `request_id` is that of the log line.
-    pub fn of(language: Language, status: u16, request_id: &'a str) -> Option<Self> {
+    pub fn of(
+        product: &'a Product,
+        language: Language,
+        status: u16,
+        request_id: &'a str,
+    ) -> Option<Self> {
         let find = |text| language.find(&format!("errorPages.{status}.{text}"));
         let (title, advice, way) = (find("title")?, find("advice")?, find("way"));
-        Some(Self { language, status, title, advice, way, request_id })
+        Some(Self { product, language, status, title, advice, way, request_id })
     }
 }

@@ -14,6 +14,7 @@ mod assets;
 mod error_page;
 mod key_row;
 mod pages;
+mod product;
 mod reader;
 mod reference;
 #[cfg(debug_assertions)]
@@ -27,6 +28,7 @@ pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
 pub use error_page::ErrorPage;
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
+pub use product::{Accent, BadLook, Logo, Product};
 pub use reader::{Reader, Who};
 pub use reference::{Reference, ReferencePage};
 #[cfg(debug_assertions)]

@@ -7,7 +7,7 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use crate::{Language, Reader, Who, user_agent};
+use crate::{Language, Product, Reader, Who, user_agent};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
 /// text becomes markup.
@@ -33,6 +33,8 @@ impl<T: Template> Page for T {
 pub struct SignInPage<'a> {
     /// The language of the page.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// Whether sign-up is open.
     pub sign_up_open: bool,
     /// The path of the page that follows.
@@ -45,6 +47,8 @@ pub struct SignInPage<'a> {
 pub struct SignUpPage<'a> {
     /// The language of the page.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// Whether sign-up is open; if not, the page says so.
     pub sign_up_open: bool,
     /// The path of the page that follows.
@@ -57,6 +61,8 @@ pub struct SignUpPage<'a> {
 pub struct ProfilePage<'a> {
     /// The language of the page.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// Whom the page is for.
     pub reader: Reader<'a>,
     /// The sessions of the account, the newest first.
@@ -87,6 +93,8 @@ impl ProfilePage<'_> {
 pub struct ApiKeysPage<'a> {
     /// The language of the page.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// Whom the page is for.
     pub reader: Reader<'a>,
     /// The keys, as the API orders them.

@@ -16,7 +16,7 @@ use askama::Template;
 use document::Document;
 use operation::Operation;
 
-use crate::Language;
+use crate::{Language, Product};
 
 /// Every call of the API, ready to be shown.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ struct Group {
 pub struct ReferencePage<'a> {
     /// English, as the API's own description is.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// The calls that the page shows.
     pub reference: &'a Reference,
     /// The address of the API, for the examples.

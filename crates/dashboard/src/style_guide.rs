@@ -2,16 +2,18 @@ use askama::Template;
 use latchkey_domain::Timestamp;
 use serde_json::{Value, json};
 
-use crate::Language;
 use crate::pages::exact;
 use crate::words::DAY;
+use crate::{Language, Product};
 
 /// Every part of the pages in every state, for those who change the look. Debug builds alone have the page.
 #[derive(Debug, Template)]
 #[template(path = "style_guide.html")]
-pub struct StyleGuidePage {
+pub struct StyleGuidePage<'a> {
     /// The language of the parts that pages share.
     pub language: Language,
+    /// What the page says of the product.
+    pub product: &'a Product,
     /// The current time.
     pub now: Timestamp,
     /// Whether the panel has no keys.
@@ -20,7 +22,7 @@ pub struct StyleGuidePage {
     pub is_at_limit: bool,
 }
 
-impl StyleGuidePage {
+impl StyleGuidePage<'_> {
     /// Keys in every state that the list shows, as the API answers them.
     fn keys(&self) -> String {
         let key = |name: &str, days: [i64; 3], more: Value| {

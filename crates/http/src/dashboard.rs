@@ -6,7 +6,7 @@ use actix_web::http::header::{
     HeaderValue,
 };
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _};
 use latchkey_dashboard::{
     ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reader, SignInPage, SignUpPage,
     VERSION, Who,
@@ -44,23 +44,33 @@ pub(crate) async fn account() -> HttpResponse {
     see("/account/profile")
 }
 
-pub(crate) async fn sign_in(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn sign_in(
+    req: HttpRequest,
+    http: Data<Http>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
+    let product = &http.settings.product;
     let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
     for_strangers(
         visitor,
         &next,
-        &SignInPage { language: language(&req), sign_up_open, next: &next },
+        &SignInPage { language: language(&req), product, sign_up_open, next: &next },
     )
 }
 
-pub(crate) async fn sign_up(req: HttpRequest, visitor: Visitor) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn sign_up(
+    req: HttpRequest,
+    http: Data<Http>,
+    visitor: Visitor,
+) -> Result<HttpResponse, ApiError> {
+    let product = &http.settings.product;
     let sign_up_open = SignUpOpen::check(&req).is_ok();
     let next = next_in(&req);
     for_strangers(
         visitor,
         &next,
-        &SignUpPage { language: language(&req), sign_up_open, next: &next },
+        &SignUpPage { language: language(&req), product, sign_up_open, next: &next },
     )
 }
 
@@ -79,6 +89,7 @@ pub(crate) async fn profile(
     let place = sign_in_place(&http);
     Ok(page(&ProfilePage {
         language: language(&req),
+        product: &http.settings.product,
         reader: reader(&session, place.as_deref(), &http),
         sessions: &sessions,
         current,
@@ -97,6 +108,7 @@ pub(crate) async fn api_keys(
     let place = sign_in_place(&http);
     Ok(page(&ApiKeysPage {
         language: language(&req),
+        product: &http.settings.product,
         reader: reader(&session, place.as_deref(), &http),
         keys: &keys,
         keys_json: &json(&api_keys::items(&keys))?,
@@ -114,6 +126,7 @@ pub(crate) async fn style_guide(req: HttpRequest, http: Data<Http>) -> HttpRespo
     let asked = req.query_string();
     page(&latchkey_dashboard::StyleGuidePage {
         language: language(&req),
+        product: &http.settings.product,
         now,
         is_empty: asked == "empty",
         is_at_limit: asked == "at-limit",
@@ -121,8 +134,8 @@ pub(crate) async fn style_guide(req: HttpRequest, http: Data<Http>) -> HttpRespo
 }
 
 /// For browsers that look for an icon where no page names one, as beside an answer of the API.
-pub(crate) async fn favicon() -> HttpResponse {
-    see(&format!("/assets/{}/icon.svg", *VERSION))
+pub(crate) async fn favicon(http: Data<Http>) -> HttpResponse {
+    see(&http.settings.product.logo_address())
 }
 
 /// Search engines have no business on the pages of accounts.
@@ -138,20 +151,19 @@ pub(crate) async fn robots() -> HttpResponse {
 /// length of an answer could tell; pages and lists of keys, which are private, are not compressed.
 pub(crate) async fn asset(
     req: HttpRequest,
+    http: Data<Http>,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (version, name) = path.into_inner();
+    if let Some((bytes, kind)) = http.settings.product.asset(&version, &name) {
+        return Ok(kept(kind).body(bytes.to_vec()));
+    }
     // While instances are replaced, another may well have what this one has not.
     let no_store = HeaderValue::from_static("no-store");
     let absent = || ApiError::not_found().with(header::CACHE_CONTROL, no_store);
     let asset = Asset::find(&name).filter(|_| version == *VERSION).ok_or_else(absent)?;
-    let mut answer = HttpResponse::Ok();
-    answer
-        .content_type(asset.content_type())
-        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"))
-        .insert_header((header::VARY, header::ACCEPT_ENCODING.as_str()));
+    let mut answer = kept(asset.content_type());
+    answer.insert_header((header::VARY, header::ACCEPT_ENCODING.as_str()));
     let coding = coding_for(&req, &asset);
     Ok(match coding {
         Some((coding, bytes)) => {
@@ -159,6 +171,17 @@ pub(crate) async fn asset(
         }
         None => answer.body(asset.bytes),
     })
+}
+
+/// What stays as it is under its address.
+fn kept(content_type: &'static str) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer
+        .content_type(content_type)
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"));
+    answer
 }
 
 /// The coding that a request asks for, if the asset has it. A client that takes nothing that there is gets the asset as
@@ -242,8 +265,13 @@ fn asked_to_sign_in(req: &HttpRequest, http: &Http) -> HttpResponse {
         }
         None => {
             let refusal = ApiError::session_required().error_response();
-            for_people(refusal, language(req), &HeaderValue::from_static(""))
-                .unwrap_or_else(|same| same)
+            for_people(
+                refusal,
+                &http.settings.product,
+                language(req),
+                &HeaderValue::from_static(""),
+            )
+            .unwrap_or_else(|same| same)
         }
     }
 }

@@ -6,7 +6,7 @@ use actix_web::http::header::{
     TryIntoHeaderValue as _,
 };
 use actix_web::mime::{self, Mime};
-use latchkey_dashboard::{CONTENT_SECURITY_POLICY, ErrorPage, Language, Page as _};
+use latchkey_dashboard::{CONTENT_SECURITY_POLICY, ErrorPage, Language, Page as _, Product};
 
 /// Whether a person asks with a browser: HTML is liked better than JSON.
 pub(crate) fn prefers_html(req: &impl HttpMessage) -> bool {
@@ -41,11 +41,13 @@ fn quality(accept: &Accept, wanted: &Mime) -> Quality {
 /// The same error with a page for a body, where people meet errors of that status.
 pub(crate) fn for_people<B>(
     response: HttpResponse<B>,
+    product: &Product,
     language: Language,
     request_id: &HeaderValue,
 ) -> Result<HttpResponse<BoxBody>, HttpResponse<B>> {
     let request_id = request_id.to_str().unwrap_or_default();
-    let Some(page) = ErrorPage::of(language, response.status().as_u16(), request_id) else {
+    let Some(page) = ErrorPage::of(product, language, response.status().as_u16(), request_id)
+    else {
         return Err(response);
     };
     let mut response = response.set_body(BoxBody::new(page.html()));

@@ -10,7 +10,7 @@
 //!
 //! use actix_web::{App, HttpServer, web};
 //! use latchkey_domain::ports::Entropy;
-//! use latchkey_http::{Http, HttpSettings, Services, SettingNames, SignUp, configure};
+//! use latchkey_http::{Http, HttpSettings, Product, Services, SettingNames, SignUp, configure};
 //!
 //! async fn serve(
 //!     services: Services,
@@ -27,6 +27,7 @@
 //!         metrics: false,
 //!         admin: false,
 //!         pages: false,
+//!         product: Product::default(),
 //!         names: SettingNames::default(),
 //!     };
 //!     let services = Arc::new(services);
@@ -91,6 +92,7 @@ mod wire_time;
 
 pub use audit::ExportedEvent;
 pub use counts::Counts;
+pub use latchkey_dashboard::{Accent, Logo, Product};
 pub use middleware::refuse_unread;
 pub use openapi::document;
 pub use origin::{Origin, OriginError};

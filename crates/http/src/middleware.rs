@@ -186,7 +186,7 @@ impl Common {
         self.note(&response, began, http);
         let mut response = if let Some(language) = self.reader {
             let (req, response) = response.into_parts();
-            let page = for_people(response, language, &self.request_id);
+            let page = for_people(response, &http.settings.product, language, &self.request_id);
             let response = page.map_or_else(|it| it, HttpResponse::map_into_right_body);
             ServiceResponse::new(req, response)
         } else {
@@ -307,7 +307,8 @@ impl Common {
         self.end_span(None, status, Some(error.code().as_str()), took);
         let mut response = error.error_response();
         if let Some(language) = self.reader {
-            response = for_people(response, language, &self.request_id).unwrap_or_else(|it| it);
+            response = for_people(response, &http.settings.product, language, &self.request_id)
+                .unwrap_or_else(|it| it);
         }
         self.add_to(response.headers_mut());
         InternalError::from_response(error, response).into()

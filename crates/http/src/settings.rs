@@ -1,4 +1,5 @@
 use ipnet::IpNet;
+use latchkey_dashboard::Product;
 use url::Url;
 
 use super::origin::Origin;
@@ -30,6 +31,8 @@ pub struct HttpSettings {
     /// Whether the pages are served. They link to each other from the root, so that they can't be
     /// mounted below another path; the API and the panel for other pages can.
     pub pages: bool,
+    /// What the pages say of the product whose keys these are.
+    pub product: Product,
     /// What the host calls those settings, for the log and for refusals that an operator can help with.
     pub names: SettingNames,
 }

@@ -20,7 +20,7 @@ use latchkey_domain::ports::{Clock, Entropy, SteadyClock};
 use latchkey_domain::{ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy, KeyLimits};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
-use latchkey_http::{Http, HttpSettings, Services, SettingNames, SignUp, configure};
+use latchkey_http::{Http, HttpSettings, Product, Services, SettingNames, SignUp, configure};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
@@ -106,6 +106,7 @@ async fn mounted(dir: &Path) -> Data<Http> {
         metrics: false,
         admin: true,
         pages: false,
+        product: Product::default(),
         names: SettingNames::default(),
     };
     let services = Arc::new(services(dir, &entropy).await);

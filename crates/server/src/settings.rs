@@ -13,6 +13,7 @@ use latchkey_http::{HttpSettings, Origin, SignUp};
 
 mod injected;
 mod jwt;
+mod product;
 mod raw;
 mod resolve;
 mod sqlite_url;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) drain_delay: Duration,
     /// What a failover of the database keeps, if somebody said so.
     pub(crate) failover: Option<Failover>,
+    /// The file of the product's logo, which the pages have already.
+    pub(crate) logo: Option<PathBuf>,
     /// A tracing filter that was checked.
     pub(crate) log: String,
 }
@@ -129,6 +132,7 @@ impl fmt::Display for Settings {
         JwtSettings::show(self.jwt.as_ref(), f)?;
         let sign_in = self.http.sign_in_url.as_ref().map_or("none", |url| url.as_str());
         writeln!(f, "LATCHKEY_SIGN_IN_URL={sign_in}")?;
+        product::show(&self.http.product, self.logo.as_deref(), f)?;
         writeln!(f, "LATCHKEY_SESSION_COOKIE={}", self.http.session_cookie)?;
         writeln!(f, "LATCHKEY_SESSION_IDLE={}", seconds(self.session_lifetime.idle))?;
         writeln!(f, "LATCHKEY_SESSION_ABSOLUTE={}", seconds(self.session_lifetime.absolute))?;
@@ -141,10 +145,9 @@ impl fmt::Display for Settings {
         let kept = |keep: Option<Duration>| keep.map_or("forever".into(), days);
         writeln!(f, "LATCHKEY_KEEP_REVOKED={}", kept(self.keep_revoked))?;
         writeln!(f, "LATCHKEY_KEEP_AUDIT={}", kept(self.keep_audit))?;
-        let metrics = self.metrics_listen.map_or("none".into(), |address| address.to_string());
-        writeln!(f, "LATCHKEY_METRICS_LISTEN={metrics}")?;
-        let admin = self.admin_listen.map_or("none".into(), |address| address.to_string());
-        writeln!(f, "LATCHKEY_ADMIN_LISTEN={admin}")?;
+        let own = |at: Option<SocketAddr>| at.map_or("none".into(), |address| address.to_string());
+        writeln!(f, "LATCHKEY_METRICS_LISTEN={}", own(self.metrics_listen))?;
+        writeln!(f, "LATCHKEY_ADMIN_LISTEN={}", own(self.admin_listen))?;
         writeln!(f, "LATCHKEY_DRAIN_DELAY={}", seconds(self.drain_delay))?;
         let pooler = match &self.database {
             Database::Postgres { pooler: Some(pooler), .. } => pooler.as_str(),

@@ -2,7 +2,7 @@ use super::document::Schema;
 use super::example::Example;
 use super::schema::{Member, Schemas};
 use super::{Reference, ReferencePage};
-use crate::{Language, Page as _};
+use crate::{Language, Page as _, Product};
 
 fn schemas() -> Schemas {
     serde_json::from_str(r##"{
@@ -130,8 +130,13 @@ fn a_keyword_that_the_page_does_not_show_is_an_error() {
 fn the_published_document_is_read_and_shown() {
     let reference = Reference::read(include_str!("../../../../openapi.json")).expect("read");
     let base_url = "https://keys.example.com";
-    let page =
-        ReferencePage { language: Language::English, reference: &reference, base_url }.html();
+    let page = ReferencePage {
+        language: Language::English,
+        product: &Product::default(),
+        reference: &reference,
+        base_url,
+    }
+    .html();
     let command = "curl -X POST \"https://keys.example.com/api/v1/api-keys\" \\\n  \
          -H \"Content-Type: application/json\" \\\n  -d '{\"name\": \"Production\"}' \\\n  \
          --cookie \"session=your_session_cookie\"";

@@ -28,6 +28,7 @@ pub(crate) async fn activity(
     let place = sign_in_place(&http);
     Ok(page(&ActivityPage {
         language: language(&req),
+        product: &http.settings.product,
         reader: reader(&session, place.as_deref(), &http),
         now: http.services.clock.now(),
         events: &events,

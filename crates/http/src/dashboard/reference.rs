@@ -18,6 +18,7 @@ pub(crate) async fn reference(req: HttpRequest, http: Data<Http>) -> HttpRespons
     let base_url = our_origin(req.headers(), &http).map(|origin| origin.to_string());
     page(&ReferencePage {
         language: Language::English,
+        product: &http.settings.product,
         reference: &REFERENCE,
         base_url: &base_url.unwrap_or_default(),
     })

@@ -123,7 +123,7 @@ fn keys_at(text: &str) -> Result<JwtKeys, String> {
 }
 
 /// An address of a host, without a password that would be shown.
-fn is_plain(url: &Url) -> bool {
+pub(super) fn is_plain(url: &Url) -> bool {
     url.has_host() && url.username().is_empty() && url.password().is_none()
 }
 

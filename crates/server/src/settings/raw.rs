@@ -56,6 +56,24 @@ pub(crate) struct RawSettings {
     /// Where pages send visitors without a session [default: the sign-in page here]
     #[arg(long, global = true, env = "LATCHKEY_SIGN_IN_URL", hide_env_values = true)]
     pub(crate) sign_in_url: Option<String>,
+    /// Name of the product, on the pages in the place of Latchkey's
+    #[arg(long, global = true, env = "LATCHKEY_BRAND_NAME", hide_env_values = true)]
+    pub(crate) brand_name: Option<String>,
+    /// File of its logo, SVG or PNG, at most 256 KiB
+    #[arg(long, global = true, env = "LATCHKEY_BRAND_LOGO", hide_env_values = true)]
+    pub(crate) brand_logo: Option<String>,
+    /// Colour of links and of the main button, such as #4338ca; or two, in light and in dark, with a comma between
+    #[arg(long, global = true, env = "LATCHKEY_BRAND_COLOR", hide_env_values = true)]
+    pub(crate) brand_color: Option<String>,
+    /// Address of the product's documentation, in the place of the API reference here
+    #[arg(long, global = true, env = "LATCHKEY_BRAND_DOCS_URL", hide_env_values = true)]
+    pub(crate) brand_docs_url: Option<String>,
+    /// Where people find help: an https:// or mailto: address
+    #[arg(long, global = true, env = "LATCHKEY_BRAND_SUPPORT_URL", hide_env_values = true)]
+    pub(crate) brand_support_url: Option<String>,
+    /// What the code that comes with a new key sends: METHOD ADDRESS [JSON] [default: a verification]
+    #[arg(long, global = true, env = "LATCHKEY_EXAMPLE_REQUEST", hide_env_values = true)]
+    pub(crate) example_request: Option<String>,
     /// Name of the session cookie [default: session]
     #[arg(long, global = true, env = "LATCHKEY_SESSION_COOKIE", hide_env_values = true)]
     pub(crate) session_cookie: Option<String>,

@@ -77,6 +77,7 @@ impl RawSettings {
         let accounts = self.accounts.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
         let accounts = p.keep("LATCHKEY_ACCOUNTS", accounts);
         let jwt = self.jwt(p);
+        let product = self.product(p);
         let sign_in_url = self.sign_in_url(p);
         let attempts = count(self.sign_in_attempts_per_minute.as_deref(), 10);
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
@@ -114,6 +115,7 @@ impl RawSettings {
                 metrics,
                 admin: admin_listen?.is_none(),
                 pages: true,
+                product: product?,
                 names: NAMES,
             },
             data_dir,
@@ -135,6 +137,7 @@ impl RawSettings {
             admin_listen: admin_listen?,
             drain_delay: drain_delay?,
             failover: failover?,
+            logo: self.brand_logo.as_ref().map(PathBuf::from),
             log: log?,
         })
     }

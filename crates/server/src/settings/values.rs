@@ -18,7 +18,7 @@ const DEFAULT_DELAY: Duration = Duration::from_secs(5);
 const MAX_DELAY: Duration = Duration::from_mins(10);
 const MAX_KEPT: Duration = Duration::from_hours(24 * 36_500);
 
-#[derive(Debug, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub(super) struct Bad(pub(super) &'static str);
 
