@@ -26,6 +26,8 @@ export interface ApiKeysPanelAttributes {
   'sign-in-url'?: string
   /** Where Latchkey is mounted without its pages. */
   'without-pages'?: boolean | ''
+  /** Where `LATCHKEY_DOCS=off`. */
+  'without-docs'?: boolean | ''
   /** Where the page's own backend answers `{"token": "…"}`, a JWT for the calls. */
   'token-url'?: string
 }

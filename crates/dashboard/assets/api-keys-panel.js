@@ -33,7 +33,7 @@ const DETAILS = 'details'
  */
 export class ApiKeysPanel extends HTMLElement {
   static observedAttributes = [
-    'api-base', 'token-url', 'sign-in-url', 'docs-url', 'support-url', 'limit', 'without-pages', 'hide-header', 'heading-level', 'per-page',
+    'api-base', 'token-url', 'sign-in-url', 'docs-url', 'support-url', 'limit', 'without-pages', 'without-docs', 'hide-header', 'heading-level', 'per-page',
     'environments', 'expiry',
   ]
 
@@ -174,7 +174,7 @@ export class ApiKeysPanel extends HTMLElement {
   get hasEnvironments() { return this.getAttribute('environments') !== 'off' }
   get hasExpiry() { return this.getAttribute('expiry') !== 'off' }
   get brandName() { return this.getAttribute('brand-name') ?? undefined }
-  get docsUrl() { return this.getAttribute('docs-url') ?? (this.hasPages ? `${this.api.base}/docs` : null) }
+  get docsUrl() { return this.getAttribute('docs-url') ?? (this.hasPages && !this.hasAttribute('without-docs') ? `${this.api.base}/docs` : null) }
   get supportUrl() { return this.getAttribute('support-url') }
 
   /** The page where people sign in, if there is one: not Latchkey's, where the page around the panel proves who they are. */

@@ -2,9 +2,8 @@
 import { Dialog } from './dialog.js'
 import { openDetails } from './detail.js'
 import { h } from './dom.js'
+import { areShortcutsOn, setShortcuts } from './shortcuts-setting.js'
 import { text } from './strings.js'
-
-const SETTING = 'latchkey-shortcuts'
 
 /**
  * Single keys, for who wants them (WCAG 2.2, 2.1.4: they can be switched off, and in a panel of another page they work
@@ -15,7 +14,7 @@ export function listenForShortcuts(panel, isOwnPage, signal) {
   document.addEventListener('keydown', event => {
     const path = event.composedPath()
     const [target] = path
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !areShortcutsOn()) return
     if (!(target instanceof Element) || target.matches('input:not([type=checkbox]), select, textarea')) return
     if (!isOwnPage && !path.includes(panel)) return
     if (panel.dialogs.size > 0 || panel.root.querySelector('#menu')) return
@@ -53,20 +52,11 @@ function move(panel, by) {
 /** @param {Panel} panel */
 export function openShortcuts(panel) {
   const dialog = new Dialog(panel, text.shortcuts, { class: 'small' })
-  const box = h('input', { type: 'checkbox', onchange: () => localStorage.setItem(SETTING, box.checked ? 'on' : 'off') })
-  box.checked = areOn()
+  const box = h('input', { type: 'checkbox', onchange: () => setShortcuts(box.checked) })
+  box.checked = areShortcutsOn()
   dialog.show(
     h('dl', { class: 'facts' }, Object.entries(text.shortcutList).map(([key, what]) =>
       h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)))),
     h('label', { class: 'check' }, box, text.shortcutsOn),
     h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'button', onclick: () => dialog.leave() }, text.close)))
-}
-
-function areOn() {
-  try {
-    return localStorage.getItem(SETTING) !== 'off'
-  } catch {
-    // The browser keeps nothing for this page.
-    return true
-  }
 }

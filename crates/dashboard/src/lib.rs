@@ -30,7 +30,7 @@ pub use error_page::ErrorPage;
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
 pub use product::{Accent, BadLook, Logo, Product};
 pub use reader::{Reader, Who};
-pub use reference::{Reference, ReferencePage};
+pub use reference::{Reference, ReferenceAt, WayIn};
 #[cfg(debug_assertions)]
 pub use style_guide::StyleGuidePage;
 pub use words::Language;

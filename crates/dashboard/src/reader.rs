@@ -10,6 +10,8 @@ pub struct Reader<'a> {
     pub who: Who<'a>,
     /// Where somebody signs in, if not on a page of ours.
     pub sign_in_url: Option<&'a str>,
+    /// Whether there is an API reference to link to.
+    pub has_reference: bool,
 }
 
 /// Who has signed in.

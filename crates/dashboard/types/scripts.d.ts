@@ -22,6 +22,24 @@ type AuditEvent = import('./api').EventBody
 /** With LATCHKEY_KEY_NAMES=optional the name may be left out. */
 type KeyRequest = Partial<import('./api').CreateBody>
 
+// The API reference
+
+/** What the example of a call sends. */
+interface ExampleCall {
+  method: string
+  /** With examples in the place of the parameters. */
+  path: string
+  headers: [string, string][]
+  needsSession: boolean
+  body: string | null
+  runs: Runnable | null
+}
+/** A call that only reads and needs no more than the session of the browser. */
+interface Runnable {
+  path: string
+  parameters: { name: string, values: string[] }[]
+}
+
 /** A body of which nothing is known yet. */
 type Json = { [member: string]: unknown } | null | undefined
 type Fits = (body: Json) => boolean

@@ -24,7 +24,7 @@ use super::wire_time::WireTime;
 pub(crate) struct Credentials {
     #[schema(format = Email, max_length = 254, example = "ada@example.com")]
     email: String,
-    /// Characters of any kind.
+    /// Any characters.
     #[schema(format = Password, min_length = 12, max_length = 128, example = "correct horse battery staple")]
     password: String,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Credentials {
 pub(crate) struct PasswordChange {
     #[schema(format = Password, max_length = 128, example = "correct horse battery staple")]
     current_password: String,
-    /// Characters of any kind.
+    /// Any characters.
     #[schema(format = Password, min_length = 12, max_length = 128, example = "a longer battery staple")]
     new_password: String,
 }
@@ -52,17 +52,17 @@ pub(crate) struct AccountBody {
     created_at: WireTime,
 }
 
-/// Who is signed in.
+/// Returns the account or owner that the session is for.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionBody {
-    /// The owner of the keys that the session is about: the account, or what another system says.
+    /// The owner of the keys: the account, or what the other system says.
     #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     id: String,
-    /// Null where another system does not tell it.
+    /// Null if another system does not say it.
     #[schema(required, example = "ada@example.com")]
     email: Option<String>,
-    /// When the account was made; null in a session of another system.
+    /// When the account was created. Null in a session of another system.
     #[schema(required)]
     created_at: Option<WireTime>,
 }
@@ -111,13 +111,13 @@ impl SignUpOpen {
 
 /// Sign up.
 ///
-/// Makes an account and signs in to it.
+/// Creates an account and signs in to it.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-up", operation_id = "signUp", tag = "Accounts", security(()),
     request_body = Credentials,
     responses(
         (status = 201, description = "The account; the answer sets the session cookie", body = AccountBody),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
         (status = 403, description = "Sign-up is closed, or the call came from another site", body = ErrorBody),
         (status = 409, description = "The address is taken, or the browser sends too many cookies of the session's name", body = ErrorBody),
         (status = 429, description = "Too many sign-ups from one address; see Retry-After", body = ErrorBody),
@@ -143,13 +143,13 @@ pub(crate) async fn sign_up(
 
 /// Sign in.
 ///
-/// The session ends by signing out, by a change of the password, and after a while.
+/// The session ends when you sign out, change the password, or after the time that the service allows.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-in", operation_id = "signIn", tag = "Accounts", security(()),
     request_body = Credentials,
     responses(
         (status = 200, description = "The account; the answer sets the session cookie", body = AccountBody),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
         (status = 401, description = "No such account, or a wrong password", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The browser sends too many cookies of the session's name", body = ErrorBody),
@@ -176,13 +176,13 @@ pub(crate) async fn sign_in(
 
 /// Sign out.
 ///
-/// The session ends on the server, not only in the browser. A session of another system goes on there: the answer
-/// clears the cookie and ends nothing else.
+/// Ends the session on the server and clears the cookie. A session of another system ends only here: the
+/// cookie is cleared, and the token stays valid.
 #[utoipa::path(
     post, path = "/api/v1/auth/sign-out", operation_id = "signOut", tag = "Accounts",
     responses(
         (status = 200, description = "Signed out; the answer clears the cookie", body = Success),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
     ),
 )]
@@ -203,12 +203,12 @@ pub(crate) async fn sign_out(
 
 /// Get the session.
 ///
-/// Who is signed in.
+/// Returns the account or owner that the session is for.
 #[utoipa::path(
     get, path = "/api/v1/auth/session", operation_id = "getSession", tag = "Accounts",
     responses(
         (status = 200, description = "Who is signed in", body = SessionBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
     ),
 )]
 pub(crate) async fn session(session: Session) -> HttpResponse {
@@ -226,14 +226,14 @@ pub(crate) async fn session(session: Session) -> HttpResponse {
 
 /// Change the password.
 ///
-/// Every other session of the account ends.
+/// Changes the password and ends all other sessions of the account.
 #[utoipa::path(
     post, path = "/api/v1/auth/password", operation_id = "changePassword", tag = "Accounts",
     request_body = PasswordChange,
     responses(
         (status = 200, description = "Changed", body = Success),
-        (status = 400, description = "Malformed, invalid, or the current password is wrong", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request, or the current password is wrong", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The account was changed at the same time, or the session is of another system", body = ErrorBody),
         (status = 429, description = "The current password was wrong too often; see Retry-After", body = ErrorBody),

@@ -21,16 +21,16 @@ use super::query::query_in;
 
 /// List keys.
 ///
-/// All keys of the account that are not revoked, newest first; those that are disabled, have expired or
-/// were replaced are among them. With `status=revoked` instead those that were revoked in the last 90
-/// days, the last revoked first, at most 200.
+/// Returns all keys of the account that are not revoked, newest first, including disabled, expired and
+/// replaced ones. With `status=revoked` it returns the keys revoked in the last 90 days instead, latest
+/// first, at most 200.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
     params(KeyFilter),
     responses(
         (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
-        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "A parameter is unknown, repeated or invalid", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
     ),
 )]
 pub(crate) async fn list(
@@ -48,14 +48,14 @@ pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
 
 /// Create a key.
 ///
-/// The full text of the key is in this answer and nowhere else: only a keyed hash of it is stored.
+/// The response is the only place that has the full key: only a keyed hash of it is stored.
 #[utoipa::path(
     post, path = "/api/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
     request_body = CreateBody,
     responses(
         (status = 201, description = "The key, shown once", body = IssuedBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site, or the password has to be confirmed first", body = ErrorBody),
         (status = 409, description = "The account has reached its limit of keys", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
@@ -71,13 +71,13 @@ pub(crate) async fn create(
 
 /// Get a key.
 ///
-/// One key of the account, as the list has it.
+/// Returns one key of the account, as in the list.
 #[utoipa::path(
     get, path = "/api/v1/api-keys/{id}", operation_id = "getApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    params(("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
     responses(
         (status = 200, description = "The key", body = ItemBody<'_>),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
     ),
 )]
@@ -91,20 +91,20 @@ pub(crate) async fn get(
 
 /// Change a key.
 ///
-/// Renames it, switches it off or on, or changes when it expires; members that are left out stay as
-/// they are. A key that has expired works again where its expiry is moved or taken away; that of a key that was
-/// rotated only comes nearer.
+/// Renames, disables or enables a key, or changes its expiry. Members that you leave out stay as they
+/// are. An expired key works again when you extend or remove its expiry. A rotated key can only be made
+/// to expire sooner.
 #[utoipa::path(
     patch, path = "/api/v1/api-keys/{id}", operation_id = "changeApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    params(("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
     request_body = ChangeBody,
     responses(
         (status = 200, description = "The key as it is now, on every instance", body = ItemBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
-        (status = 409, description = "The key was rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
+        (status = 409, description = "The key has been rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -118,20 +118,20 @@ pub(crate) async fn change(
 
 /// Rotate a key.
 ///
-/// Issues a new key in the place of this one, with the same name, environment and length of life. Both work
-/// until the overlap ends; without an overlap the old key is revoked before this call is answered. A key that
-/// this one had replaced ends now. The body is optional.
+/// Creates a new key to replace this one, with the same name, environment and lifetime. Both keys work
+/// until the overlap ends. With an overlap of 0 the old key is revoked before the response is sent. A key
+/// that this one had replaced ends now. The body is optional.
 #[utoipa::path(
     post, path = "/api/v1/api-keys/{id}/rotate", operation_id = "rotateApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),
+    params(("id" = String, Path, description = "The ID of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a")),
     request_body = RotateBody,
     responses(
         (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site, or the password has to be confirmed first", body = ErrorBody),
         (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
-        (status = 409, description = "The key is disabled, has expired, or was rotated already; or too many rotated keys still work", body = ErrorBody),
+        (status = 409, description = "The key is disabled, expired or already rotated, or too many rotated keys still work", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
     ),
 )]
@@ -148,13 +148,13 @@ pub(crate) async fn rotate(
 
 /// Revoke a key.
 ///
-/// It stops working for good, on every instance before this call is answered.
+/// The key stops working permanently, on every instance, before the response is sent.
 #[utoipa::path(
     delete, path = "/api/v1/api-keys/{id}", operation_id = "revokeApiKey", tag = "API keys",
-    params(("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    params(("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
     responses(
         (status = 200, description = "Revoked", body = Success),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site, or the password has to be confirmed first", body = ErrorBody),
         (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
         (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),

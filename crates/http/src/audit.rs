@@ -25,15 +25,14 @@ const MOST: u32 = 200;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TrailPage {
-    /// The most events to answer.
+    /// The most events to return.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub(crate) limit: u32,
-    /// The id of an event: only those before it.
+    /// The ID of an event. Returns only events before it.
     #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     pub(crate) before: Option<String>,
-    /// The id of a key: only what was done to it, alone or among others, and the `key.rotated` that issued it in the place
-    /// of another. A key of which nothing was ever done has no events.
+    /// The ID of a key. Returns only events about it, including the `key.rotated` that created it.
     #[param(format = "uuid", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     pub(crate) key_id: Option<String>,
 }
@@ -147,15 +146,16 @@ impl ToSchema for ActionName {}
 
 /// List events.
 ///
-/// What was done to the account and its keys, newest first. Every sign-up, sign-in (also a refused one, where the address is the account's), sign-out and
-/// change is one event, kept in the same transaction as the change.
+/// Returns the security events of the account and its keys, newest first. Every sign-up, sign-in (also a
+/// failed one to this account), sign-out and change is one event, stored in the same transaction as the
+/// change.
 #[utoipa::path(
     get, path = "/api/v1/audit-events", operation_id = "listAuditEvents", tag = "Audit trail",
     params(TrailPage),
     responses(
         (status = 200, description = "The events", body = Vec<EventBody<'_>>),
-        (status = 400, description = "A parameter that is unknown, repeated or out of bounds", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid `limit`, `before` or `keyId`, or another parameter", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
     ),
 )]
 pub(crate) async fn list(

@@ -44,7 +44,7 @@ pub(crate) struct OwnSessionBody {
     #[schema(example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     id: String,
     created_at: WireTime,
-    /// When it was last used; it may lag a minute behind.
+    /// When the session was last used. Updated about once a minute.
     last_seen_at: WireTime,
     /// The address it began from; null where that is not known.
     #[schema(required, example = "192.0.2.7")]
@@ -52,7 +52,7 @@ pub(crate) struct OwnSessionBody {
     /// The beginning of the `User-Agent` it began with, without control and hidden characters.
     #[schema(required, max_length = 256, example = "Mozilla/5.0")]
     user_agent: Option<String>,
-    /// Whether it is the session of this call.
+    /// Whether this call uses the session.
     current: bool,
 }
 
@@ -65,12 +65,12 @@ pub(crate) struct Ended {
 
 /// List the sessions.
 ///
-/// The sessions of the account that have not ended, the newest first, at most 1,000.
+/// Returns the active sessions of the account, newest first, at most 1,000.
 #[utoipa::path(
     get, path = "/api/v1/auth/sessions", operation_id = "listSessions", tag = "Accounts",
     responses(
         (status = 200, description = "The sessions", body = Vec<OwnSessionBody>),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 409, description = "The session is of another system", body = ErrorBody),
     ),
 )]
@@ -83,13 +83,13 @@ pub(crate) async fn sessions(http: Data<Http>, session: Session) -> Result<HttpR
 
 /// End a session.
 ///
-/// It ends on the server. It may be the session of this call, whose cookie stays.
+/// Ends a session on the server. If it is the session of this call, the cookie is not cleared.
 #[utoipa::path(
     delete, path = "/api/v1/auth/sessions/{id}", operation_id = "endSession", tag = "Accounts",
-    params(("id" = String, Path, description = "The session's id", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")),
+    params(("id" = String, Path, description = "The ID of the session", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")),
     responses(
         (status = 200, description = "Ended", body = Success),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 404, description = "No such session of this account, or it has ended", body = ErrorBody),
         (status = 409, description = "The session is of another system", body = ErrorBody),
@@ -114,12 +114,12 @@ pub(crate) async fn end_session(
 
 /// End all other sessions.
 ///
-/// Every session of the account ends but that of this call.
+/// Ends every session of the account except the one of this call.
 #[utoipa::path(
     post, path = "/api/v1/auth/sessions/end-others", operation_id = "endOtherSessions", tag = "Accounts",
     responses(
         (status = 200, description = "How many ended", body = Ended),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The session is of another system", body = ErrorBody),
     ),
@@ -139,14 +139,14 @@ pub(crate) async fn end_other_sessions(
 
 /// Change the e-mail address.
 ///
-/// The sessions of the account go on. The audit trail keeps neither address.
+/// Sessions of the account stay signed in. The audit trail keeps neither address.
 #[utoipa::path(
     post, path = "/api/v1/auth/email", operation_id = "changeEmail", tag = "Accounts",
     request_body = EmailChange,
     responses(
         (status = 200, description = "The account with its new address", body = AccountBody),
-        (status = 400, description = "Malformed, invalid, or the password is wrong", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request, or the password is wrong", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The address is taken, the account was changed at the same time, or the session is of another system", body = ErrorBody),
         (status = 429, description = "The password was wrong too often; see Retry-After", body = ErrorBody),
@@ -170,15 +170,15 @@ pub(crate) async fn change_email(
 
 /// Delete the account.
 ///
-/// Its keys are dead on every instance before this call is answered. The account goes with its sessions and keys, and
-/// what is personal is taken out of its audit events.
+/// Revokes all keys of the account on every instance before the response is sent, then deletes the
+/// account, its sessions and its keys. Personal data is removed from its audit events.
 #[utoipa::path(
     delete, path = "/api/v1/auth/account", operation_id = "deleteAccount", tag = "Accounts",
     request_body = Proof,
     responses(
         (status = 200, description = "Deleted; the answer clears the cookie", body = Success),
-        (status = 400, description = "Malformed, or the password is wrong", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request, or the password is wrong", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The account was changed at the same time, or the session is of another system", body = ErrorBody),
         (status = 429, description = "The password was wrong too often; see Retry-After", body = ErrorBody),
@@ -201,15 +201,15 @@ pub(crate) async fn delete_account(
 
 /// Confirm the password.
 ///
-/// The session counts as fresh from now. Where the server asks for that, keys are created, rotated and revoked by fresh
-/// sessions only.
+/// Confirms the password again for this session. If the service asks for it, only sessions that signed in or confirmed
+/// recently can create, rotate and revoke keys.
 #[utoipa::path(
     post, path = "/api/v1/auth/confirm", operation_id = "confirmPassword", tag = "Accounts",
     request_body = Proof,
     responses(
         (status = 200, description = "Confirmed", body = Success),
-        (status = 400, description = "Malformed, or the password is wrong", body = ErrorBody),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 400, description = "Invalid request, or the password is wrong", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 403, description = "The call came from another site", body = ErrorBody),
         (status = 409, description = "The session is of another system", body = ErrorBody),
         (status = 429, description = "The password was wrong too often; see Retry-After", body = ErrorBody),

@@ -16,7 +16,7 @@ use serde::Serialize;
 use url::{Url, form_urlencoded};
 
 pub(crate) use self::activity::activity;
-pub(crate) use self::reference::reference;
+pub(crate) use self::reference::{reference, reference_as_text};
 use super::Http;
 use super::accounts::SignUpOpen;
 use super::api_keys;
@@ -241,7 +241,7 @@ fn reader<'a>(session: &'a Session, place: Option<&'a str>, http: &'a Http) -> R
             issuer: http.services.foreign_sessions.as_ref().map_or("", ForeignSessions::issuer),
         },
     };
-    Reader { who, sign_in_url: place }
+    Reader { who, sign_in_url: place, has_reference: http.settings.reference }
 }
 
 /// Where scripts send somebody to sign in, if not to our own page: where there is none, to the page that
@@ -309,6 +309,10 @@ fn see(other: &str) -> HttpResponse {
 }
 
 fn page(content: &impl Page) -> HttpResponse {
+    html(content.html())
+}
+
+fn html(content: String) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ContentType::html())
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -318,7 +322,7 @@ fn page(content: &impl Page) -> HttpResponse {
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(CONTENT_SECURITY_POLICY),
         ))
-        .body(content.html())
+        .body(content)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) struct ApiError {
 /// The body of every answer that is not a success.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
-    /// A sentence for a person.
+    /// A message for people.
     #[schema(example = "Authentication required")]
     error: Cow<'static, str>,
 }

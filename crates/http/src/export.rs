@@ -61,13 +61,14 @@ pub(crate) struct NetworkBody {
 
 /// Export the account.
 ///
-/// All that is kept about the account: itself, its sessions and known networks, its keys and its audit events, without
-/// anything secret. The answer is sent while it is read; where the database fails meanwhile, the answer breaks off.
+/// Returns everything that is kept about the account: its sessions and known networks, its keys and its
+/// audit events, without secrets. The response is streamed. If the database fails meanwhile, the response
+/// breaks off.
 #[utoipa::path(
     get, path = "/api/v1/auth/export", operation_id = "exportAccount", tag = "Accounts",
     responses(
         (status = 200, description = "Everything", body = ExportBody<'_>),
-        (status = 401, description = "No valid session", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
         (status = 409, description = "The session is of another system", body = ErrorBody),
     ),
 )]

@@ -15,23 +15,23 @@ use super::error::{ApiError, ErrorBody};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeakBody {
-    /// The full key, or a text that holds keys: a line of a file, a header.
+    /// A full key, or a text that contains keys, such as a line of a file.
     #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
     key: String,
 }
 
 /// Report a leaked key.
 ///
-/// Revokes every key in the text, on every instance before this call is answered: anybody who holds a key
-/// may have it revoked. The answer is the same for keys that were valid, were revoked before, or have no
-/// owner; a text without a key is refused. The owner sees the report in the audit trail. A session cookie
-/// is ignored.
+/// Revokes every key in the text, on every instance, before the response is sent. Anyone who holds a key
+/// may have it revoked. The response is the same for keys that were valid, already revoked or never
+/// issued. A text without a key is refused. The owner sees the report in the audit trail. The session
+/// cookie is ignored.
 #[utoipa::path(
     post, path = "/api/v1/leaks", operation_id = "reportLeak", tag = "Verification", security(()),
     request_body = LeakBody,
     responses(
-        (status = 200, description = "No key of the text works any more", body = Success),
-        (status = 400, description = "Malformed, or no API key in the text", body = ErrorBody),
+        (status = 200, description = "Every key in the text is revoked", body = Success),
+        (status = 400, description = "Invalid request, or no API key in the text", body = ErrorBody),
         (status = 429, description = "More than 60 in a minute from one address; see Retry-After", body = ErrorBody),
     ),
 )]

@@ -28,6 +28,7 @@
 //!         admin: false,
 //!         pages: false,
 //!         product: Product::default(),
+//!         reference: true,
 //!         names: SettingNames::default(),
 //!     };
 //!     let services = Arc::new(services);

@@ -31,12 +31,12 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, v
         operations::healthz, operations::readyz, operations::metrics,
     ),
     tags(
-        (name = "API keys", description = "Create, watch, rotate and revoke the keys of the signed-in account. A key never opens these calls."),
-        (name = "Verification", description = "Verify a presented key, and report a leaked one."),
-        (name = "Accounts", description = "Who signs in. Signing in and up set the session cookie."),
+        (name = "API keys", description = "Create, list, change, rotate and revoke the keys of the signed-in account. These calls need a session, not an API key."),
+        (name = "Verification", description = "Verify a key, and report a leaked one."),
+        (name = "Accounts", description = "Sign up and in, and manage the account. Signing up or in sets the session cookie."),
         (name = "Audit trail", description = "Who did what, and when, to an account and its keys."),
-        (name = "Management", description = "For backends that manage keys of their own users, by a management token. No cookie and no key opens these calls, and no page of another origin may make them."),
-        (name = "Operations", description = "For operators of the service. None of these calls needs a session or a key."),
+        (name = "Management", description = "For backends that manage keys of their own users. These calls need a management token; session cookies and API keys are ignored. Pages of another origin cannot make them."),
+        (name = "Operations", description = "For operators of the service. No authentication."),
     ),
     security(("session" = []), ("jwt" = [])),
     // What only a parameter names is not found by itself.
@@ -73,8 +73,7 @@ impl Modify for CommonAnswers {
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
         }) {
             let Some(operation) = operation else { continue };
-            let mut common =
-                vec![("503", "The service cannot answer at the moment; see Retry-After")];
+            let mut common = vec![("503", "Temporarily unavailable; see Retry-After")];
             if operation.request_body.is_some() {
                 common.push(("408", "The body did not arrive within 10 seconds"));
                 common.push(("413", "The body is larger than 16 KiB"));
@@ -106,7 +105,8 @@ impl Modify for AnswerHeaders {
             for (status, answer) in answers {
                 let RefOr::T(answer) = answer else { continue };
                 if status.starts_with(['4', '5']) {
-                    answer.headers.insert("X-Error-Code".to_owned(), error_code(status).into());
+                    let header = error_code(status, path);
+                    answer.headers.insert("X-Error-Code".to_owned(), header.into());
                 }
                 match status.as_str() {
                     "401" => add_header(answer, "WWW-Authenticate", "How to authenticate"),
@@ -144,14 +144,49 @@ impl Modify for OptionalBody {
     }
 }
 
-fn error_code(status: &str) -> Header {
+fn error_code(status: &str, path: &str) -> Header {
     let status = status.parse().expect("a status of ours");
+    let codes = ErrorCode::of(status).filter(|code| code.may_be_of(path));
     let codes = ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
-        .enum_values(Some(ErrorCode::of(status)));
+        .enum_values(Some(codes.map(ErrorCode::as_str)));
     let mut header = Header::new(codes);
     header.description = Some("The reason, as a code for programs".to_owned());
     header
+}
+
+impl ErrorCode {
+    /// Whether calls of this path may be refused with this code, if with its status.
+    fn may_be_of(self, path: &str) -> bool {
+        let auth = path.strip_prefix("/api/v1/auth/");
+        let is_admin = path.starts_with("/api/v1/admin/");
+        let is_verify = path == "/api/v1/verify";
+        let is_entry = matches!(auth, Some("sign-up" | "sign-in"));
+        match self {
+            Self::WrongPassword => {
+                matches!(auth, Some("password" | "email" | "account" | "confirm"))
+            }
+            Self::WeakPassword => matches!(auth, Some("sign-up" | "password")),
+            Self::InvalidCredentials => auth == Some("sign-in"),
+            Self::KeyRequired | Self::InvalidKey => is_verify,
+            Self::TokenRequired
+            | Self::InvalidToken
+            | Self::MissingRight
+            | Self::OwnerNotAllowed => is_admin,
+            Self::SessionRequired => !is_admin && !is_verify && !is_entry,
+            Self::CrossSite => !is_admin,
+            Self::SignUpClosed => auth == Some("sign-up"),
+            Self::ReauthenticationRequired => path.starts_with("/api/v1/api-keys"),
+            Self::KeyNotFound => path.contains("/api-keys/"),
+            Self::NotFound => !path.contains("/api-keys/"),
+            Self::AddressTaken => matches!(auth, Some("sign-up" | "email")),
+            Self::LimitReached => path.contains("/api-keys"),
+            Self::OwnerSuspended => {
+                path.contains("/api-keys") && !path.ends_with("/api-keys/revoke")
+            }
+            _ => true,
+        }
+    }
 }
 
 fn error_body() -> Content {

@@ -17,7 +17,7 @@ pub(crate) struct Health {
 
 /// Health.
 ///
-/// Whether the process answers.
+/// Responds as long as the process runs.
 #[utoipa::path(
     get, path = "/healthz", tag = "Operations", security(()),
     responses((status = 200, description = "Alive", body = Health)),
@@ -28,8 +28,8 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Readiness.
 ///
-/// Whether the server can do its work: the database is there, its schema is current, it takes changes,
-/// and no stop has begun.
+/// Checks that the server can work: the database is reachable, writable and has the current schema, and
+/// the server is not stopping.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operations", security(()),
     responses(
@@ -47,8 +47,8 @@ pub(crate) async fn readyz(http: Data<Http>) -> Result<HttpResponse, ApiError> {
 
 /// Metrics.
 ///
-/// Counters and gauges for Prometheus. Where the operator gave them a listener of their own, on that alone;
-/// otherwise here, but only where nothing but the server's own machine reaches it.
+/// Counters and gauges for Prometheus. They are on the listener of `LATCHKEY_METRICS_LISTEN` if it is
+/// set; otherwise here, but only for requests from the server's own machine.
 #[utoipa::path(
     get, path = "/metrics", tag = "Operations", security(()),
     responses((status = 200, description = "Prometheus text", content_type = "text/plain", body = String)),

@@ -88,8 +88,12 @@ pub fn admin_application(
 
 fn routes(settings: &HttpSettings) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let HttpSettings { metrics, admin, accounts: has_accounts, pages: has_pages, .. } = *settings;
+    let has_reference = settings.reference;
     move |config| {
         api(config, has_accounts);
+        if has_reference {
+            description(config, has_pages);
+        }
         if admin {
             management(config);
         }
@@ -139,7 +143,6 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
         .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
-        .service(resource("/openapi.json", "GET, HEAD").get(openapi::serve))
         .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
 }
 
@@ -205,10 +208,19 @@ fn pages(config: &mut ServiceConfig, has_accounts: bool) {
         .service(page("/account").get(dashboard::account))
         .service(page("/account/profile").get(dashboard::profile))
         .service(page("/account/api-keys").get(dashboard::api_keys))
-        .service(page("/account/activity").get(dashboard::activity))
-        .service(page("/docs").get(dashboard::reference));
+        .service(page("/account/activity").get(dashboard::activity));
     #[cfg(debug_assertions)]
     config.service(page("/styleguide").get(dashboard::style_guide));
+}
+
+/// What the API is, for programs and for people.
+fn description(config: &mut ServiceConfig, has_pages: bool) {
+    config.service(resource("/openapi.json", "GET, HEAD").get(openapi::serve));
+    if has_pages {
+        config
+            .service(page("/docs").get(dashboard::reference))
+            .service(page("/llms.txt").get(dashboard::reference_as_text));
+    }
 }
 
 /// The panel for other pages, and what both load.

@@ -33,6 +33,9 @@ pub struct HttpSettings {
     pub pages: bool,
     /// What the pages say of the product whose keys these are.
     pub product: Product,
+    /// Whether the API is described here: in `/openapi.json`, and among the pages in `/docs` and `/llms.txt`.
+    /// Otherwise no page links there.
+    pub reference: bool,
     /// What the host calls those settings, for the log and for refusals that an operator can help with.
     pub names: SettingNames,
 }

@@ -27,7 +27,7 @@ const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-env
 pub(crate) struct VerifiedBody<'a> {
     #[schema(example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: &'a str,
-    /// The account whose key it is.
+    /// The owner of the key.
     #[schema(example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     owner_id: &'a str,
     #[schema(example = "Production")]
@@ -37,7 +37,7 @@ pub(crate) struct VerifiedBody<'a> {
     key_prefix: &'a str,
     #[schema(example = "live")]
     environment: &'static str,
-    /// The first instant at which the key no longer works; null if it does not expire.
+    /// When the key stops working. Null if it does not expire.
     #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
     metadata: WireMetadata<'a>,
@@ -45,8 +45,8 @@ pub(crate) struct VerifiedBody<'a> {
 
 /// Verify a key.
 ///
-/// Whether the presented key is good. Any method, and any path below this one, is answered alike, so
-/// that a gateway can forward a request's head as it is.
+/// Checks whether a key is valid. Any method and any path below this one get the same response, so a
+/// gateway can forward the head of a request unchanged.
 #[utoipa::path(
     get, path = "/api/v1/verify", operation_id = "verifyApiKey", tag = "Verification", security(("apiKey" = []), ("bearer" = [])),
     responses(
@@ -55,7 +55,7 @@ pub(crate) struct VerifiedBody<'a> {
             ("X-Api-Key-Owner" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
         )),
-        (status = 401, description = "No key, or one that is not valid", body = ErrorBody, headers(
+        (status = 401, description = "Missing or invalid key", body = ErrorBody, headers(
             ("WWW-Authenticate" = String, description = "The two ways to present a key"),
         )),
     ),

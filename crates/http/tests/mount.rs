@@ -107,6 +107,7 @@ async fn mounted(dir: &Path) -> Data<Http> {
         admin: true,
         pages: false,
         product: Product::default(),
+        reference: true,
         names: SettingNames::default(),
     };
     let services = Arc::new(services(dir, &entropy).await);

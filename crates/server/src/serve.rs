@@ -332,9 +332,14 @@ fn greeting(address: SocketAddr, app: &App) -> String {
         .public_url
         .as_ref()
         .map_or(format!("http://{address}"), ToString::to_string);
+    let described = if app.settings.http.reference {
+        format!("; {url}/docs describes every call")
+    } else {
+        String::new()
+    };
     let greeting = format!(
         "Latchkey is listening on http://{address}\n\n\
-         Open {url}/ to make API keys; {url}/docs describes every call.\n\n"
+         Open {url}/ to make API keys{described}.\n\n"
     );
     if app.settings.http.sign_up == SignUp::Closed || !app.settings.http.accounts {
         return greeting;

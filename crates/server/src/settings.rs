@@ -129,6 +129,7 @@ impl fmt::Display for Settings {
         )?;
         writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
         writeln!(f, "LATCHKEY_ACCOUNTS={}", choice(self.http.accounts, "on", "off"))?;
+        writeln!(f, "LATCHKEY_DOCS={}", choice(self.http.reference, "on", "off"))?;
         JwtSettings::show(self.jwt.as_ref(), f)?;
         let sign_in = self.http.sign_in_url.as_ref().map_or("none", |url| url.as_str());
         writeln!(f, "LATCHKEY_SIGN_IN_URL={sign_in}")?;

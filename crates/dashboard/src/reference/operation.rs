@@ -1,6 +1,6 @@
 //! One call, as the page shows it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::{self, Document, MediaType, RequestBody, Requirement, SecurityScheme};
 use super::example::Example;
@@ -20,7 +20,7 @@ pub(super) struct Operation {
     pub(super) query_parameters: Vec<Member>,
     pub(super) body: Option<Body>,
     pub(super) answers: Vec<Answer>,
-    pub(super) curl: Curl,
+    pub(super) request: Request,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub(super) struct Answer {
     pub(super) status: String,
     pub(super) description: String,
     pub(super) is_success: bool,
+    /// The codes of the error, for programs.
+    pub(super) codes: Vec<String>,
     /// The type of a JSON body; the media type of any other.
     pub(super) kind: String,
     pub(super) headers: Vec<Member>,
@@ -43,12 +45,15 @@ pub(super) struct Answer {
     pub(super) example: Option<String>,
 }
 
-/// A command that makes the call; the address of the service is left open.
+/// What the example of a call sends.
 #[derive(Debug, Clone)]
-pub(super) struct Curl {
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    /// With examples in the place of the parameters.
     pub(super) path: String,
-    /// One argument on each line.
-    pub(super) options: Vec<String>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) needs_session: bool,
+    pub(super) body: Option<String>,
 }
 
 /// All calls of a document, in its order; those of one path from GET to DELETE.
@@ -96,9 +101,30 @@ impl Operation {
             path_parameters: parameters("path"),
             query_parameters: parameters("query"),
             body: operation.request_body.as_ref().map(|body| Body::of(body, schemas)),
-            answers: answers(operation, schemas),
-            curl: Curl::of(path, operation, opened_by.first().copied(), schemas),
+            answers: answers(path, operation, schemas),
+            request: Request::of(method, path, operation, document),
         }
+    }
+}
+
+impl Operation {
+    pub(super) fn has_errors(&self) -> bool {
+        self.answers.iter().any(|it| !it.is_success)
+    }
+
+    /// What scripts need to write the call in another language, and to make it where it only reads.
+    pub(super) fn for_scripts(&self) -> String {
+        let Request { method, path, headers, needs_session, body } = &self.request;
+        let parameters = self.path_parameters.iter().chain(&self.query_parameters);
+        let parameter = |it: &Member| json!({ "name": it.name, "values": it.values });
+        let runs = self.request.is_harmless().then(|| {
+            json!({ "path": self.path, "parameters": parameters.map(parameter).collect::<Vec<_>>() })
+        });
+        let call = json!({
+            "method": method, "path": path, "headers": headers, "needsSession": needs_session,
+            "body": body, "runs": runs,
+        });
+        call.to_string()
     }
 }
 
@@ -115,37 +141,66 @@ impl Body {
     }
 }
 
-impl Curl {
+impl Request {
     fn of(
+        method: &'static str,
         path: &str,
         operation: &document::Operation,
-        opened_by: Option<&SecurityScheme>,
-        schemas: &Schemas,
+        document: &Document,
     ) -> Self {
+        let schemas = &document.components.schemas;
         let mut filled = path.to_owned();
         for parameter in &operation.parameters {
             if let Some(Value::String(example)) = &parameter.example {
                 filled = filled.replace(&format!("{{{}}}", parameter.name), example);
             }
         }
-        let mut options = Vec::new();
+        let mut headers = Vec::new();
         let body = operation.request_body.as_ref().and_then(|body| body.content.first());
-        if let Some((media_type, MediaType { schema })) = body {
-            let example = Example::of(schema, schemas).brief().replace('\'', r"'\''");
-            options.push(format!("-H \"Content-Type: {media_type}\""));
-            options.push(format!("-d '{example}'"));
-        }
-        options.extend(opened_by.map(|scheme| match scheme {
-            SecurityScheme::ApiKey { place, name } if place == "cookie" => {
-                format!("--cookie \"{name}=your_session_cookie\"")
+        let body = body.map(|(media_type, MediaType { schema })| {
+            headers.push(("Content-Type".to_owned(), media_type.clone()));
+            Example::of(schema, schemas).brief()
+        });
+        let alternatives = operation.security.as_ref().unwrap_or(&document.security);
+        let mut needs_session = false;
+        match schemes(alternatives, document).next() {
+            None => {}
+            Some(SecurityScheme::ApiKey { place, .. }) if place == "cookie" => needs_session = true,
+            Some(SecurityScheme::ApiKey { name, .. }) => {
+                headers.push((name.clone(), "YOUR_API_KEY_HERE".to_owned()));
             }
-            SecurityScheme::ApiKey { name, .. } => format!("-H \"{name}: YOUR_API_KEY_HERE\""),
-            SecurityScheme::Http { format, .. } => {
+            Some(SecurityScheme::Http { format, .. }) => {
                 let what = format.to_uppercase().replace(' ', "_");
-                format!("-H \"Authorization: Bearer YOUR_{what}_HERE\"")
+                headers.push(("Authorization".to_owned(), format!("Bearer YOUR_{what}_HERE")));
             }
-        }));
-        Self { path: filled, options }
+        }
+        Self { method, path: filled, headers, needs_session, body }
+    }
+
+    /// The command that sends it to `base_url`, with a session in the cookie of that name.
+    pub(super) fn curl(&self, base_url: &str, session_cookie: &str) -> String {
+        let method = if self.method == "GET" { "" } else { self.method };
+        let method = if method.is_empty() { String::new() } else { format!(" -X {method}") };
+        let mut command = format!("curl{method} \"{base_url}{}\"", self.path);
+        let mut add = |option: String| {
+            command.push_str(" \\\n  ");
+            command.push_str(&option);
+        };
+        for (name, value) in &self.headers {
+            add(format!("-H \"{name}: {value}\""));
+        }
+        if let Some(body) = &self.body {
+            add(format!("-d '{}'", body.replace('\'', r"'\''")));
+        }
+        if self.needs_session {
+            add(format!("--cookie \"{session_cookie}=your_session_cookie\""));
+        }
+        command
+    }
+
+    /// Whether it only reads, and needs nothing but the session that a browser has.
+    pub(super) fn is_harmless(&self) -> bool {
+        self.method == "GET" && self.headers.is_empty()
     }
 }
 
@@ -169,8 +224,14 @@ fn label(scheme: &SecurityScheme) -> String {
     }
 }
 
-fn answers(operation: &document::Operation, schemas: &Schemas) -> Vec<Answer> {
-    let mut answers: Vec<_> = operation.responses.iter().collect();
+/// Whether every call may answer so: the introduction says that once.
+fn is_of_every_call(path: &str, status: &str) -> bool {
+    matches!(status, "408" | "413" | "415") || (status == "503" && path.starts_with("/api/"))
+}
+
+fn answers(path: &str, operation: &document::Operation, schemas: &Schemas) -> Vec<Answer> {
+    let own = operation.responses.iter().filter(|(status, _)| !is_of_every_call(path, status));
+    let mut answers: Vec<_> = own.collect();
     answers.sort_by_key(|(status, _)| status.as_str());
     let answer = |(status, answer): (&String, &document::Response)| {
         let content = answer.content.first();
@@ -178,13 +239,15 @@ fn answers(operation: &document::Operation, schemas: &Schemas) -> Vec<Answer> {
             description: header.description.clone().unwrap_or_default(),
             ..header.schema.member(name, true, schemas)
         });
+        let (codes, headers): (Vec<_>, Vec<_>) = headers.partition(|it| it.name == "X-Error-Code");
         let is_json = content.filter(|(media_type, _)| *media_type == "application/json");
         Answer {
             status: status.clone(),
             description: answer.description.clone(),
             is_success: status.starts_with('2'),
             kind: content.map(|it| kind(it, schemas)).unwrap_or_default(),
-            headers: headers.collect(),
+            codes: codes.into_iter().flat_map(|it| it.values).collect(),
+            headers,
             members: is_json.map(|(_, it)| it.schema.members(schemas)).unwrap_or_default(),
             example: is_json.map(|(_, it)| Example::of(&it.schema, schemas).pretty()),
         }

@@ -1,8 +1,35 @@
+use std::sync::LazyLock;
+
 use super::document::Schema;
 use super::example::Example;
+use super::introduction::{self, WayIn};
 use super::schema::{Member, Schemas};
-use super::{Reference, ReferencePage};
-use crate::{Language, Page as _, Product};
+use super::{Reference, ReferenceAt};
+use crate::Product;
+
+static PRODUCT: LazyLock<Product> = LazyLock::new(Product::default);
+
+fn at() -> ReferenceAt<'static> {
+    ReferenceAt {
+        product: &PRODUCT,
+        base_url: "https://keys.example.com",
+        session_cookie: "session",
+        way_in: WayIn::SignUp,
+    }
+}
+
+fn published() -> Reference {
+    Reference::read(include_str!("../../../../openapi.json")).expect("the document is read")
+}
+
+/// The text of a page, without its elements.
+fn text_of(page: &str) -> String {
+    let pieces = page.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    let text: String = pieces.collect();
+    [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
+        .iter()
+        .fold(text, |text, (entity, character)| text.replace(entity, character))
+}
 
 fn schemas() -> Schemas {
     serde_json::from_str(r##"{
@@ -128,25 +155,76 @@ fn a_keyword_that_the_page_does_not_show_is_an_error() {
 
 #[test]
 fn the_published_document_is_read_and_shown() {
-    let reference = Reference::read(include_str!("../../../../openapi.json")).expect("read");
-    let base_url = "https://keys.example.com";
-    let page = ReferencePage {
-        language: Language::English,
-        product: &Product::default(),
-        reference: &reference,
-        base_url,
-    }
-    .html();
+    let text = text_of(&published().html(at()));
     let command = "curl -X POST \"https://keys.example.com/api/v1/api-keys\" \\\n  \
          -H \"Content-Type: application/json\" \\\n  -d '{\"name\": \"Production\"}' \\\n  \
          --cookie \"session=your_session_cookie\"";
-    let text = page.replace("&#34;", "\"").replace("&#39;", "'");
     assert!(text.contains(command), "{text}");
 }
 
 #[test]
+fn the_page_and_its_markdown_say_the_same() {
+    let (page, markdown) = (text_of(&published().html(at())), published().markdown(at()));
+    assert!(markdown.starts_with("# Latchkey API reference\n\n> "), "{markdown}");
+    for sentence in [
+        "curl -X PATCH \"https://keys.example.com/api/v1/api-keys/019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17\"",
+        "Temporarily unavailable",
+        "\\b[a-z][a-z0-9]{0,15}_(live|test)_[0-9A-Za-z]{38}\\b",
+        "limit_reached",
+    ] {
+        assert!(page.contains(sentence) && markdown.contains(sentence), "{sentence}");
+    }
+    for left in ["{base_url}", "{cookie}", "{way_in", "{credential}", "{version}"] {
+        assert!(!page.contains(left) && !markdown.contains(left), "{left}");
+    }
+    let calls = published().groups.iter().map(|group| group.operations.len()).sum::<usize>();
+    assert_eq!(markdown.matches("\n### ").count(), calls);
+    let fences = markdown.lines().filter(|line| line.starts_with("```")).count();
+    assert_eq!(fences % 2, 0, "{markdown}");
+}
+
+#[test]
+fn whoever_cannot_sign_up_signs_in_or_has_a_token() {
+    let first = |way_in| {
+        let text = introduction::markdown(&ReferenceAt { way_in, ..at() }, "1");
+        let sections = introduction::sections(&text);
+        let quickstart = sections.first().expect("a section");
+        let codes = quickstart.examples.iter().map(|it| (it.title.to_owned(), it.code.to_owned()));
+        (quickstart.anchor.clone(), codes.collect::<Vec<_>>())
+    };
+    for (way_in, title, credential) in [
+        (WayIn::SignUp, "1. Sign up", "-b cookies.txt"),
+        (WayIn::SignIn, "1. Sign in", "-b cookies.txt"),
+        (WayIn::Token, "1. Take a token", "-H \"Authorization: Bearer $TOKEN\""),
+    ] {
+        let (anchor, codes) = first(way_in);
+        assert_eq!((anchor.as_str(), codes.len()), ("quickstart", 3));
+        assert_eq!(codes[0].0, title);
+        assert!(codes[1].1.contains(credential), "{codes:?}");
+    }
+}
+
+#[test]
+fn the_introduction_has_paragraphs_steps_tables_and_examples() {
+    let text = "## One thing\n\nA.\n\n1. B\n2. C. D\n\n```sh E f\ng\n\nh\n```\n\n## Two\n\n| I | J |\n|---|---|\n| k | l |\n";
+    let sections = introduction::sections(text);
+    let shown = format!("{sections:?}");
+    assert_eq!(
+        sections.iter().map(|it| it.anchor.as_str()).collect::<Vec<_>>(),
+        ["one-thing", "two"]
+    );
+    for part in [
+        r#"Paragraph("A."), Steps(["B", "C. D"])"#,
+        r#"Table([("I", "J"), ("k", "l")])"#,
+        r#"title: "E f", code: "g\n\nh""#,
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+}
+
+#[test]
 fn everything_in_the_published_document_has_a_type() {
-    let reference = Reference::read(include_str!("../../../../openapi.json")).expect("read");
+    let reference = published();
     let calls = reference.groups.iter().flat_map(|group| &group.operations);
     let members = calls.flat_map(|call| {
         let answers = call.answers.iter().flat_map(|it| it.members.iter().chain(&it.headers));

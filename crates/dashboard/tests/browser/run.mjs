@@ -19,6 +19,7 @@ import './tabs.mjs'
 import './clock.mjs'
 import './told.mjs'
 import './care.mjs'
+import './reference.mjs'
 import './policy.mjs'
 
 runAll(new RegExp(process.argv[3] ?? ''))

@@ -49,6 +49,19 @@ export const states = [
   { name: 'profile', reach: ({ page }) => page.goto('/account/profile') },
   { name: 'activity', reach: async ({ page, person }) => { await fill(person); await page.goto('/account/activity') } },
   { name: 'the API reference', signedIn: false, reach: ({ page }) => page.goto('/docs') },
+  {
+    name: 'the API reference, in use',
+    async reach({ page, person }) {
+      await person.hasKey('Production')
+      await page.goto('/docs')
+      const calls = page.locator('section#listApiKeys')
+      await calls.locator('summary').click()
+      await calls.getByRole('combobox', { name: 'Language' }).selectOption('Python')
+      await calls.getByRole('button', { name: /^Run/ }).click()
+      await calls.getByText(/^200 OK/).waitFor()
+      await page.getByRole('searchbox').fill('key')
+    },
+  },
   ...['', '?at-limit', '?empty'].map(query => ({
     name: `the style guide${query}`, signedIn: false, expected: [/404/],
     async reach({ page }) {

@@ -13,16 +13,16 @@ use crate::error::{ApiError, ErrorBody, ErrorCode};
 
 /// List an owner's keys.
 ///
-/// All keys of the owner that are not revoked, newest first; with `status=revoked` those that were revoked in
-/// the last 90 days.
+/// Returns all keys of the owner that are not revoked, newest first. With `status=revoked` it returns the
+/// keys revoked in the last 90 days instead.
 #[utoipa::path(
     get, path = "/api/v1/admin/owners/{owner}/api-keys", operation_id = "listApiKeysOfOwner", tag = "Management",
-    params(("owner" = String, Path, description = "Whose keys: any id of yours, percent-encoded", example = "user_123"), KeyFilter),
+    params(("owner" = String, Path, description = "Your ID of the owner, percent-encoded", example = "user_123"), KeyFilter),
     security(("managementToken" = [])),
     responses(
         (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
-        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "A parameter is unknown, repeated or invalid", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
     ),
 )]
@@ -36,15 +36,15 @@ pub(crate) async fn list(
 
 /// Create a key for an owner.
 ///
-/// The owner need not be known before. The full text of the key is in this answer and nowhere else.
+/// The owner does not have to exist before. The response is the only place that has the full key.
 #[utoipa::path(
     post, path = "/api/v1/admin/owners/{owner}/api-keys", operation_id = "createApiKeyForOwner", tag = "Management",
-    params(("owner" = String, Path, description = "Whose key: any id of yours, percent-encoded", example = "user_123")),
+    params(("owner" = String, Path, description = "Your ID of the owner, percent-encoded", example = "user_123")),
     request_body = CreateForOwnerBody, security(("managementToken" = [])),
     responses(
         (status = 201, description = "The key, shown once", body = IssuedBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 409, description = "The owner has reached its limit of keys, is suspended, or is an account that is disabled", body = ErrorBody),
     ),
@@ -66,18 +66,18 @@ pub(crate) async fn create(
 
 /// Get an owner's key.
 ///
-/// One key of the owner, as the list has it.
+/// Returns one key of the owner, as in the list.
 #[utoipa::path(
     get, path = "/api/v1/admin/owners/{owner}/api-keys/{id}", operation_id = "getApiKeyOfOwner", tag = "Management",
     params(
         ("owner" = String, Path, description = "Whose key", example = "user_123"),
-        ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+        ("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
     ),
     security(("managementToken" = [])),
     responses(
         (status = 200, description = "The key", body = ItemBody<'_>),
-        (status = 400, description = "The owner in the path is malformed", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid owner in the path", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
     ),
@@ -92,21 +92,21 @@ pub(crate) async fn get(
 
 /// Change an owner's key.
 ///
-/// As the owner can; members that are left out stay as they are.
+/// Changes a key as its owner can. Members that you leave out stay as they are.
 #[utoipa::path(
     patch, path = "/api/v1/admin/owners/{owner}/api-keys/{id}", operation_id = "changeApiKeyOfOwner", tag = "Management",
     params(
         ("owner" = String, Path, description = "Whose key", example = "user_123"),
-        ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+        ("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
     ),
     request_body = ChangeForOwnerBody, security(("managementToken" = [])),
     responses(
         (status = 200, description = "The key as it is now, on every instance", body = ItemBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
-        (status = 409, description = "The key was rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
+        (status = 409, description = "The key has been rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
     ),
 )]
 pub(crate) async fn change(
@@ -119,21 +119,21 @@ pub(crate) async fn change(
 
 /// Rotate an owner's key.
 ///
-/// Issues a new key in the place of this one, as the owner can. The body is optional.
+/// Creates a new key to replace this one, as its owner can. The body is optional.
 #[utoipa::path(
     post, path = "/api/v1/admin/owners/{owner}/api-keys/{id}/rotate", operation_id = "rotateApiKeyOfOwner", tag = "Management",
     params(
         ("owner" = String, Path, description = "Whose key", example = "user_123"),
-        ("id" = String, Path, description = "The id of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a"),
+        ("id" = String, Path, description = "The ID of the key to replace", example = "0195c7e2-4d3a-7b1c-9f00-5a1e2d3c4b5a"),
     ),
     request_body = RotateForOwnerBody, security(("managementToken" = [])),
     responses(
         (status = 201, description = "The new key, shown once", body = RotatedBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
-        (status = 409, description = "The key is disabled, has expired, or was rotated already; too many rotated keys still work; or the owner is suspended", body = ErrorBody),
+        (status = 409, description = "The key is disabled, expired or already rotated, too many rotated keys still work, or the owner is suspended", body = ErrorBody),
     ),
 )]
 pub(crate) async fn rotate(
@@ -149,18 +149,18 @@ pub(crate) async fn rotate(
 
 /// Revoke an owner's key.
 ///
-/// It stops working for good, on every instance before this call is answered.
+/// The key stops working permanently, on every instance, before the response is sent.
 #[utoipa::path(
     delete, path = "/api/v1/admin/owners/{owner}/api-keys/{id}", operation_id = "revokeApiKeyOfOwner", tag = "Management",
     params(
         ("owner" = String, Path, description = "Whose key", example = "user_123"),
-        ("id" = String, Path, description = "The key's id", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+        ("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
     ),
     security(("managementToken" = [])),
     responses(
         (status = 200, description = "Revoked", body = Success),
-        (status = 400, description = "The owner in the path is malformed", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid owner in the path", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
     ),

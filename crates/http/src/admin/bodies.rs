@@ -14,23 +14,23 @@ use crate::wire_time::{ExpirySchema, WireTime};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CreateForOwnerBody {
-    /// The key's name: Unicode characters, at least one of them visible.
+    /// Display name, 1 to 100 characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required)]
     name: Option<String>,
-    /// The environment of the key; `live` if left out.
+    /// The environment of the key.
     #[serde(default)]
     environment: EnvironmentBody,
-    /// The first instant at which the key no longer works; it must lie in the future.
+    /// When the key stops working. Must be in the future.
     #[serde(default)]
     #[schema(value_type = Option<ExpirySchema>)]
     expires_at: Option<WireTime>,
-    /// Who makes the key, such as a member of the organisation that owns it: visible ASCII. If left out, the
-    /// token itself.
+    /// Who creates the key, such as a member of the organisation that owns it: visible ASCII. If left
+    /// out, the token.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 255, example = "ada")]
     created_by: Option<String>,
-    /// What is to be in the answer to each verification of the key.
+    /// Returned with each verification of the key.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = WireMetadata<'_>, required = false)]
     metadata: Option<Box<RawValue>>,
@@ -41,20 +41,20 @@ pub(crate) struct CreateForOwnerBody {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(min_properties = 1)]
 pub(crate) struct ChangeForOwnerBody {
-    /// The key's name: Unicode characters, at least one of them visible.
+    /// Display name, 1 to 100 characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required = false)]
     name: Option<String>,
-    /// Whether the key is switched on.
+    /// Whether the key is enabled.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
     enabled: Option<bool>,
-    /// The first instant at which the key no longer works, in the future; null: it does not expire.
+    /// When the key stops working, in the future. Null: it does not expire.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ExpirySchema>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     expires_at: Option<Option<WireTime>>,
-    /// What takes the place of the whole metadata.
+    /// Replaces the whole metadata.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = WireMetadata<'_>, required = false)]
     metadata: Option<Box<RawValue>>,
@@ -64,11 +64,11 @@ pub(crate) struct ChangeForOwnerBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RotateForOwnerBody {
-    /// How long both keys work; 0: the old one is revoked before the answer.
+    /// How long both keys work. 0 revokes the old key before the response is sent.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = u32, required = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
     overlap_seconds: Option<u32>,
-    /// Who makes the new key: visible ASCII. If left out, the one who made the old key.
+    /// Who creates the new key: visible ASCII. If left out, the one who created the old key.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 255, example = "ada")]
     created_by: Option<String>,

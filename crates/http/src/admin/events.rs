@@ -16,11 +16,11 @@ use crate::query::query_in;
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TrailQuery {
-    /// The most events to answer.
+    /// The most events to return.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: u32,
-    /// The id of an event: only those before it.
+    /// The ID of an event. Returns only events before it.
     #[param(format = "uuid", example = "019d2070-9a40-7e15-b3c8-6f2a4d8c0e91")]
     before: Option<String>,
     /// Of this owner.
@@ -47,14 +47,14 @@ pub(crate) struct OwnedEventBody<'a> {
 
 /// List events of all owners.
 ///
-/// What was done to the owners that the token may act for, and to their keys, newest first.
+/// Returns the events of the owners that the token may act for and of their keys, newest first.
 #[utoipa::path(
     get, path = "/api/v1/admin/audit-events", operation_id = "findAuditEvents", tag = "Management",
     params(TrailQuery), security(("managementToken" = [])),
     responses(
         (status = 200, description = "The events", body = Vec<OwnedEventBody<'_>>),
-        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "A parameter is unknown, repeated or invalid", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `audit:read`", body = ErrorBody),
     ),
 )]

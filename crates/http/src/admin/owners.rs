@@ -17,7 +17,8 @@ use crate::error::{ApiError, ErrorBody};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct OwnerSettingsBody {
-    /// The most keys that the owner holds, neither revoked nor replaced; null: as many as the service allows.
+    /// The most keys that the owner may hold. Revoked and replaced keys don't count. Null: the limit of
+    /// the service.
     #[serde(deserialize_with = "nullable")]
     #[schema(required, minimum = 0, maximum = 1_000_000)]
     max_keys: Option<u32>,
@@ -31,26 +32,26 @@ pub(crate) struct OwnerSettingsBody {
 pub(crate) struct OwnerBody<'a> {
     #[schema(example = "user_123")]
     owner: &'a str,
-    /// The most keys that the owner holds; null: as many as the service allows.
+    /// The most keys that the owner may hold. Null: the limit of the service.
     #[schema(required)]
     max_keys: Option<u32>,
     /// Whether all keys of the owner are refused.
     suspended: bool,
-    /// How many keys count towards the limit: those that are neither revoked nor replaced.
+    /// How many keys count towards the limit. Revoked and replaced keys don't.
     keys: u32,
 }
 
 /// Get an owner.
 ///
-/// What holds for an owner. One of whom nothing was ever said has the defaults.
+/// Returns the settings of an owner. An owner without settings has the defaults.
 #[utoipa::path(
     get, path = "/api/v1/admin/owners/{owner}", operation_id = "getOwner", tag = "Management",
-    params(("owner" = String, Path, description = "Any id of yours, percent-encoded", example = "user_123")),
+    params(("owner" = String, Path, description = "Your ID of the owner, percent-encoded", example = "user_123")),
     security(("managementToken" = [])),
     responses(
         (status = 200, description = "The owner", body = OwnerBody<'_>),
-        (status = 400, description = "The owner in the path is malformed", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid owner in the path", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
     ),
 )]
@@ -62,18 +63,19 @@ pub(crate) async fn get(http: Data<Http>, by: For<KeysRead>) -> Result<HttpRespo
 
 /// Change an owner.
 ///
-/// A suspended owner's keys are all refused, on every instance before this call is answered, and work again
-/// when the suspension has ended. A limit below what the owner holds touches no key.
+/// Suspending an owner refuses all of the owner's keys on every instance before the response is sent. The
+/// keys work again when the suspension ends. A limit below the current number of keys leaves the keys as
+/// they are.
 #[utoipa::path(
     put, path = "/api/v1/admin/owners/{owner}", operation_id = "changeOwner", tag = "Management",
-    params(("owner" = String, Path, description = "Any id of yours, percent-encoded", example = "user_123")),
+    params(("owner" = String, Path, description = "Your ID of the owner, percent-encoded", example = "user_123")),
     request_body = OwnerSettingsBody, security(("managementToken" = [])),
     responses(
         (status = 200, description = "The owner as it is now, on every instance", body = OwnerBody<'_>),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `owners:write`, or may not act for this owner", body = ErrorBody),
-        (status = 409, description = "Concurrent changes kept conflicting", body = ErrorBody),
+        (status = 409, description = "Conflict with concurrent changes", body = ErrorBody),
     ),
 )]
 pub(crate) async fn put(

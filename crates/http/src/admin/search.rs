@@ -79,7 +79,7 @@ pub(crate) struct FoundBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PageBody<'a> {
     items: Vec<FoundBody<'a>>,
-    /// What to give as `after` for the next page; null on the last.
+    /// Send it as `after` to get the next page. Null on the last page.
     #[schema(required)]
     next: Option<String>,
 }
@@ -93,7 +93,7 @@ pub(crate) struct RevokeBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 255, example = "user_123")]
     owner: Option<String>,
-    /// All keys that this one made; with `owner`, those of that owner.
+    /// All keys that this person created. With `owner`, only those of that owner.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 255, example = "ada")]
     created_by: Option<String>,
@@ -108,14 +108,14 @@ pub(crate) struct RevokedBody {
 
 /// Find keys.
 ///
-/// Keys of all owners that the token may act for, the newest first, by pages.
+/// Returns keys of all owners that the token may act for, newest first, in pages.
 #[utoipa::path(
     get, path = "/api/v1/admin/api-keys", operation_id = "findApiKeys", tag = "Management",
     params(KeyQuery), security(("managementToken" = [])),
     responses(
         (status = 200, description = "A page of keys", body = PageBody<'_>),
-        (status = 400, description = "A parameter that is unknown, repeated or has a wrong value", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "A parameter is unknown, repeated or invalid", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:read`", body = ErrorBody),
     ),
 )]
@@ -140,17 +140,18 @@ pub(crate) async fn find(
 
 /// Revoke many keys.
 ///
-/// All keys of an owner, or all that somebody made, in one step: when this call is answered, every one is dead on every
-/// instance. With `createdBy` alone, keys of owners that the token may not act for are left alone.
+/// Revokes all keys of an owner, or all keys that one person created, in one step, on every instance
+/// before the response is sent. With `createdBy` alone, keys of owners that the token may not act for are
+/// left alone.
 #[utoipa::path(
     post, path = "/api/v1/admin/api-keys/revoke", operation_id = "revokeApiKeys", tag = "Management",
     request_body = RevokeBody, security(("managementToken" = [])),
     responses(
         (status = 200, description = "Revoked", body = RevokedBody),
-        (status = 400, description = "Malformed or invalid", body = ErrorBody),
-        (status = 401, description = "No management token, or none that is valid", body = ErrorBody),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
         (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
-        (status = 409, description = "More than 10,000 keys are meant, of which none was revoked; or concurrent rotations kept conflicting", body = ErrorBody),
+        (status = 409, description = "More than 10,000 keys match and none was revoked, or concurrent rotations kept conflicting", body = ErrorBody),
     ),
 )]
 pub(crate) async fn revoke(

@@ -21,7 +21,7 @@ use crate::wire_time::{ExpirySchema, WireTime};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct KeyFilter {
-    /// `revoked`: those that were revoked in the last 90 days, instead of all others.
+    /// `revoked` returns the keys revoked in the last 90 days instead.
     pub(super) status: Option<StatusFilter>,
 }
 
@@ -36,14 +36,14 @@ pub(crate) enum StatusFilter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct CreateBody {
-    /// The key's name: Unicode characters, at least one of them visible.
+    /// Display name, 1 to 100 characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required)]
     pub(crate) name: Option<String>,
-    /// The environment of the key; `live` if left out.
+    /// The environment of the key.
     #[serde(default)]
     pub(crate) environment: EnvironmentBody,
-    /// The first instant at which the key no longer works; it must lie in the future.
+    /// When the key stops working. Must be in the future.
     #[serde(default)]
     #[schema(value_type = Option<ExpirySchema>)]
     pub(crate) expires_at: Option<WireTime>,
@@ -54,15 +54,15 @@ pub(crate) struct CreateBody {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(min_properties = 1)]
 pub(crate) struct ChangeBody {
-    /// The key's name: Unicode characters, at least one of them visible.
+    /// Display name, 1 to 100 characters, at least one of them visible.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = NameSchema, required = false)]
     pub(crate) name: Option<String>,
-    /// Whether the key is switched on.
+    /// Whether the key is enabled.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
     pub(crate) enabled: Option<bool>,
-    /// The first instant at which the key no longer works, in the future; null: it does not expire.
+    /// When the key stops working, in the future. Null: it does not expire.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ExpirySchema>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
@@ -73,7 +73,7 @@ pub(crate) struct ChangeBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RotateBody {
-    /// How long both keys work; 0: the old one is revoked before the answer.
+    /// How long both keys work. 0 revokes the old key before the response is sent.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = u32, required = false, minimum = 0, maximum = 2_592_000, default = 86_400)]
     pub(crate) overlap_seconds: Option<u32>,
@@ -96,7 +96,7 @@ pub(crate) struct IssuedBody<'a> {
     id: String,
     #[schema(example = "Production")]
     name: &'a str,
-    /// The full key. It can't be shown again: only a keyed hash of it is stored.
+    /// The full key. It can't be shown again.
     #[schema(example = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7")]
     key: &'a str,
     /// The beginning of the key's text, to tell keys apart.
@@ -104,7 +104,7 @@ pub(crate) struct IssuedBody<'a> {
     key_prefix: &'a str,
     created_at: WireTime,
     environment: EnvironmentBody,
-    /// The first instant at which the key no longer works; null if it does not expire.
+    /// When the key stops working. Null if it does not expire.
     #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
 }
@@ -131,22 +131,22 @@ pub(crate) struct ItemBody<'a> {
     /// The beginning of the key's text, to tell keys apart.
     #[schema(example = "sk_live_0123")]
     key_prefix: &'a str,
-    /// When it last passed a verification; it may lag a minute behind.
+    /// When the key was last used. Updated about once a minute.
     #[schema(required)]
     last_used_at: Option<WireTime>,
     created_at: WireTime,
     environment: EnvironmentBody,
-    /// Whether the key is switched on; an expired key may be too.
+    /// Whether the key is enabled. An expired key may be enabled too.
     #[schema(example = true)]
     enabled: bool,
-    /// The first instant at which the key no longer works; null if it does not expire.
+    /// When the key stops working. Null if it does not expire.
     #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
-    /// The id of the key that took its place.
+    /// The ID of the key that replaced it.
     #[schema(required)]
     replaced_by: Option<String>,
-    /// Who made it: the id of an account, or what the call that made it said; null for keys from before this was
-    /// kept.
+    /// Who created the key: the ID of an account, or what the call said that created it. Null for keys
+    /// from before this was stored.
     #[schema(required, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     created_by: Option<&'a str>,
     metadata: WireMetadata<'a>,

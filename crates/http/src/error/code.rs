@@ -71,9 +71,9 @@ impl ErrorCode {
         Self::Unavailable,
     ];
 
-    /// The texts that errors of a status may have.
-    pub(crate) fn of(status: StatusCode) -> impl Iterator<Item = &'static str> {
-        Self::ALL.into_iter().filter(move |code| code.status() == status).map(Self::as_str)
+    /// The codes of a status.
+    pub(crate) fn of(status: StatusCode) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |code| code.status() == status)
     }
 
     pub(crate) const fn status(self) -> StatusCode {

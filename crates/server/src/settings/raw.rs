@@ -38,6 +38,9 @@ pub(crate) struct RawSettings {
     /// Whether there are accounts here, beside sessions of another system: on or off [default: on]
     #[arg(long, global = true, env = "LATCHKEY_ACCOUNTS", hide_env_values = true)]
     pub(crate) accounts: Option<String>,
+    /// Whether there is the API reference, /docs, /llms.txt and /openapi.json: on or off [default: on]
+    #[arg(long, global = true, env = "LATCHKEY_DOCS", hide_env_values = true)]
+    pub(crate) docs: Option<String>,
     /// Issuer of JWTs that are sessions here, as in their claim iss
     #[arg(long, global = true, env = "LATCHKEY_JWT_ISSUER", hide_env_values = true)]
     pub(crate) jwt_issuer: Option<String>,

@@ -76,6 +76,8 @@ impl RawSettings {
         let session_lifetime = self.session_lifetime(p);
         let accounts = self.accounts.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
         let accounts = p.keep("LATCHKEY_ACCOUNTS", accounts);
+        let docs = self.docs.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
+        let docs = p.keep("LATCHKEY_DOCS", docs);
         let jwt = self.jwt(p);
         let product = self.product(p);
         let sign_in_url = self.sign_in_url(p);
@@ -116,6 +118,7 @@ impl RawSettings {
                 admin: admin_listen?.is_none(),
                 pages: true,
                 product: product?,
+                reference: docs?,
                 names: NAMES,
             },
             data_dir,

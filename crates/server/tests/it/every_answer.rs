@@ -121,6 +121,30 @@ fn every_refusal_is_json_with_the_one_member_error_and_its_code_in_a_header() {
 }
 
 #[test]
+fn the_description_names_the_code_of_every_refusal() {
+    let server = Setup::on_sqlite().with("LATCHKEY_MAX_KEYS_PER_OWNER", "1").start();
+    let paths = server.send(&get("/openapi.json")).json()["paths"].clone();
+    let is_of = |path: &str, target: &str| {
+        let (path, target) = (path.split('/'), target.split('/'));
+        path.clone().count() == target.clone().count()
+            && path.zip(target).all(|(part, given)| part.starts_with('{') || part == given)
+    };
+    let mut compared = 0;
+    for (status, code, request) in refusals(&server.sign_up(ADA)) {
+        let paths = paths.as_object().expect("paths").iter();
+        let described = paths.filter(|(path, _)| is_of(path, request.target()));
+        for (_, calls) in described {
+            let call = &calls[request.method().to_lowercase()];
+            let header = &call["responses"][status.to_string()]["headers"]["X-Error-Code"];
+            let Some(codes) = header["schema"]["enum"].as_array() else { continue };
+            assert!(codes.contains(&json!(code)), "{request:?}: {code} is not among {codes:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 30, "{compared}");
+}
+
+#[test]
 fn what_is_no_refusal_has_no_error_code() {
     let server = Setup::on_sqlite().start();
     let ada = server.sign_up(ADA);

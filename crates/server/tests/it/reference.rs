@@ -1,11 +1,12 @@
 //! The API reference as a page.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use regex_lite::Regex;
 
 use crate::http::{Response, get};
-use crate::person::ADA;
+use crate::person::{ADA, ADAS_PASSWORD};
 use crate::server::{Server, Setup};
 
 fn find_all(page: &str, pattern: &str) -> Vec<String> {
@@ -18,6 +19,14 @@ fn reference(setup: Setup) -> (Server, Response) {
     let page = server.send(&get("/docs")).expect_status(200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     (server, page)
+}
+
+/// What people read on a page.
+fn text_of(html: &str) -> String {
+    let text = Regex::new("<[^>]*>").expect("a pattern").replace_all(html, "").into_owned();
+    [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
+        .iter()
+        .fold(text, |text, (entity, character)| text.replace(entity, character))
 }
 
 /// The calls of the document: id, method, path.
@@ -92,11 +101,100 @@ fn links_within_the_reference_lead_somewhere() {
 fn examples_call_this_server() {
     let (server, page) = reference(Setup::on_sqlite());
     let own = format!("http://{}", server.address);
-    let commands = find_all(&page.text(), r#"<code>curl [^"]*"(http[^"]*)""#);
+    let commands = find_all(&text_of(&page.text()), r#"curl [^"]*"(http[^"]*)""#);
     assert!(commands.len() >= calls_of(&server).len(), "{commands:?}");
     assert!(commands.iter().all(|url| url.starts_with(&own)), "{commands:?}");
     let public = server.stop().1.with("LATCHKEY_PUBLIC_URL", "https://keys.example.com").start();
-    let text = public.send(&get("/docs")).expect_status(200).text();
+    let text = text_of(&public.send(&get("/docs")).expect_status(200).text());
     assert!(text.contains("curl \"https://keys.example.com/api/v1/api-keys\""), "{text}");
     assert!(!text.contains(&format!("http://{}", public.address)), "{text}");
+}
+
+#[test]
+fn programs_read_the_reference_as_markdown() {
+    let (server, page) = reference(Setup::on_sqlite());
+    let answer = server.send(&get("/llms.txt")).expect_status(200);
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+    let text = answer.text();
+    assert!(text.starts_with("# Latchkey API reference\n\n> "), "{text}");
+    for (_, method, path) in calls_of(&server) {
+        assert!(text.contains(&format!("\n`{method} {path}`\n")), "{method} {path}");
+    }
+    assert!(text.contains(&format!("http://{}/api/v1/verify", server.address)), "{text}");
+    for answer in [&answer, &page] {
+        assert_eq!(answer.header("x-robots-tag"), Some("noindex, nofollow"));
+    }
+}
+
+#[test]
+fn where_it_is_switched_off_there_is_no_reference_and_no_link_to_it() {
+    let linked = |server: &Server| {
+        let ada = server.sign_up(ADA);
+        ["/account/profile", "/account/api-keys", "/account/activity"]
+            .map(|path| ada.get(path).expect_status(200).text().contains("href=\"/docs\""))
+    };
+    let server = Setup::on_sqlite().start();
+    assert_eq!(linked(&server), [true; 3]);
+    let server = Setup::on_sqlite().with("LATCHKEY_DOCS", "off").start();
+    for path in ["/docs", "/llms.txt", "/openapi.json"] {
+        server.send(&get(path)).expect_error(404);
+    }
+    assert_eq!(linked(&server), [false; 3]);
+    server.send(&get("/api/v1/verify")).expect_error(401);
+}
+
+#[test]
+fn examples_name_the_session_as_the_service_does() {
+    let (_, page) = reference(Setup::on_sqlite().with("LATCHKEY_SESSION_COOKIE", "keys"));
+    let text = text_of(&page.text());
+    assert!(text.contains("--cookie \"keys=your_session_cookie\""), "{text}");
+    assert!(!text.contains("\"session=your"), "{text}");
+}
+
+/// The commands of the quickstart, as somebody copies them from the page.
+fn quickstart(page: &Response) -> Vec<String> {
+    let text = page.text();
+    let (_, section) = text.split_once(" id=\"quickstart\"").expect("a quickstart");
+    let (section, _) = section.split_once("</section>").expect("its end");
+    let blocks = find_all(section, r"(?s)<pre[^>]*>(.*?)</pre>");
+    blocks.iter().map(|it| text_of(it)).collect()
+}
+
+/// What a shell prints that gets these commands in an empty folder, with `set -e`.
+fn in_a_shell(commands: &[String]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = commands.join("\n");
+    let mut shell = Command::new("bash");
+    shell.args(["-e", "-u", "-o", "pipefail", "-c", &line]).current_dir(folder.path());
+    let output = shell.output().expect("bash and curl are there");
+    let [said, complaints] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+    assert!(output.status.success(), "{line}\n{said}\n{complaints}");
+    said.into_owned()
+}
+
+#[test]
+fn the_quickstart_does_what_it_says() {
+    let (server, page) = reference(Setup::on_sqlite());
+    let commands = quickstart(&page);
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    let said = in_a_shell(&commands);
+    let key = Regex::new("sk_live_[0-9A-Za-z]{38}").expect("a pattern");
+    let key = key.find(&said).unwrap_or_else(|| panic!("{said}")).as_str();
+    assert!(said.contains("\"email\":\"you@example.com\""), "{said}");
+    assert!(said.contains(&format!("\"keyPrefix\":\"{}\"", &key[..12])), "{said}");
+    server.verify(key).expect_status(200);
+}
+
+#[test]
+fn where_sign_up_is_closed_the_quickstart_signs_in() {
+    let server = Setup::on_sqlite().start();
+    server.sign_up(ADA);
+    let server = server.stop().1.with("LATCHKEY_SIGN_UP", "closed").start();
+    let page = server.send(&get("/docs")).expect_status(200);
+    let account = |command: &String| {
+        command.replace("you@example.com", ADA).replace("your password", ADAS_PASSWORD)
+    };
+    let commands: Vec<_> = quickstart(&page).iter().map(account).collect();
+    let said = in_a_shell(&commands);
+    assert!(said.contains("\"keyId\":"), "{said}");
 }
