@@ -54,8 +54,8 @@ export interface ApiKeysPanelEventMap {
   'api-keys-revoked': CustomEvent<AboutKey>
   /** After each change. */
   'api-keys-changed': CustomEvent<AboutKey & { action: 'created' | 'changed' | 'rotated' | 'revoked' }>
-  /** A call failed. `status` is 0 where nothing of Latchkey's came back. */
-  'api-keys-error': CustomEvent<{ message: string; status: number; requestId: string | null }>
+  /** A call failed. `status` is 0 where nothing of Latchkey's came back; `code` is its `X-Error-Code`. */
+  'api-keys-error': CustomEvent<{ message: string; status: number; code: string | null; requestId: string | null }>
   /** Nobody is signed in, or nobody any more. */
   'api-keys-signed-out': CustomEvent<Record<string, never>>
   'api-keys-before-create': BeforeEvent<{ name?: string; environment?: 'live' | 'test'; expiresAt?: string }>

@@ -392,8 +392,8 @@ export class ApiKeysPanel extends HTMLElement {
 
   /** @param {ApiError} error */
   #callFailed(error) {
-    const { message, status, requestId } = error
-    if (!error.isSignedOut) tell(this, 'error', { message, status, requestId })
+    const { message, status, code, requestId } = error
+    if (!error.isSignedOut) tell(this, 'error', { message, status, code, requestId })
     const { base } = this.api
     if (!base) return
     if (error.isForeign) complain(`${base} gave an answer that is not Latchkey’s: check api-base, and that proxies let X-Latchkey-Time and X-Latchkey-Account through`)

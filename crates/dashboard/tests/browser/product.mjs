@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 
 import { eventually, item } from './harness.mjs'
-import { copyAndClose, create, createButton, dialog, openKeys } from './steps.mjs'
+import { assertFits, assertNothingOverlaps, copyAndClose, create, createButton, dialog, openKeys } from './steps.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-product-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -78,3 +78,13 @@ item(59, 'a logo runs no script, also where it is opened by itself', async ({ pa
   assert.notEqual(await page.evaluate(() => document.title), 'ran')
   await eventually(async () => assert.equal(await page.evaluate(() => document.documentElement.localName), 'svg'))
 }, { settings, expected: [/Content Security Policy|sandboxed|Blocked script/] })
+
+for (const locale of ['en', 'de']) {
+  item(59, `on a phone the product’s links have room beside its logo (${locale})`, async ({ page }) => {
+    for (const path of ['/account/profile', '/account/api-keys']) {
+      await page.goto(path)
+      await assertFits(page, path)
+      await assertNothingOverlaps(page, path)
+    }
+  }, { settings, context: { locale, viewport: { width: 320, height: 600 } } })
+}
