@@ -184,7 +184,7 @@ fn the_page_and_its_markdown_say_the_same() {
 }
 
 #[test]
-fn whoever_cannot_sign_up_signs_in_or_has_a_token() {
+fn the_quickstart_signs_in_or_takes_a_token_where_nobody_can_sign_up() {
     let first = |way_in| {
         let text = introduction::markdown(&ReferenceAt { way_in, ..at() }, "1");
         let sections = introduction::sections(&text);
