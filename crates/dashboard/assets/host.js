@@ -85,8 +85,10 @@ export function exampleOf(panel) {
 export async function complainOfSilence(base) {
   try {
     const { ok } = await fetch(`${base}/embed/api-keys-panel.js`, { cache: 'no-store' })
-    if (ok) complain(`${location.origin} is not in LATCHKEY_TRUSTED_ORIGINS of ${base}, so the browser keeps its answers from this page`)
-    else complain(`${base} is no Latchkey: check api-base`)
+    if (!ok) return complain(`${base} is no Latchkey: check api-base`)
+    // The network may have failed that once.
+    await fetch(`${base}/api/v1/api-keys`, { credentials: 'omit', cache: 'no-store' }).catch(() =>
+      complain(`${location.origin} is not in LATCHKEY_TRUSTED_ORIGINS of ${base}, so the browser keeps its answers from this page`))
   } catch {
     if (navigator.onLine) complain(`nothing answers at ${base}: check api-base, and whether Latchkey runs`)
   }
