@@ -155,8 +155,7 @@ impl fmt::Display for Settings {
             Database::Postgres { .. } | Database::Sqlite(_) => "none",
         };
         writeln!(f, "LATCHKEY_DATABASE_POOLER={pooler}")?;
-        let failover = self.failover.map_or("as seen", Failover::as_str);
-        writeln!(f, "LATCHKEY_FAILOVER={failover}")?;
+        writeln!(f, "LATCHKEY_FAILOVER={}", self.failover.map_or("as seen", Failover::as_str))?;
         write!(f, "LATCHKEY_LOG={}", self.log)
     }
 }

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn coloured(syntax: Syntax, text: &str) -> Vec<(&'static str, String)> {
-        let tokens = language.tokens(text);
+        let tokens = syntax.tokens(text);
         assert_eq!(tokens.iter().map(|it| it.text).collect::<String>(), text);
         let coloured = tokens.into_iter().filter(|it| !it.class.is_empty());
         coloured.map(|it| (it.class, it.text.to_owned())).collect()
