@@ -41,6 +41,6 @@ pub use service::{AccountPorts, AccountService, SignedIn};
 pub use session::{LiveSessions, Session, SessionId, SessionLifetime};
 pub use token::{MalformedToken, SessionToken};
 pub use token_service::{
-    AuthenticateTokenError, CreateTokenError, IssuedToken, RevokeTokenError, TokenPorts,
-    TokenService, TokensUnderPepper,
+    AuthenticateTokenError, CreateTokenError, IssuedToken, PepperRole, PepperStanding,
+    RevokeTokenError, TokenPorts, TokenService, TokensUnderPepper,
 };

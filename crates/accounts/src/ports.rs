@@ -25,6 +25,9 @@ pub trait AccountRepository: Send + Sync + fmt::Debug {
     async fn insert(&self, account: &Account, event: &AuditEvent)
     -> Result<(), InsertAccountError>;
 
+    /// The account with this id.
+    async fn find_by_id(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+
     /// The account with this address.
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError>;
 

@@ -59,6 +59,13 @@ pub struct Session {
     pub user_agent: Option<UserAgent>,
 }
 
+impl Session {
+    /// Whether the password was given for it in the `span` before `now`.
+    pub(crate) fn was_confirmed_within(&self, span: Duration, now: Timestamp) -> bool {
+        now < self.confirmed_at.saturating_add(span)
+    }
+}
+
 /// The sessions of an account that are good at some instant.
 #[derive(Debug, Clone, Copy)]
 pub struct LiveSessions {
@@ -105,7 +112,7 @@ impl SessionLifetime {
 
     /// Whether the password was given for `session` lately enough at `now`.
     pub(crate) fn is_fresh(&self, session: &Session, now: Timestamp) -> bool {
-        self.reauth_after.is_none_or(|span| now < session.confirmed_at.saturating_add(span))
+        self.reauth_after.is_none_or(|span| session.was_confirmed_within(span, now))
     }
 
     /// Whether the use of `session` at `now` is worth a write: not more than once a minute, and

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use latchkey_domain::ports::{Clock, Entropy, EntropyError, StoreError};
+use latchkey_domain::ports::{Clock, Entropy, EntropyError, PepperRepository, StoreError};
 use latchkey_domain::{
     Action, AuditEvent, Caller, IdSequence, KeyedDigest, ManagementTokenText, PepperId, Timestamp,
     TokenId,
@@ -59,6 +60,42 @@ pub struct TokensUnderPepper {
     pub tokens: Vec<TokenId>,
     /// When one of them was last used, as far as recorded.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// What depends on a pepper, and what becomes of that.
+#[derive(Debug, Clone, Copy)]
+pub struct PepperStanding {
+    /// Which one.
+    pub pepper: PepperId,
+    /// What it does here.
+    pub role: PepperRole,
+    /// How many unrevoked keys depend on it.
+    pub keys: u64,
+    /// How many management tokens that work depend on it.
+    pub tokens: usize,
+    /// When one of those was last used, as far as recorded.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What a pepper does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PepperRole {
+    /// New digests are made under it.
+    Signs,
+    /// Digests under it are checked.
+    Verifies,
+    /// It is not in the ring: what depends on it is refused.
+    Missing,
+}
+
+impl fmt::Display for PepperRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Signs => "signs",
+            Self::Verifies => "verifies",
+            Self::Missing => "missing",
+        })
+    }
 }
 
 /// A use that is to be recorded, or was.
@@ -233,6 +270,38 @@ impl TokenService {
                 under.last_used_at = under.last_used_at.max(token.last_used_at);
             }
         }
+    }
+
+    /// The peppers of the `ring`, the signing one first, and those that are missing in it and needed. It reads all keys.
+    pub async fn pepper_status(
+        &self,
+        peppers: &dyn PepperRepository,
+        ring: &[PepperId],
+    ) -> Result<Vec<PepperStanding>, StoreError> {
+        let usage = peppers.usage().await?;
+        let tokens = self.peppers_in_use().await?;
+        let in_use = usage.iter().map(|usage| usage.pepper).chain(tokens.keys().copied());
+        let missing: BTreeSet<PepperId> = in_use.filter(|it| !ring.contains(it)).collect();
+        let all = ring.iter().copied().chain(missing).enumerate();
+        Ok(all
+            .map(|(position, pepper)| {
+                let role = match position {
+                    0 => PepperRole::Signs,
+                    _ if position < ring.len() => PepperRole::Verifies,
+                    _ => PepperRole::Missing,
+                };
+                let of_keys = usage.iter().find(|usage| usage.pepper == pepper);
+                let of_tokens = tokens.get(&pepper);
+                let used = of_keys.and_then(|it| it.last_used_at);
+                PepperStanding {
+                    pepper,
+                    role,
+                    keys: of_keys.map_or(0, |it| it.keys),
+                    tokens: of_tokens.map_or(0, |it| it.tokens.len()),
+                    last_used_at: used.max(of_tokens.and_then(|it| it.last_used_at)),
+                }
+            })
+            .collect())
     }
 
     fn uses(&self) -> MutexGuard<'_, BTreeMap<TokenId, Use>> {

@@ -21,6 +21,9 @@ export class Api {
   /** Called at every failure of a call. @type {(error: ApiError) => void} */
   onFailed = () => {}
 
+  /** Where the calls are below `base`. */
+  prefix = '/api/v1/'
+
   /** @param {string} base @param {string?} account @param {Prove?} prove */
   constructor(base, account = null, prove = null) {
     this.base = base.replace(/\/+$/, '')
@@ -76,7 +79,10 @@ export class Api {
   /** @param {Credentials} credentials */
   signUp(credentials) { return this.#call('POST', 'auth/sign-up', wanted.signedUp, credentials) }
 
-  /** @template T @param {string} method @param {string} path @param {Wanted<T>} wanted @param {object} [body] */
+  /** Any call; a body that is a text is JSON already. @template T @param {string} method @param {string} path @param {Wanted<T>} wanted @param {object | string} [body] */
+  call(method, path, wanted, body) { return this.#call(method, path, wanted, body) }
+
+  /** @template T @param {string} method @param {string} path @param {Wanted<T>} wanted @param {object | string} [body] */
   async #call(method, path, wanted, body) {
     try {
       let sent = await this.#send(method, path, body)
@@ -97,18 +103,18 @@ export class Api {
     }
   }
 
-  /** @param {string} method @param {string} path @param {object} [body] */
+  /** @param {string} method @param {string} path @param {object | string} [body] */
   async #send(method, path, body, isAnew = false) {
     const token = await this.prove?.(isAnew)
     try {
-      const response = await fetch(`${this.base}/api/v1/${path}`, {
+      const response = await fetch(this.base + this.prefix + path, {
         method,
         credentials: token ? 'omit' : 'include',
         cache: 'no-store',
         // Latchkey never redirects a call.
         redirect: 'manual',
         headers: { ...this.#headers(method, body), ...(token && { Authorization: `Bearer ${token}` }) },
-        body: body && JSON.stringify(body),
+        body: typeof body === 'object' ? JSON.stringify(body) : body,
         signal: AbortSignal.timeout(PATIENCE),
       })
       const arrived = performance.now()
@@ -118,7 +124,7 @@ export class Api {
     }
   }
 
-  /** Reads don't name the account, so that other origins need no preflight. @param {string} method @param {object} [body] @returns {Fields} */
+  /** Reads don't name the account, so that other origins need no preflight. @param {string} method @param {object | string} [body] @returns {Fields} */
   #headers(method, body) {
     return {
       ...(body && { 'Content-Type': 'application/json' }),

@@ -64,7 +64,7 @@ async function load(panel, key, history, createdBy) {
 }
 
 /** The id of an account is the reader's: nobody else can change the key. */
-const who = (/** @type {AuditEvent} */ event) => /** @type {Words} */ (text.actors)[event.actor] ?? text.you
+const who = (/** @type {AuditEvent} */ event) => /** @type {Words} */ (text.actors)[event.actor.split(':')[0]] ?? text.you
 const whoAndWhere = (/** @type {AuditEvent} */ event) => [
   event.address ? fill(text.byFrom, { who: who(event), address: event.address }) : who(event),
   ...(event.userAgent ? [h('span', { class: 'hint', title: event.userAgent }, program(event.userAgent))] : []),

@@ -3,7 +3,7 @@ const LANGUAGES = ['en', 'de']
 
 const page = globalThis.document
 const asked = page?.querySelector('api-keys-panel[lang]')?.getAttribute('lang') ?? page?.documentElement.lang ?? ''
-const language = LANGUAGES.find(known => asked.toLowerCase().split('-')[0] === known) ?? 'en'
+export const language = LANGUAGES.find(known => asked.toLowerCase().split('-')[0] === known) ?? 'en'
 
 /** The language of the panel or else of the page, with dates and numbers in the reader's variety of it. */
 export const locale = globalThis.navigator?.languages?.find(it => it.toLowerCase().split('-')[0] === language) ?? language

@@ -19,17 +19,19 @@ use self::bundle::{Sources, bundle, modules_of};
 
 /// The modules that a page or another dashboard loads by name. Each becomes one file with all that it imports: of a
 /// file for each module, a browser would learn level by level, and HTTP/1.1 fetches six files concurrently.
-const ENTRIES: [&str; 7] = [
+const ENTRIES: [&str; 8] = [
     "activity.js",
     "api-keys-panel.js",
     "api-keys.js",
     "credentials.js",
+    "operator.js",
     "page.js",
     "profile.js",
     "reference.js",
 ];
 /// What runs before the first paint, and no module; and the texts, of which a page loads one language.
-const BY_THEMSELVES: [&str; 3] = ["theme.js", "words-de.js", "words-en.js"];
+const BY_THEMSELVES: [&str; 5] =
+    ["operator-words-de.js", "operator-words-en.js", "theme.js", "words-de.js", "words-en.js"];
 
 type Files = BTreeMap<String, Vec<u8>>;
 

@@ -35,8 +35,43 @@ impl ActivityPage<'_> {
         self.events.iter().find_map(|event| event.label.as_ref())
     }
 
-    /// What was done: a sentence for each thing that the event says.
     fn sentences<'e>(&self, event: &'e AuditEvent) -> Vec<Vec<Part<'e>>> {
+        self.teller().sentences(event)
+    }
+
+    fn what(&self, event: &AuditEvent) -> &'static str {
+        self.teller().what(event)
+    }
+
+    const fn teller(&self) -> Teller {
+        Teller { language: self.language, key: self.key }
+    }
+
+    fn actor(&self, event: &AuditEvent) -> String {
+        let say = |name| self.language.say(name).to_owned();
+        match &event.caller.actor {
+            Actor::Owner(owner) if *owner == self.reader.actor() => say("you"),
+            Actor::Token(_) => say("actors.token"),
+            Actor::Operator | Actor::OperatorAccount(_) => say("actors.operator"),
+            Actor::LeakReport => say("actors.leak-report"),
+            Actor::Anonymous => say("actors.anonymous"),
+            other @ (Actor::Owner(_) | Actor::Recovery) => other.text().into_owned(),
+        }
+    }
+}
+
+/// Tells what events say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Teller {
+    /// In which language.
+    pub(crate) language: Language,
+    /// Of the trail of this key, if it is one of a key.
+    pub(crate) key: Option<ApiKeyId>,
+}
+
+impl Teller {
+    /// What was done: a sentence for each thing that the event says.
+    pub(crate) fn sentences(self, event: &AuditEvent) -> Vec<Vec<Part<'_>>> {
         let say = |name| self.language.say(name);
         if let Action::KeysRevoked(keys) = &event.action {
             let number = u64::try_from(keys.len()).unwrap_or(u64::MAX);
@@ -64,7 +99,7 @@ impl ActivityPage<'_> {
     }
 
     /// What was done, where the event names no key. A badge says the same.
-    fn unnamed(&self, event: &AuditEvent) -> Vec<Vec<Part<'static>>> {
+    fn unnamed(self, event: &AuditEvent) -> Vec<Vec<Part<'static>>> {
         match tone(&event.action) {
             Some(_) => Vec::new(),
             None => vec![vec![Part::Words(self.what(event))]],
@@ -72,24 +107,12 @@ impl ActivityPage<'_> {
     }
 
     /// What was done, without a name.
-    fn what(&self, event: &AuditEvent) -> &'static str {
+    pub(crate) fn what(self, event: &AuditEvent) -> &'static str {
         self.language.say(&format!("events.{}", event.action.name()))
     }
 
-    fn actor(&self, event: &AuditEvent) -> String {
-        let say = |name| self.language.say(name).to_owned();
-        match &event.caller.actor {
-            Actor::Owner(owner) if *owner == self.reader.actor() => say("you"),
-            Actor::Token(_) => say("actors.token"),
-            Actor::Operator => say("actors.operator"),
-            Actor::LeakReport => say("actors.leak-report"),
-            Actor::Anonymous => say("actors.anonymous"),
-            other @ (Actor::Owner(_) | Actor::Recovery) => other.text().into_owned(),
-        }
-    }
-
     /// What an owner changed about a key whose name is `name` afterwards.
-    fn changes<'e>(&self, difference: &'e KeyDifference, name: &'e str) -> Vec<Vec<Part<'e>>> {
+    fn changes<'e>(self, difference: &'e KeyDifference, name: &'e str) -> Vec<Vec<Part<'e>>> {
         use Part::{Instant, Name};
         let KeyDifference { name: names, enabled, expires_at, metadata } = difference;
         let mut told = Vec::new();
@@ -118,7 +141,7 @@ impl ActivityPage<'_> {
     }
 
     /// What somebody who manages owners changed for the owner.
-    fn owner_changes(&self, difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
+    fn owner_changes(self, difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
         let OwnerDifference { max_keys, suspended } = difference;
         let limit = max_keys.as_ref().map(|[_, limit]| match limit {
             Some(limit) => {
@@ -136,7 +159,7 @@ impl ActivityPage<'_> {
 
 /// A part of a sentence.
 #[derive(Debug, Clone)]
-enum Part<'a> {
+pub(crate) enum Part<'a> {
     Words(&'static str),
     Text(String),
     /// The name of a key, in quotation marks.
@@ -156,7 +179,7 @@ fn sentence<'a>(words: &'static str, values: &[(&str, Part<'a>)]) -> Vec<Part<'a
 }
 
 /// The class of the badge of an action that deserves a second look.
-const fn tone(action: &Action) -> Option<&'static str> {
+pub(crate) const fn tone(action: &Action) -> Option<&'static str> {
     match action {
         Action::SessionRefused => Some("warn"),
         Action::KeyLeaked(_) | Action::AccountDisabled | Action::AccountDeleted => Some("bad"),
@@ -165,7 +188,7 @@ const fn tone(action: &Action) -> Option<&'static str> {
 }
 
 /// The end of an id, which tells it from others: all ids of one day begin alike.
-fn end_of(id: ApiKeyId) -> String {
+pub(crate) fn end_of(id: ApiKeyId) -> String {
     let id = id.to_string();
     let (_, end) = id.rsplit_once('-').unwrap_or_default();
     format!("…{end}")

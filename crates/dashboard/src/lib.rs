@@ -13,6 +13,7 @@ mod activity;
 mod assets;
 mod error_page;
 mod key_row;
+mod operator;
 mod pages;
 mod product;
 mod reader;
@@ -27,6 +28,10 @@ use assets::asset;
 pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
 pub use error_page::ErrorPage;
+pub use operator::{
+    Barrier, Instances, OperatorAccountsPage, OperatorActivityPage, OperatorKeyPage,
+    OperatorKeysPage, OperatorOwnerPage, OperatorSystemPage, OperatorTokensPage, SoughtEvents,
+};
 pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInPage, SignUpPage};
 pub use product::{Accent, BadLook, Logo, Product};
 pub use reader::{Reader, Who};

@@ -33,6 +33,11 @@ pub enum Who<'a> {
 }
 
 impl Reader<'_> {
+    /// Whether the pages of operators are there for the reader.
+    pub(crate) const fn is_operator(&self) -> bool {
+        matches!(self.who, Who::Account(account) if account.parts().is_operator)
+    }
+
     /// Whose keys the page is about.
     pub(crate) fn owner(&self) -> OwnerId {
         match self.who {

@@ -18,10 +18,14 @@ pub enum Language {
     German,
 }
 
-static ENGLISH: LazyLock<Words> =
-    LazyLock::new(|| Words::read(include_str!("../assets/words-en.js")));
-static GERMAN: LazyLock<Words> =
-    LazyLock::new(|| Words::read(include_str!("../assets/words-de.js")));
+static ENGLISH: LazyLock<Words> = LazyLock::new(|| {
+    Words::read(include_str!("../assets/words-en.js"))
+        .with_group("operator", include_str!("../assets/operator-words-en.js"))
+});
+static GERMAN: LazyLock<Words> = LazyLock::new(|| {
+    Words::read(include_str!("../assets/words-de.js"))
+        .with_group("operator", include_str!("../assets/operator-words-de.js"))
+});
 
 impl Language {
     const ALL: [Self; 2] = [Self::English, Self::German];
@@ -138,11 +142,19 @@ enum Entry {
 impl Words {
     /// Reads a catalogue: a JSON object between the first and the last line of a module.
     fn read(module: &str) -> Self {
+        Self(HashMap::new()).and(module, "")
+    }
+
+    /// The same with those of another catalogue as a group. It is apart, so that only the pages that show its texts load it.
+    fn with_group(self, name: &str, module: &str) -> Self {
+        self.and(module, &format!("{name}."))
+    }
+
+    fn and(mut self, module: &str, prefix: &str) -> Self {
         let object = module.split_once('\n').and_then(|(_, rest)| rest.rsplit_once(')'));
         let entries = object.and_then(|(json, _)| serde_json::from_str(json).ok());
-        let mut words = HashMap::new();
-        gather(entries.expect("a test reads each catalogue"), "", &mut words);
-        Self(words)
+        gather(entries.expect("a test reads each catalogue"), prefix, &mut self.0);
+        self
     }
 }
 

@@ -173,6 +173,59 @@ interface Checked {
   body?: string
 }
 
+// Pages of operators
+
+/** A key of any owner. */
+interface OfOwner {
+  owner: string
+  id: string
+}
+/** What a button is about: the data of the page. */
+interface Subject extends OfOwner {
+  name: string
+  prefix: string
+  creator: string
+  email: string
+  limit: string
+  suspended: string
+  key?: string
+  action?: string
+}
+interface Acting {
+  button: HTMLElement
+  subject: Subject
+}
+type Act = (acting: Acting) => unknown
+/** A question, and what is done at yes. `typed` has to be typed before. */
+interface Decision {
+  title: string
+  why: string
+  lines: string[][]
+  label: string
+  progress: string
+  typed?: string
+  run: () => Promise<unknown>
+  said: string | ((answer: any) => string)
+}
+type OwnedEvent = import('./api').OwnedEventBody
+interface NewToken {
+  name: string
+  rights: string[]
+  owners: string[]
+  days: number
+}
+interface IssuedToken {
+  id: string
+  name: string
+  token: string
+}
+interface Instances {
+  asOf: number
+  instances: { id: string, own: boolean, applied: number, heartbeats: number }[]
+}
+type OperatorEnglish = typeof import('../assets/operator-words-en.js').default
+type OperatorCatalogue = Translated<OperatorEnglish>
+
 // Pages and elements
 
 /** The fields of a form, or the headers of a call. */

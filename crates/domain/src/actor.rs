@@ -1,9 +1,13 @@
 use std::borrow::Cow;
 
+use uuid::Uuid;
+
+use crate::id::parse_canonical;
 use crate::{OwnerError, OwnerId, TokenId};
 
 const OWNER: &str = "owner:";
 const TOKEN: &str = "token:";
+const OPERATOR_ACCOUNT: &str = "operator:";
 const OPERATOR: &str = "operator";
 const LEAK_REPORT: &str = "leak-report";
 const RECOVERY: &str = "recovery";
@@ -18,6 +22,8 @@ pub enum Actor {
     Token(TokenId),
     /// An operator, by a command.
     Operator,
+    /// An operator with an account, which this names, on the pages of operators.
+    OperatorAccount(Uuid),
     /// Somebody who held a key and reported it as leaked.
     LeakReport,
     /// An instance that makes up for changes that the store has lost.
@@ -38,6 +44,7 @@ impl Actor {
                 return if is_plain { id.into() } else { format!("{OWNER}{id}").into() };
             }
             Self::Token(id) => return format!("{TOKEN}{id}").into(),
+            Self::OperatorAccount(id) => return format!("{OPERATOR_ACCOUNT}{id}").into(),
             Self::Operator => OPERATOR,
             Self::LeakReport => LEAK_REPORT,
             Self::Recovery => RECOVERY,
@@ -63,7 +70,10 @@ fn named(text: &str) -> Option<Actor> {
         LEAK_REPORT => Actor::LeakReport,
         RECOVERY => Actor::Recovery,
         ANONYMOUS => Actor::Anonymous,
-        other => Actor::Token(TokenId::parse(other.strip_prefix(TOKEN)?).ok()?),
+        other => match other.strip_prefix(OPERATOR_ACCOUNT) {
+            Some(id) => Actor::OperatorAccount(parse_canonical(id).ok()?),
+            None => Actor::Token(TokenId::parse(other.strip_prefix(TOKEN)?).ok()?),
+        },
     })
 }
 
@@ -86,6 +96,10 @@ mod tests {
         Actor::Token(id.expect("an id"))
     }
 
+    fn an_operator() -> Actor {
+        Actor::OperatorAccount(Uuid::from_u128(42))
+    }
+
     #[test]
     fn no_owner_looks_like_another_actor() {
         for name in [OPERATOR, LEAK_REPORT, RECOVERY, ANONYMOUS] {
@@ -97,15 +111,26 @@ mod tests {
         let token = a_token();
         assert_eq!(token.text(), "token:019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13");
         assert_eq!(owner(&token.text()).text(), format!("owner:{}", token.text()));
+        let operator = an_operator();
+        assert_eq!(operator.text(), "operator:00000000-0000-0000-0000-00000000002a");
+        assert_eq!(owner(&operator.text()).text(), format!("owner:{}", operator.text()));
     }
 
     #[test]
     fn an_actor_is_restored_from_its_text() {
-        let others =
-            [a_token(), Actor::Operator, Actor::LeakReport, Actor::Recovery, Actor::Anonymous];
+        let others = [
+            a_token(),
+            an_operator(),
+            Actor::Operator,
+            Actor::LeakReport,
+            Actor::Recovery,
+            Actor::Anonymous,
+        ];
         let ids = [
             "token:019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13",
             "token:1",
+            "operator:1",
+            "operator:019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13",
             "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13",
             "operator",
             "owner:a",

@@ -38,7 +38,11 @@ impl KeyLimits {
     /// makes don't count: a backend acts for all its users, and knows itself how often each may ask.
     pub(crate) fn count_change(&self, owner: &OwnerId, caller: &Caller) -> Result<(), NotNow> {
         match (&self.0, &caller.actor) {
-            (None, _) | (_, Actor::Operator | Actor::Recovery | Actor::Token(_)) => Ok(()),
+            (None, _)
+            | (
+                _,
+                Actor::Operator | Actor::OperatorAccount(_) | Actor::Recovery | Actor::Token(_),
+            ) => Ok(()),
             (Some(buckets), Actor::Owner(_) | Actor::LeakReport | Actor::Anonymous) => {
                 buckets.changes.begin(owner).map(drop)
             }
@@ -83,6 +87,9 @@ mod tests {
         let token = Actor::Token(TokenId::new(uuid::Uuid::nil()));
         let token = Caller { actor: token, ..Caller::OPERATOR };
         assert_eq!(limits.count_change(&ada, &token), Ok(()));
+        let operator = Actor::OperatorAccount(uuid::Uuid::nil());
+        let operator = Caller { actor: operator, ..Caller::OPERATOR };
+        assert_eq!(limits.count_change(&ada, &operator), Ok(()));
         assert_eq!(limits.count_change(&bob, &Caller::of(&bob)), Ok(()));
     }
 

@@ -245,7 +245,7 @@ pub(crate) async fn revoked(
 
 /// An answer with the text of a key, which is erased from memory when the answer is sent; the
 /// framework's buffers are not.
-fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+pub(crate) fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
     // It has room for any of them: a buffer that grows leaves a copy behind.
     let mut text = Zeroizing::new(Vec::with_capacity(2 * 1024));
     serde_json::to_writer(&mut *text, body).map_err(ApiError::internal)?;

@@ -56,7 +56,8 @@ pub(crate) struct EventBody<'a> {
     /// The keys of `keys.revoked`; null in all other events.
     #[schema(required)]
     key_ids: Option<Vec<String>>,
-    /// Who asked: the id of an account, `token:` and the id of a management token, `operator` (by a command), `leak-report` (somebody who held the
+    /// Who asked: the id of an account, `token:` and the id of a management token, `operator` (by a command), `operator:` and the id of
+    /// an account (on the pages of operators), `leak-report` (somebody who held the
     /// key), or `anonymous` (a sign-in that was refused).
     #[schema(value_type = String, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     actor: Cow<'a, str>,

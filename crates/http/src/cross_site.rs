@@ -30,13 +30,11 @@ impl FromRequest for SameSite {
 
 /// Reading is always allowed; see [`SameSite`] for the rest.
 pub(crate) fn check(req: &HttpRequest) -> Result<SameSite, ApiError> {
-    let safe = matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let http = req.app_data::<Data<Http>>();
-    if safe {
+    if is_reading(req) {
         return Ok(SameSite(()));
     }
-    let http = http.ok_or_else(|| Foreign::Unclear.refusal(None))?;
-    match judge(req.headers(), http) {
+    let http = req.app_data::<Data<Http>>().ok_or_else(|| Foreign::Unclear.refusal(None))?;
+    match judge(req.headers(), http, &http.settings.trusted_origins) {
         Ok(()) => Ok(SameSite(())),
         Err(foreign) => {
             let ours = our_origin(req.headers(), http);
@@ -46,6 +44,18 @@ pub(crate) fn check(req: &HttpRequest) -> Result<SameSite, ApiError> {
             Err(foreign.refusal(ours))
         }
     }
+}
+
+/// The same for calls that no page may make but our own: a trusted origin may not either.
+pub(crate) fn check_ours(req: &HttpRequest, http: &Http) -> Result<(), ApiError> {
+    if is_reading(req) {
+        return Ok(());
+    }
+    judge(req.headers(), http, &[]).map_err(|_foreign| Foreign::Unclear.refusal(None))
+}
+
+fn is_reading(req: &HttpRequest) -> bool {
+    matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Why a call is not from a page that may make it.
@@ -60,7 +70,7 @@ enum Foreign {
     },
 }
 
-fn judge(headers: &HeaderMap, http: &Http) -> Result<(), Foreign> {
+fn judge(headers: &HeaderMap, http: &Http, trusted: &[Origin]) -> Result<(), Foreign> {
     let origin = only(headers, &header::ORIGIN).ok_or(Foreign::Unclear)?;
     let site = only(headers, &SEC_FETCH_SITE).ok_or(Foreign::Unclear)?;
     let origin = origin.map(|value| Origin::from_header(value.as_bytes()).ok_or(Foreign::Unclear));
@@ -70,7 +80,7 @@ fn judge(headers: &HeaderMap, http: &Http) -> Result<(), Foreign> {
         return if site_is_ours { Ok(()) } else { Err(Foreign::Unclear) };
     };
     let is_ours = is_ours(&origin, headers, http);
-    if trusted(&origin, http) || (site_is_ours && is_ours) {
+    if trusted.contains(&origin) || (site_is_ours && is_ours) {
         return Ok(());
     }
     if is_ours {

@@ -308,7 +308,7 @@ fn see(other: &str) -> HttpResponse {
         .finish()
 }
 
-fn page(content: &impl Page) -> HttpResponse {
+pub(crate) fn page(content: &impl Page) -> HttpResponse {
     html(content.html())
 }
 

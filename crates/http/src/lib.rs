@@ -74,6 +74,7 @@ mod mount;
 mod name_schema;
 mod openapi;
 mod operations;
+mod operator;
 mod origin;
 mod outages;
 mod progress;

@@ -123,7 +123,7 @@ where
         {
             self.http.hints.forwarded(header, self.http.settings.names.public_url);
         }
-        if matches!(common.kind, Kind::Management | Kind::Admin) {
+        if common.kind.is_call() {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
         let handling = req.conn_data::<Arc<Progress>>().map(Progress::handling);
@@ -163,7 +163,6 @@ struct Common {
 impl Common {
     fn of(req: &ServiceRequest, http: &Http) -> Self {
         let kind = path_in(req).map_or(Kind::Other, Kind::of);
-        let is_call = matches!(kind, Kind::Management | Kind::Admin);
         Self {
             kind,
             method: req.method().clone(),
@@ -172,7 +171,7 @@ impl Common {
             reader: (kind == Kind::Other && http.settings.pages && prefers_html(req))
                 .then(|| language(req)),
             cors: trusted_origin(req.headers(), http).filter(|_| kind == Kind::Management),
-            clock: is_call.then(|| Arc::clone(&http.services.clock)),
+            clock: kind.is_call().then(|| Arc::clone(&http.services.clock)),
             is_https: http.settings.is_https(),
         }
     }
@@ -192,7 +191,7 @@ impl Common {
         } else {
             response
         };
-        if self.kind == Kind::Management {
+        if matches!(self.kind, Kind::Management | Kind::Operator) {
             let account = response.request().extensions().get::<AnsweredFor>().cloned();
             if let Some(AnsweredFor(account)) = account {
                 response.headers_mut().insert(X_LATCHKEY_ACCOUNT, account);
@@ -244,7 +243,7 @@ impl Common {
                     "request failed"
                 );
             }
-        } else if matches!(self.kind, Kind::Management | Kind::Admin) && !is_good_read {
+        } else if self.kind.is_call() && !is_good_read {
             tracing::info!(
                 request_id, trace_id, method, route, status, code, elapsed_us, "request"
             );
@@ -323,6 +322,8 @@ enum Kind {
     Admin,
     /// Everything else under `/api/`.
     Management,
+    /// A page of operators calls: no page of another origin.
+    Operator,
     /// Health, documents, and what is not there.
     Other,
 }
@@ -333,7 +334,9 @@ impl Kind {
     const fn time_limit(self) -> Duration {
         match self {
             Self::Verify => Duration::from_secs(5),
-            Self::Admin | Self::Management | Self::Other => Duration::from_secs(20),
+            Self::Admin | Self::Management | Self::Operator | Self::Other => {
+                Duration::from_secs(20)
+            }
         }
     }
 
@@ -342,12 +345,19 @@ impl Kind {
             Self::Verify => "verify",
             Self::Admin => "admin",
             Self::Management => "management",
+            Self::Operator => "operator",
             Self::Other => "other",
         }
     }
 
+    /// Whether it is a call whose caller the audit trail may name.
+    const fn is_call(self) -> bool {
+        matches!(self, Self::Management | Self::Admin | Self::Operator)
+    }
+
     fn of(path: &str) -> Self {
         match path.strip_prefix("/api/") {
+            None if path.starts_with("/operator/api/") => Self::Operator,
             None => Self::Other,
             Some("v1/verify") => Self::Verify,
             Some(path) if path.starts_with("v1/verify/") => Self::Verify,

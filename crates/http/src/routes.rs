@@ -10,12 +10,15 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use super::Http;
+use super::admin::proof::{Backend, Operator};
 use super::cross_site::trusted_origin;
 use super::error::{ApiError, ErrorCode};
 use super::middleware::Middleware;
+use super::operator::Operating;
 use super::settings::HttpSettings;
 use super::{
-    accounts, admin, api_keys, audit, care, dashboard, export, leaks, openapi, operations, verify,
+    accounts, admin, api_keys, audit, care, dashboard, export, leaks, openapi, operations,
+    operator, verify,
 };
 
 /// The routes as an application of their own. It answers a verification with less work than
@@ -101,6 +104,9 @@ fn routes(settings: &HttpSettings) -> impl FnOnce(&mut ServiceConfig) + use<> {
         if has_pages {
             pages(config, has_accounts);
         }
+        if has_pages && has_accounts {
+            operators(config);
+        }
         if metrics {
             config.service(metrics_resource().get(operations::local_metrics));
         }
@@ -168,27 +174,72 @@ fn management(config: &mut ServiceConfig) {
     config
         .service(
             not_for_pages(&admin("owners/{owner}/api-keys"), "GET, HEAD, POST")
-                .get(admin::api_keys::list)
-                .post(admin::api_keys::create),
+                .get(admin::api_keys::list::<Backend>)
+                .post(admin::api_keys::create::<Backend>),
         )
         .service(
             not_for_pages(&admin("owners/{owner}/api-keys/{id}"), "GET, HEAD, PATCH, DELETE")
-                .get(admin::api_keys::get)
-                .patch(admin::api_keys::change)
-                .delete(admin::api_keys::revoke),
+                .get(admin::api_keys::get::<Backend>)
+                .patch(admin::api_keys::change::<Backend>)
+                .delete(admin::api_keys::revoke::<Backend>),
         )
         .service(
             not_for_pages(&admin("owners/{owner}/api-keys/{id}/rotate"), "POST")
-                .post(admin::api_keys::rotate),
+                .post(admin::api_keys::rotate::<Backend>),
         )
-        .service(not_for_pages(&admin("api-keys"), "GET, HEAD").get(admin::search::find))
-        .service(not_for_pages(&admin("api-keys/revoke"), "POST").post(admin::search::revoke))
+        .service(not_for_pages(&admin("api-keys"), "GET, HEAD").get(admin::search::find::<Backend>))
+        .service(
+            not_for_pages(&admin("api-keys/revoke"), "POST").post(admin::search::revoke::<Backend>),
+        )
         .service(
             not_for_pages(&admin("owners/{owner}"), "GET, HEAD, PUT")
-                .get(admin::owners::get)
-                .put(admin::owners::put),
+                .get(admin::owners::get::<Backend>)
+                .put(admin::owners::put::<Backend>),
         )
-        .service(not_for_pages(&admin("audit-events"), "GET, HEAD").get(admin::events::list));
+        .service(
+            not_for_pages(&admin("audit-events"), "GET, HEAD").get(admin::events::list::<Backend>),
+        );
+}
+
+/// The pages of operators, and the calls that these pages make.
+fn operators(config: &mut ServiceConfig) {
+    let page = |path: &str| for_operators(path, "GET, HEAD");
+    let api = |path: &str| format!("/operator/api/{path}");
+    config
+        .service(page("/operator").get(operator::pages::keys))
+        .service(page("/operator/keys/{id}").get(operator::pages::key))
+        .service(page("/operator/owners/{owner}").get(operator::pages::owner))
+        .service(page("/operator/accounts").get(operator::pages::accounts))
+        .service(page("/operator/tokens").get(operator::pages::tokens))
+        .service(page("/operator/activity").get(operator::pages::activity))
+        .service(page("/operator/system").get(operator::pages::system))
+        .service(
+            for_operators(&api("owners/{owner}/api-keys/{id}"), "GET, HEAD, PATCH, DELETE")
+                .get(admin::api_keys::get::<Operator>)
+                .patch(admin::api_keys::change::<Operator>)
+                .delete(admin::api_keys::revoke::<Operator>),
+        )
+        .service(
+            for_operators(&api("api-keys/revoke"), "POST").post(admin::search::revoke::<Operator>),
+        )
+        .service(
+            for_operators(&api("owners/{owner}"), "GET, HEAD, PUT")
+                .get(admin::owners::get::<Operator>)
+                .put(admin::owners::put::<Operator>),
+        )
+        .service(
+            for_operators(&api("audit-events"), "GET, HEAD").get(admin::events::list::<Operator>),
+        )
+        .service(for_operators(&api("accounts/{id}"), "DELETE").delete(operator::accounts::delete))
+        .service(
+            for_operators(&api("accounts/{id}/disable"), "POST").post(operator::accounts::disable),
+        )
+        .service(
+            for_operators(&api("accounts/{id}/enable"), "POST").post(operator::accounts::enable),
+        )
+        .service(for_operators(&api("tokens"), "POST").post(operator::tokens::create))
+        .service(for_operators(&api("tokens/{id}"), "DELETE").delete(operator::tokens::revoke))
+        .service(for_operators(&api("instances"), "GET, HEAD").get(operator::system::instances));
 }
 
 fn page(path: &str) -> Methods {
@@ -239,6 +290,13 @@ fn resource(path: &str, allow: &'static str) -> Methods {
 /// The same where no page of another origin may call: a preflight is a method like others.
 fn not_for_pages(path: &str, allow: &'static str) -> Methods {
     let other = move || ready(Err::<HttpResponse, _>(method_not_allowed(allow)));
+    Methods(web::resource(path).default_service(web::to(other)))
+}
+
+/// The same where there is nothing for others than operators, not even a method that is not allowed.
+fn for_operators(path: &str, allow: &'static str) -> Methods {
+    let other =
+        move |_operating: Operating| ready(Err::<HttpResponse, _>(method_not_allowed(allow)));
     Methods(web::resource(path).default_service(web::to(other)))
 }
 

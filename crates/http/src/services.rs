@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use latchkey_accounts::{AccountService, TokenService};
+use latchkey_accounts::{AccountService, PepperStanding, TokenService};
 use latchkey_domain::ApiKeyService;
-use latchkey_domain::ports::{AuditTrail, Clock, KeyRegister, StoreError};
+use latchkey_domain::ports::{AuditTrail, Clock, InstanceList, KeyRegister, StoreError};
 use latchkey_jwt::ForeignSessions;
 use latchkey_verifier::Verifier;
 
@@ -49,6 +49,16 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// Whether new requests should come here.
     async fn ready(&self) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    /// The instances on the store, for operators; `None` where there is no list of them.
+    async fn instances(&self) -> Result<Option<InstanceList>, StoreError> {
+        Ok(None)
+    }
+
+    /// What depends on each pepper, for operators. It may read all keys.
+    async fn peppers(&self) -> Result<Vec<PepperStanding>, StoreError> {
+        Ok(Vec::new())
     }
 
     /// What `/metrics` shows, in Prometheus's text format, with what the routes have counted.

@@ -88,7 +88,27 @@ impl FromRequest for Session {
     }
 }
 
-fn answer_for(req: &HttpRequest, session: Session) -> Result<Session, ApiError> {
+/// The operator by whose session a request came. Everybody else is answered that nothing is here: another account, a
+/// session of another system, and nobody.
+pub(crate) async fn operator(req: &HttpRequest, http: &Http) -> Result<SignedIn, ApiError> {
+    let by_bearer = match &http.services.foreign_sessions {
+        Some(foreign) => by_bearer(req.headers(), foreign, http).await,
+        None => Ok(None),
+    };
+    let session = match by_bearer {
+        Ok(None) => by_cookie(req.headers(), http).await,
+        Ok(Some(session)) => Ok(session),
+        Err(error) => Err(error),
+    };
+    match session {
+        Ok(Session::Account(who)) if who.account.parts().is_operator => Ok(who),
+        Ok(_) => Err(ApiError::not_found()),
+        Err(error) if error.code() == ErrorCode::SessionRequired => Err(ApiError::not_found()),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn answer_for(req: &HttpRequest, session: Session) -> Result<Session, ApiError> {
     let owner = session.owner();
     let is_meant = req.headers().get_all(X_LATCHKEY_ACCOUNT).all(|page| page == owner.as_str());
     let id = HeaderValue::try_from(owner.as_str()).expect("an owner is visible ASCII");

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use latchkey_accounts::ports::{
     AccountRepository, ManagementTokenRepository, NetworkRepository, SessionRepository,
 };
-use latchkey_accounts::{AccountLimits, AccountPorts, AccountService, TokenPorts, TokenService};
+use latchkey_accounts::{
+    AccountLimits, AccountPorts, AccountService, PepperStanding, TokenPorts, TokenService,
+};
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, KeyLookup, KeyRegister,
-    LastUseRepository, OwnerRepository, PepperRepository, SteadyClock, StoreError,
+    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, InstanceList,
+    KeyLookup, KeyRegister, LastUseRepository, OwnerRepository, PepperRepository, SteadyClock,
+    StoreError,
 };
 use latchkey_domain::{
     ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, error_chain,
@@ -326,9 +329,9 @@ impl App {
         }
     }
 
-    /// How many instances are on the list that changes wait for.
-    pub(crate) async fn instances(&self) -> Result<usize, StoreError> {
-        Ok(self.feed.instances().await?.instances.len())
+    /// The instances that changes wait for.
+    pub(crate) async fn instances(&self) -> Result<InstanceList, StoreError> {
+        self.feed.instances().await
     }
 
     /// How many connections to the database were made for a purpose, and how often that failed.
@@ -382,6 +385,12 @@ impl App {
     /// The peppers of the ring, the signing one first.
     pub(crate) fn ring(&self) -> impl Iterator<Item = PepperId> {
         self.hasher.checks().map(|check| check.pepper)
+    }
+
+    /// What depends on each pepper.
+    pub(crate) async fn pepper_status(&self) -> Result<Vec<PepperStanding>, StoreError> {
+        let ring: Vec<_> = self.ring().collect();
+        self.services.tokens.pepper_status(&*self.peppers, &ring).await
     }
 
     /// Where the commands reach this server: only the one process on an embedded database.

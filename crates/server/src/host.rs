@@ -1,5 +1,6 @@
 use async_trait::async_trait;
-use latchkey_domain::ports::StoreError;
+use latchkey_accounts::PepperStanding;
+use latchkey_domain::ports::{InstanceList, StoreError};
 
 use crate::app::App;
 use crate::metrics;
@@ -17,6 +18,14 @@ impl Host for App {
 
     async fn ready(&self) -> Result<bool, StoreError> {
         self.ready().await
+    }
+
+    async fn instances(&self) -> Result<Option<InstanceList>, StoreError> {
+        self.instances().await.map(Some)
+    }
+
+    async fn peppers(&self) -> Result<Vec<PepperStanding>, StoreError> {
+        self.pepper_status().await
     }
 
     async fn metrics(&self, counts: &Counts) -> String {

@@ -38,7 +38,7 @@ impl Asked {
         );
         Self {
             is_ready: matches!(ready, Ok(Ok(true))),
-            instances: instances.ok().and_then(Result::ok),
+            instances: instances.ok().and_then(Result::ok).map(|list| list.instances.len()),
             process: process.ok().flatten(),
         }
     }

@@ -62,6 +62,17 @@ impl AccountRepository for PostgresStore {
         Ok(())
     }
 
+    async fn find_by_id(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let found: Option<AccountRow> = accounts::table
+            .find(id.as_uuid())
+            .select(AccountRow::as_select())
+            .first(&mut *self.connection().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        Ok(found.map(Into::into))
+    }
+
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
         let found: Option<AccountRow> = accounts::table
             .filter(accounts::email.eq(email.as_str()))

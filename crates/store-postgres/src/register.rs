@@ -37,6 +37,16 @@ impl KeyRegister for PostgresStore {
         owner.map(|owner| owner_from(owner, id)).transpose()
     }
 
+    async fn key(&self, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        let key: Option<KeyInUseRow> = in_use()
+            .filter(api_keys::id.eq(id.as_uuid()))
+            .first(&mut *self.connection().await?)
+            .await
+            .optional()
+            .map_err(failed)?;
+        key.map(key_in_use).transpose()
+    }
+
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
         let after = after.unwrap_or(ApiKeyId::NONE).as_uuid();
         let keys: Vec<KeyInUseRow> = unrevoked()

@@ -30,6 +30,15 @@ impl AccountRepository for SqliteStore {
         .await
     }
 
+    async fn find_by_id(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        self.read(move |db| {
+            let account = accounts::table.filter(accounts::id.eq(id_bytes(id.as_uuid())));
+            let found = account.select(AccountRow::as_select()).get_result(db).optional()?;
+            Ok(found.map(Account::try_from).transpose()?)
+        })
+        .await
+    }
+
     async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
         let email = email.as_str().to_owned();
         self.read(move |db| {

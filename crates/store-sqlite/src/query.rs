@@ -87,6 +87,12 @@ pub(crate) fn page(after: Option<ApiKeyId>, limit: u32) -> _ {
 }
 
 #[auto_type(no_type_alias)]
+pub(crate) fn any_key(id: ApiKeyId) -> _ {
+    let id: Vec<u8> = id_bytes(id.as_uuid());
+    with_last_use().filter(api_keys::id.eq(id))
+}
+
+#[auto_type(no_type_alias)]
 pub(crate) fn page_of_all(after: Option<ApiKeyId>, limit: u32) -> _ {
     let after: Vec<u8> = after.map_or_else(Vec::new, |id| id_bytes(id.as_uuid()));
     let limit: i64 = i64::from(limit);

@@ -31,6 +31,10 @@ impl KeyRegister for SqliteStore {
         .await
     }
 
+    async fn key(&self, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
+        self.read(move |db| Ok(keys_in_use(query::any_key(id).load(db)?)?.pop())).await
+    }
+
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError> {
         self.read(move |db| keys_in_use(query::page(after, limit).load(db)?)).await
     }

@@ -302,6 +302,7 @@ promises! { $
     accounts {
         an_account_reads_back_equal
         an_unknown_address_is_none
+        an_unknown_id_is_none
         a_taken_address_is_refused_and_nothing_written
         of_concurrent_accounts_with_one_address_exactly_one_is_made
         a_new_password_is_stored_and_ends_all_sessions_but_one

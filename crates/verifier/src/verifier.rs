@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ChangeFeed, Clock, KeyHasher, KeyLookup, SteadyClock, StoreError};
+use latchkey_domain::ports::{
+    ChangeFeed, Clock, InstanceId, KeyHasher, KeyLookup, SteadyClock, StoreError,
+};
 use latchkey_domain::{
     Candidates, ChangeNumber, Failover, FoundKey, KeyedDigest, Refusal, Secret, VerifyError,
     has_expired,
@@ -101,6 +103,8 @@ pub struct Status {
     pub caches: bool,
     /// What is left of the lease; `None` without one.
     pub lease_left: Option<Duration>,
+    /// The id of this instance; `None` where it is not on the list of instances.
+    pub instance: Option<InstanceId>,
     /// The last change that this instance has applied; `None` where it is not on the list of instances.
     pub applied: Option<ChangeNumber>,
     /// Keys whose last use is waiting to be written.
@@ -220,6 +224,7 @@ impl Verifier {
             looked_up: self.looked_up.load(Ordering::Relaxed),
             caches: self.caches(),
             lease_left: (self.caches() && now < end).then(|| end.since(now)),
+            instance: self.keeper.standing().borrow().instance,
             applied: self.keeper.standing().borrow().applied,
             unwritten_uses: self.last_uses.unwritten(),
             last_use_lag: self.last_uses.lag(),

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { readdirSync, readFileSync } from 'node:fs'
 
 import { item, plainTest, test, tested } from './harness.mjs'
-import { fill } from './states_shown.mjs'
+import { fill, operatorAndAda } from './states_shown.mjs'
 import { openKeys, row } from './steps.mjs'
 
 const PAGES = ['/sign-in', '/sign-up', '/account/profile', '/account/api-keys', '/account/activity', '/docs']
@@ -49,7 +49,7 @@ item(40, 'scripts write times and numbers the reader’s way', async ({ page, pe
 
 item(40, 'what people read in scripts stands in the catalogues', async () => {
   const assets = new URL('../../assets/', import.meta.url)
-  for (const name of readdirSync(assets).filter(it => it.endsWith('.js') && !it.startsWith('words-'))) {
+  for (const name of readdirSync(assets).filter(it => it.endsWith('.js') && !/^(operator-)?words-/.test(it))) {
     const code = readFileSync(new URL(name, assets), 'utf8').replace(/\/\*[^]*?\*\//g, '').replace(/\/\/.*$/gm, '')
     const sentences = [...code.matchAll(/(['"])([A-Z][a-z]+(?: [a-z]+)+[.…?]?)\1/g)].map(it => it[2])
     assert.deepEqual(sentences, [], name)
@@ -63,13 +63,18 @@ test('a page loads one script, a few styles, and less than 70 KB of them, compre
   for (const path of ['/sign-in', '/sign-up']) await weigh(page, path)
 }, { expected: [/404/] })
 
+test('so does a page of operators', async window => {
+  const { key, owner } = await operatorAndAda(window)
+  for (const path of ['', '/accounts', '/tokens', '/activity', `/keys/${key.id}`, `/owners/${owner}`]) await weigh(window.page, `/operator${path}`)
+})
+
 /** @param {string} path */
 async function weigh(page, path) {
   await page.goto(path, { waitUntil: 'networkidle' })
   const entries = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name, transferSize }) => ({ name, transferSize })))
   const assets = entries.map(({ name, transferSize }) => ({ name: new URL(name).pathname, isFetched: transferSize > 0 })).filter(({ name }) => name.startsWith('/assets/'))
   const loaded = [...new Set(assets.map(({ name }) => name))]
-  const scripts = loaded.map(it => it.split('/').at(-1)).filter(it => it.endsWith('.js') && !['theme.js', 'words-en.js'].includes(it))
+  const scripts = loaded.map(it => it.split('/').at(-1)).filter(it => it.endsWith('.js') && !['theme.js', 'words-en.js', 'operator-words-en.js'].includes(it))
   assert.equal(scripts.length, 1, `${path}: ${loaded}`)
   const fetched = assets.filter(({ isFetched }) => isFetched).map(({ name }) => name)
   assert.deepEqual(fetched, [...new Set(fetched)], `${path} asks for a file twice`)

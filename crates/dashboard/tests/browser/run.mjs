@@ -20,6 +20,7 @@ import './clock.mjs'
 import './told.mjs'
 import './care.mjs'
 import './reference.mjs'
+import './operator.mjs'
 import './policy.mjs'
 
 runAll(new RegExp(process.argv[3] ?? ''))

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 
 const binary = resolve(process.argv[2] ?? '')
 
-/** @typedef {{ url: string, log: string[], stop(): Promise<void> }} Server */
+/** @typedef {{ url: string, log: string[], command(...words: string[]): Promise<void>, stop(): Promise<void> }} Server */
 
 /** A Latchkey of its own, on a free port and an empty database. @param {Record<string, string>} settings @returns {Promise<Server>} */
 export async function startLatchkey(settings = {}) {
@@ -42,6 +42,12 @@ export async function startLatchkey(settings = {}) {
   return {
     url,
     log,
+    /** Runs a command of an operator's to its end. */
+    async command(...words) {
+      const command = spawn(binary, words, { cwd: folder, env, stdio: 'ignore' })
+      const [code] = await once(command, 'exit')
+      assert.equal(code, 0, words.join(' '))
+    },
     async stop() {
       child.kill('SIGTERM')
       await ended

@@ -1,7 +1,16 @@
 // Every state of the pages that looks different, and the steps to it.
+import { Person } from './person.mjs'
 import { button, chooseAction, create, dialog, later, nameField, openCreate, openKeys, question, row, theKey } from './steps.mjs'
 
 const DAY = 24 * 60 * 60_000
+
+/** Makes the person of the window an operator, and somebody else with a key. */
+export async function operatorAndAda({ server, person }) {
+  await server.command('account', 'operator', person.email, '--on')
+  const ada = await Person.signUp(server)
+  const key = await ada.hasKey('Ada’s laptop')
+  return { ada, key, owner: (await ada.json('GET', '/api/v1/auth/session')).id }
+}
 
 /** A list in which each kind of row is there. */
 export async function fill(person) {
@@ -186,6 +195,38 @@ export const states = [
       await filled(window)
       await chooseAction(window.page, 'Server-side app', 'Details')
       await dialog(window.page).locator('tbody').getByRole('row').first().waitFor()
+    },
+  },
+  ...[
+    ['find a key', () => '/operator'],
+    ['a key', ({ key }) => `/operator/keys/${key.id}`],
+    ['an owner', ({ owner }) => `/operator/owners/${owner}`],
+    ['accounts', () => '/operator/accounts'],
+    ['activity', () => '/operator/activity'],
+    ['system', () => '/operator/system'],
+  ].map(([name, path]) => ({
+    name: `operator, ${name}`,
+    async reach(window) {
+      await window.page.goto(path(await operatorAndAda(window)))
+    },
+  })),
+  {
+    name: 'operator, a new token',
+    async reach(window) {
+      await operatorAndAda(window)
+      await window.server.command('token', 'create', '--name', 'Billing', '--allow', 'keys:read,keys:write')
+      await window.page.goto('/operator/tokens')
+      await button(window.page, 'Create token').click()
+      await window.page.getByRole('checkbox').first().waitFor()
+    },
+  },
+  {
+    name: 'operator, revoking all',
+    async reach(window) {
+      const { owner } = await operatorAndAda(window)
+      await window.page.goto(`/operator/owners/${owner}`)
+      await button(window.page, 'Revoke all keys').click()
+      await question(window.page).getByRole('textbox').waitFor()
     },
   },
 ]

@@ -18,6 +18,9 @@ pub trait KeyRegister: Send + Sync + fmt::Debug {
     /// The owner of the key `id`, revoked or not.
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError>;
 
+    /// The key `id`, whoever owns it, revoked or not.
+    async fn key(&self, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
+
     /// Up to `limit` keys of any owner that are not revoked, with ids after `after`, in id order.
     async fn page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<KeyInUse>, StoreError>;
 

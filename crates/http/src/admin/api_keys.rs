@@ -2,7 +2,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::bodies::{ChangeForOwnerBody, CreateForOwnerBody, RotateForOwnerBody};
-use super::proof::{For, KeysRead, KeysWrite};
+use super::proof::{For, KeysEnd, KeysRead, KeysWrite, Prover};
 use crate::Http;
 use crate::accounts::Success;
 use crate::api_keys::{
@@ -26,10 +26,10 @@ use crate::error::{ApiError, ErrorBody, ErrorCode};
         (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
     ),
 )]
-pub(crate) async fn list(
+pub(crate) async fn list<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
-    by: For<KeysRead>,
+    by: For<KeysRead, P>,
 ) -> Result<HttpResponse, ApiError> {
     listed(&req, &http, &by.acting.owner).await
 }
@@ -49,9 +49,9 @@ pub(crate) async fn list(
         (status = 409, description = "The owner has reached its limit of keys, is suspended, or is an account that is disabled", body = ErrorBody),
     ),
 )]
-pub(crate) async fn create(
+pub(crate) async fn create<P: Prover>(
     http: Data<Http>,
-    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<CreateForOwnerBody>>,
+    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite, P>, JsonBody<CreateForOwnerBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let new = body.read(&http)?;
     issued(&http, by.acting, new).await.map_err(|error| match error.code() {
@@ -82,10 +82,10 @@ pub(crate) async fn create(
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
     ),
 )]
-pub(crate) async fn get(
+pub(crate) async fn get<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
-    by: For<KeysRead>,
+    by: For<KeysRead, P>,
 ) -> Result<HttpResponse, ApiError> {
     found(&req, &http, &by.acting.owner).await
 }
@@ -109,10 +109,10 @@ pub(crate) async fn get(
         (status = 409, description = "The key has been rotated, too many rotated keys would still work, or concurrent changes kept conflicting", body = ErrorBody),
     ),
 )]
-pub(crate) async fn change(
+pub(crate) async fn change<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
-    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite>, JsonBody<ChangeForOwnerBody>>,
+    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite, P>, JsonBody<ChangeForOwnerBody>>,
 ) -> Result<HttpResponse, ApiError> {
     changed(&req, &http, by.acting, body.read()?).await
 }
@@ -136,11 +136,11 @@ pub(crate) async fn change(
         (status = 409, description = "The key is disabled, expired or already rotated, too many rotated keys still work, or the owner is suspended", body = ErrorBody),
     ),
 )]
-pub(crate) async fn rotate(
+pub(crate) async fn rotate<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
     InOrder(by, OptionalJsonBody(body)): InOrder<
-        For<KeysWrite>,
+        For<KeysWrite, P>,
         OptionalJsonBody<RotateForOwnerBody>,
     >,
 ) -> Result<HttpResponse, ApiError> {
@@ -165,10 +165,10 @@ pub(crate) async fn rotate(
         (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
     ),
 )]
-pub(crate) async fn revoke(
+pub(crate) async fn revoke<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
-    by: For<KeysWrite>,
+    by: For<KeysEnd, P>,
 ) -> Result<HttpResponse, ApiError> {
     revoked(&req, &http, by.acting).await
 }

@@ -4,7 +4,7 @@ use latchkey_domain::{Action, AuditEvent, OwnerId, TrailSearch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::proof::{AuditRead, By};
+use super::proof::{AuditRead, By, Prover};
 use super::search::named_owner;
 use crate::Http;
 use crate::audit::{ActionName, EventBody, Page, TrailPage, fifty};
@@ -58,15 +58,15 @@ pub(crate) struct OwnedEventBody<'a> {
         (status = 403, description = "The token lacks the right `audit:read`", body = ErrorBody),
     ),
 )]
-pub(crate) async fn list(
+pub(crate) async fn list<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
-    by: By<AuditRead>,
+    by: By<AuditRead, P>,
 ) -> Result<HttpResponse, ApiError> {
     let query = query_in(&req, TrailPage::LIMITED)?;
     let TrailQuery { limit, before, owner, key_id, action } = query;
     let Page { limit, before, key } = TrailPage { limit, before, key_id }.read()?;
-    let mut search = TrailSearch::new(by.token.owners);
+    let mut search = TrailSearch::new(by.owners);
     search.owner = owner.map(named_owner).transpose()?;
     search.key = key;
     search.action = action.as_deref().map(named_action).transpose()?;
@@ -75,7 +75,7 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(items))
 }
 
-fn named_action(text: &str) -> Result<&'static str, ApiError> {
+pub(crate) fn named_action(text: &str) -> Result<&'static str, ApiError> {
     let known = Action::NAMES.into_iter().find(|name| *name == text);
     known
         .ok_or_else(|| ApiError::bad_request("action must be the name of one, such as key.created"))

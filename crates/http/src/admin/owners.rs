@@ -7,7 +7,7 @@ use latchkey_domain::{MaxKeys, OwnerChange, OwnerId};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::proof::{For, KeysRead, OwnersWrite};
+use super::proof::{For, KeysRead, OwnersWrite, Prover};
 use crate::Http;
 use crate::acting::ActingFor;
 use crate::body::{InOrder, JsonBody};
@@ -55,7 +55,10 @@ pub(crate) struct OwnerBody<'a> {
         (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
     ),
 )]
-pub(crate) async fn get(http: Data<Http>, by: For<KeysRead>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn get<P: Prover>(
+    http: Data<Http>,
+    by: For<KeysRead, P>,
+) -> Result<HttpResponse, ApiError> {
     let owner = by.acting.owner;
     let found = http.services.api_keys.owner(&owner).await?;
     Ok(HttpResponse::Ok().json(OwnerBody::of(&owner, &found)))
@@ -78,9 +81,9 @@ pub(crate) async fn get(http: Data<Http>, by: For<KeysRead>) -> Result<HttpRespo
         (status = 409, description = "Conflict with concurrent changes", body = ErrorBody),
     ),
 )]
-pub(crate) async fn put(
+pub(crate) async fn put<P: Prover>(
     http: Data<Http>,
-    InOrder(by, JsonBody(body)): InOrder<For<OwnersWrite>, JsonBody<OwnerSettingsBody>>,
+    InOrder(by, JsonBody(body)): InOrder<For<OwnersWrite, P>, JsonBody<OwnerSettingsBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let OwnerSettingsBody { max_keys, suspended } = body;
     let max_keys = max_keys.map(MaxKeys::new).transpose().map_err(|_too_many| {

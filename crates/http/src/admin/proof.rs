@@ -5,18 +5,22 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use latchkey_accounts::{AuthenticateTokenError, Forbidden, ManagementToken, Right};
-use latchkey_domain::{Actor, Caller, OwnerId};
+use latchkey_accounts::{AuthenticateTokenError, Forbidden, Right};
+use latchkey_domain::{Actor, Caller, OwnerId, OwnerPattern};
 use percent_encoding::percent_decode_str;
 
 use crate::Http;
 use crate::acting::ActingFor;
 use crate::caller::caller;
 use crate::error::{ApiError, ErrorCode};
+use crate::operator::Operating;
 
-/// Which right a call needs.
+/// What a call needs of whoever makes it.
 pub(crate) trait Needs {
+    /// Which right, of a token.
     const RIGHT: Right;
+    /// Whether it can't be undone: an operator gave the password not long ago.
+    const IS_FINAL: bool = false;
 }
 
 /// To see keys and the settings of owners.
@@ -28,9 +32,12 @@ pub(crate) struct OwnersWrite;
 /// To read events.
 #[derive(Debug)]
 pub(crate) struct AuditRead;
-/// To issue, change, rotate and revoke keys.
+/// To issue, change and rotate keys.
 #[derive(Debug)]
 pub(crate) struct KeysWrite;
+/// To revoke keys.
+#[derive(Debug)]
+pub(crate) struct KeysEnd;
 
 impl Needs for KeysRead {
     const RIGHT: Right = Right::KeysRead;
@@ -38,6 +45,11 @@ impl Needs for KeysRead {
 
 impl Needs for KeysWrite {
     const RIGHT: Right = Right::KeysWrite;
+}
+
+impl Needs for KeysEnd {
+    const RIGHT: Right = Right::KeysWrite;
+    const IS_FINAL: bool = true;
 }
 
 impl Needs for OwnersWrite {
@@ -48,58 +60,104 @@ impl Needs for AuditRead {
     const RIGHT: Right = Right::AuditRead;
 }
 
-/// The management token of a call over many owners. It has the right that the call needs.
-#[derive(Debug)]
-pub(crate) struct By<N> {
-    pub(crate) token: ManagementToken,
-    pub(crate) caller: Caller,
-    needs: PhantomData<N>,
+/// Who makes the calls of a group of routes, and how they prove it.
+pub(crate) trait Prover: 'static {
+    /// Whether the call may be made, and for which owners.
+    async fn prove<N: Needs>(req: &HttpRequest, http: &Data<Http>)
+    -> Result<Entitlement, ApiError>;
 }
 
-/// A call for the owner in its path, by a management token that may do it for that owner.
+/// For which owners a call may be made, and who makes it.
 #[derive(Debug)]
-pub(crate) struct For<N> {
-    pub(crate) acting: ActingFor,
-    needs: PhantomData<N>,
+pub(crate) struct Entitlement {
+    owners: Vec<OwnerPattern>,
+    caller: Caller,
 }
 
-impl<N: Needs> By<N> {
-    /// Whether the token may do for `owner` what the call does.
-    pub(super) fn may_act_for(&self, owner: &OwnerId) -> Result<(), ApiError> {
-        Ok(self.token.may(N::RIGHT)?.act_for(owner)?)
+/// A backend, by its management token.
+#[derive(Debug)]
+pub(crate) struct Backend;
+
+/// An operator, by the session of an account.
+#[derive(Debug)]
+pub(crate) struct Operator;
+
+impl Prover for Backend {
+    async fn prove<N: Needs>(
+        req: &HttpRequest,
+        http: &Data<Http>,
+    ) -> Result<Entitlement, ApiError> {
+        let token = http.services.tokens.authenticate(presented(req.headers())?).await?;
+        let owners = token.may(N::RIGHT)?.owners().to_vec();
+        Ok(Entitlement { owners, caller: caller(req, http, Actor::Token(token.id)) })
     }
 }
 
-impl<N: Needs + 'static> FromRequest for By<N> {
+impl Prover for Operator {
+    async fn prove<N: Needs>(
+        req: &HttpRequest,
+        http: &Data<Http>,
+    ) -> Result<Entitlement, ApiError> {
+        let operating = Operating::by(req, http).await?;
+        if N::IS_FINAL {
+            operating.gave_the_password_lately(http)?;
+        }
+        Ok(Entitlement { owners: vec![OwnerPattern::any()], caller: operating.caller })
+    }
+}
+
+/// A call over many owners, by somebody who may do what it needs.
+#[derive(Debug)]
+pub(crate) struct By<N, P> {
+    pub(crate) owners: Vec<OwnerPattern>,
+    pub(crate) caller: Caller,
+    proved: PhantomData<(N, P)>,
+}
+
+/// A call for the owner in its path, by somebody who may do what it needs for that owner.
+#[derive(Debug)]
+pub(crate) struct For<N, P> {
+    pub(crate) acting: ActingFor,
+    proved: PhantomData<(N, P)>,
+}
+
+impl<N, P> By<N, P> {
+    /// Whether the caller may do for `owner` what the call does.
+    pub(super) fn may_act_for(&self, owner: &OwnerId) -> Result<(), ApiError> {
+        if self.owners.iter().any(|pattern| pattern.covers(owner)) {
+            Ok(())
+        } else {
+            Err(Forbidden::MayNotActForOwner.into())
+        }
+    }
+}
+
+impl<N: Needs + 'static, P: Prover> FromRequest for By<N, P> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let req = req.clone();
         Box::pin(async move {
-            let http = req.app_data::<Data<Http>>().ok_or_else(ApiError::token_required)?;
-            let presented = presented(req.headers())?;
-            let token = http.services.tokens.authenticate(presented).await?;
-            let _entitled = token.may(N::RIGHT)?;
-            let caller = caller(&req, http, Actor::Token(token.id));
-            Ok(Self { token, caller, needs: PhantomData })
+            let http = req.app_data::<Data<Http>>().ok_or_else(ApiError::not_found)?;
+            let Entitlement { owners, caller } = P::prove::<N>(&req, http).await?;
+            Ok(Self { owners, caller, proved: PhantomData })
         })
     }
 }
 
 /// The contract's order: the token, its right, the form of the owner, and whether the token may act for it.
-impl<N: Needs + 'static> FromRequest for For<N> {
+impl<N: Needs + 'static, P: Prover> FromRequest for For<N, P> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, by) = (req.clone(), By::<N>::from_request(req, payload));
+        let (req, by) = (req.clone(), By::<N, P>::from_request(req, payload));
         Box::pin(async move {
             let by = by.await?;
             let owner = owner_in_path(&req)?;
             by.may_act_for(&owner)?;
-            let By { caller, needs, .. } = by;
-            Ok(Self { acting: ActingFor { owner, caller }, needs })
+            Ok(Self { acting: ActingFor { owner, caller: by.caller }, proved: PhantomData })
         })
     }
 }
@@ -123,7 +181,7 @@ fn presented(headers: &HeaderMap) -> Result<&[u8], ApiError> {
 /// The owner in the path of a call, percent-encoded there.
 ///
 /// The framework has decoded all but `%`, `/` and `+`, so that what is left is decoded once, and exactly.
-fn owner_in_path(req: &HttpRequest) -> Result<OwnerId, ApiError> {
+pub(crate) fn owner_in_path(req: &HttpRequest) -> Result<OwnerId, ApiError> {
     let text = req.match_info().get("owner").unwrap_or_default();
     owner_from(text).ok_or_else(|| {
         ApiError::bad_request("The owner in the path must be 1 to 255 visible ASCII characters")

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::bodies::creator;
-use super::proof::{By, KeysRead, KeysWrite};
+use super::proof::{By, KeysEnd, KeysRead, Prover};
 use crate::Http;
 use crate::api_keys::{EnvironmentBody, ItemBody, present};
 use crate::body::{InOrder, JsonBody};
@@ -119,14 +119,14 @@ pub(crate) struct RevokedBody {
         (status = 403, description = "The token lacks the right `keys:read`", body = ErrorBody),
     ),
 )]
-pub(crate) async fn find(
+pub(crate) async fn find<P: Prover>(
     req: HttpRequest,
     http: Data<Http>,
-    by: By<KeysRead>,
+    by: By<KeysRead, P>,
 ) -> Result<HttpResponse, ApiError> {
     let query: KeyQuery = query_in(&req, "A parameter has a wrong value")?;
     let (limit, after) = (query.limit()?, query.after()?);
-    let search = query.read(KeySearch::new(by.token.owners, http.services.clock.now()))?;
+    let search = query.read(KeySearch::new(by.owners, http.services.clock.now()))?;
     // One more than is answered, which tells whether there are more.
     let mut found = http.services.register.search(&search, after, limit + 1).await?;
     let answered = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -154,9 +154,9 @@ pub(crate) async fn find(
         (status = 409, description = "More than 10,000 keys match and none was revoked, or concurrent rotations kept conflicting", body = ErrorBody),
     ),
 )]
-pub(crate) async fn revoke(
+pub(crate) async fn revoke<P: Prover>(
     http: Data<Http>,
-    InOrder(by, JsonBody(body)): InOrder<By<KeysWrite>, JsonBody<RevokeBody>>,
+    InOrder(by, JsonBody(body)): InOrder<By<KeysEnd, P>, JsonBody<RevokeBody>>,
 ) -> Result<HttpResponse, ApiError> {
     let RevokeBody { owner, created_by } = body;
     let owner = owner.map(named_owner).transpose()?;
@@ -165,8 +165,8 @@ pub(crate) async fn revoke(
     if let Some(owner) = selection.owner() {
         by.may_act_for(owner)?;
     }
-    let By { token, caller, .. } = by;
-    let (work, selection) = (Data::clone(&http), selection.within(token.owners));
+    let By { owners, caller, .. } = by;
+    let (work, selection) = (Data::clone(&http), selection.within(owners));
     let revoking = async move {
         let services = &work.services;
         services.api_keys.revoke_all(&*services.register, &selection, &caller).await
@@ -204,7 +204,7 @@ impl KeyQuery {
     }
 }
 
-pub(super) fn named_owner(text: String) -> Result<OwnerId, ApiError> {
+pub(crate) fn named_owner(text: String) -> Result<OwnerId, ApiError> {
     OwnerId::parse(text).map_err(|_malformed| {
         ApiError::bad_request("owner must be 1 to 255 visible ASCII characters")
     })
@@ -216,11 +216,11 @@ fn instant(text: &str) -> Result<Timestamp, ApiError> {
         .map_err(|_malformed| ApiError::bad_request("unusedSince must be a time as in RFC 3339"))
 }
 
-fn written(KeyCursor { created_at, id }: KeyCursor) -> String {
+pub(crate) fn written(KeyCursor { created_at, id }: KeyCursor) -> String {
     format!("{}.{id}", created_at.unix_millis())
 }
 
-fn cursor(text: &str) -> Option<KeyCursor> {
+pub(crate) fn cursor(text: &str) -> Option<KeyCursor> {
     let (millis, id) = text.split_once('.')?;
     let created_at = Timestamp::from_unix_millis(millis.parse().ok()?)?;
     Some(KeyCursor { created_at, id: ApiKeyId::parse(id).ok()? })

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -6,9 +5,9 @@ use std::time::Duration;
 
 use latchkey_accounts::{
     Account, AccountId, AccountParts, Email, ManagementToken, NewManagementToken, OperatorError,
-    Password, RevokeTokenError, TokenLifetime,
+    Password, PepperStanding, RevokeTokenError, TokenLifetime,
 };
-use latchkey_domain::ports::{KeyInUse, PepperUse};
+use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
     ApiKeyId, Caller, EventId, KeyName, KeyState, MalformedId, OwnerId, OwnerPattern, PepperId,
     Timestamp, TokenId,
@@ -92,30 +91,29 @@ impl AdminCommand {
                     .into())
             }
             Self::DisableAccount { email } => {
-                let email = Email::parse(&email)?;
-                app.services.accounts.disable(&email).await.map_err(refused)?;
+                let (email, account) = account_at(app, &email).await?;
+                app.services
+                    .accounts
+                    .disable(&account, &Caller::OPERATOR)
+                    .await
+                    .map_err(refused)?;
                 Ok(format!("{email} disabled: its sessions have ended and its keys are revoked")
                     .into())
             }
             Self::EnableAccount { email } => {
-                let email = Email::parse(&email)?;
-                app.services.accounts.enable(&email).await.map_err(refused)?;
+                let (email, account) = account_at(app, &email).await?;
+                app.services.accounts.enable(&account, &Caller::OPERATOR).await.map_err(refused)?;
                 Ok(format!("{email} enabled: it may sign in; keys that were revoked stay revoked")
                     .into())
             }
             Self::ListAccounts { after } => list_accounts(app, after).await,
             Self::DeleteAccount { email } => {
-                let email = Email::parse(&email)?;
-                app.services.accounts.delete(&email).await.map_err(refused)?;
+                let (email, account) = account_at(app, &email).await?;
+                app.services.accounts.delete(&account, &Caller::OPERATOR).await.map_err(refused)?;
                 Ok(format!("{email} deleted, with its keys and what was personal in its events")
                     .into())
             }
-            Self::ResetPassword { email, password } => {
-                let email = Email::parse(&email)?;
-                let password = Password::chosen(Zeroizing::new(password), &email)?;
-                app.services.accounts.reset_password(&email, password).await.map_err(refused)?;
-                Ok(format!("password of {email} changed: its sessions have ended").into())
-            }
+            Self::ResetPassword { email, password } => reset_password(app, &email, password).await,
             Self::SetOperator { email, is_operator } => {
                 set_operator(app, &email, is_operator).await
             }
@@ -153,9 +151,26 @@ fn refused(error: OperatorError) -> CommandError {
     }
 }
 
-async fn set_operator(app: &App, email: &str, is_operator: bool) -> CommandResult {
+async fn account_at(app: &App, email: &str) -> Result<(Email, Account), CommandError> {
     let email = Email::parse(email)?;
-    app.services.accounts.set_operator(&email, is_operator).await.map_err(refused)?;
+    let account = app.services.accounts.by_email(&email).await.map_err(refused)?;
+    Ok((email, account))
+}
+
+async fn reset_password(app: &App, email: &str, password: String) -> CommandResult {
+    let password = Password::chosen(Zeroizing::new(password), &Email::parse(email)?)?;
+    let (email, account) = account_at(app, email).await?;
+    let accounts = &app.services.accounts;
+    let resetting = accounts.reset_password(&account, password, &Caller::OPERATOR);
+    resetting.await.map_err(refused)?;
+    Ok(format!("password of {email} changed: its sessions have ended").into())
+}
+
+async fn set_operator(app: &App, email: &str, is_operator: bool) -> CommandResult {
+    let (email, account) = account_at(app, email).await?;
+    let accounts = &app.services.accounts;
+    let setting = accounts.set_operator(&account, is_operator, &Caller::OPERATOR);
+    setting.await.map_err(refused)?;
     let is = if is_operator { "is" } else { "is not" };
     Ok(format!("{email} {is} an operator").into())
 }
@@ -331,24 +346,10 @@ fn key_id(text: Option<String>) -> Result<Option<ApiKeyId>, MalformedId> {
 }
 
 async fn pepper_status(app: &App) -> CommandResult {
-    let usage = app.peppers.usage().await?;
-    let tokens = app.services.tokens.peppers_in_use().await?;
-    let in_ring: Vec<PepperId> = app.ring().collect();
-    let in_use = usage.iter().map(|usage| usage.pepper).chain(tokens.keys().copied());
-    let missing: BTreeSet<PepperId> = in_use.filter(|it| !in_ring.contains(it)).collect();
     let mut table = String::from("PEPPER\tROLE\tKEYS\tTOKENS\tLAST USED");
-    for (position, pepper) in in_ring.iter().copied().chain(missing).enumerate() {
-        let role = match position {
-            0 => "signs",
-            _ if position < in_ring.len() => "verifies",
-            _ => "missing",
-        };
-        let unused = PepperUse { pepper, keys: 0, last_used_at: None };
-        let usage = usage.iter().find(|usage| usage.pepper == pepper).unwrap_or(&unused);
-        let (count, token_used) =
-            tokens.get(&pepper).map_or((0, None), |it| (it.tokens.len(), it.last_used_at));
-        let used = used(usage.last_used_at.max(token_used));
-        write!(table, "\n{pepper}\t{role}\t{}\t{count}\t{used}", usage.keys)
+    for PepperStanding { pepper, role, keys, tokens, last_used_at } in app.pepper_status().await? {
+        let used = used(last_used_at);
+        write!(table, "\n{pepper}\t{role}\t{keys}\t{tokens}\t{used}")
             .expect("a String takes all text");
     }
     Ok(table.into())

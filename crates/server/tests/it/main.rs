@@ -108,6 +108,7 @@ mod management;
 mod many_owners;
 mod metrics;
 mod operations;
+mod operator_pages;
 mod other_owners;
 mod outage;
 mod own_account;

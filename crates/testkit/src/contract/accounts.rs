@@ -25,7 +25,15 @@ pub async fn an_account_reads_back_equal(ports: &AllPorts) {
         let account = an_account().with_email(email).with_password_hash(phc).created_at(created_at);
         let account = registered(ports, account).await;
         assert_same_account(&by_email(ports, &account).await.expect("it is there"), &account);
+        let found = ports.accounts.find_by_id(account.parts().id).await.expect("the store answers");
+        assert_same_account(&found.expect("it is there"), &account);
     }
+}
+
+pub async fn an_unknown_id_is_none(ports: &AllPorts) {
+    registered(ports, an_account()).await;
+    let other = an_account().build().parts().id;
+    assert!(ports.accounts.find_by_id(other).await.expect("the store answers").is_none());
 }
 
 pub async fn an_unknown_address_is_none(ports: &AllPorts) {

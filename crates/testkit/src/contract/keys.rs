@@ -108,6 +108,8 @@ pub async fn an_unknown_key_is_none(ports: &Ports) {
     assert!(by_digest(ports, &key).await.is_none());
     let owner = ports.register.owner_of(key.parts().id).await.expect("the store answers");
     assert_eq!(owner, None);
+    let found = ports.register.key(key.parts().id).await.expect("the store answers");
+    assert!(found.is_none());
 }
 
 pub async fn a_duplicate_id_is_refused_and_nothing_written(ports: &Ports) {
@@ -208,6 +210,8 @@ pub async fn the_owner_of_a_key_is_known_also_after_it_is_revoked(ports: &Ports)
     for _ in 0..2 {
         let got = ports.register.owner_of(key.parts().id).await.expect("the store answers");
         assert_eq!(got, Some(owner("somebody")));
+        let got = ports.register.key(key.parts().id).await.expect("the store answers");
+        assert_eq!(got.map(|found| found.key.parts().owner.clone()), Some(owner("somebody")));
         ports
             .keys
             .revoke(&owner("somebody"), key.parts().id, &an_event_at(moment(1)))
