@@ -6,7 +6,7 @@ import { openDetails } from './detail.js'
 import { find, h } from './dom.js'
 import { complain, complainOfSilence, numberOf, tell } from './host.js'
 import { icon } from './icons.js'
-import { counted, isFiltered, matching, pageOf, pageWith, queryOf, viewFrom } from './keys.js'
+import { isFiltered, matching, pageWith, queryOf, viewFrom } from './keys.js'
 import { Keyring } from './keyring.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
@@ -88,7 +88,7 @@ export class ApiKeysPanel extends HTMLElement {
     this.#listen(this.#life.signal)
     this.render()
     if (!isFirst || !this.keys) this.keyring.refresh()
-    this.#showAddressed()
+    this.keyring.whole().then(() => this.#showAddressed())
   }
 
   /** @param {string} name @param {string?} before @param {string?} value */
@@ -126,8 +126,11 @@ export class ApiKeysPanel extends HTMLElement {
     api.onOtherAccount = () => ifStill(() => this.#leaveToOther())
     api.onSignedOut = error => ifStill(() => this.#sessionOver(error))
     api.onFailed = error => ifStill(() => this.#callFailed(error))
-    this.keyring = new Keyring(this, JSON.parse(this.getAttribute('keys') ?? 'null'))
+    const given = (/** @type {string} */ name) => JSON.parse(this.getAttribute(name) ?? 'null')
+    const rest = given('rest')
+    this.keyring = new Keyring(this, given('keys'), rest && { ...rest, query: queryOf(viewFrom(location.search)) })
     this.removeAttribute('keys')
+    this.removeAttribute('rest')
     this.#isReady = false
   }
 
@@ -242,21 +245,21 @@ export class ApiKeysPanel extends HTMLElement {
     const { focused } = this
     const now = serverNow()
     const { failure } = this.keyring
-    const found = matching(this.keys ?? [], this.view, now)
+    const page = this.keyring.page(this.view, now, this.#perPage)
     for (const id of this.selected) if (!this.keys?.some(key => key.id === id)) this.selected.delete(id)
-    this.toolbar.element.hidden = !this.keys?.length
+    this.toolbar.element.hidden = !this.keys?.length && !this.keyring.rest
     this.toolbar.update(this.view)
     this.#showLimit()
-    if (this.keys && !this.#isReady) {
+    if (this.keys && !this.keyring.rest && !this.#isReady) {
       this.#isReady = true
       tell(this, 'ready', { keys: this.keys.length })
     }
-    if (!this.keys) this.#put(failure ? (failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
-    else if (this.keys.length === 0) this.#put(emptyView(this))
-    else if (found.length === 0) this.#put(noMatchesView(this, this.view))
+    if (!this.keys || !page) this.#put(failure ? (failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
+    else if (this.keys.length === 0 && !this.keyring.rest) this.#put(emptyView(this))
+    else if (page.total === 0) this.#put(noMatchesView(this, this.view))
     else {
       this.#put(this.list.element)
-      this.list.update(pageOf(found, this.view.page, this.#perPage), this.view, now)
+      this.list.update(page, this.view, now)
     }
     if (focused && !this.root.activeElement) this.focusOn(focused)
   }
@@ -267,7 +270,7 @@ export class ApiKeysPanel extends HTMLElement {
   }
 
   #showLimit() {
-    const isReached = counted(this.keys ?? []) >= this.#limit
+    const isReached = this.keyring.counted >= this.#limit
     const button = find(this.root, '[data-focus=create]', HTMLElement)
     if (isReached) button.setAttribute('aria-describedby', 'limit')
     else button.removeAttribute('aria-describedby')
@@ -288,9 +291,8 @@ export class ApiKeysPanel extends HTMLElement {
     }
     this.#isEditing = false
     this.render()
-    const found = matching(this.keys ?? [], this.view, serverNow())
-    const page = pageOf(found, this.view.page, this.#perPage)
-    this.say(page.pages > 1 ? fill(text.shown, page) : plural(text.found, found.length))
+    const page = this.keyring.page(this.view, serverNow(), this.#perPage)
+    if (page) this.say(page.pages > 1 ? fill(text.shown, page) : plural(text.found, page.total))
   }
 
   // Details have an address of their own, so that Back leaves them and a link leads to them.
@@ -322,7 +324,8 @@ export class ApiKeysPanel extends HTMLElement {
   }
 
   /** Goes to the row of a key, also on another page of the list. @param {string} id */
-  goTo(id) {
+  async goTo(id) {
+    await this.keyring.whole()
     this.#uncover(id)
     this.#highlight(id)
     this.focusOn(`menu:${id}`)
@@ -358,7 +361,7 @@ export class ApiKeysPanel extends HTMLElement {
   openCreate({ name = '' } = {}) {
     if (!this.isConnected) return complain('openCreate() was called before the element was in the page')
     if (this.#isSignedOut || this.#isTakenOver || this.dialogs.size > 0) return
-    if (counted(this.keys ?? []) >= this.#limit) return this.say(plural(text.limitReached, this.#limit))
+    if (this.keyring.counted >= this.#limit) return this.say(plural(text.limitReached, this.#limit))
     openCreateDialog(this, name)
   }
 

@@ -5,6 +5,7 @@ import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { find, h } from './dom.js'
 import { expiryField } from './expiry.js'
 import { mayDo } from './host.js'
+import { folded } from './keys.js'
 import { problemPlace } from './problem.js'
 import { reveal } from './reveal.js'
 import { fill, text } from './strings.js'
@@ -19,7 +20,7 @@ const lengthOf = (/** @type {string} */ name) => [...name].length
 export function openCreate(panel, named = '') {
   const dialog = new Dialog(panel, text.create)
   dialog.outlivesSession = true
-  const name = nameField(panel.hasAttribute('names-optional'), named)
+  const name = nameField(panel, named)
   const environment = panel.hasEnvironments && environmentField()
   const expiry = panel.hasExpiry && expiryField()
   const problem = problemPlace(panel, 'create-problem')
@@ -54,8 +55,12 @@ export function openCreate(panel, named = '') {
   dialog.show(form)
 }
 
-/** @param {boolean} isOptional @param {string} named */
-function nameField(isOptional, named) {
+/** @param {Panel} panel @param {string} named */
+function nameField(panel, named) {
+  const isOptional = panel.hasAttribute('names-optional')
+  const isTaken = (/** @type {string} */ name) => name !== '' && panel.keys?.some(key => folded(key.name) === folded(name))
+  const hintFor = (/** @type {string} */ name) => isTaken(name) ? text.sameName : text.nameHint
+  const hint = h('p', { id: 'name-hint', class: 'hint' }, hintFor(named.trim()))
   const input = h('input', { id: 'name', class: 'input', autofocus: true, autocomplete: 'off', spellcheck: 'false',
     required: !isOptional, 'aria-describedby': 'name-hint name-counter name-problem create-problem' })
   input.value = named
@@ -71,6 +76,7 @@ function nameField(isOptional, named) {
     const used = lengthOf(typed())
     counter.textContent = used >= COUNTED_FROM ? fill(text.counter, { used }) : ''
     counter.classList.toggle('over', used > LONGEST)
+    hint.textContent = hintFor(typed())
     complain('')
   })
   return {
@@ -78,7 +84,7 @@ function nameField(isOptional, named) {
     invalid,
     field: h('div', { class: 'field' },
       h('label', { for: 'name' }, text.name, isOptional && h('span', { class: 'muted' }, ` ${text.optional}`)),
-      input, h('div', { class: 'beneath' }, h('p', { id: 'name-hint', class: 'hint' }, text.nameHint), counter), problem),
+      input, h('div', { class: 'beneath' }, hint, counter), problem),
     value: () => typed() ? { name: typed() } : {},
     check() {
       const message = !typed() && !isOptional ? text.nameMissing : lengthOf(typed()) > LONGEST ? text.nameTooLong : ''

@@ -14,7 +14,8 @@ export function h(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue
     if (typeof value === 'function') element.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
-    else element.setAttribute(name, value === true ? '' : `${value}`)
+    // An attribute of ARIA without a value means false.
+    else element.setAttribute(name, value === true && !name.startsWith('aria-') ? '' : `${value}`)
   }
   for (const name of element.classList) if (PARTS[name]) element.part.add(PARTS[name])
   element.append(...children.flat(2).filter(child => child !== null && child !== undefined && child !== false))

@@ -2,6 +2,7 @@
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { about, tell } from './host.js'
+import { counted, matching, pageOf, queryOf } from './keys.js'
 
 /** The keys that a panel shows, and how they change. */
 export class Keyring {
@@ -15,10 +16,27 @@ export class Keyring {
   /** @type {(() => void)[]} */
   #onSignedIn = []
 
-  /** @param {Panel} panel @param {Key[]?} keys */
-  constructor(panel, keys) {
+  /** @param {Panel} panel @param {Key[]?} keys @param {Rest?} rest what there is beside `keys`, if these are not all */
+  constructor(panel, keys, rest = null) {
     this.#panel = panel
     this.keys = keys
+    this.rest = rest
+  }
+
+  /** How many keys count towards the limit. */
+  get counted() { return this.rest?.counted ?? counted(this.keys ?? []) }
+
+  /** The page of the list that a view shows; null while only the keys of another view are here. @param {View} view @param {number} now @param {number} size @returns {Page?} */
+  page(view, now, size) {
+    /** @type {Key[]} */
+    const keys = this.keys ?? []
+    if (!this.rest) return pageOf(matching(keys, view, now), view.page, size)
+    return queryOf(view) === this.rest.query ? { ...this.rest.page, keys: keys.slice(0, keys.length - this.rest.related) } : null
+  }
+
+  /** Once all keys are here, or could not be had. */
+  async whole() {
+    if (this.rest) await this.refresh()
   }
 
   /** @param {string?} id */
@@ -55,6 +73,7 @@ export class Keyring {
         keys = await this.#panel.api.list()
       } while (before !== this.#changes)
       this.keys = keys
+      this.rest = null
       if (this.failure) this.#panel.problem.clear()
       this.failure = null
       for (const call of this.#onSignedIn.splice(0)) call()
@@ -80,7 +99,7 @@ export class Keyring {
 
   /** @param {ApiError?} failure */
   forget(failure) {
-    this.keys = null
+    this.keys = this.rest = null
     this.failure = failure
   }
 

@@ -1,9 +1,11 @@
 // @ts-check
 import { DAY } from './times.js'
 
-export const STATUSES = /** @type {const} */ (['active', 'disabled', 'expired', 'replaced', 'unused'])
+/** A search of fewer characters looks for no id: some id holds each of them. */
+const LEAST_OF_ID = 8
+export const STATUSES = /** @type {const} */ (['active', 'disabled', 'expiring', 'expired', 'replaced', 'unused'])
 export const ENVIRONMENTS = /** @type {const} */ (['live', 'test'])
-export const SORTS = /** @type {const} */ (['created', 'name', 'used'])
+export const SORTS = /** @type {const} */ (['created', 'name', 'used', 'expires'])
 const ORDERS = /** @type {const} */ (['asc', 'desc'])
 
 /** @type {OfKey<number>} */
@@ -36,7 +38,7 @@ export const state = (key, now) =>
 /** @param {Key} key @param {number} now */
 export function statuses(key, now) {
   const has = {
-    active: isActive(key, now), disabled: !key.enabled, expired: isExpired(key, now), replaced: key.replacedBy, unused: isUnused(key, now),
+    active: isActive(key, now), disabled: !key.enabled, expiring: expiresSoon(key, now), expired: isExpired(key, now), replaced: key.replacedBy, unused: isUnused(key, now),
   }
   return STATUSES.filter(status => has[status])
 }
@@ -47,7 +49,21 @@ export function statuses(key, now) {
 export const cutSecrets = (/** @type {string} */ text) =>
   text.replace(/([a-z][a-z0-9]{0,15}_(?:live|test)_[0-9A-Za-z]{4})[0-9A-Za-z]+/g, '$1')
 
-/** The view that a page's query string asks for. @param {string} query */
+/**
+ * A text as it is sought and sorted: without case, accents and forms of the same letter. What accents are is kept to those of
+ * Latin, Greek and Cyrillic, since marks of other scripts tell words apart.
+ */
+export const folded = (/** @type {string} */ text) => text.normalize('NFKD').replace(/[\u0300-\u036f]/g, '').toUpperCase()
+
+export const soughtIn = (/** @type {string} */ q) => folded(q).replace(/^[ \t\n\r]+|[ \t\n\r]+$/g, '')
+
+/** What names are compared by: the folded name, in which each number begins with how long it is, so that 9 comes before 10. */
+export const sortKey = (/** @type {string} */ name) => folded(name).replace(/\d+/g, number => {
+  const digits = number.replace(/^0+(?=\d)/, '')
+  return `0${`${digits.length}`.padStart(4, '0')}${digits}`
+})
+
+/** The view that a page's query string asks for; src/view.rs does the same. @param {string} query */
 export function viewFrom(query) {
   const params = new URLSearchParams(query)
   /** @template {string} V @param {string} name @param {readonly V[]} values */
@@ -77,25 +93,33 @@ export function queryOf(view, query = '') {
   return params.size ? `?${params}` : ''
 }
 
-/** Names from A, times from the newest. @type {(sort: Sort) => Order} */
-export const firstOrder = sort => sort === 'name' ? 'asc' : 'desc'
+/** Names from A, ends from the nearest, other times from the newest. @type {(sort: Sort) => Order} */
+export const firstOrder = sort => sort === 'name' || sort === 'expires' ? 'asc' : 'desc'
 
 export const isFiltered = (/** @type {View} */ view) => Boolean(view.q || view.status || view.environment)
 
-/** The keys of a view, sorted; the order of the API breaks ties. @param {Key[]} keys @param {View} view @param {number} now */
+/**
+ * The keys of a view, sorted; the order of the API breaks ties. src/view.rs does the same for the page that is loaded.
+ * @param {Key[]} keys @param {View} view @param {number} now
+ */
 export function matching(keys, view, now) {
-  const sought = view.q.trim().toLowerCase()
-  const found = keys.filter(key =>
-    (key.name.toLowerCase().includes(sought) || key.keyPrefix.toLowerCase().includes(sought))
-    && (!view.environment || key.environment === view.environment)
-    && (!view.status || statuses(key, now).includes(view.status)))
+  const sought = soughtIn(view.q)
+  const has = (/** @type {string} */ text) => folded(text).includes(sought)
+  const isSought = (/** @type {Key} */ { id, name, keyPrefix }) => !sought || has(name) || has(keyPrefix) || sought.length >= LEAST_OF_ID && has(id)
+  const found = keys.filter(key => (!view.environment || key.environment === view.environment)
+    && (!view.status || statuses(key, now).includes(view.status)) && isSought(key))
   const sign = view.order === 'asc' ? 1 : -1
   if (view.sort === 'created') return sign < 0 ? found : found.reverse()
-  /** @type {(a: Key, b: Key) => number} */
-  const compare = view.sort === 'name'
-    ? (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })
-    : (a, b) => (a.lastUsedAt ?? '').localeCompare(b.lastUsedAt ?? '')
-  return found.sort((a, b) => sign * compare(a, b))
+  const compared = COMPARED[view.sort]
+  const by = found.map(key => ({ key, is: compared(key) }))
+  return by.sort((a, b) => sign * (Number(a.is > b.is) - Number(a.is < b.is))).map(({ key }) => key)
+}
+
+/** What a sort compares: texts, or times that are texts of one length. A key without an end comes after all ends. @type {Compared} */
+const COMPARED = {
+  name: ({ name }) => sortKey(name),
+  used: ({ lastUsedAt }) => lastUsedAt ?? '',
+  expires: ({ expiresAt }) => expiresAt ?? '~',
 }
 
 /** One page of `found`: its keys, its number, and the numbers of its first and last key. @param {Key[]} found @param {number} page @param {number} size */

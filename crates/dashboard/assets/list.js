@@ -81,7 +81,9 @@ function createPages(panel) {
   let pages = 1
   const go = (/** @type {number} */ by) => {
     const to = page + by
-    if (to >= 1 && to <= pages) panel.show({ page: to })
+    if (to < 1 || to > pages) return
+    panel.show({ page: to })
+    panel.list.element.scrollIntoView({ block: 'nearest' })
   }
   /** @param {string} label @param {number} by */
   const button = (label, by) => h('button', { type: 'button', class: 'button', onclick: () => go(by) }, label)

@@ -9,12 +9,14 @@ import { place } from './tip.js'
 export function openMenu(root, button, items, { last = false, back }) {
   const close = () => menu.remove()
   const choose = (/** @type {MenuItem} */ item) => {
+    if (item.reason) return
     close()
     back()
     item.run()
   }
   const all = items.map(item =>
-    h('button', { type: 'button', role: 'menuitem', tabindex: -1, class: item.kind, onclick: () => choose(item) }, item.label))
+    h('button', { type: 'button', role: 'menuitem', tabindex: -1, class: item.kind, 'aria-disabled': item.reason && 'true', onclick: () => choose(item) },
+      item.label, item.reason && h('span', { class: 'hint' }, item.reason)))
   const menu = h('div', { id: 'menu', role: 'menu', class: 'menu', popover: 'auto', 'aria-label': button.getAttribute('aria-label') }, all)
   menu.addEventListener('toggle', event => {
     if (event.newState === 'open') return

@@ -6,7 +6,7 @@ import { openDetails } from './detail.js'
 import { h } from './dom.js'
 import { openExpiry } from './expire.js'
 import { icon } from './icons.js'
-import { expiresSoon, isActive, isExpired, isUnused, state } from './keys.js'
+import { expiresSoon, isExpired, isUnused, state } from './keys.js'
 import { openMenu } from './menu.js'
 import { startRename } from './rename.js'
 import { openRevoke } from './revoke.js'
@@ -164,12 +164,12 @@ function menuButton(panel, key) {
 /** @param {Panel} panel @param {Key} key */
 function itemsFor(panel, key) {
   const old = panel.keyring.replacedByThis(key)
-  const mayRotate = isActive(key, serverNow())
+  const is = state(key, serverNow())
   return [
     { label: text.details, run: () => openDetails(panel, key) },
     { label: text.rename, run: () => startRename(panel, key.id, `menu:${key.id}`) },
     panel.hasExpiry && { label: text.changeExpiry, run: () => openExpiry(panel, key) },
-    mayRotate && { label: text.rotate, run: () => openRotate(panel, key) },
+    { label: text.rotate, reason: is === 'active' ? undefined : text.rotateOff[is], run: () => openRotate(panel, key) },
     old && { label: text.revokeOld, kind: 'danger', run: () => openRevoke(panel, [old]) },
     { label: text.revoke, kind: 'danger', run: () => openRevoke(panel, [key]) },
   ].filter(item => !!item)

@@ -50,12 +50,11 @@ export function day(at) {
 /** What is left until `end`, by its two largest units: "23 hr 59 min". @param {string} end @param {number} now */
 export function countdown(end, now) {
   const left = Math.max(0, Date.parse(end) - now)
-  const parts = [{ unit: 'day', most: Infinity, size: DAY }, { unit: 'hour', most: 24, size: HOUR }, { unit: 'minute', most: 60, size: MINUTE }]
-    .map(({ unit, most, size }) => ({ unit, count: Math.floor(left / size) % most }))
+  const parts = [text.left.day, text.left.hour, text.left.minute]
+    .map((words, at) => ({ words, count: [Math.floor(left / DAY), Math.floor(left / HOUR) % 24, Math.floor(left / MINUTE) % 60][at] }))
   const first = parts.findIndex(({ count }) => count > 0)
   if (first < 0) return text.lessThanAMinute
-  return parts.slice(first, first + 2).filter(({ count }) => count > 0).map(({ unit, count }) =>
-    new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short' }).format(count)).join(' ')
+  return parts.slice(first, first + 2).filter(({ count }) => count > 0).map(({ words, count }) => plural(words, count)).join(' ')
 }
 
 /** The last instant of a date field's day, in local time, for the API. @param {string} date */

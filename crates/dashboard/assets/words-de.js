@@ -92,7 +92,7 @@ export default /** @satisfies {Catalogue} */ (
   "sort": "Sortieren nach",
   "all": "Alle",
   "filterAll": "{filter}: Alle",
-  "statuses": { "active": "Aktiv", "disabled": "Deaktiviert", "expired": "Abgelaufen", "replaced": "Ersetzt", "unused": "90 Tage unbenutzt" },
+  "statuses": { "active": "Aktiv", "disabled": "Deaktiviert", "expiring": "Läuft bald ab", "expired": "Abgelaufen", "replaced": "Ersetzt", "unused": "90 Tage unbenutzt" },
   "environments": { "live": "Live", "test": "Test" },
   "sorts": {
     "created desc": "Neueste zuerst",
@@ -100,7 +100,9 @@ export default /** @satisfies {Catalogue} */ (
     "name asc": "Name, A bis Z",
     "name desc": "Name, Z bis A",
     "used desc": "Zuletzt benutzt",
-    "used asc": "Am längsten unbenutzt"
+    "used asc": "Am längsten unbenutzt",
+    "expires asc": "Läuft zuerst ab",
+    "expires desc": "Läuft zuletzt ab"
   },
   "columns": { "name": "Name", "key": "Schlüssel", "created": "Erstellt", "used": "Zuletzt benutzt", "expires": "Läuft ab", "status": "Status", "actions": "Aktionen" },
   "labels": { "actions": "Aktiviert" },
@@ -125,6 +127,7 @@ export default /** @satisfies {Catalogue} */ (
   "replacedBy": "Ersetzt durch",
   "replaces": "Ersetzt",
   "in": "in {left}",
+  "left": { "day": { "one": "{number} Tag", "other": "{number} Tage" }, "hour": { "one": "{number} Std.", "other": "{number} Std." }, "minute": { "one": "{number} Min.", "other": "{number} Min." } },
   "revokeOld": "Alten Schlüssel widerrufen…",
   "revokeNow": "Jetzt widerrufen",
   "unusedNote": "Seit 90 Tagen nicht benutzt.",
@@ -134,6 +137,7 @@ export default /** @satisfies {Catalogue} */ (
   "newName": "Neuer Name von {name}",
   "save": "Speichern",
   "rotate": "Ersetzen…",
+  "rotateOff": { "disabled": "Aktiviere zuerst den Schlüssel.", "expired": "Ändere zuerst den Ablauf.", "replaced": "Der Schlüssel ist ersetzt." },
   "changeExpiry": "Ablauf ändern…",
   "revoke": "Widerrufen…",
   "wasRenamed": "Umbenannt in {name}.",
@@ -153,6 +157,7 @@ export default /** @satisfies {Catalogue} */ (
   "name": "Name",
   "optional": "(freiwillig)",
   "nameHint": "Zum Beispiel „Produktionsserver“ oder „Zapier“.",
+  "sameName": "Es gibt schon einen Schlüssel mit diesem Namen.",
   "nameMissing": "Geben Sie dem Schlüssel einen Namen.",
   "nameTooLong": "Höchstens 100 Zeichen.",
   "counter": "{used} von 100 Zeichen",

@@ -92,7 +92,7 @@ export default /** @type {const} */ (
   "sort": "Sort by",
   "all": "All",
   "filterAll": "{filter}: All",
-  "statuses": { "active": "Active", "disabled": "Disabled", "expired": "Expired", "replaced": "Replaced", "unused": "Unused 90 days" },
+  "statuses": { "active": "Active", "disabled": "Disabled", "expiring": "Expires soon", "expired": "Expired", "replaced": "Replaced", "unused": "Unused 90 days" },
   "environments": { "live": "Live", "test": "Test" },
   "sorts": {
     "created desc": "Newest first",
@@ -100,7 +100,9 @@ export default /** @type {const} */ (
     "name asc": "Name, A to Z",
     "name desc": "Name, Z to A",
     "used desc": "Last used",
-    "used asc": "Longest unused"
+    "used asc": "Longest unused",
+    "expires asc": "Expires first",
+    "expires desc": "Expires last"
   },
   "columns": { "name": "Name", "key": "Key", "created": "Created", "used": "Last used", "expires": "Expires", "status": "Status", "actions": "Actions" },
   "labels": { "actions": "Enabled" },
@@ -125,6 +127,7 @@ export default /** @type {const} */ (
   "replacedBy": "Replaced by",
   "replaces": "Replaces",
   "in": "in {left}",
+  "left": { "day": { "one": "{number} day", "other": "{number} days" }, "hour": { "one": "{number} hr", "other": "{number} hr" }, "minute": { "one": "{number} min", "other": "{number} min" } },
   "revokeOld": "Revoke old key…",
   "revokeNow": "Revoke now",
   "unusedNote": "Not used in 90 days.",
@@ -134,6 +137,7 @@ export default /** @type {const} */ (
   "newName": "New name of {name}",
   "save": "Save",
   "rotate": "Rotate…",
+  "rotateOff": { "disabled": "Enable the key first.", "expired": "Change its expiry first.", "replaced": "The key has been replaced." },
   "changeExpiry": "Change expiry…",
   "revoke": "Revoke…",
   "wasRenamed": "Renamed to {name}.",
@@ -153,6 +157,7 @@ export default /** @type {const} */ (
   "name": "Name",
   "optional": "(optional)",
   "nameHint": "For example “Production server” or “Zapier”.",
+  "sameName": "You already have a key with this name.",
   "nameMissing": "Give the key a name.",
   "nameTooLong": "Use 100 characters or fewer.",
   "counter": "{used} of 100 characters",

@@ -21,6 +21,7 @@ mod reference;
 #[cfg(debug_assertions)]
 mod style_guide;
 mod user_agent;
+mod view;
 mod words;
 
 use assets::asset;
@@ -38,4 +39,5 @@ pub use reader::{Reader, Who};
 pub use reference::{Reference, ReferenceAt, WayIn};
 #[cfg(debug_assertions)]
 pub use style_guide::StyleGuidePage;
+pub use view::{Shown, View};
 pub use words::Language;

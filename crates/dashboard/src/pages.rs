@@ -1,12 +1,14 @@
 use askama::Template;
 use latchkey_accounts::{Session, SessionId};
-use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{Environment, KeyState, Timestamp};
+use latchkey_domain::{Environment, Timestamp};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use crate::key_row::{About, State, Status};
+use crate::view::{Order, Shown, Sort, View};
+use crate::words::{Segment, segments};
 use crate::{Language, Product, Reader, Who, user_agent};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
@@ -97,9 +99,11 @@ pub struct ApiKeysPage<'a> {
     pub product: &'a Product,
     /// Whom the page is for.
     pub reader: Reader<'a>,
-    /// The keys, as the API orders them.
-    pub keys: &'a [KeyInUse],
-    /// The same keys as the API answers them.
+    /// What the address asks for.
+    pub view: &'a View,
+    /// The keys of the page that it asks for.
+    pub shown: &'a Shown<'a>,
+    /// [`Shown::embedded`], as the API answers keys.
     pub keys_json: &'a str,
     /// How many keys the account may hold.
     pub limit: u32,
@@ -109,6 +113,47 @@ pub struct ApiKeysPage<'a> {
     pub public_url: Option<String>,
     /// The current time.
     pub now: Timestamp,
+}
+
+impl ApiKeysPage<'_> {
+    /// Whether there is room for no other key.
+    fn is_full(&self) -> bool {
+        u32::try_from(self.shown.counted).is_ok_and(|counted| counted >= self.limit)
+    }
+
+    /// How the header of a column says that the list is sorted by it.
+    fn sorted(&self, sort: Sort) -> &'static str {
+        match self.view.order {
+            _ if self.view.sort != sort => "none",
+            Order::Ascending => "ascending",
+            Order::Descending => "descending",
+        }
+    }
+
+    /// When a key expires, or what is left of one that was replaced.
+    fn end(&self, at: Timestamp, about: &About) -> String {
+        let left = || self.language.fill("in", &self.language.countdown(at, self.now));
+        let away = if about.stops { left() } else { self.language.distance(at, self.now) };
+        moment(at, &away)
+    }
+
+    fn range(&self) -> String {
+        let number = |name: &str| match name {
+            "from" => self.shown.from(),
+            "to" => self.shown.to(),
+            _ => self.shown.total,
+        };
+        let part = |segment| match segment {
+            Segment::Words(words) => words.to_owned(),
+            Segment::Placeholder(name) => number(name).to_string(),
+        };
+        segments(self.language.say("range")).map(part).collect()
+    }
+}
+
+/// JSON for an attribute in single quotes, which leaves the many double quotes as they are.
+pub(crate) fn in_attribute(json: &str) -> String {
+    json.replace('&', "&amp;").replace('\'', "&#39;").replace('<', "&lt;")
 }
 
 /// A `time` element for readers without scripts; scripts show the distance from now instead.
@@ -123,7 +168,11 @@ pub(crate) fn day(at: Timestamp) -> String {
 
 /// The distance from now, with the exact time as a title.
 pub(crate) fn distance(language: Language, at: Timestamp, now: Timestamp) -> String {
-    let (exact, away) = (exact(at), language.distance(at, now));
+    moment(at, &language.distance(at, now))
+}
+
+fn moment(at: Timestamp, away: &str) -> String {
+    let exact = exact(at);
     format!("<time class=\"time\" datetime=\"{exact}\" title=\"{exact}\">{away}</time>")
 }
 
@@ -137,4 +186,16 @@ fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
 pub(crate) fn exact(at: Timestamp) -> String {
     let at = OffsetDateTime::from(at);
     at.format(&Rfc3339).expect("a Timestamp is within the years of RFC 3339")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_attribute;
+
+    #[test]
+    fn json_in_an_attribute_neither_ends_it_nor_becomes_markup() {
+        let json = r#"{"name":"</a> 'x' & \"y\" &quot;"}"#;
+        let expected = r#"{"name":"&lt;/a> &#39;x&#39; &amp; \"y\" &amp;quot;"}"#;
+        assert_eq!(in_attribute(json), expected);
+    }
 }

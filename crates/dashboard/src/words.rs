@@ -103,6 +103,19 @@ impl Language {
         }
         self.say(if is_past { "justNow" } else { "inAMoment" }).to_owned()
     }
+
+    /// What is left until `end`, by its two largest units: "23 hr 59 min", as in `assets/times.js`.
+    pub(crate) fn countdown(self, end: Timestamp, now: Timestamp) -> String {
+        let left = (end.unix_millis() - now.unix_millis()).max(0);
+        let parts =
+            [("day", left / DAY), ("hour", left / HOUR % 24), ("minute", left / MINUTE % 60)];
+        let largest = parts.iter().skip_while(|(_, count)| *count == 0).take(2);
+        let shown = largest.filter(|(_, count)| *count > 0);
+        let words: Vec<_> = shown
+            .map(|(unit, count)| self.plural(&format!("left.{unit}"), count.unsigned_abs()))
+            .collect();
+        if words.is_empty() { self.say("lessThanAMinute").to_owned() } else { words.join(" ") }
+    }
 }
 
 pub(crate) const MINUTE: i64 = 60_000;
@@ -271,6 +284,22 @@ mod tests {
             let at = Timestamp::from_unix_millis(now.unix_millis() + away).expect("in range");
             assert_eq!(Language::English.distance(at, now), english, "{away}");
             assert_eq!(Language::German.distance(at, now), german, "{away}");
+        }
+    }
+    #[test]
+    fn a_countdown_reads_like_that_of_the_scripts() {
+        let now = Timestamp::from_unix_millis(1_774_000_000_000).expect("in range");
+        for (left, english, german) in [
+            (DAY - 1, "23 hr 59 min", "23 Std. 59 Min."),
+            (7 * DAY - 1, "6 days 23 hr", "6 Tage 23 Std."),
+            (DAY + 5 * MINUTE, "1 day", "1 Tag"),
+            (HOUR, "1 hr", "1 Std."),
+            (MINUTE - 1, "less than a minute", "weniger als eine Minute"),
+            (-DAY, "less than a minute", "weniger als eine Minute"),
+        ] {
+            let end = Timestamp::from_unix_millis(now.unix_millis() + left).expect("in range");
+            assert_eq!(Language::English.countdown(end, now), english, "{left}");
+            assert_eq!(Language::German.countdown(end, now), german, "{left}");
         }
     }
 }

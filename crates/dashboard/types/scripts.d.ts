@@ -100,7 +100,16 @@ type OfKey<T> = (key: Key, now: number) => T
 type View = ReturnType<typeof import('../assets/keys.js').viewFrom>
 type Sort = (typeof import('../assets/keys.js').SORTS)[number]
 type Order = 'asc' | 'desc'
+type Compared = Record<Exclude<Sort, 'created'>, (key: Key) => string>
 type Page = ReturnType<typeof import('../assets/keys.js').pageOf>
+/** What a page says of keys when it holds only those of one view: of that view, as a query string, and of all. */
+interface Rest {
+  query: string
+  page: Omit<Page, 'keys'>
+  /** How many keys at the end of the list are there only because rows name them. */
+  related: number
+  counted: number
+}
 type Column = keyof English['columns']
 
 type Told = Pick<AuditEvent, 'action' | 'keyId' | 'keyName' | 'changes'>
@@ -132,6 +141,8 @@ type OnSubmit = (dialog: Dialog, form: HTMLFormElement, submit: HTMLButtonElemen
 interface MenuItem {
   label: string
   kind?: string
+  /** Why it can't be chosen, if so. */
+  reason?: string
   run: () => void
 }
 type OpenMenu = (root: ShadowRoot, button: HTMLElement, items: MenuItem[], way: { last: boolean, back: () => void }) => void

@@ -42,8 +42,8 @@ pub(crate) async fn list(
 }
 
 /// Keys as the API answers them.
-pub(crate) fn items(keys: &[KeyInUse]) -> Vec<ItemBody<'_>> {
-    keys.iter().map(ItemBody::from).collect()
+pub(crate) fn items<'a>(keys: impl IntoIterator<Item = &'a KeyInUse>) -> Vec<ItemBody<'a>> {
+    keys.into_iter().map(ItemBody::from).collect()
 }
 
 /// Create a key.

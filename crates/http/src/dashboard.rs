@@ -8,8 +8,8 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _};
 use latchkey_dashboard::{
-    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reader, SignInPage, SignUpPage,
-    VERSION, Who,
+    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reader, Shown, SignInPage,
+    SignUpPage, VERSION, View, Who,
 };
 use latchkey_jwt::ForeignSessions;
 use serde::Serialize;
@@ -104,18 +104,22 @@ pub(crate) async fn api_keys(
 ) -> Result<HttpResponse, ApiError> {
     let Some(session) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req, &http)) };
     let keys = http.services.api_keys.list(&session.owner()).await?;
+    let now = http.services.clock.now();
+    let view = View::of_query(req.query_string());
+    let shown = Shown::of(&keys, &view, now);
     let policy = http.services.api_keys.policy();
     let place = sign_in_place(&http);
     Ok(page(&ApiKeysPage {
         language: language(&req),
         product: &http.settings.product,
         reader: reader(&session, place.as_deref(), &http),
-        keys: &keys,
-        keys_json: &json(&api_keys::items(&keys))?,
+        view: &view,
+        shown: &shown,
+        keys_json: &json(&api_keys::items(shown.embedded()))?,
         limit: policy.max_keys_per_owner,
         names_optional: policy.names_optional,
         public_url: http.settings.public_url.as_ref().map(ToString::to_string),
-        now: http.services.clock.now(),
+        now,
     }))
 }
 

@@ -1,9 +1,10 @@
 // @ts-check
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import {
-  counted, cutSecrets, expiresSoon, isExpired, isUnused, matching, pageOf, queryOf, statuses, variableFor, viewFrom, wasUsedLately,
+  counted, cutSecrets, expiresSoon, folded, isExpired, isUnused, matching, pageOf, queryOf, soughtIn, statuses, variableFor, viewFrom, wasUsedLately,
 } from '../../assets/keys.js'
 
 const NOW = Date.parse('2026-03-24T15:30:00.000Z')
@@ -19,7 +20,8 @@ const key = (more = {}) => ({
 
 test('a key that works is active and nothing else', () => {
   assert.deepEqual(statuses(key(), NOW), ['active'])
-  assert.deepEqual(statuses(key({ expiresAt: at(1) }), NOW), ['active'])
+  assert.deepEqual(statuses(key({ expiresAt: at(8) }), NOW), ['active'])
+  assert.deepEqual(statuses(key({ expiresAt: at(1) }), NOW), ['active', 'expiring'])
 })
 
 test('a key can be disabled, expired, replaced and unused at once', () => {
@@ -98,6 +100,13 @@ test('keys are sorted by name as people count, by creation as the API lists, by 
   assert.equal(order('?sort=name'), 'cba')
   assert.equal(order('?sort=used'), 'cba')
   assert.equal(order('?sort=used&order=asc'), 'abc')
+})
+
+test('names are sorted and found as the server sorts and finds them', () => {
+  const { sorted, found } = JSON.parse(readFileSync(new URL('../names.json', import.meta.url), 'utf8'))
+  const named = sorted.toReversed().map((/** @type {string} */ name) => key({ name }))
+  assert.deepEqual(matching(named, viewFrom('?sort=name'), NOW).map(({ name }) => name), sorted)
+  for (const [q, name, isFound] of found) assert.equal(folded(name).includes(soughtIn(q)), isFound, `${q} in ${name}`)
 })
 
 test('a page says from which to which key it shows, and none lies beyond the last', () => {
