@@ -153,7 +153,8 @@ impl ApiKeysPage<'_> {
 
 /// JSON for an attribute in single quotes, which leaves the many double quotes as they are.
 pub(crate) fn in_attribute(json: &str) -> String {
-    json.replace('&', "&amp;").replace('\'', "&#39;").replace('<', "&lt;")
+    let escaped = json.replace('&', "&#38;").replace('\'', "&#39;");
+    escaped.replace('<', "&#60;").replace('>', "&#62;")
 }
 
 /// A `time` element for readers without scripts; scripts show the distance from now instead.
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn json_in_an_attribute_neither_ends_it_nor_becomes_markup() {
         let json = r#"{"name":"</a> 'x' & \"y\" &quot;"}"#;
-        let expected = r#"{"name":"&lt;/a> &#39;x&#39; &amp; \"y\" &amp;quot;"}"#;
+        let expected = r#"{"name":"&#60;/a&#62; &#39;x&#39; &#38; \"y\" &#38;quot;"}"#;
         assert_eq!(in_attribute(json), expected);
     }
 }

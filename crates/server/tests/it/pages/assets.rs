@@ -49,11 +49,10 @@ fn a_page_loads_one_script_for_all_its_modules_and_no_asset_names_another_host()
         for path in assets_of(&html) {
             let text = server.send(&get(&path)).expect_status(200).text();
             for host in url.find_iter(&text) {
-                assert!(
-                    host.as_str().starts_with("http://www.w3.org/"),
-                    "{path}: {}",
-                    host.as_str()
-                );
+                let host = host.as_str();
+                // A namespace, and the example in a complaint about a wrong set-up.
+                let is_name = host.starts_with("http://www.w3.org/");
+                assert!(is_name || host == "https://keys.example.com", "{path}: {host}");
             }
             let has_imports = text
                 .lines()
