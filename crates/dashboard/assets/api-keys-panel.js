@@ -119,8 +119,8 @@ export class ApiKeysPanel extends HTMLElement {
 
   #begin() {
     const base = this.getAttribute('api-base') ?? ''
-    if (base && !URL.canParse(base, location.href)) complain(`api-base="${base}" is no address: it is the origin of Latchkey, such as https://keys.example.com`)
-    if (!base && new URL(import.meta.url).origin !== location.origin) complain('api-base is missing: it is the origin of Latchkey, such as https://keys.example.com')
+    if (base && !URL.canParse(base, location.href)) complain(`api-base="${base}" is no address: give the origin of Latchkey, as LATCHKEY_PUBLIC_URL has it`)
+    if (!base && new URL(import.meta.url).origin !== location.origin) complain('api-base is missing: give the origin of Latchkey, as LATCHKEY_PUBLIC_URL has it')
     const api = this.api = new Api(base, this.getAttribute('account'), proofOf(this))
     const ifStill = (/** @type {() => void} */ act) => { if (api === this.api) act() }
     api.onOtherAccount = () => ifStill(() => this.#leaveToOther())
