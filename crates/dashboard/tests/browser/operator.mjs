@@ -187,7 +187,7 @@ item(69, 'a management token is shown once, works, and is revoked', async window
   await button(page, 'Create token').click()
   await page.keyboard.press('Enter')
   await page.getByText('Enter a name.').waitFor()
-  await page.getByLabel('Name', { exact: true }).fill('Billing')
+  await page.getByLabel('Name', { exact: true }).fill('Invoices')
   await button(dialog(page), 'Create token').click()
   await page.getByText('Choose at least one right.').waitFor()
   await page.getByRole('checkbox', { name: 'keys:read' }).check()
@@ -200,16 +200,16 @@ item(69, 'a management token is shown once, works, and is revoked', async window
   await button(dialog(page), 'Copied').waitFor()
   assert.equal(await clipboard(page), token)
   await button(dialog(page), 'Done').click()
-  await toast(page, 'Created “Billing”.').waitFor()
+  await toast(page, 'Created “Invoices”.').waitFor()
   const ask = async () => {
     const answer = await fetch(`${server.url}/api/v1/admin/owners/${owner}/api-keys`, { headers: { authorization: `Bearer ${token}` } })
     return answer.status
   }
   assert.equal(await ask(), 200)
   assert.ok(!(await everythingIn(page)).includes(token))
-  await button(page, 'Revoke Billing').click()
+  await button(page, 'Revoke Invoices').click()
   await button(question(page), 'Revoke token').click()
-  await toast(page, 'Revoked “Billing”.').waitFor()
+  await toast(page, 'Revoked “Invoices”.').waitFor()
   assert.equal(await ask(), 401)
 })
 
