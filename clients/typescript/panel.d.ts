@@ -41,7 +41,7 @@ export interface AboutKey {
 
 /** An event before something is done. */
 export interface BeforeEvent<Detail> extends CustomEvent<Detail> {
-  /** What is to be done waits for `promise`, and is not done where that gives false or is rejected; as with `preventDefault()`. */
+  /** The action waits for `promise`, and is left out where that gives false or is rejected; as with `preventDefault()`. */
   waitUntil(promise: Promise<unknown>): void
 }
 

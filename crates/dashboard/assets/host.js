@@ -12,7 +12,7 @@ class BeforeEvent extends CustomEvent {
   /** @type {unknown[]} */
   #waits = []
 
-  /** What is to be done waits for `promise`, and is not done where that gives false or is rejected. @param {unknown} promise */
+  /** The action waits for `promise`, and is left out where that gives false or is rejected. @param {unknown} promise */
   waitUntil(promise) { this.#waits.push(promise) }
 
   async isAllowed() {
@@ -38,7 +38,7 @@ export const about = ({ id, name, keyPrefix }) => ({ id, name, keyPrefix })
 /** @type {Set<string>} */
 const complaints = new Set()
 
-/** Tells the developer of the page, once, what is set up wrong. @param {string} what */
+/** Tells the developer of the page, once, about a fault of the set-up. @param {string} what */
 export function complain(what) {
   if (complaints.has(what)) return
   complaints.add(what)

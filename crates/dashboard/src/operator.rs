@@ -1,4 +1,4 @@
-//! The pages of operators. A page shows what is; its script does what is to be done, by calls.
+//! The pages of operators. A page shows how things stand; its script makes the calls that change them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct OperatorKeysPage<'a> {
     pub reader: Reader<'a>,
     /// The current time.
     pub now: Timestamp,
-    /// What is looked for; nothing: every key.
+    /// The text that is sought; without one, every key.
     pub sought: &'a str,
     /// Who made the keys, if only those are shown.
     pub created_by: Option<&'a Creator>,
@@ -192,7 +192,7 @@ pub struct Instances {
     pub instances: Vec<InstanceStatus>,
     /// The one that answers.
     pub own: Option<InstanceId>,
-    /// What is left of its lease; none: it asks the store at each verification.
+    /// The rest of its lease; none where it asks the store at each verification.
     pub lease: Option<Duration>,
     /// How long changes that it was asked for waited.
     pub barrier: Barrier,

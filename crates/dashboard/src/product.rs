@@ -69,7 +69,7 @@ impl Default for Product {
 }
 
 impl Product {
-    /// The content and the media type of what is at `/assets/{version}/{name}`, if that is of this product.
+    /// The content and the media type of the file at `/assets/{version}/{name}`, if it is of this product.
     pub fn asset(&self, version: &str, name: &str) -> Option<(&[u8], &'static str)> {
         let path = format!("/assets/{version}/{name}");
         let logo = self.logo.as_ref().filter(|logo| logo.address == path);

@@ -22,7 +22,7 @@ const LEAST_OF_ID: usize = 8;
 /// What a reader wants to see of the list of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// What is sought, without the secret part of keys.
+    /// The text that is sought, without the secret part of keys.
     pub(crate) q: String,
     pub(crate) status: Option<Status>,
     pub(crate) environment: Option<Environment>,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Language {
-    /// What is spoken where nothing better is known.
+    /// The language of readers whose own is not there.
     #[default]
     English,
     /// German.

@@ -143,7 +143,7 @@ item(67, 'an owner is suspended, limited, and all its keys are revoked when its 
   assert.equal(await ada.verify(key.key), 401)
 })
 
-item(67, 'all keys that somebody made are revoked, whoever owns them', async window => {
+item(67, 'all keys that somebody made are revoked, for all owners', async window => {
   const { page } = window
   const { ada, key, owner } = await operatorAndAda(window)
   await page.goto(`/operator/keys/${key.id}`)

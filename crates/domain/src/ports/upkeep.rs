@@ -18,7 +18,7 @@ pub trait KeyRegister: Send + Sync + fmt::Debug {
     /// The owner of the key `id`, revoked or not.
     async fn owner_of(&self, id: ApiKeyId) -> Result<Option<OwnerId>, StoreError>;
 
-    /// The key `id`, whoever owns it, revoked or not.
+    /// The key `id` of any owner, revoked or not.
     async fn key(&self, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
 
     /// Up to `limit` keys of any owner that are not revoked, with ids after `after`, in id order.

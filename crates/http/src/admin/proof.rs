@@ -15,7 +15,7 @@ use crate::caller::caller;
 use crate::error::{ApiError, ErrorCode};
 use crate::operator::Operating;
 
-/// What a call needs of whoever makes it.
+/// What a call needs of its caller.
 pub(crate) trait Needs {
     /// Which right, of a token.
     const RIGHT: Right;
