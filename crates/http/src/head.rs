@@ -30,10 +30,14 @@ pub(super) fn refuse_head(req: &ServiceRequest) -> Option<ApiError> {
     (!path_in(req).is_some_and(is_literal)).then(ApiError::not_found)
 }
 
+/// What stands before an owner.
+const OWNERS: [&str; 3] = ["/api/v1/admin/owners/", "/operator/api/owners/", "/operator/owners/"];
+
 /// The router decodes a path before it matches. No route of ours needs that, so that `/%61pi/` is
 /// not another spelling of `/api/`; only below `verify`, and as an owner or an id, may anything stand.
 fn is_literal(path: &str) -> bool {
-    let rest = match path.strip_prefix("/api/v1/admin/owners/") {
+    let of_owner = OWNERS.iter().find_map(|before| path.strip_prefix(before));
+    let rest = match of_owner {
         Some(owner) => without_its_first(owner),
         None => path.strip_prefix("/api/v1/").unwrap_or(path),
     };
@@ -59,6 +63,9 @@ mod tests {
             "/api/v1/admin/owners/org%2F1/api-keys",
             "/api/v1/admin/owners/org%2F1/api-keys/%41/rotate",
             "/api/v1/verify/%2e%2e/",
+            "/operator/owners/org%2F1",
+            "/operator/api/owners/org%2F1",
+            "/operator/api/owners/org%2F1/api-keys/%41",
         ] {
             assert!(is_literal(path), "{path}");
         }
@@ -70,6 +77,9 @@ mod tests {
             "/api/v1/admin/owners/a/%61pi-keys",
             "/api/v1/admin/owners/a/api-keys/b/ro%74ate",
             "/api/v1/admin/%61pi-keys",
+            "/operator/%6fwners/a",
+            "/operator/api/owners/a/%61pi-keys",
+            "/operator/keys/%41",
             "/%",
         ] {
             assert!(!is_literal(path), "{path}");

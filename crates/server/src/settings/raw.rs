@@ -74,7 +74,7 @@ pub(crate) struct RawSettings {
     /// Where people find help: an https:// or mailto: address
     #[arg(long, global = true, env = "LATCHKEY_BRAND_SUPPORT_URL", hide_env_values = true)]
     pub(crate) brand_support_url: Option<String>,
-    /// What the code that comes with a new key sends: METHOD ADDRESS [JSON] [default: a verification]
+    /// What the code that comes with a new key sends: method, address, and perhaps JSON [default: a verification]
     #[arg(long, global = true, env = "LATCHKEY_EXAMPLE_REQUEST", hide_env_values = true)]
     pub(crate) example_request: Option<String>,
     /// Name of the session cookie [default: session]

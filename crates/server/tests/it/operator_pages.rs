@@ -15,6 +15,7 @@ const API: &str = "/operator/api";
 on_both_databases![
     an_operator_finds_any_key_by_whatever_there_is_of_it,
     what_an_operator_does_to_a_key_is_in_the_trail_under_the_operators_account,
+    an_owner_of_any_name_is_suspended_and_all_its_keys_are_revoked,
     what_cannot_be_undone_asks_for_the_password_of_the_last_five_minutes,
 ];
 
@@ -228,6 +229,36 @@ fn what_an_operator_does_to_a_key_is_in_the_trail_under_the_operators_account(se
     assert!(ada.shows("/account/activity").contains("Administrator"));
     let last = exported(&server.setup).pop().expect("an event");
     assert_eq!((text(&last, "actor"), text(&last, "action")), (actor, "key.revoked".to_owned()));
+}
+
+fn an_owner_of_any_name_is_suspended_and_all_its_keys_are_revoked(setup: Setup) {
+    let server = setup.start();
+    let operator = server.operator();
+    let actor = format!("operator:{}", operator.id());
+    let backend = server.backend("keys:write", "*");
+    for (owner, spelled) in [("org/1", "org%2F1"), ("50%", "50%25"), ("a+b", "a+b")] {
+        let key = backend.create_key(spelled, &json!({ "name": "CI" }));
+        let page = operator.shows(&format!("/operator/owners/{spelled}"));
+        assert!(page.contains(&key.key[..12]), "{owner}");
+        let set = |suspended: bool| {
+            let body = json!({ "maxKeys": null, "suspended": suspended }).to_string();
+            let answer = operator.send(put(&format!("{API}/owners/{spelled}")).json(body));
+            assert_eq!(text(&answer.expect_status(200).json(), "owner"), owner);
+            let event = newest(&operator);
+            assert_eq!(
+                [text(&event, "action"), text(&event, "actor"), text(&event, "ownerId")],
+                ["owner.changed", &actor, owner]
+            );
+        };
+        set(true);
+        server.verify(&key.key).expect_error(401);
+        set(false);
+        server.verify(&key.key).expect_status(200);
+        let all = post(&format!("{API}/api-keys/revoke"));
+        operator.send(all.json(json!({ "owner": owner }).to_string())).expect_status(200);
+        server.verify(&key.key).expect_error(401);
+        assert_eq!(text(&newest(&operator), "actor"), actor);
+    }
 }
 
 fn what_cannot_be_undone_asks_for_the_password_of_the_last_five_minutes(setup: Setup) {
