@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{failed, insert_key};
+use crate::primary::prove_primary;
 use crate::row::{KeyInUseRow, KeyRow, OwnerRow, key_in_use, owner_from};
 use crate::schema::{api_keys, key_owners, last_uses};
 use crate::sql::Sql;
@@ -207,14 +208,16 @@ impl ApiKeyRepository for PostgresStore {
         owner: &OwnerId,
         id: ApiKeyId,
     ) -> Result<Option<ChangeNumber>, StoreError> {
+        let mut connection = self.connection().await?;
         let number: Option<i64> = api_keys::table
             .find(id.as_uuid())
             .filter(api_keys::owner.eq(owner.as_str()))
             .select(api_keys::latest_change)
-            .first(&mut *self.connection().await?)
+            .first(&mut *connection)
             .await
             .optional()
             .map_err(failed)?;
+        prove_primary(&mut connection).await?;
         number.map(change_number).transpose()
     }
 

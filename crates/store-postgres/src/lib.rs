@@ -50,6 +50,7 @@ mod peppers;
 #[cfg(test)]
 mod plans;
 mod pooler;
+mod primary;
 mod readers;
 mod ready;
 mod register;

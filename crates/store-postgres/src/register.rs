@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::api_keys::{in_use, unrevoked};
 use crate::changes::change_number;
 use crate::fault::failed;
+use crate::primary::prove_primary;
 use crate::row::{KeyInUseRow, key_in_use, owner_from};
 use crate::schema::{api_keys, change_clock};
 use crate::{PostgresStore, patterns};
@@ -21,8 +22,10 @@ use crate::{PostgresStore, patterns};
 #[async_trait]
 impl KeyRegister for PostgresStore {
     async fn last_change(&self) -> Result<ChangeNumber, StoreError> {
+        let mut connection = self.connection().await?;
         let clock = change_clock::table.select(change_clock::seq);
-        let number: i64 = clock.first(&mut *self.connection().await?).await.map_err(failed)?;
+        let number: i64 = clock.first(&mut *connection).await.map_err(failed)?;
+        prove_primary(&mut connection).await?;
         change_number(number)
     }
 

@@ -79,7 +79,8 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
 
     /// The number of the latest change of the key `id` of `owner`, revoked or not, or a later number;
     /// `None` if there is no such key. A caller that finds its change already made waits for this
-    /// number before it answers.
+    /// number before it answers. A store that fails over answers only where it would have taken a change too, so that
+    /// nobody is told of a server that was left behind that a key is gone.
     async fn latest_change(
         &self,
         owner: &OwnerId,

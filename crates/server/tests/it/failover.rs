@@ -244,6 +244,30 @@ fn a_primary_that_hangs_is_left_also_where_the_url_names_it_first() {
 }
 
 #[test]
+fn an_instance_that_stays_with_the_old_primary_calls_no_key_gone_that_it_does_not_know() {
+    let pair = Pair::synchronous();
+    let stays = Setup::on(Database::Private(Arc::clone(&pair.primary))).start();
+    let moves = pair.instance("on");
+    let ada = stays.sign_up(ADA);
+    let there = ada.at(&moves);
+
+    pair.fail_over();
+    let deadline = Instant::now() + PATIENCE;
+    let new = loop {
+        let made = there.create(r#"{"name":"made after it"}"#);
+        if made.status == 201 {
+            break Issued::from(&made);
+        }
+        assert!(Instant::now() < deadline, "nobody leaves the old one\n{}", moves.log());
+    };
+    ada.send(delete(&key_path(&new.id))).expect_error(503);
+    moves.verify(&new.key).expect_status(200);
+    there.revoke(&new.id).expect_status(200);
+    there.revoke(&new.id).expect_error(404);
+    moves.verify(&new.key).expect_error(401);
+}
+
+#[test]
 fn a_standby_that_the_url_names_too_is_asked_by_no_instance() {
     let primary = Arc::new(PrivateCluster::start());
     let standby = primary.standby("standby");
