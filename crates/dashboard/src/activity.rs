@@ -35,14 +35,6 @@ impl ActivityPage<'_> {
         self.events.iter().find_map(|event| event.label.as_ref())
     }
 
-    fn sentences<'e>(&self, event: &'e AuditEvent) -> Vec<Vec<Part<'e>>> {
-        self.teller().sentences(event)
-    }
-
-    fn what(&self, event: &AuditEvent) -> &'static str {
-        self.teller().what(event)
-    }
-
     const fn teller(&self) -> Teller {
         Teller { language: self.language, key: self.key }
     }

@@ -6,7 +6,7 @@
 //!
 //! What the pages say, they say in the reader's [`Language`], out of one catalogue for each that the scripts read too.
 //!
-//! The scripts are plain ES modules, clients of the JSON API like any other. They build the page from
+//! The scripts are ES modules, clients of the JSON API like any other; the build script joins those of a page. They build the page from
 //! elements and text, never from markup, which the policy enforces too (Trusted Types).
 
 mod activity;
