@@ -8,6 +8,7 @@ import { complain, complainOfSilence, numberOf, tell } from './host.js'
 import { icon } from './icons.js'
 import { isFiltered, matching, pageWith, queryOf, viewFrom } from './keys.js'
 import { Keyring } from './keyring.js'
+import { Leaks } from './leaks.js'
 import { createList } from './list.js'
 import { problemPlace } from './problem.js'
 import { listenForShortcuts } from './shortcuts.js'
@@ -52,6 +53,7 @@ export class ApiKeysPanel extends HTMLElement {
   problem = problemPlace(this, 'problem', { isDismissible: true })
   toolbar = createToolbar(this)
   list = createList(this)
+  leaks = new Leaks(this)
   place = h('div', { class: 'place' })
   toast = createToast(message => this.say(message))
 
@@ -128,9 +130,8 @@ export class ApiKeysPanel extends HTMLElement {
     api.onFailed = error => ifStill(() => this.#callFailed(error))
     const given = (/** @type {string} */ name) => JSON.parse(this.getAttribute(name) ?? 'null')
     const rest = given('rest')
-    this.keyring = new Keyring(this, given('keys'), rest && { ...rest, query: queryOf(viewFrom(location.search)) })
-    this.removeAttribute('keys')
-    this.removeAttribute('rest')
+    this.keyring = new Keyring(this, given('keys'), rest && { ...rest, query: queryOf(viewFrom(location.search)) }, given('leaked'))
+    for (const name of ['keys', 'rest', 'leaked']) this.removeAttribute(name)
     this.#isReady = false
   }
 
@@ -211,6 +212,7 @@ export class ApiKeysPanel extends HTMLElement {
   #section() {
     this.toolbar = createToolbar(this)
     this.list = createList(this)
+    this.leaks = new Leaks(this)
     this.place = h('div', { class: 'place' })
     const level = numberOf(this, 'heading-level', { standard: 2, least: 1, most: 6 })
     return h('section', { class: 'panel', 'aria-labelledby': 'heading' },
@@ -219,6 +221,7 @@ export class ApiKeysPanel extends HTMLElement {
           h('h2', { id: 'heading', 'aria-level': level !== 2 && level, tabindex: -1, 'data-focus': 'heading' }, text.heading), h('p', { class: 'muted' }, text.intro)),
         h('slot', { name: 'header' }),
         h('button', { type: 'button', class: 'button primary', 'data-focus': 'create', onclick: () => this.openCreate() }, icon('plus'), text.create)),
+      this.leaks.place,
       h('p', { id: 'limit', class: 'notice warn', hidden: true }),
       this.toolbar.element, this.place)
   }
@@ -250,6 +253,7 @@ export class ApiKeysPanel extends HTMLElement {
     this.toolbar.element.hidden = !this.keys?.length && !this.keyring.rest
     this.toolbar.update(this.view)
     this.#showLimit()
+    this.leaks.update()
     if (this.keys && !this.keyring.rest && !this.#isReady) {
       this.#isReady = true
       tell(this, 'ready', { keys: this.keys.length })
@@ -357,12 +361,12 @@ export class ApiKeysPanel extends HTMLElement {
 
   // What a page around the panel may call
 
-  /** Opens the dialog that creates a key; the name may be given. @param {{ name?: string }} [options] */
-  openCreate({ name = '' } = {}) {
+  /** Opens the dialog that creates a key; the name and the environment may be given. @param {{ name?: string, environment?: string }} [options] */
+  openCreate({ name = '', environment = 'live' } = {}) {
     if (!this.isConnected) return complain('openCreate() was called before the element was in the page')
     if (this.#isSignedOut || this.#isTakenOver || this.dialogs.size > 0) return
     if (this.keyring.counted >= this.#limit) return this.say(plural(text.limitReached, this.#limit))
-    openCreateDialog(this, name)
+    openCreateDialog(this, name, environment)
   }
 
   /** Asks for the list again. */

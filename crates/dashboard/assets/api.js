@@ -59,6 +59,9 @@ export class Api {
     return events
   }
 
+  /** The reports of leaked keys among the latest events, newest first. */
+  async leaked() { return (await this.#events({})).filter(event => event.action === 'key.leaked') }
+
   session() { return this.#call('GET', 'auth/session', wanted.session) }
   signOut() { return this.#call('POST', 'auth/sign-out', wanted.success) }
   /** @param {PasswordChange} passwords */

@@ -16,12 +16,12 @@ const COUNTED_FROM = 80
 /** As the API counts: Unicode scalar values. */
 const lengthOf = (/** @type {string} */ name) => [...name].length
 
-/** @param {Panel} panel @param {string} named What the name begins as. */
-export function openCreate(panel, named = '') {
+/** @param {Panel} panel @param {string} named What the name begins as. @param {string} chosen And the environment. */
+export function openCreate(panel, named = '', chosen = 'live') {
   const dialog = new Dialog(panel, text.create)
   dialog.outlivesSession = true
   const name = nameField(panel, named)
-  const environment = panel.hasEnvironments && environmentField()
+  const environment = panel.hasEnvironments && environmentField(chosen === 'test' ? 'test' : 'live')
   const expiry = panel.hasExpiry && expiryField()
   const problem = problemPlace(panel, 'create-problem')
   const { buttons, submit } = formButtons(dialog, text.create)
@@ -95,10 +95,11 @@ function nameField(panel, named) {
   }
 }
 
-function environmentField() {
+/** @param {Key['environment']} chosen */
+function environmentField(chosen) {
   /** @param {Key['environment']} value @param {string} hint */
   const choice = (value, hint) => h('label', { class: 'choice' },
-    h('input', { type: 'radio', name: 'environment', value, checked: value === 'live' }),
+    h('input', { type: 'radio', name: 'environment', value, checked: value === chosen }),
     h('span', {}, h('strong', {}, text.environments[value]), h('span', { class: 'hint' }, hint)))
   const field = h('fieldset', { class: 'field' }, h('legend', {}, text.environment),
     h('div', { class: 'choices' }, choice('live', text.liveHint), choice('test', text.testHint)))

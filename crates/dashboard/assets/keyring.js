@@ -16,11 +16,13 @@ export class Keyring {
   /** @type {(() => void)[]} */
   #onSignedIn = []
 
-  /** @param {Panel} panel @param {Key[]?} keys @param {Rest?} rest what there is beside `keys`, if these are not all */
-  constructor(panel, keys, rest = null) {
+  /** @param {Panel} panel @param {Key[]?} keys @param {Rest?} rest what there is beside `keys`, if these are not all @param {AuditEvent[]?} leaked */
+  constructor(panel, keys, rest = null, leaked = null) {
     this.#panel = panel
     this.keys = keys
     this.rest = rest
+    /** The reports of leaked keys; null while nobody has asked. */
+    this.leaked = leaked
   }
 
   /** How many keys count towards the limit. */
@@ -72,8 +74,10 @@ export class Keyring {
         before = this.#changes
         keys = await this.#panel.api.list()
       } while (before !== this.#changes)
+      const known = this.keys
       this.keys = keys
       this.rest = null
+      if (!this.leaked || known?.some(key => !this.find(key.id))) this.#askForLeaked()
       if (this.failure) this.#panel.problem.clear()
       this.failure = null
       for (const call of this.#onSignedIn.splice(0)) call()
@@ -83,6 +87,17 @@ export class Keyring {
       if (!this.keys && !error.isSignedOut) this.#panel.problem.show(error)
     }
     this.#panel.render()
+  }
+
+  /** A key that went without anybody doing that here may have leaked. */
+  async #askForLeaked() {
+    try {
+      this.leaked = await this.#panel.api.leaked()
+      this.#panel.render()
+    } catch {
+      // The next refresh asks again.
+      this.leaked = null
+    }
   }
 
   /** Whether a key is gone: only a fresh list of this account proves it, never a status. @param {string} id */
@@ -99,7 +114,7 @@ export class Keyring {
 
   /** @param {ApiError?} failure */
   forget(failure) {
-    this.keys = this.rest = null
+    this.keys = this.rest = this.leaked = null
     this.failure = failure
   }
 

@@ -84,6 +84,8 @@ export default /** @satisfies {Catalogue} */ (
     "one": "Mehr als {number} API-Schlüssel geht nicht. Widerrufen Sie ihn, wenn Sie ihn nicht mehr brauchen, um einen neuen zu erstellen.",
     "other": "Mehr als {number} API-Schlüssel gehen nicht. Widerrufen Sie einen, den Sie nicht mehr brauchen, um einen neuen zu erstellen."
   },
+  "leaked": "„{name}“ ({prefix}) wurde am {at} als öffentlich gefunden gemeldet und widerrufen. Anfragen damit schlagen fehl.",
+  "leakedReplace": "Ersatz erstellen…",
   "search": "API-Schlüssel suchen",
   "searchHint": "Nach Name oder Präfix suchen",
   "cut": "Zu Ihrer Sicherheit haben wir den eingefügten Schlüssel gekürzt. Gesucht wird nach seinen ersten Zeichen.",

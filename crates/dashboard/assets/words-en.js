@@ -84,6 +84,8 @@ export default /** @type {const} */ (
     "one": "You’ve reached the limit of {number} API key. Revoke one you no longer use to create another.",
     "other": "You’ve reached the limit of {number} API keys. Revoke one you no longer use to create another."
   },
+  "leaked": "“{name}” ({prefix}) was reported as leaked on {at} and revoked. Requests with it fail.",
+  "leakedReplace": "Create a replacement…",
   "search": "Search API keys",
   "searchHint": "Search by name or prefix",
   "cut": "For your security we shortened the key you pasted. Searching by its first characters.",

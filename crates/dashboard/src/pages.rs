@@ -1,6 +1,6 @@
 use askama::Template;
 use latchkey_accounts::{Session, SessionId};
-use latchkey_domain::{Environment, Timestamp};
+use latchkey_domain::{AuditEvent, Environment, Timestamp};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
@@ -105,6 +105,10 @@ pub struct ApiKeysPage<'a> {
     pub shown: &'a Shown<'a>,
     /// [`Shown::embedded`], as the API answers keys.
     pub keys_json: &'a str,
+    /// The latest reports of leaked keys, newest first.
+    pub leaked: &'a [AuditEvent],
+    /// The same as the API answers events.
+    pub leaked_json: &'a str,
     /// How many keys the account may hold.
     pub limit: u32,
     /// Whether a key needs no name.

@@ -1,6 +1,8 @@
 mod activity;
 mod reference;
 
+use std::time::Duration;
+
 use actix_web::http::header::{
     self, AcceptEncoding, ContentEncoding, ContentType, Encoding, Header as _, HeaderName,
     HeaderValue,
@@ -11,6 +13,7 @@ use latchkey_dashboard::{
     ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reader, Shown, SignInPage,
     SignUpPage, VERSION, View, Who,
 };
+use latchkey_domain::{Action, AuditEvent, OwnerId, Timestamp};
 use latchkey_jwt::ForeignSessions;
 use serde::Serialize;
 use url::{Url, form_urlencoded};
@@ -20,6 +23,7 @@ pub(crate) use self::reference::{reference, reference_as_text};
 use super::Http;
 use super::accounts::SignUpOpen;
 use super::api_keys;
+use super::audit::EventBody;
 use super::cross_site::our_origin;
 use super::error::{ApiError, ErrorCode};
 use super::error_page::{for_people, language};
@@ -33,6 +37,10 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 /// No page asks for any of these, so that no script that gets into one can.
 const NEVER_ASKED_FOR: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), \
      payment=(), publickey-credentials-get=(), serial=(), usb=()";
+
+/// How long the list says that a key has leaked; the activity says it for ever. Scripts keep to the same.
+const LEAKS_SHOWN_FOR: Duration = Duration::from_hours(30 * 24);
+const LATEST_EVENTS: u32 = 200;
 
 type Visitor = Result<Session, ApiError>;
 
@@ -108,6 +116,7 @@ pub(crate) async fn api_keys(
     let view = View::of_query(req.query_string());
     let shown = Shown::of(&keys, &view, now);
     let policy = http.services.api_keys.policy();
+    let leaked = leaked_lately(&http, &session.owner(), now).await?;
     let place = sign_in_place(&http);
     Ok(page(&ApiKeysPage {
         language: language(&req),
@@ -116,11 +125,28 @@ pub(crate) async fn api_keys(
         view: &view,
         shown: &shown,
         keys_json: &json(&api_keys::items(shown.embedded()))?,
+        leaked: &leaked,
+        leaked_json: &json(&leaked.iter().map(EventBody::from).collect::<Vec<_>>())?,
         limit: policy.max_keys_per_owner,
         names_optional: policy.names_optional,
         public_url: http.settings.public_url.as_ref().map(ToString::to_string),
         now,
     }))
+}
+
+/// The reports of leaked keys among the latest events of `owner`, newest first.
+async fn leaked_lately(
+    http: &Http,
+    owner: &OwnerId,
+    now: Timestamp,
+) -> Result<Vec<AuditEvent>, ApiError> {
+    let since = now.saturating_sub(LEAKS_SHOWN_FOR);
+    let mut events = http.services.trail.events_of(owner, None, None, LATEST_EVENTS).await?;
+    let is_shown = |event: &AuditEvent| {
+        matches!(event.action, Action::KeyLeaked(_)) && event.label.is_some() && event.at > since
+    };
+    events.retain(is_shown);
+    Ok(events)
 }
 
 /// Every part of the pages in every state.

@@ -92,6 +92,11 @@ export class Person {
     return answer.status
   }
 
+  /** Somebody reports a key as leaked, which revokes it. @param {Issued} issued */
+  async leaks({ key }) {
+    await this.json('POST', '/api/v1/leaks', { key })
+  }
+
   /** @returns {Promise<AuditEvent[]>} */
   async events() {
     return this.json('GET', '/api/v1/audit-events?limit=200')

@@ -111,3 +111,41 @@ item(47, 'details have an address, which a link leads to and Back leaves', async
   await dialog(page).waitFor({ state: 'detached' })
   assert.equal(new URL(page.url()).search, '')
 })
+
+const leaked = (/** @type {Page} */ page) => page.locator('.leaked')
+
+item(74, 'a leaked key is named above the list until that is dismissed', async ({ page, person }) => {
+  await person.leaks(await person.hasKey('Old <b>script</b>', { environment: 'test' }))
+  await person.leaks(await person.hasKey('Production'))
+  await openKeys(page)
+  const [newer, older] = [leaked(page).first(), leaked(page).last()]
+  assert.match(`${await newer.textContent()}`, /“Production” \(sk_live_\w{4}\) was reported as leaked on .+ and revoked/)
+  assert.match(`${await older.textContent()}`, /“Old <b>script<\/b>” \(sk_test_/)
+  await button(newer, 'Dismiss').click()
+  await button(leaked(page), 'Create a replacement…').click()
+  assert.equal(await dialog(page).getByRole('textbox', { name: 'Name' }).inputValue(), 'Old <b>script</b>')
+  assert.ok(await dialog(page).getByLabel('Test').isChecked())
+  await page.keyboard.press('Escape')
+  await page.reload()
+  await leaked(page).getByText('Old <b>script</b>').waitFor()
+  assert.equal(await leaked(page).count(), 1)
+  await leaked(page).getByRole('link', { name: 'Show in Activity' }).click()
+  await page.getByText('Leaked key revoked').waitFor()
+})
+
+item(74, 'a key that leaks while the list is open is named when the list is read again', async ({ page, person }) => {
+  const issued = await person.hasKey('Production')
+  await person.hasKey('Staging')
+  await openKeys(page)
+  await row(page, 'Production').waitFor()
+  await person.leaks(issued)
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await leaked(page).getByText('Production').waitFor()
+  await row(page, 'Production').waitFor({ state: 'detached' })
+})
+
+item(74, 'without scripts a leaked key is named, too', async ({ page, person }) => {
+  await person.leaks(await person.hasKey('Production'))
+  await page.goto('/account/api-keys')
+  await leaked(page).getByText('was reported as leaked').waitFor()
+}, { context: { javaScriptEnabled: false } })

@@ -27,6 +27,12 @@ function seen(root) {
     for (const label of copy?.querySelectorAll('button .visually-hidden') ?? []) label.remove()
     return copy?.textContent.replace(/\s+/g, ' ').trim() ?? null
   }
+  // Scripts write times in the reader's zone.
+  const untimed = it => {
+    const copy = it.cloneNode(true)
+    for (const time of copy.querySelectorAll('time')) time.textContent = Date.parse(time.dateTime)
+    return words(copy)
+  }
   const cell = it => [it.classList[0], it.classList.contains('soon'), it.getAttribute('data-label'), words(it)]
   const row = it => ({
     isOff: it.classList.contains('off'),
@@ -43,6 +49,7 @@ function seen(root) {
     blank: words(root.querySelector('.blank p')),
     q: root.querySelector('input[type=search]')?.value,
     chosen: [...root.querySelectorAll('.toolbar select')].map(it => words(it.selectedOptions[0])),
+    leaked: [...root.querySelectorAll('.leaked p')].map(untimed),
     limit: words([...root.querySelectorAll('.panel > .notice.warn')].find(it => !it.hidden)),
   }
 }
@@ -73,6 +80,7 @@ async function hasKeys(person) {
   await person.uses(f)
   await person.uses(made[20])
   await person.hadKey('Gone')
+  await person.leaks(await person.hasKey('Leaked <b>'))
 }
 
 item(72, 'what the server draws of the list is what scripts draw, for every view', async ({ page, person }) => {
