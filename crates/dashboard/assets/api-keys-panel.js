@@ -23,6 +23,8 @@ import { createToolbar } from './toolbar.js'
 import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from './views.js'
 
 const HIGHLIGHTED = 4_000
+/** The part of the limit from which on the list says how many keys there are; src/pages.rs has the same. */
+const NEARLY = 0.8
 /** The state of an address that details have added. */
 const DETAILS = 'details'
 
@@ -274,7 +276,11 @@ export class ApiKeysPanel extends HTMLElement {
   }
 
   #showLimit() {
-    const isReached = this.keyring.counted >= this.#limit
+    const { counted } = this.keyring
+    const isReached = counted >= this.#limit
+    const count = find(this.root, '#count', HTMLElement)
+    count.hidden = isReached || counted < NEARLY * this.#limit
+    count.textContent = fill(text.counted, { used: counted, limit: this.#limit })
     const button = find(this.root, '[data-focus=create]', HTMLElement)
     if (isReached) button.setAttribute('aria-describedby', 'limit')
     else button.removeAttribute('aria-describedby')

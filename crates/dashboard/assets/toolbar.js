@@ -27,6 +27,7 @@ export function createToolbar(panel) {
   }, Object.entries(text.sorts).map(([value, label]) => h('option', { value }, label)))
   const element = h('div', { class: 'toolbar', role: 'search', 'aria-label': text.heading },
     h('div', { class: 'search' }, icon('search'), search), h('div', {}, status), panel.hasEnvironments && h('div', {}, environment), h('div', { class: 'sort-choice' }, sort),
+    h('p', { id: 'count', class: 'count', title: text.countedHow, hidden: true }),
     h('button', { type: 'button', class: 'button quiet shortcuts', onclick: () => openShortcuts(panel) }, text.shortcuts), cut)
   return {
     element,

@@ -81,9 +81,11 @@ export default /** @satisfies {Catalogue} */ (
   "noMatchesFilters": "Kein Schlüssel passt zu diesen Filtern.",
   "clear": "Filter zurücksetzen",
   "limitReached": {
-    "one": "Mehr als {number} API-Schlüssel geht nicht. Widerrufen Sie ihn, wenn Sie ihn nicht mehr brauchen, um einen neuen zu erstellen.",
-    "other": "Mehr als {number} API-Schlüssel gehen nicht. Widerrufen Sie einen, den Sie nicht mehr brauchen, um einen neuen zu erstellen."
+    "one": "Mehr als {number} API-Schlüssel geht nicht. Ersetzte zählen nicht mit. Widerrufen Sie ihn, wenn Sie ihn nicht mehr brauchen, um einen neuen zu erstellen.",
+    "other": "Mehr als {number} API-Schlüssel gehen nicht. Ersetzte zählen nicht mit. Widerrufen Sie einen, den Sie nicht mehr brauchen, um einen neuen zu erstellen."
   },
+  "counted": "{used} von {limit} Schlüsseln",
+  "countedHow": "Ersetzte Schlüssel zählen nicht mit.",
   "leaked": "„{name}“ ({prefix}) wurde am {at} als öffentlich gefunden gemeldet und widerrufen. Anfragen damit schlagen fehl.",
   "leakedReplace": "Ersatz erstellen…",
   "search": "API-Schlüssel suchen",

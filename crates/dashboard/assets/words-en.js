@@ -81,9 +81,11 @@ export default /** @type {const} */ (
   "noMatchesFilters": "No keys match these filters.",
   "clear": "Clear filters",
   "limitReached": {
-    "one": "You’ve reached the limit of {number} API key. Revoke one you no longer use to create another.",
-    "other": "You’ve reached the limit of {number} API keys. Revoke one you no longer use to create another."
+    "one": "You’ve reached the limit of {number} API key. Replaced keys don’t count. Revoke one you no longer use to create another.",
+    "other": "You’ve reached the limit of {number} API keys. Replaced keys don’t count. Revoke one you no longer use to create another."
   },
+  "counted": "{used} of {limit} keys",
+  "countedHow": "Replaced keys don’t count.",
   "leaked": "“{name}” ({prefix}) was reported as leaked on {at} and revoked. Requests with it fail.",
   "leakedReplace": "Create a replacement…",
   "search": "Search API keys",

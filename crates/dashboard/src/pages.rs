@@ -125,6 +125,19 @@ impl ApiKeysPage<'_> {
         u32::try_from(self.shown.counted).is_ok_and(|counted| counted >= self.limit)
     }
 
+    /// Whether there is room for few more: then the list says how many there are.
+    fn is_nearly_full(&self) -> bool {
+        let is_near = |counted: u32| u64::from(counted) * 5 >= u64::from(self.limit) * 4;
+        !self.is_full() && u32::try_from(self.shown.counted).is_ok_and(is_near)
+    }
+
+    fn counted(&self) -> String {
+        self.numbered("counted", |name| match name {
+            "used" => self.shown.counted.to_string(),
+            _ => self.limit.to_string(),
+        })
+    }
+
     /// How the header of a column says that the list is sorted by it.
     fn sorted(&self, sort: Sort) -> &'static str {
         match self.view.order {
@@ -142,16 +155,20 @@ impl ApiKeysPage<'_> {
     }
 
     fn range(&self) -> String {
-        let number = |name: &str| match name {
-            "from" => self.shown.from(),
-            "to" => self.shown.to(),
-            _ => self.shown.total,
-        };
+        self.numbered("range", |name| match name {
+            "from" => self.shown.from().to_string(),
+            "to" => self.shown.to().to_string(),
+            _ => self.shown.total.to_string(),
+        })
+    }
+
+    /// The text of this name with numbers in the place of its placeholders.
+    fn numbered(&self, name: &str, number: impl Fn(&str) -> String) -> String {
         let part = |segment| match segment {
             Segment::Words(words) => words.to_owned(),
-            Segment::Placeholder(name) => number(name).to_string(),
+            Segment::Placeholder(name) => number(name),
         };
-        segments(self.language.say("range")).map(part).collect()
+        segments(self.language.say(name)).map(part).collect()
     }
 }
 

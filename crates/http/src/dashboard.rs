@@ -111,12 +111,14 @@ pub(crate) async fn api_keys(
     visitor: Visitor,
 ) -> Result<HttpResponse, ApiError> {
     let Some(session) = signed_in(visitor)? else { return Ok(asked_to_sign_in(&req, &http)) };
-    let keys = http.services.api_keys.list(&session.owner()).await?;
+    let whose = session.owner();
+    let keys = http.services.api_keys.list(&whose).await?;
+    let settings = http.services.api_keys.owner(&whose).await?.settings;
     let now = http.services.clock.now();
     let view = View::of_query(req.query_string());
     let shown = Shown::of(&keys, &view, now);
     let policy = http.services.api_keys.policy();
-    let leaked = leaked_lately(&http, &session.owner(), now).await?;
+    let leaked = leaked_lately(&http, &whose, now).await?;
     let place = sign_in_place(&http);
     Ok(page(&ApiKeysPage {
         language: language(&req),
@@ -127,7 +129,7 @@ pub(crate) async fn api_keys(
         keys_json: &json(&api_keys::items(shown.embedded()))?,
         leaked: &leaked,
         leaked_json: &json(&leaked.iter().map(EventBody::from).collect::<Vec<_>>())?,
-        limit: policy.max_keys_per_owner,
+        limit: settings.key_limit(policy.max_keys_per_owner),
         names_optional: policy.names_optional,
         public_url: http.settings.public_url.as_ref().map(ToString::to_string),
         now,

@@ -130,6 +130,7 @@ item(67, 'an owner is suspended, limited, and all its keys are revoked when its 
   await page.keyboard.press('Enter')
   await toast(page, 'Limit saved.').waitFor()
   await page.getByText('1 of 7').waitFor()
+  assert.match(await (await ada.call('GET', '/account/api-keys')).text(), / limit="7"/)
   await button(page, 'End suspension').click()
   await toast(page, 'Suspension ended. The keys work again.').waitFor()
   assert.equal(await ada.verify(key.key), 200)

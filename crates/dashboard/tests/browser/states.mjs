@@ -153,6 +153,22 @@ item(22, 'where as many keys as allowed are there, the button says so and keeps 
   await openCreate(page)
 }, { settings: { LATCHKEY_MAX_KEYS_PER_OWNER: '1' } })
 
+item(22, 'from 80 % of the limit on, the list says how many keys there are, but for replaced ones', async ({ page, person }) => {
+  const count = page.locator('.count')
+  for (const name of ['One', 'Two', 'Three']) await person.hasKey(name)
+  await openKeys(page)
+  await row(page, 'Three').waitFor()
+  assert.ok(await count.isHidden())
+  const { id } = await person.hasKey('Four')
+  await person.json('POST', `/api/v1/api-keys/${id}/rotate`, {})
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await count.getByText('4 of 5 keys', { exact: true }).waitFor()
+  await person.hasKey('Five')
+  await page.evaluate(() => dispatchEvent(new Event('focus')))
+  await page.getByText('You’ve reached the limit of 5 API keys. Replaced keys don’t count.').waitFor()
+  assert.ok(await count.isHidden())
+}, { settings: { LATCHKEY_MAX_KEYS_PER_OWNER: '5' } })
+
 item(22, 'a limit that is reached meanwhile is said by the server’s words', async ({ page, person }) => {
   await openKeys(page)
   await openCreate(page)

@@ -50,6 +50,7 @@ function seen(root) {
     q: root.querySelector('input[type=search]')?.value,
     chosen: [...root.querySelectorAll('.toolbar select')].map(it => words(it.selectedOptions[0])),
     leaked: [...root.querySelectorAll('.leaked p')].map(untimed),
+    count: [...root.querySelectorAll('.count')].filter(it => !it.hidden).map(words).join(),
     limit: words([...root.querySelectorAll('.panel > .notice.warn')].find(it => !it.hidden)),
   }
 }
