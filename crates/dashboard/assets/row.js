@@ -26,7 +26,7 @@ export function rowOf(panel, key, now) {
   }
   return h('tr', { role: 'row', part: 'row', tabindex: -1, 'data-id': key.id, 'data-focus': `row:${key.id}`, onclick: open, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
     h('td', { role: 'cell', class: 'select' }, selectBox(panel, key)),
-    h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key, now)),
+    h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key)),
     cell('key', prefixOf(panel, key)),
     cell('created', timeOf(key.createdAt, now)),
     noted('used', isUnused(key, now), usedOf(key, now)),
@@ -97,15 +97,12 @@ function stateOf(key, now) {
   return h('span', { class: `state ${TONES[is]}` }, text.statuses[is])
 }
 
-/** How a key belongs to another that it replaces, or that replaces it. @param {Panel} panel @param {Key} key @param {number} now */
-function relationOf(panel, key, now) {
+/** How a key belongs to another that it replaces, or that replaces it. @param {Panel} panel @param {Key} key */
+function relationOf(panel, key) {
   const [old, successor] = [panel.keyring.replacedByThis(key), panel.keyring.find(key.replacedBy)]
-  if (!old && !key.replacedBy) return false
-  const revokeNow = h('button', { type: 'button', class: 'link', 'data-focus': `old:${key.id}`, onclick: () => openRevoke(panel, [key]) }, text.revokeNow)
-  return h('div', { class: 'relation' },
+  return (old || successor) && h('div', { class: 'relation' },
     old && [text.replaces, ' ', linkTo(panel, old), ' '],
-    successor && [text.replacedBy, ' ', linkTo(panel, successor), ' '],
-    stops(key, now) && revokeNow)
+    successor && [text.replacedBy, ' ', linkTo(panel, successor), ' '])
 }
 
 /** @param {Panel} panel @param {Key} key */

@@ -47,7 +47,7 @@ export function day(at) {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(new Date(at))
 }
 
-/** What is left until `end`, by its two largest units: "23 hr 59 min". @param {string} end @param {number} now */
+/** What is left until `end`, by its two largest units: "23h 59m". @param {string} end @param {number} now */
 export function countdown(end, now) {
   const left = Math.max(0, Date.parse(end) - now)
   const parts = [text.left.day, text.left.hour, text.left.minute]

@@ -2,7 +2,7 @@ export default /** @satisfies {Catalogue} */ (
 {
   "justNow": "gerade eben",
   "inAMoment": "gleich",
-  "lessThanAMinute": "weniger als eine Minute",
+  "lessThanAMinute": "< 1 min",
   "never": "Nie",
   "mayLag": "Wird etwa einmal pro Minute aktualisiert.",
   "ago": {
@@ -77,6 +77,7 @@ export default /** @satisfies {Catalogue} */ (
   "signedOutAgain": "Sie sind abgemeldet. Melden Sie sich wieder an, um Ihre API-Schlüssel zu sehen.",
   "emptyTitle": "Noch keine API-Schlüssel",
   "empty": "Erstellen Sie einen Schlüssel für Ihre erste Anfrage. Das dauert zehn Sekunden.",
+  "steps": { "create": "Erstellen Sie einen Schlüssel für Ihre App.", "copy": "Kopieren Sie ihn. Er wird nur einmal gezeigt.", "call": "Rufen Sie damit die API auf:" },
   "noMatches": "Kein Schlüssel passt zu „{q}“.",
   "noMatchesFilters": "Kein Schlüssel passt zu diesen Filtern.",
   "clear": "Filter zurücksetzen",
@@ -131,9 +132,8 @@ export default /** @satisfies {Catalogue} */ (
   "replacedBy": "Ersetzt durch",
   "replaces": "Ersetzt",
   "in": "in {left}",
-  "left": { "day": { "one": "{number} Tag", "other": "{number} Tage" }, "hour": { "one": "{number} Std.", "other": "{number} Std." }, "minute": { "one": "{number} Min.", "other": "{number} Min." } },
+  "left": { "day": { "one": "{number} T.", "other": "{number} T." }, "hour": { "one": "{number} h", "other": "{number} h" }, "minute": { "one": "{number} min", "other": "{number} min" } },
   "revokeOld": "Alten Schlüssel widerrufen…",
-  "revokeNow": "Jetzt widerrufen",
   "unusedNote": "Seit 90 Tagen nicht benutzt.",
   "details": "Details",
   "rename": "Umbenennen",

@@ -2,7 +2,7 @@ export default /** @type {const} */ (
 {
   "justNow": "just now",
   "inAMoment": "in a moment",
-  "lessThanAMinute": "less than a minute",
+  "lessThanAMinute": "< 1m",
   "never": "Never",
   "mayLag": "Updated about once a minute.",
   "ago": {
@@ -77,6 +77,7 @@ export default /** @type {const} */ (
   "signedOutAgain": "You’re signed out. Sign in again to see your API keys.",
   "emptyTitle": "No API keys yet",
   "empty": "Create a key to make your first request. It takes ten seconds.",
+  "steps": { "create": "Create a key for your app.", "copy": "Copy it. You won’t see it again.", "call": "Call the API with it:" },
   "noMatches": "No keys match “{q}”.",
   "noMatchesFilters": "No keys match these filters.",
   "clear": "Clear filters",
@@ -131,9 +132,8 @@ export default /** @type {const} */ (
   "replacedBy": "Replaced by",
   "replaces": "Replaces",
   "in": "in {left}",
-  "left": { "day": { "one": "{number} day", "other": "{number} days" }, "hour": { "one": "{number} hr", "other": "{number} hr" }, "minute": { "one": "{number} min", "other": "{number} min" } },
+  "left": { "day": { "one": "{number}d", "other": "{number}d" }, "hour": { "one": "{number}h", "other": "{number}h" }, "minute": { "one": "{number}m", "other": "{number}m" } },
   "revokeOld": "Revoke old key…",
-  "revokeNow": "Revoke now",
   "unusedNote": "Not used in 90 days.",
   "details": "Details",
   "rename": "Rename",

@@ -12,6 +12,7 @@
 mod activity;
 mod assets;
 mod error_page;
+mod example_call;
 mod key_row;
 mod operator;
 mod pages;

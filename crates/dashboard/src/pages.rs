@@ -9,7 +9,7 @@ use time::macros::format_description;
 use crate::key_row::{About, State, Status};
 use crate::view::{Order, Shown, Sort, View};
 use crate::words::{Segment, segments};
-use crate::{Language, Product, Reader, Who, user_agent};
+use crate::{Language, Product, Reader, Who, example_call, user_agent};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
 /// text becomes markup.
@@ -115,6 +115,8 @@ pub struct ApiKeysPage<'a> {
     pub names_optional: bool,
     /// The configured public address of the service, if there is one.
     pub public_url: Option<String>,
+    /// The same, or else the address that the page was asked for at.
+    pub origin: Option<String>,
     /// The current time.
     pub now: Timestamp,
 }
@@ -136,6 +138,13 @@ impl ApiKeysPage<'_> {
             "used" => self.shown.counted.to_string(),
             _ => self.limit.to_string(),
         })
+    }
+
+    /// The command that calls the API with a key.
+    fn example(&self) -> Option<String> {
+        let verify = || Some(format!("GET {}/api/v1/verify", self.origin.as_ref()?));
+        let request = self.product.example_request.clone().or_else(verify);
+        request.and_then(|request| example_call::curl(&request))
     }
 
     /// How the header of a column says that the list is sorted by it.

@@ -272,7 +272,7 @@ pub(crate) struct Row<'a> {
 
 impl Row<'_> {
     pub(crate) fn has_relation(&self) -> bool {
-        self.replaces.is_some() || self.used.key.parts().replaced_by.is_some()
+        self.replaces.is_some() || self.replaced_by.is_some()
     }
 }
 

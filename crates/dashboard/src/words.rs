@@ -104,7 +104,7 @@ impl Language {
         self.say(if is_past { "justNow" } else { "inAMoment" }).to_owned()
     }
 
-    /// What is left until `end`, by its two largest units: "23 hr 59 min", as in `assets/times.js`.
+    /// What is left until `end`, by its two largest units: "23h 59m", as in `assets/times.js`.
     pub(crate) fn countdown(self, end: Timestamp, now: Timestamp) -> String {
         let left = (end.unix_millis() - now.unix_millis()).max(0);
         let parts =
@@ -290,12 +290,12 @@ mod tests {
     fn a_countdown_reads_like_that_of_the_scripts() {
         let now = Timestamp::from_unix_millis(1_774_000_000_000).expect("in range");
         for (left, english, german) in [
-            (DAY - 1, "23 hr 59 min", "23 Std. 59 Min."),
-            (7 * DAY - 1, "6 days 23 hr", "6 Tage 23 Std."),
-            (DAY + 5 * MINUTE, "1 day", "1 Tag"),
-            (HOUR, "1 hr", "1 Std."),
-            (MINUTE - 1, "less than a minute", "weniger als eine Minute"),
-            (-DAY, "less than a minute", "weniger als eine Minute"),
+            (DAY - 1, "23h 59m", "23 h 59 min"),
+            (7 * DAY - 1, "6d 23h", "6 T. 23 h"),
+            (DAY + 5 * MINUTE, "1d", "1 T."),
+            (HOUR, "1h", "1 h"),
+            (MINUTE - 1, "< 1m", "< 1 min"),
+            (-DAY, "< 1m", "< 1 min"),
         ] {
             let end = Timestamp::from_unix_millis(now.unix_millis() + left).expect("in range");
             assert_eq!(Language::English.countdown(end, now), english, "{left}");

@@ -132,6 +132,7 @@ pub(crate) async fn api_keys(
         limit: settings.key_limit(policy.max_keys_per_owner),
         names_optional: policy.names_optional,
         public_url: http.settings.public_url.as_ref().map(ToString::to_string),
+        origin: our_origin(req.headers(), &http).map(|origin| origin.to_string()),
         now,
     }))
 }

@@ -64,8 +64,7 @@ item(35, 'from signing up to revoking, the keyboard alone will do', async ({ pag
   await dialog(page).waitFor({ state: 'detached' })
   assert.equal(await person.verify(second), 200)
 
-  await tabTo(page, /^Revoke now$/)
-  await page.keyboard.press('Enter')
+  await chooseByKeyboard(page, /^Actions for Production$/, /^Revoke…/)
   await question(page).waitFor()
   await tabTo(page, /^Revoke key$/)
   await page.keyboard.press('Enter')
@@ -165,6 +164,18 @@ function focusComplaint() {
   return isSeen && isMarked && !isClipped(element) ? null
     : `${element.outerHTML.slice(0, 120)}: seen ${Boolean(isSeen)}, clipped ${isClipped(element)}, marked ${isMarked}`
 }
+
+item(37, 'every row of the list is equally high, also of a key that replaces another or is replaced', async ({ page, person }) => {
+  await fill(person)
+  await person.hasKey('A name that is much longer than the column of names is wide '.repeat(2).slice(0, 100).trim(), { environment: 'test' })
+  for (const width of [1400, 1180, 1100]) {
+    await page.setViewportSize({ width, height: 900 })
+    await openKeys(page)
+    await page.getByText('Replaced by').waitFor()
+    const heights = await rows(page).evaluateAll(all => all.map(it => it.getBoundingClientRect().height))
+    assert.deepEqual([...new Set(heights)], [44], `at ${width} px`)
+  }
+})
 
 item(37, 'the list is a table with a caption and headers that say what they head', async ({ page, person }) => {
   await fill(person)

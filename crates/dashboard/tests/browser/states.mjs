@@ -32,6 +32,25 @@ item(19, 'the empty list says what a key is for, with the button and the way to 
   await page.getByRole('heading', { level: 1 }).waitFor()
 })
 
+for (const [api, settings, command] of /** @type {[string, Record<string, string>, RegExp][]} */ ([
+  ['Latchkey’s verification', {}, /^curl http:\/\/[\w.]+:\d+\/api\/v1\/verify \\\n  -H "x-api-key: \$API_KEY"$/],
+  ['the product’s own', { LATCHKEY_EXAMPLE_REQUEST: 'POST https://api.example.com/v1/shots?a=1&b=| {"it\'s": "<b>"}' },
+    /^curl -X POST 'https:\/\/api\.example\.com\/v1\/shots\?a=1&b=%7C' \\\n.*x-api-key: \$API_KEY" \\\n.*content-type.*\\\n  -d '\{"it'\\''s": "<b>"\}'$/],
+])) {
+  item(19, `the empty list shows three steps, the last a call of ${api}, as the server draws them`, async ({ page, person }) => {
+    await openKeys(page)
+    const steps = page.locator('.steps li')
+    assert.equal(await steps.count(), 3)
+    assert.match(`${await steps.last().locator('code').textContent()}`, command)
+    const seen = await steps.allTextContents()
+    const html = await (await person.call('GET', KEYS)).text()
+    // The policy of the page keeps it from reading markup.
+    await page.goto('about:blank')
+    const drawn = await page.evaluate(html => [...new DOMParser().parseFromString(html, 'text/html').querySelectorAll('.steps li')].map(it => it.textContent), html)
+    assert.deepEqual(drawn, seen)
+  }, { settings })
+}
+
 item(20, 'a session that is over during an action is said in place, and nothing typed is lost', async ({ page, person }) => {
   await openKeys(page, '?sort=name')
   await openCreate(page)

@@ -95,6 +95,16 @@ export const states = [
     async reach({ page, person }) { await person.hasKey('Production'); await openKeys(page) },
   },
   {
+    name: 'the list, nearly at its limit, with a leaked key', settings: { LATCHKEY_MAX_KEYS_PER_OWNER: '6' },
+    async reach({ page, person }) {
+      await person.leaks(await person.hasKey('Leaked'))
+      await fill(person)
+      await openKeys(page)
+      await page.locator('.leaked').waitFor()
+      await page.locator('.count').waitFor()
+    },
+  },
+  {
     name: 'the list, after the session', expected: [/401 \(Unauthorized\)/],
     async reach(window) {
       await filled(window)
