@@ -34,7 +34,7 @@ export default /** @satisfies {Catalogue} */ (
     "timeout": "Der Server hat zu lange auf die Anfrage gewartet. Versuchen Sie es noch einmal.",
     "limit_reached": "Die Höchstzahl ist erreicht: {message}",
     "address_taken": "Ein Konto mit dieser E-Mail-Adresse gibt es schon.",
-    "owner_suspended": "Die Administration hat diese Schlüssel gesperrt. Bitten Sie sie, die Sperre aufzuheben.",
+    "owner_suspended": "Der Betrieb dieses Dienstes hat diese Schlüssel gesperrt. Bitten Sie ihn, die Sperre aufzuheben.",
     "conflict": "Das geht im jetzigen Zustand nicht: {message}",
     "too_large": "Das ist zu groß: {message}",
     "too_many_attempts": "Zu viele Versuche. Versuchen Sie es später noch einmal.",
@@ -244,7 +244,7 @@ export default /** @satisfies {Catalogue} */ (
   "prefix": "Präfix",
   "createdBy": "Erstellt von",
   "you": "Ihnen",
-  "actors": { "operator": "Administration", "token": "Verwaltungstoken", "leak-report": "Leck-Meldung", "anonymous": "Unbekannt" },
+  "actors": { "operator": "Betrieb", "token": "Verwaltungstoken", "leak-report": "Leck-Meldung", "anonymous": "Unbekannt" },
   "byFrom": "{who} von {address}",
   "history": "Verlauf",
   "historyLoading": "Der Verlauf wird geladen…",
@@ -261,8 +261,8 @@ export default /** @satisfies {Catalogue} */ (
     "account.enabled": "Konto entsperrt",
     "account.deleted": "Konto gelöscht",
     "email.changed": "E-Mail-Adresse geändert",
-    "operator.added": "Zum Operator gemacht",
-    "operator.removed": "Kein Operator mehr",
+    "operator.added": "Gehört jetzt zum Betrieb",
+    "operator.removed": "Gehört nicht mehr zum Betrieb",
     "password.changed": "Passwort geändert",
     "password.refused": "Falsches aktuelles Passwort",
     "session.started": "Angemeldet",
@@ -340,8 +340,8 @@ export default /** @satisfies {Catalogue} */ (
   "createAccountNeedsScripts": "Um ein Konto zu erstellen, ist JavaScript nötig.",
   "creatingAccount": "Das Konto wird erstellt…",
   "haveAccount": "Sie haben ein Konto?",
-  "accountsByAdministrator": "Konten legt Ihre Administration an.",
-  "signUpClosed": "Die Registrierung ist abgeschaltet. Bitten Sie Ihre Administration um ein Konto.",
+  "accountsByOperator": "Konten legt der Betrieb dieses Dienstes an.",
+  "signUpClosed": "Die Registrierung ist abgeschaltet. Bitten Sie den Betrieb dieses Dienstes um ein Konto.",
 
   "profile": "Profil",
   "memberSince": "Mitglied seit",
@@ -418,7 +418,7 @@ export default /** @satisfies {Catalogue} */ (
     },
     "500": {
       "title": "Etwas ist schiefgegangen",
-      "advice": "Das ist ein Fehler des Dienstes. Versuchen Sie es noch einmal; geschieht es wieder, nennen Sie dem Betreiber des Dienstes die Anfrage unten.",
+      "advice": "Das ist ein Fehler des Dienstes. Versuchen Sie es noch einmal; geschieht es wieder, nennen Sie dem Betrieb des Dienstes die Anfrage unten.",
       "way": "Ihre API-Schlüssel"
     },
     "503": {

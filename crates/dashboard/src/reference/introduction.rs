@@ -66,7 +66,7 @@ curl -sS -c cookies.txt "{base_url}/api/v1/auth/sign-up" \
                 "-b cookies.txt",
             ),
             Self::SignIn => (
-                "Sign in with the account that your administrator made for you. The session goes into the file `cookies.txt`.",
+                "Sign in with the account that the operator of the service made for you. The session goes into the file `cookies.txt`.",
                 r#"```sh 1. Sign in
 curl -sS -c cookies.txt "{base_url}/api/v1/auth/sign-in" \
   -H "Content-Type: application/json" \

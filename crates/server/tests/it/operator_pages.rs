@@ -226,7 +226,7 @@ fn what_an_operator_does_to_a_key_is_in_the_trail_under_the_operators_account(se
     operator.send(delete(&path)).expect_refusal(404, "key_not_found");
     let hers = ada.get("/api/v1/audit-events?limit=1").expect_status(200).json();
     assert_eq!(text(&hers[0], "actor"), actor, "the owner sees who it was");
-    assert!(ada.shows("/account/activity").contains("Administrator"));
+    assert!(ada.shows("/account/activity").contains("Operator"));
     let last = exported(&server.setup).pop().expect("an event");
     assert_eq!((text(&last, "actor"), text(&last, "action")), (actor, "key.revoked".to_owned()));
 }

@@ -224,10 +224,10 @@ fn people_get_errors_as_pages_and_programs_as_json() {
 fn where_sign_up_is_closed_its_page_says_so_and_what_to_do() {
     let server = Setup::on_sqlite().with("LATCHKEY_SIGN_UP", "closed").start();
     let html = server.send(&get("/sign-up")).expect_status(200).text();
-    assert!(html.contains("Ask your administrator") && !html.contains("<form"), "{html}");
+    assert!(html.contains("Ask the operator of this service") && !html.contains("<form"), "{html}");
     let html = server.send(&get("/sign-in")).expect_status(200).text();
     assert!(html.contains("<form") && !html.contains("/sign-up"), "{html}");
-    assert!(html.contains("Your administrator creates the accounts."), "{html}");
+    assert!(html.contains("The operator of this service creates the accounts."), "{html}");
 }
 
 #[test]
