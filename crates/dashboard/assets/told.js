@@ -12,12 +12,14 @@ export function told({ action, keyId, keyName, changes }, id) {
   /** @param {string} words @param {Record<string, Part>} more @returns {Part[]} */
   const named = (words, more = {}) => parts(words, { ...more, name: key }).filter(part => part !== '')
   if (wasIssued) return [named(text.told.issuedFor)]
-  const { name, enabled, expiresAt, metadata } = changes ?? {}
+  const { name, enabled, expiresAt, metadata, scopes, allowedNetworks } = changes ?? {}
   const sentences = []
   if (name) sentences.push(named(text.told.renamed, { before: { name: name[0] } }))
   if (enabled) sentences.push(named(enabled[1] ? text.told.enabled : text.told.disabled))
   if (expiresAt) sentences.push(named(text.told[movement(expiresAt)], expiresAt[1] === null ? {} : { at: { at: expiresAt[1] } }))
   if (metadata) sentences.push(named(text.told.metadata))
+  if (scopes) sentences.push(named(text.told.scopes))
+  if (allowedNetworks) sentences.push(named(text.told.networks))
   return sentences.length ? sentences : [named(/** @type {Words} */ (text.told)[action] ?? `${action} {name}`)]
 }
 

@@ -294,6 +294,8 @@ export default /** @satisfies {Catalogue} */ (
     "expiryMoved": "Ablauf von {name} auf {at} verlegt",
     "expiryRemoved": "Ablauf von {name} entfernt",
     "metadata": "Metadaten von {name} geändert",
+    "scopes": "Scopes von {name} geändert",
+    "networks": "Netze geändert, aus denen {name} benutzt werden darf",
     "limitSet": "Höchstzahl der API-Schlüssel auf {number} gesetzt",
     "limitReset": "Höchstzahl der API-Schlüssel auf die des Servers zurückgesetzt",
     "suspended": "Gesperrt: Kein API-Schlüssel gilt, bis die Sperre endet",

@@ -294,6 +294,8 @@ export default /** @type {const} */ (
     "expiryMoved": "Expiry of {name} moved to {at}",
     "expiryRemoved": "Expiry of {name} removed",
     "metadata": "Changed metadata of {name}",
+    "scopes": "Changed scopes of {name}",
+    "networks": "Changed the networks {name} may be used from",
     "limitSet": "Limit on API keys set to {number}",
     "limitReset": "Limit on API keys set back to that of the server",
     "suspended": "Suspended: no API key works until the suspension ends",

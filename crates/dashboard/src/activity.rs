@@ -106,7 +106,8 @@ impl Teller {
     /// What an owner changed about a key whose name is `name` afterwards.
     fn changes<'e>(self, difference: &'e KeyDifference, name: &'e str) -> Vec<Vec<Part<'e>>> {
         use Part::{Instant, Name};
-        let KeyDifference { name: names, enabled, expires_at, metadata } = difference;
+        let KeyDifference { name: names, enabled, expires_at, metadata, scopes, allowed_networks } =
+            difference;
         let mut told = Vec::new();
         let mut tell = |words, more: &[(&str, Part<'e>)]| {
             told.push(sentence(
@@ -128,6 +129,12 @@ impl Teller {
         }
         if metadata.is_some() {
             tell("told.metadata", &[]);
+        }
+        if scopes.is_some() {
+            tell("told.scopes", &[]);
+        }
+        if allowed_networks.is_some() {
+            tell("told.networks", &[]);
         }
         told
     }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     ApiKeyId, Creator, Environment, KeyChange, KeyDifference, KeyName, KeyPrefix, KeyedDigest,
-    Metadata, OwnerId, Timestamp,
+    Metadata, OwnerId, Restrictions, Timestamp,
 };
 
 /// An API key: who owns it, what it is called, and whether it may be used.
@@ -48,6 +48,8 @@ pub struct ApiKeyParts {
     pub expires_at: Option<Timestamp>,
     /// What another system keeps with it.
     pub metadata: Metadata,
+    /// What it may be used for, and from where.
+    pub restrictions: Restrictions,
     /// What its owner decided.
     pub state: KeyState,
     /// The key that took its place at a rotation.
@@ -188,7 +190,7 @@ impl ApiKey {
         change: &KeyChange,
         now: Timestamp,
     ) -> Result<Self, TransitionError> {
-        let KeyChange { name, enabled, expires_at, metadata } = change;
+        let KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks } = change;
         let mut next = self.clone();
         if let Some(name) = name {
             next = next.rename(name.clone())?;
@@ -203,6 +205,12 @@ impl ApiKey {
         }
         if let Some(metadata) = metadata {
             next = next.changed(|parts| parts.metadata = metadata.clone())?;
+        }
+        if let Some(scopes) = scopes {
+            next = next.changed(|parts| parts.restrictions.scopes = scopes.clone())?;
+        }
+        if let Some(networks) = allowed_networks {
+            next = next.changed(|parts| parts.restrictions.networks = networks.clone())?;
         }
         let differs = KeyDifference::between(self, &next).is_some();
         next.0.version = self.0.version + i32::from(differs);

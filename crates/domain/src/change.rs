@@ -4,8 +4,8 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
-    Action, ApiKeyId, ApiKeyService, AuditEvent, Caller, KeyDifference, KeyName, Metadata, NotNow,
-    OwnerId, Timestamp, TransitionError, has_expired,
+    Action, AllowedNetworks, ApiKeyId, ApiKeyService, AuditEvent, Caller, Grants, KeyDifference,
+    KeyName, Metadata, NotNow, OwnerId, Timestamp, TransitionError, has_expired,
 };
 
 /// How often a key is read again because somebody else changed it meanwhile.
@@ -48,12 +48,26 @@ pub struct KeyChange {
     pub expires_at: Option<Option<Timestamp>>,
     /// What another system keeps with it, in the place of all that was kept.
     pub metadata: Option<Metadata>,
+    /// What it may be used for.
+    pub scopes: Option<Grants>,
+    /// From where it may be used.
+    pub allowed_networks: Option<AllowedNetworks>,
 }
 
 impl KeyChange {
     /// Whether it leaves everything as it is.
     pub const fn is_nothing(&self) -> bool {
-        matches!(self, Self { name: None, enabled: None, expires_at: None, metadata: None })
+        matches!(
+            self,
+            Self {
+                name: None,
+                enabled: None,
+                expires_at: None,
+                metadata: None,
+                scopes: None,
+                allowed_networks: None,
+            }
+        )
     }
 }
 

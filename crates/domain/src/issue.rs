@@ -3,7 +3,7 @@ use thiserror::Error;
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
     Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller, Creator, Environment,
-    KeyName, KeyState, Metadata, NotNow, OwnerId, Secret, Timestamp, has_expired,
+    KeyName, KeyState, Metadata, NotNow, OwnerId, Restrictions, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued, begun by [`new`](Self::new).
@@ -20,13 +20,15 @@ pub struct NewKey {
     pub created_by: Option<Creator>,
     /// What another system keeps with it.
     pub metadata: Metadata,
+    /// What it may be used for, and from where.
+    pub restrictions: Restrictions,
 }
 
 impl NewKey {
     /// A key that works until it is revoked.
     pub fn new(name: KeyName, environment: Environment) -> Self {
-        let metadata = Metadata::default();
-        Self { name, environment, expires_at: None, created_by: None, metadata }
+        let (metadata, restrictions) = (Metadata::default(), Restrictions::default());
+        Self { name, environment, expires_at: None, created_by: None, metadata, restrictions }
     }
 
     /// The same, until an instant, if there is one.
@@ -45,6 +47,12 @@ impl NewKey {
     #[must_use]
     pub fn with_metadata(self, metadata: Metadata) -> Self {
         Self { metadata, ..self }
+    }
+
+    /// The same, for some uses and from some places only.
+    #[must_use]
+    pub fn restricted(self, restrictions: Restrictions) -> Self {
+        Self { restrictions, ..self }
     }
 }
 
@@ -128,7 +136,7 @@ impl ApiKeyService {
         new: NewKey,
         now: Timestamp,
     ) -> Result<IssuedKey, EntropyError> {
-        let NewKey { name, environment, expires_at, created_by, metadata } = new;
+        let NewKey { name, environment, expires_at, created_by, metadata, restrictions } = new;
         let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;
         let key = ApiKey::restore(ApiKeyParts {
             id: ApiKeyId::new(self.ids.next(now)?),
@@ -141,6 +149,7 @@ impl ApiKeyService {
             created_at: now,
             expires_at,
             metadata,
+            restrictions,
             state: KeyState::Active,
             replaced_by: None,
             version: 1,

@@ -68,6 +68,7 @@
 #![warn(clippy::future_not_send)]
 
 mod actor;
+mod allowed_networks;
 mod api_key;
 mod attempts;
 mod audit;
@@ -98,8 +99,10 @@ pub mod ports;
 mod presented;
 mod recover;
 mod report_leaks;
+mod restrictions;
 mod revoke_all;
 mod rotate;
+mod scopes;
 mod search;
 mod secret;
 mod selection;
@@ -113,6 +116,7 @@ pub use async_trait::async_trait;
 pub use {time, uuid};
 
 pub use actor::Actor;
+pub use allowed_networks::{AllowedNetworks, AllowedNetworksError, NetworkError, read_network};
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
 pub use attempts::{Attempt, Attempts, NotNow};
 pub use audit::{Action, AuditEvent, Caller, EventId, UserAgent};
@@ -140,8 +144,10 @@ pub use owner_pattern::{OwnerPattern, OwnerPatternError};
 pub use owner_settings::{ChangeOwnerError, MaxKeys, OwnerChange, OwnerSettings, TooManyKeys};
 pub use presented::presented;
 pub use report_leaks::ReportLeaksError;
+pub use restrictions::{Denial, Restrictions};
 pub use revoke_all::RevokeAllError;
 pub use rotate::{Overlap, OverlapTooLong, Rotation};
+pub use scopes::{Grants, GrantsError, MalformedRequirement, MalformedScope, Requirement, Scope};
 pub use search::{KeyCursor, KeySearch, KeyStatus, NamePart, NamePartError, TrailSearch};
 pub use secret::{MalformedSecret, Secret};
 pub use selection::Selection;

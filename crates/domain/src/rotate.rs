@@ -76,7 +76,7 @@ impl From<Overlap> for Rotation {
 }
 
 impl ApiKeyService {
-    /// Issues a key in the place of another of `owner`, like it, with the same metadata and as long a
+    /// Issues a key in the place of another of `owner`, like it, with the same metadata and restrictions, and as long a
     /// life. Both may be used for the overlap; without one the old key is revoked. What the old key had itself
     /// replaced ends now. The limit on keys does not count here, since the number that is held
     /// stays; but with an overlap, no more replaced keys may work than that. A suspended owner rotates
@@ -111,6 +111,7 @@ impl ApiKeyService {
                 expires_at: old.expires_at.map(until),
                 created_by: rotation.creator(old.created_by.as_ref(), caller),
                 metadata: old.metadata.clone(),
+                restrictions: old.restrictions.clone(),
             };
             let issued = self.make_key(owner.clone(), new, now)?;
             let successor = issued.key.parts().id;

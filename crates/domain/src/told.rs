@@ -1,5 +1,6 @@
 use crate::{
-    ApiKey, ApiKeyParts, KeyName, KeyPrefix, KeyState, MaxKeys, Metadata, OwnerSettings, Timestamp,
+    AllowedNetworks, ApiKey, ApiKeyParts, Grants, KeyName, KeyPrefix, KeyState, MaxKeys, Metadata,
+    OwnerSettings, Timestamp,
 };
 
 /// What an event says of a key besides its id, so that the trail can be read when the key has
@@ -31,6 +32,10 @@ pub struct KeyDifference {
     pub expires_at: Option<[Option<Timestamp>; 2]>,
     /// What another system keeps with it.
     pub metadata: Option<[Metadata; 2]>,
+    /// What it may be used for.
+    pub scopes: Option<[Grants; 2]>,
+    /// From where it may be used.
+    pub allowed_networks: Option<[AllowedNetworks; 2]>,
 }
 
 impl KeyDifference {
@@ -41,6 +46,7 @@ impl KeyDifference {
             name,
             expires_at,
             metadata,
+            restrictions,
             state,
             // Never change.
             id: _,
@@ -61,6 +67,8 @@ impl KeyDifference {
             enabled: pair(&was_on, &is_on),
             expires_at: pair(expires_at, &after.expires_at),
             metadata: pair(metadata, &after.metadata),
+            scopes: pair(&restrictions.scopes, &after.restrictions.scopes),
+            allowed_networks: pair(&restrictions.networks, &after.restrictions.networks),
         };
         (difference != Self::default()).then_some(difference)
     }
@@ -97,7 +105,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, OwnerId, PepperId, TransitionError,
+        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, OwnerId, PepperId, Restrictions,
+        TransitionError,
     };
 
     fn at(millis: i64) -> Timestamp {
@@ -121,6 +130,7 @@ mod tests {
             created_at: at(0),
             expires_at: Some(at(50)),
             metadata: Metadata::default(),
+            restrictions: Restrictions::default(),
             state: KeyState::Active,
             replaced_by: None,
             version: 1,
@@ -137,6 +147,8 @@ mod tests {
             enabled: Some(true),
             expires_at: Some(Some(at(50))),
             metadata: Some(Metadata::default()),
+            scopes: Some(Grants::default()),
+            allowed_networks: Some(AllowedNetworks::default()),
         };
         assert_eq!(KeyDifference::between(&before, &after(same)?), None);
 
@@ -159,8 +171,19 @@ mod tests {
 
         let plan = Metadata::parse(r#"{"plan":"pro"}"#).expect("an object");
         let marked = after(KeyChange { metadata: Some(plan.clone()), ..KeyChange::default() })?;
-        let want = KeyDifference { metadata: Some([Metadata::default(), plan]), ..none };
+        let want = KeyDifference { metadata: Some([Metadata::default(), plan]), ..none.clone() };
         assert_eq!(KeyDifference::between(&before, &marked), Some(want));
+
+        let read = Grants::parse(["docs:read"]).expect("a scope");
+        let narrowed = after(KeyChange { scopes: Some(read.clone()), ..KeyChange::default() })?;
+        let want = KeyDifference { scopes: Some([Grants::default(), read]), ..none.clone() };
+        assert_eq!(KeyDifference::between(&before, &narrowed), Some(want));
+
+        let here = AllowedNetworks::parse(["10.0.0.0/8"]).expect("a network");
+        let change = KeyChange { allowed_networks: Some(here.clone()), ..KeyChange::default() };
+        let allowed_networks = Some([AllowedNetworks::default(), here]);
+        let want = KeyDifference { allowed_networks, ..none };
+        assert_eq!(KeyDifference::between(&before, &after(change)?), Some(want));
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! "This route needs an API key", for actix-web services.
 //!
 //! Put a [`Guard`] into the application's data. Then a handler that takes an [`ApiKeyPrincipal`]
-//! runs only for a good key and learns whose it is; [`require_key`] asks the same of a whole scope,
-//! and no request is verified twice.
+//! runs only for a good key and learns whose it is; [`require_key`] asks the same of a whole scope of routes,
+//! [`require_scope`] asks for a scope of the key too, and no request is verified twice.
 //!
 //! ```no_run
 //! use actix_web::middleware::from_fn;
@@ -47,5 +47,5 @@ pub use latchkey_guard::{
 };
 #[cfg(feature = "embedded")]
 pub use latchkey_guard::{Embedded, EmbeddedError};
-pub use middleware::require_key;
+pub use middleware::{require_key, require_scope};
 pub use principal::ApiKeyPrincipal;

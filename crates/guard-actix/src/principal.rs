@@ -20,6 +20,14 @@ impl Deref for ApiKeyPrincipal {
     }
 }
 
+impl ApiKeyPrincipal {
+    /// Asks for a scope, or for one of several, in a handler: `caller.require("docs:read|admin")?`. Where the key
+    /// lacks them, the answer is 403 and names them.
+    pub fn require(&self, requirement: &str) -> Result<(), GuardError> {
+        Ok(self.0.require(requirement)?)
+    }
+}
+
 /// Left with a request, so that it is verified once, though middleware and handler both ask. An
 /// inner scope may have a guard of its own, which does not take another one's word.
 struct Admitted {
@@ -40,7 +48,7 @@ impl FromRequest for ApiKeyPrincipal {
 async fn admit(req: &HttpRequest) -> Result<ApiKeyPrincipal, Refusal> {
     let Some(guard) = req.app_data::<Guard>() else {
         tracing::error!("no Guard in the application's data: call App::app_data(guard)");
-        return Err(Refusal::no_guard());
+        return Err(Refusal::internal());
     };
     if let Some(admitted) = req.extensions().get::<Admitted>()
         && admitted.by.is(guard)

@@ -5,6 +5,8 @@ use axum_core::response::Response;
 use http::request::Parts;
 use latchkey_guard::{Principal, Refusal};
 
+use crate::GuardError;
+
 /// Who is calling, as an argument of a handler of axum. The handler needs [`RequireKey`](crate::RequireKey) around it;
 /// without that layer it admits nobody: 500.
 #[derive(Debug, Clone)]
@@ -18,6 +20,14 @@ impl Deref for ApiKeyPrincipal {
     }
 }
 
+impl ApiKeyPrincipal {
+    /// Asks for a scope, or for one of several, in a handler: `caller.require("docs:read|admin")?`. Where the key
+    /// lacks them, the answer is 403 and names them.
+    pub fn require(&self, requirement: &str) -> Result<(), GuardError> {
+        Ok(self.0.require(requirement)?)
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for ApiKeyPrincipal {
     type Rejection = Response;
 
@@ -25,7 +35,7 @@ impl<S: Sync> FromRequestParts<S> for ApiKeyPrincipal {
         let principal = parts.extensions.get::<Principal>().cloned();
         principal.map(Self).ok_or_else(|| {
             tracing::error!("no RequireKey around the handler: call Router::route_layer");
-            Refusal::no_guard().into_response()
+            Refusal::internal().into_response()
         })
     }
 }

@@ -32,9 +32,13 @@
 //! it cannot be told whether a key is good, the answer is 503, never the service's. It logs no key.
 
 #[cfg(feature = "axum")]
+mod error;
+#[cfg(feature = "axum")]
 mod extractor;
 mod layer;
 
+#[cfg(feature = "axum")]
+pub use error::GuardError;
 #[cfg(feature = "axum")]
 pub use extractor::ApiKeyPrincipal;
 pub use latchkey_guard::{

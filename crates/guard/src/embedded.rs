@@ -88,6 +88,10 @@ impl Embedded {
 impl Verify for Embedded {
     async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified> {
         match self.verifier.verify_secret(secret).await {
+            // The address of the caller is not known here.
+            Ok(verified) if !verified.restrictions().networks.contain(None) => {
+                Err(Refusal::address_not_allowed().into())
+            }
             Ok(verified) => Ok(principal(&verified)?),
             Err(VerifyError::Refused(_)) => Err(Refusal::invalid_key().into()),
             Err(VerifyError::Store(error)) => Err(Unavailable::new(error).into()),
@@ -104,5 +108,6 @@ fn principal(verified: &Verified) -> Result<Principal, Unavailable> {
         environment: verified.environment(),
         expires_at: verified.expires_at(),
         metadata: Metadata::parse(verified.metadata()).map_err(Unavailable::new)?,
+        scopes: verified.restrictions().scopes.clone(),
     })
 }

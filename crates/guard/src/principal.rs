@@ -1,4 +1,8 @@
-use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Timestamp};
+use latchkey_domain::{
+    ApiKeyId, Environment, Grants, KeyName, KeyPrefix, Metadata, OwnerId, Requirement, Timestamp,
+};
+
+use crate::Refusal;
 
 /// Who is calling: the good key that came with a request.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Principal {
     pub expires_at: Option<Timestamp>,
     /// What another system keeps with it: the text of a JSON object, `{}` where there is nothing.
     pub metadata: Metadata,
+    /// What the key may be used for.
+    pub scopes: Grants,
 }
 
 impl Principal {
@@ -29,7 +35,21 @@ impl Principal {
         key_prefix: KeyPrefix,
         environment: Environment,
     ) -> Self {
-        let metadata = Metadata::default();
-        Self { key_id, owner_id, name, key_prefix, environment, expires_at: None, metadata }
+        let (expires_at, metadata, scopes) = (None, Metadata::default(), Grants::UNRESTRICTED);
+        Self { key_id, owner_id, name, key_prefix, environment, expires_at, metadata, scopes }
+    }
+
+    /// Asks for a scope, or for one of several: `"docs:read"`, `"docs:read|admin"`. Where the key lacks them, the
+    /// refusal is 403 and names them; a text that is no requirement is 500 for every key.
+    pub fn require(&self, requirement: &str) -> Result<(), Refusal> {
+        let Ok(required) = Requirement::parse(requirement) else {
+            tracing::error!(requirement, "not a requirement: scopes joined by |, without *");
+            return Err(Refusal::internal());
+        };
+        if self.scopes.meet(&required) {
+            Ok(())
+        } else {
+            Err(Refusal::insufficient_scope(&required))
+        }
     }
 }

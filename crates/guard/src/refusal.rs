@@ -1,5 +1,6 @@
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
+use latchkey_domain::Requirement;
 use serde_json::json;
 use thiserror::Error;
 
@@ -42,6 +43,24 @@ impl Refusal {
             .with(WWW_AUTHENTICATE, CHALLENGE)
     }
 
+    /// The key is good and lacks a scope. 403, with a challenge that names what was required (RFC 6750, section 3.1)
+    /// and `X-Api-Key-Refusal: scope`, as Latchkey answers.
+    pub(crate) fn insufficient_scope<T: AsRef<str>>(required: &Requirement<T>) -> Self {
+        let required = required.as_str();
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{required}\"");
+        let challenge = HeaderValue::try_from(challenge).expect("scopes are visible ASCII");
+        Self::of(StatusCode::FORBIDDEN, "insufficient_scope", "Insufficient scope")
+            .with(WWW_AUTHENTICATE, challenge)
+            .with(X_API_KEY_REFUSAL, HeaderValue::from_static("scope"))
+    }
+
+    /// The key is good, and may not be used from there. 403, with `X-Api-Key-Refusal: network`.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn address_not_allowed() -> Self {
+        Self::of(StatusCode::FORBIDDEN, "address_not_allowed", "Address not allowed")
+            .with(X_API_KEY_REFUSAL, HeaderValue::from_static("network"))
+    }
+
     /// Whether the key is good could not be told. 503, with `Retry-After`.
     pub fn unavailable() -> Self {
         let sentence = "Temporarily unavailable; try again shortly";
@@ -49,8 +68,9 @@ impl Refusal {
             .with(RETRY_AFTER, SHORTLY)
     }
 
-    /// The service asks for a principal where no guard is. 500.
-    pub fn no_guard() -> Self {
+    /// The service itself is wrong: it asks for a principal where no guard is, or requires what is no requirement.
+    /// 500.
+    pub fn internal() -> Self {
         Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal server error")
     }
 

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use latchkey_domain::ports::{ApiKeyRepository, Clock, Entropy};
 use latchkey_domain::{
-    ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyLimits,
-    KeyName, NewKey,
+    ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyChange,
+    KeyLimits, KeyName, NewKey,
 };
 use latchkey_guard::{Embedded, EmbeddedError, Guard};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_testkit::fixtures::{a_caller, owner};
+use latchkey_testkit::fixtures::{a_caller, networks_of, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
 use latchkey_verifier::FeedBarrier;
 use tokio_postgres::NoTls;
@@ -101,6 +101,20 @@ async fn a_key_is_refused_as_soon_as_its_revoke_is_answered_elsewhere() {
         assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::UNAUTHORIZED);
     }
     embedded.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_some_networks_is_refused_where_no_address_is_known() {
+    let latchkey = Latchkey::new().await;
+    let embedded = latchkey.embedded().await;
+    let IssuedKey { key, secret, .. } = latchkey.issue().await;
+    assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::OK);
+    let parts = key.parts();
+    let all = networks_of(&["0.0.0.0/0", "::/0"]);
+    let change = KeyChange { allowed_networks: Some(all), ..KeyChange::default() };
+    let changed = latchkey.service.change(&parts.owner, parts.id, &change, &a_caller()).await;
+    changed.expect("it was not changed");
+    assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test(flavor = "multi_thread")]

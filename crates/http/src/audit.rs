@@ -16,6 +16,7 @@ use super::acting::ActingFor;
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
 use super::wire_metadata::WireMetadata;
+use super::wire_restrictions::{WireNetworks, WireScopes};
 use super::wire_time::WireTime;
 
 const MOST: u32 = 200;
@@ -100,6 +101,12 @@ pub(crate) struct ChangesBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 2, max_items = 2)]
     metadata: Option<[WireMetadata<'a>; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2)]
+    scopes: Option<[WireScopes<'a>; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2)]
+    allowed_networks: Option<[WireNetworks<'a>; 2]>,
     /// The owner's own limit on keys; null stands for the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([null, 500]))]
@@ -238,13 +245,18 @@ impl From<&OwnerDifference> for ChangesBody<'_> {
 
 impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
     fn from(difference: &'a KeyDifference) -> Self {
-        let KeyDifference { name, enabled, expires_at, metadata } = difference;
+        let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
+            difference;
         let wire = |it: &'a Metadata| WireMetadata(it.as_str());
         Self {
             name: name.as_ref().map(|both| both.each_ref().map(KeyName::as_str)),
             enabled: *enabled,
             expires_at: expires_at.map(|both| both.map(|at| at.map(WireTime))),
             metadata: metadata.as_ref().map(|both| both.each_ref().map(wire)),
+            scopes: scopes.as_ref().map(|both| both.each_ref().map(WireScopes)),
+            allowed_networks: allowed_networks
+                .as_ref()
+                .map(|both| both.each_ref().map(WireNetworks)),
             ..Self::default()
         }
     }

@@ -23,14 +23,27 @@ pub(crate) fn client_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
             );
         });
     }
-    Some(behind_proxies(peer, req.headers(), proxies))
+    Some(behind_proxies(peer, req.headers(), proxies).address)
+}
+
+/// The same for a decision that rests on the address: none where a trusted proxy names what is no address.
+pub(crate) fn certain_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
+    let peer = req.peer_addr()?.ip().to_canonical();
+    let seen = behind_proxies(peer, req.headers(), &http.settings.trusted_proxies);
+    seen.is_certain.then_some(seen.address)
+}
+
+struct Seen {
+    address: IpAddr,
+    /// Whether all that trusted proxies name could be read.
+    is_certain: bool,
 }
 
 fn is_among(proxies: &[IpNet], address: IpAddr) -> bool {
     proxies.iter().any(|net| net.contains(&address))
 }
 
-fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Seen {
     let lines: Vec<_> = headers.get_all(header::X_FORWARDED_FOR).collect();
     let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     // Of a list, empty elements don't count (RFC 9110, 5.6.1).
@@ -41,10 +54,10 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAdd
             break;
         }
         // What is no address was not written by a proxy of ours; the one who wrote it stands.
-        let Some(earlier) = hop_address(hop) else { break };
+        let Some(earlier) = hop_address(hop) else { return Seen { address, is_certain: false } };
         address = earlier;
     }
-    address
+    Seen { address, is_certain: true }
 }
 
 /// The address of a hop, in the spellings that proxies use: alone, with a port, in brackets, quoted.
@@ -72,7 +85,7 @@ mod tests {
             let line = HeaderValue::from_bytes(line.as_bytes()).expect("a header");
             headers.append(header::X_FORWARDED_FOR, line);
         }
-        behind_proxies(peer.parse().expect("an address"), &headers, &proxies).to_string()
+        behind_proxies(peer.parse().expect("an address"), &headers, &proxies).address.to_string()
     }
 
     #[test]

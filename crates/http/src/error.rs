@@ -15,6 +15,8 @@ use utoipa::ToSchema;
 
 pub(crate) use self::code::ErrorCode;
 
+/// Why a good key is not accepted, in one word.
+pub(crate) const X_API_KEY_REFUSAL: HeaderName = HeaderName::from_static("x-api-key-refusal");
 pub(crate) const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 
 /// Any answer that is not a success: a code for programs, from which the status follows, and a
@@ -58,6 +60,21 @@ impl ApiError {
     /// 401, the same for every key that is not good.
     pub(crate) fn invalid_key() -> Self {
         Self::new(ErrorCode::InvalidKey, "Invalid API key").asked_for_a_key()
+    }
+
+    /// 403 for a good key without the scopes that are required, which the challenge names (RFC 6750, section 3.1).
+    pub(crate) fn insufficient_scope(required: &str) -> Self {
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{required}\"");
+        let challenge = HeaderValue::try_from(challenge).expect("scopes are visible ASCII");
+        Self::new(ErrorCode::InsufficientScope, "Insufficient scope")
+            .with(header::WWW_AUTHENTICATE, challenge)
+            .with(X_API_KEY_REFUSAL, HeaderValue::from_static("scope"))
+    }
+
+    /// 403 for a good key from an address that it may not be used from.
+    pub(crate) fn address_not_allowed() -> Self {
+        Self::new(ErrorCode::AddressNotAllowed, "Address not allowed")
+            .with(X_API_KEY_REFUSAL, HeaderValue::from_static("network"))
     }
 
     /// 401 for a call that needs a management token and came without one.

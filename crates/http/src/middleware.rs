@@ -25,6 +25,7 @@ use super::error_page::{for_people, language, prefers_html};
 use super::head::refuse_head;
 use super::mount::path_in;
 use super::progress::Progress;
+use super::required::VerifyPath;
 use super::session::{AnsweredFor, X_LATCHKEY_ACCOUNT};
 use super::spans::{Answered, Span};
 use super::this_machine::forwarding;
@@ -105,7 +106,8 @@ where
                 Some(Err(ApiError::unavailable("the database was away at the start")))
             }
             None if common.kind == Kind::Verify && self.verifies => {
-                verify::from_cache(req.request(), &self.http, began)
+                let path = VerifyPath::of(path_in(&req));
+                verify::from_cache(req.request(), path, &self.http, began)
             }
             None => None,
         };

@@ -149,7 +149,7 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
         .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
         .service(resource("/readyz", "GET, HEAD").get(operations::readyz))
-        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify));
+        .service(web::resource(v1("verify/{tail:.*}")).to(verify::verify_below));
 }
 
 /// The calls of accounts that are kept here.

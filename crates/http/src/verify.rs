@@ -13,12 +13,15 @@ use super::Http;
 use super::body::{drain, has_body};
 use super::counts::Outcome;
 use super::error::{ApiError, ErrorBody};
+use super::required::{VerifyPath, judge};
 use super::wire_metadata::WireMetadata;
+use super::wire_restrictions::WireScopes;
 use super::wire_time::{ExpirySchema, WireTime};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
 const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
+const X_API_KEY_SCOPES: HeaderName = HeaderName::from_static("x-api-key-scopes");
 const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-environment");
 
 /// A valid key, and its owner.
@@ -41,6 +44,7 @@ pub(crate) struct VerifiedBody<'a> {
     #[schema(value_type = Option<ExpirySchema>, required)]
     expires_at: Option<WireTime>,
     metadata: WireMetadata<'a>,
+    scopes: WireScopes<'a>,
 }
 
 /// Verify a key.
@@ -49,14 +53,24 @@ pub(crate) struct VerifiedBody<'a> {
 /// gateway can forward the head of a request unchanged.
 #[utoipa::path(
     get, path = "/api/v1/verify", operation_id = "verifyApiKey", tag = "Verification", security(("apiKey" = []), ("bearer" = [])),
+    params(
+        ("scope" = Option<Vec<String>>, Query, description = "A scope the key must have, or several joined by `|`, of which it must have one. Repeat it to require all. Counts on this exact path only", example = json!(["docs:read|docs:write"])),
+        ("X-Latchkey-Require" = Option<String>, Header, description = "The same, with commas for repetition. Counts on every path, and adds to the query", example = "docs:read"),
+    ),
     responses(
         (status = 200, description = "The key is good", body = VerifiedBody<'_>, headers(
             ("X-Api-Key-Id" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Owner" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
+            ("X-Api-Key-Scopes" = String, description = "The scopes of the key, separated by spaces. Left out where the key is not restricted"),
         )),
         (status = 401, description = "Missing or invalid key", body = ErrorBody, headers(
             ("WWW-Authenticate" = String, description = "The two ways to present a key"),
+        )),
+        (status = 400, description = "The key is good, and the requirement is malformed", body = ErrorBody),
+        (status = 403, description = "The key is good, but not allowed from this address or for this", body = ErrorBody, headers(
+            ("WWW-Authenticate" = String, description = "The scopes that are required, if one of them is missing"),
+            ("X-Api-Key-Refusal" = String, description = "`scope` or `network`"),
         )),
     ),
 )]
@@ -64,6 +78,32 @@ pub(crate) async fn verify(
     req: HttpRequest,
     payload: Payload,
     http: Data<Http>,
+) -> Result<HttpResponse, ApiError> {
+    look_up(req, payload, http, VerifyPath::Exact).await
+}
+
+/// The same below the path, where the query says nothing.
+pub(crate) async fn verify_below(
+    req: HttpRequest,
+    payload: Payload,
+    http: Data<Http>,
+) -> Result<HttpResponse, ApiError> {
+    look_up(req, payload, http, VerifyPath::Below).await
+}
+
+/// A verification, and what is needed to judge and count it.
+struct Asked<'r> {
+    req: &'r HttpRequest,
+    path: VerifyPath,
+    http: &'r Http,
+    began: Instant,
+}
+
+async fn look_up(
+    req: HttpRequest,
+    payload: Payload,
+    http: Data<Http>,
+    path: VerifyPath,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
     drain(&req, &mut payload.into_inner()).await;
@@ -74,13 +114,14 @@ pub(crate) async fn verify(
         (None, Some(text)) => Some(http.services.verifier.verify(text).await),
         (None, None) => None,
     };
-    answer(&http, verified, began)
+    answer(Asked { req: &req, path, http: &http, began }, verified)
 }
 
 /// The same, where it waits for nothing: there is no body, and the cache knows. What the cache does not know
-/// is left with the request for [`verify`], so that the key is parsed and hashed once.
+/// is left with the request for [`look_up`], so that the key is parsed and hashed once.
 pub(crate) fn from_cache(
     req: &HttpRequest,
+    path: VerifyPath,
     http: &Http,
     began: Instant,
 ) -> Option<Result<HttpResponse, ApiError>> {
@@ -97,17 +138,19 @@ pub(crate) fn from_cache(
             }
         },
     };
-    Some(answer(http, verified, began))
+    Some(answer(Asked { req, path, http, began }, verified))
 }
 
 fn answer(
-    http: &Http,
+    Asked { req, path, http, began }: Asked<'_>,
     verified: Option<Result<Principal, VerifyError>>,
-    began: Instant,
 ) -> Result<HttpResponse, ApiError> {
     let (outcome, answer) = match verified {
         None => (Outcome::Missing, Err(ApiError::key_required())),
-        Some(Ok(principal)) => (Outcome::Accepted, Ok(good(&principal))),
+        Some(Ok(principal)) => match judge(&principal, req, path, http) {
+            Ok(()) => (Outcome::Accepted, Ok(good(&principal))),
+            Err(why) => (Outcome::from(&why), Err(why.into())),
+        },
         Some(Err(error)) => (Outcome::from(&error), Err(error.into())),
     };
     http.counts.verifications.count(outcome, began.elapsed());
@@ -117,6 +160,7 @@ fn answer(
 fn good(principal: &Principal) -> HttpResponse {
     let mut buffer = Uuid::encode_buffer();
     let id: &str = principal.key().as_uuid().hyphenated().encode_lower(&mut buffer);
+    let scopes = &principal.restrictions().scopes;
     let body = VerifiedBody {
         key_id: id,
         owner_id: principal.owner(),
@@ -125,8 +169,13 @@ fn good(principal: &Principal) -> HttpResponse {
         environment: principal.environment().as_str(),
         expires_at: principal.expires_at().map(WireTime),
         metadata: WireMetadata(principal.metadata()),
+        scopes: WireScopes(scopes),
     };
-    HttpResponse::Ok()
+    let mut response = HttpResponse::Ok();
+    if let Some(scopes) = scopes.joined() {
+        response.insert_header((X_API_KEY_SCOPES, scopes));
+    }
+    response
         .insert_header((X_API_KEY_ID, id))
         .insert_header((X_API_KEY_OWNER, body.owner_id))
         .insert_header((X_API_KEY_ENVIRONMENT, HeaderValue::from_static(body.environment)))

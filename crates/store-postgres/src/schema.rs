@@ -62,6 +62,8 @@ table! {
         latest_change -> BigInt,
         created_by -> Nullable<Text>,
         metadata -> Text,
+        scopes -> Nullable<Text>,
+        allowed_networks -> Nullable<Text>,
     }
 }
 

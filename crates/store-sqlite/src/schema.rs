@@ -60,6 +60,8 @@ diesel::table! {
         version -> BigInt,
         created_by -> Nullable<Text>,
         metadata -> Text,
+        scopes -> Nullable<Text>,
+        allowed_networks -> Nullable<Text>,
     }
 }
 

@@ -9,9 +9,9 @@ use latchkey_accounts::{
 };
 use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
-    Action, Actor, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Creator, Digest, Environment,
-    EventId, KeyName, KeyPrefix, KeyState, KeyedDigest, Metadata, OwnerId, OwnerPattern, PepperId,
-    Timestamp, TokenId, UserAgent,
+    Action, Actor, AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Creator,
+    Digest, Environment, EventId, Grants, KeyName, KeyPrefix, KeyState, KeyedDigest, Metadata,
+    OwnerId, OwnerPattern, PepperId, Restrictions, Timestamp, TokenId, UserAgent,
 };
 use uuid::Uuid;
 
@@ -33,6 +33,21 @@ pub fn owner(text: &str) -> OwnerId {
 /// This JSON object.
 pub fn metadata(json: &str) -> Metadata {
     Metadata::parse(json).expect("metadata")
+}
+
+/// These scopes and networks.
+pub fn restrictions(scopes: &[&str], networks: &[&str]) -> Restrictions {
+    Restrictions { scopes: scopes_of(scopes), networks: networks_of(networks) }
+}
+
+/// These scopes.
+pub fn scopes_of(texts: &[&str]) -> Grants {
+    Grants::parse(texts.iter().copied()).expect("scopes")
+}
+
+/// These networks.
+pub fn networks_of(texts: &[&str]) -> AllowedNetworks {
+    AllowedNetworks::parse(texts.iter().copied()).expect("networks")
 }
 
 /// A digest that nothing else has, under pepper 1.
@@ -63,6 +78,7 @@ pub fn a_key() -> KeyBuilder {
         created_at: moment(0),
         expires_at: None,
         metadata: Metadata::default(),
+        restrictions: Restrictions::NONE,
         state: KeyState::Active,
         replaced_by: None,
         version: 1,
@@ -292,6 +308,12 @@ impl KeyBuilder {
     /// With this JSON object.
     pub fn with_metadata(mut self, json: &str) -> Self {
         self.0.metadata = metadata(json);
+        self
+    }
+
+    /// For these uses and from these places.
+    pub fn restricted_to(mut self, restrictions: Restrictions) -> Self {
+        self.0.restrictions = restrictions;
         self
     }
 

@@ -54,6 +54,7 @@ mod barrier;
 mod cache;
 mod durations;
 pub mod freshness;
+mod interned;
 mod keeper;
 mod last_uses;
 mod losses;

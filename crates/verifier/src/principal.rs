@@ -1,8 +1,10 @@
 use std::fmt;
+use std::sync::Arc;
 
-use latchkey_domain::{ApiKey, ApiKeyId, ApiKeyParts, Environment, Timestamp};
+use latchkey_domain::{ApiKey, ApiKeyId, ApiKeyParts, Environment, Restrictions, Timestamp};
 use triomphe::ThinArc;
 
+use crate::interned::Interned;
 use crate::last_uses::LastUse;
 
 /// Who presents a good key: what a verification answers. Cheap to clone.
@@ -16,6 +18,8 @@ struct Fixed {
     key: ApiKeyId,
     /// Milliseconds since the Unix epoch; [`NEVER`] for a key that does not expire.
     expires_at: i64,
+    /// One copy for all keys that have the same; `None` for [`Restrictions::NONE`].
+    restrictions: Option<Arc<Restrictions>>,
     last_use: LastUse,
 }
 
@@ -38,7 +42,7 @@ const TEST: u8 = 1;
 
 impl Principal {
     /// Whom the key stands for.
-    pub(crate) fn of(key: &ApiKey) -> Self {
+    pub(crate) fn of(key: &ApiKey, interned: &Interned) -> Self {
         // Without `..`: a new part is shown by verifications, or named here as one that is not.
         let ApiKeyParts {
             id,
@@ -48,6 +52,7 @@ impl Principal {
             environment,
             expires_at,
             metadata,
+            restrictions,
             // Decide whether there is a principal, or say nothing about it.
             digest: _,
             created_by: _,
@@ -61,6 +66,7 @@ impl Principal {
         let fixed = Fixed {
             key: *id,
             expires_at: expires_at.map_or(NEVER, Timestamp::unix_millis),
+            restrictions: interned.of(restrictions),
             last_use: LastUse::default(),
         };
         let length = u16::try_from(metadata.len()).expect("metadata has at most 2048 bytes");
@@ -79,9 +85,11 @@ impl Principal {
 
     /// Whether `other` says the same about the same key, whenever either was used.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
-        let Fixed { key, expires_at, last_use: _ } = self.fixed();
+        let Fixed { key, expires_at, restrictions, last_use: _ } = self.fixed();
         let of_other = other.fixed();
-        (key, expires_at) == (&of_other.key, &of_other.expires_at) && self.0.slice == other.0.slice
+        (key, expires_at) == (&of_other.key, &of_other.expires_at)
+            && *restrictions == of_other.restrictions
+            && self.0.slice == other.0.slice
     }
 
     pub(crate) fn last_use(&self) -> &LastUse {
@@ -114,6 +122,12 @@ impl Principal {
             "" => NO_METADATA,
             text => text,
         }
+    }
+
+    /// What the key may be used for, and from where. They are not judged by a verification: who asks
+    /// [judges](Restrictions::judge) them, by the address and the scopes that the call needs.
+    pub fn restrictions(&self) -> &Restrictions {
+        self.fixed().restrictions.as_deref().unwrap_or(&Restrictions::NONE)
     }
 
     /// What the key is meant for.

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::barrier::FeedBarrier;
 use crate::cache::{ByDigest, KeyCache, Known};
 use crate::freshness::{Fill, Freshness};
+use crate::interned::Interned;
 use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
 use crate::renewals::Renewals;
@@ -43,6 +44,7 @@ pub struct Verifier {
     barrier: FeedBarrier,
     cache: KeyCache,
     renewals: Renewals,
+    restrictions: Interned,
     in_flight: SingleFlight,
     look_ups: Semaphore,
     from_cache: Tally,
@@ -141,6 +143,7 @@ impl Verifier {
             barrier,
             cache: KeyCache::new(),
             renewals: Renewals::default(),
+            restrictions: Interned::default(),
             in_flight: SingleFlight::default(),
             look_ups: Semaphore::new(LOOK_UPS),
             from_cache: Tally::default(),
@@ -355,7 +358,7 @@ impl Verifier {
         let answer = found.barred().map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.
             let last = self.cache.last(digest).and_then(|known| known.answer.ok());
-            let read = Principal::of(key);
+            let read = Principal::of(key, &self.restrictions);
             last.filter(|last| last.says_the_same_as(&read)).unwrap_or(read)
         });
         if self.caches()

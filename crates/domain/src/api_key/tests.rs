@@ -26,6 +26,7 @@ fn key(state: KeyState, expires_at: Option<Timestamp>) -> ApiKey {
         created_at: at(0),
         expires_at,
         metadata: Metadata::default(),
+        restrictions: Restrictions::NONE,
         state,
         replaced_by: None,
         version: 1,

@@ -2,7 +2,9 @@ use std::sync::mpsc::Sender;
 
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, rt, web};
-use latchkey_guard_actix::{ApiKeyPrincipal, Guard, Remote, require_key};
+use latchkey_guard_actix::{
+    ApiKeyPrincipal, Guard, GuardError, Remote, require_key, require_scope,
+};
 
 use crate::suite::service::{self, Started};
 
@@ -23,6 +25,12 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
             .route(service::BRIEF, web::get().to(brief))
             .route(service::WHO, web::get().to(who))
             .service(scoped)
+            .route(service::WRITES, web::get().to(writes))
+            .service(
+                web::scope("/narrow")
+                    .wrap(from_fn(require_scope(service::SCOPE)))
+                    .route("/plain", web::get().to(HttpResponse::Ok)),
+            )
             .service(web::scope("/outer").wrap(from_fn(require_key)).service(inner));
         App::new().route(service::UNGUARDED, web::get().to(who)).service(guarded)
     });
@@ -40,6 +48,11 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
 
 async fn who(caller: ApiKeyPrincipal) -> HttpResponse {
     HttpResponse::Ok().json(service::who(&caller))
+}
+
+async fn writes(caller: ApiKeyPrincipal) -> Result<HttpResponse, GuardError> {
+    caller.require(service::SCOPE)?;
+    Ok(HttpResponse::Ok().finish())
 }
 
 async fn brief(caller: ApiKeyPrincipal) -> HttpResponse {

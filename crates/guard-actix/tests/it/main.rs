@@ -8,5 +8,6 @@
 )]
 
 mod host;
+mod narrow;
 #[path = "../../../guard/tests/suite/mod.rs"]
 mod suite;

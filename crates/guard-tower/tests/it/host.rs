@@ -4,7 +4,7 @@ use std::sync::mpsc::Sender;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use latchkey_guard_tower::{ApiKeyPrincipal, Guard, Remote, RequireKey};
+use latchkey_guard_tower::{ApiKeyPrincipal, Guard, GuardError, Remote, RequireKey};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -22,6 +22,7 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
             .route(service::WHO, get(who))
             .route(service::SCOPED, get(async || StatusCode::OK))
             .route(service::SCOPED_WHO, get(who))
+            .route(service::WRITES, get(writes))
             .route(service::INNER, get(who).route_layer(require_inner_key))
             .route_layer(RequireKey::by(Guard::remote(remote)))
             .route(service::UNGUARDED, get(who));
@@ -39,6 +40,11 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
 
 async fn who(caller: ApiKeyPrincipal) -> Json<Value> {
     Json(service::who(&caller))
+}
+
+async fn writes(caller: ApiKeyPrincipal) -> Result<StatusCode, GuardError> {
+    caller.require(service::SCOPE)?;
+    Ok(StatusCode::OK)
 }
 
 async fn brief(caller: ApiKeyPrincipal) -> Json<Value> {

@@ -1,7 +1,9 @@
 use http::header::WWW_AUTHENTICATE;
 use http::response::Parts;
 use http::{HeaderValue, StatusCode};
-use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, Metadata, OwnerId, Secret};
+use latchkey_domain::{
+    ApiKeyId, Environment, Grants, KeyName, KeyPrefix, Metadata, OwnerId, Secret,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -25,6 +27,8 @@ struct VerifiedBody {
     expires_at: Option<String>,
     /// A Latchkey from before this was kept leaves it out.
     metadata: Option<Box<RawValue>>,
+    /// A Latchkey from before there were any leaves them out.
+    scopes: Option<Vec<String>>,
 }
 
 /// What Latchkey says where it refuses.
@@ -91,6 +95,8 @@ fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
     let wrong = AskError::Value;
     let metadata = body.metadata.map(|raw| Metadata::parse(raw.get())).transpose();
     let metadata = metadata.map_err(|_no_metadata| wrong("metadata"))?.unwrap_or_default();
+    let scopes = body.scopes.map(|texts| Grants::parse(texts.iter().map(String::as_str)));
+    let scopes = scopes.transpose().map_err(|_no_scopes| wrong("scopes"))?.unwrap_or_default();
     for text in [&*body.owner_id, &body.name, metadata.as_str()] {
         expect_no_key(text.as_bytes(), secret)?;
     }
@@ -104,5 +110,6 @@ fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
             .map_err(|_unknown| wrong("environment"))?,
         expires_at: expires_at.map_err(|_not_rfc_3339| wrong("expiresAt"))?.map(Into::into),
         metadata,
+        scopes,
     })
 }

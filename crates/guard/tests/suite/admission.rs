@@ -11,7 +11,7 @@ use super::http::{Header, get};
 use super::imposter::{Imposter, answer};
 use super::latchkey::Latchkey;
 use super::logs;
-use super::service::{INNER, SCOPED, SCOPED_WHO, Service, UNGUARDED, WHO};
+use super::service::{INNER, SCOPED, SCOPED_WHO, Service, UNGUARDED, WHO, WRITES};
 use super::unavailable::{KEY, vouching};
 
 /// Well-formed and never issued.
@@ -39,6 +39,38 @@ fn a_good_key_is_admitted_and_the_handler_learns_who_calls() {
         }
         service.with_key(SCOPED, &key.text).expect_status(200);
     }
+}
+
+#[test]
+fn a_handler_that_asks_for_a_scope_refuses_keys_without_it_and_names_it() {
+    let latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    let key = |scopes: Value| latchkey.create_key(&json!({ "name": "a", "scopes": scopes })).text;
+    for good in [Value::Null, json!(["*"]), json!(["docs:*"]), json!(["x", "admin"])] {
+        service.with_key(WRITES, &key(good)).expect_status(200);
+    }
+    for bad in [json!([]), json!(["docs:read"]), json!(["docs:write:all", "docs"])] {
+        let refused = service.with_key(WRITES, &key(bad)).expect_status(403);
+        let challenge = "Bearer error=\"insufficient_scope\", scope=\"docs:write|admin\"";
+        assert_eq!(refused.header("www-authenticate"), Some(challenge));
+        assert_eq!(refused.header("x-error-code"), Some("insufficient_scope"));
+        assert_eq!(refused.header("x-api-key-refusal"), Some("scope"));
+        assert_eq!(refused.json(), json!({ "error": "Insufficient scope" }));
+    }
+    service.with_key(WRITES, UNKNOWN).expect_status(401);
+    let told = service.with_key(WHO, &key(json!(["b", "a:*"]))).expect_status(200).json();
+    assert_eq!(told["scopes"], "b a:*");
+}
+
+#[test]
+fn a_key_that_may_not_be_used_from_the_address_of_the_service_is_refused_as_latchkey_refuses_it() {
+    let latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    let key =
+        latchkey.create_key(&json!({ "name": "a", "allowedNetworks": ["192.0.2.0/24"] })).text;
+    let refused = service.with_key(WHO, &key).expect_status(403);
+    assert_eq!(refused.header("x-error-code"), Some("address_not_allowed"));
+    assert_eq!(refused.header("x-api-key-refusal"), Some("network"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod cases;
 
 mod http;
 mod imposter;
-mod latchkey;
+pub(crate) mod latchkey;
 mod logs;
 pub(crate) mod service;
 mod unavailable;

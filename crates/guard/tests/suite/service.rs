@@ -26,6 +26,10 @@ pub(crate) const WHO: &str = "/who";
 /// The same in a scope whose guard is another one than the application's, inside a scope that has the
 /// application's.
 pub(crate) const INNER: &str = "/outer/inner/who";
+/// A handler that asks for [`SCOPE`].
+pub(crate) const WRITES: &str = "/writes";
+/// What it asks of the key.
+pub(crate) const SCOPE: &str = "docs:write|admin";
 /// The same without any guard.
 pub(crate) const UNGUARDED: &str = "/open";
 
@@ -91,6 +95,7 @@ pub(crate) fn who(caller: &Principal) -> Value {
         "environment": caller.environment.as_str(),
         "expiresAt": caller.expires_at.map(Timestamp::unix_millis),
         "metadata": caller.metadata.as_str(),
+        "scopes": caller.scopes.joined(),
     })
 }
 

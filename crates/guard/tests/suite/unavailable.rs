@@ -244,6 +244,8 @@ fn a_body_that_is_not_latchkeys_own_vouches_for_nobody() {
         ("environment", json!("prod")),
         ("expiresAt", json!("tomorrow")),
         ("expiresAt", json!(0)),
+        ("scopes", json!("a")),
+        ("scopes", json!(["A"])),
         ("metadata", json!([])),
         ("metadata", json!("{}")),
         ("metadata", json!({ "a": "\0" })),

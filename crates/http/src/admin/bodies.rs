@@ -8,6 +8,7 @@ use crate::api_keys::{ChangeBody, CreateBody, EnvironmentBody, RotateBody, prese
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
 use crate::wire_metadata::WireMetadata;
+use crate::wire_restrictions::{WireNetworks, WireScopes};
 use crate::wire_time::{ExpirySchema, WireTime};
 
 /// A key to be issued to an owner.
@@ -34,6 +35,14 @@ pub(crate) struct CreateForOwnerBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = WireMetadata<'_>, required = false)]
     metadata: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireScopes<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    scopes: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireNetworks<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    allowed_networks: Option<Option<Vec<String>>>,
 }
 
 /// What to change about an owner's key; at least one member.
@@ -58,6 +67,14 @@ pub(crate) struct ChangeForOwnerBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = WireMetadata<'_>, required = false)]
     metadata: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireScopes<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    scopes: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireNetworks<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    allowed_networks: Option<Option<Vec<String>>>,
 }
 
 /// How to rotate an owner's key.
@@ -76,8 +93,10 @@ pub(crate) struct RotateForOwnerBody {
 
 impl CreateForOwnerBody {
     pub(super) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
-        let Self { name, environment, expires_at, created_by, metadata } = self;
-        let new = CreateBody { name, environment, expires_at }.read(http)?;
+        let Self { name, environment, expires_at, created_by, metadata, scopes, allowed_networks } =
+            self;
+        let new = CreateBody { name, environment, expires_at, scopes, allowed_networks };
+        let new = new.read(http)?;
         let new = new.created_by(creator(created_by)?);
         Ok(match parsed(metadata)? {
             Some(metadata) => new.with_metadata(metadata),
@@ -88,12 +107,13 @@ impl CreateForOwnerBody {
 
 impl ChangeForOwnerBody {
     pub(super) fn read(self) -> Result<KeyChange, ApiError> {
-        let Self { name, enabled, expires_at, metadata } = self;
-        let change = ChangeBody { name, enabled, expires_at }.read()?;
+        let Self { name, enabled, expires_at, metadata, scopes, allowed_networks } = self;
+        let change = ChangeBody { name, enabled, expires_at, scopes, allowed_networks }.read()?;
         let change = KeyChange { metadata: parsed(metadata)?, ..change };
         if change.is_nothing() {
             // To a session the use case's refusal names what a session may change.
-            let message = "Nothing to change: name, enabled, expiresAt or metadata";
+            let message =
+                "Nothing to change: name, enabled, expiresAt, metadata, scopes or allowedNetworks";
             return Err(ApiError::bad_request(message));
         }
         Ok(change)

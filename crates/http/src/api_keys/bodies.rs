@@ -14,6 +14,7 @@ use crate::Http;
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
 use crate::wire_metadata::WireMetadata;
+use crate::wire_restrictions::{GivenRestrictions, WireNetworks, WireScopes};
 use crate::wire_time::{ExpirySchema, WireTime};
 
 /// Which keys are meant.
@@ -47,6 +48,14 @@ pub(crate) struct CreateBody {
     #[serde(default)]
     #[schema(value_type = Option<ExpirySchema>)]
     pub(crate) expires_at: Option<WireTime>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireScopes<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(crate) scopes: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireNetworks<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(crate) allowed_networks: Option<Option<Vec<String>>>,
 }
 
 /// What to change about a key; at least one member.
@@ -67,6 +76,14 @@ pub(crate) struct ChangeBody {
     #[schema(value_type = Option<ExpirySchema>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     pub(crate) expires_at: Option<Option<WireTime>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireScopes<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(crate) scopes: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireNetworks<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(crate) allowed_networks: Option<Option<Vec<String>>>,
 }
 
 /// How to rotate a key.
@@ -150,6 +167,8 @@ pub(crate) struct ItemBody<'a> {
     #[schema(required, example = "019d1fb2-1c00-7f3a-8b5e-2d4c6a8e0f13")]
     created_by: Option<&'a str>,
     metadata: WireMetadata<'a>,
+    scopes: WireScopes<'a>,
+    allowed_networks: WireNetworks<'a>,
     /// When it was revoked; only in lists that hold revoked keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<WireTime>, required = false)]
@@ -168,20 +187,22 @@ where
 
 impl CreateBody {
     pub(crate) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
-        let Self { name, environment, expires_at } = self;
+        let Self { name, environment, expires_at, scopes, allowed_networks } = self;
+        let restrictions = GivenRestrictions { scopes, allowed_networks }.of_new()?;
         let name = http.services.api_keys.policy().name(name.map(KeyName::parse).transpose()?)?;
-        Ok(NewKey::new(name, environment.into()).expiring(expires_at.map(|WireTime(at)| at)))
+        let new = NewKey::new(name, environment.into()).restricted(restrictions);
+        Ok(new.expiring(expires_at.map(|WireTime(at)| at)))
     }
 }
 
 impl ChangeBody {
     pub(crate) fn read(self) -> Result<KeyChange, ApiError> {
-        let Self { name, enabled, expires_at } = self;
+        let Self { name, enabled, expires_at, scopes, allowed_networks } = self;
         let name = name.map(KeyName::parse).transpose()?;
         let expires_at = expires_at.map(|at| at.map(|WireTime(at)| at));
-        // By session it is read only.
-        let metadata = None;
-        Ok(KeyChange { name, enabled, expires_at, metadata })
+        // Metadata is read only by session.
+        let change = KeyChange { name, enabled, expires_at, ..KeyChange::default() };
+        GivenRestrictions { scopes, allowed_networks }.add_to(change)
     }
 }
 
@@ -246,6 +267,8 @@ impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
             replaced_by: key.replaced_by.map(|id| id.to_string()),
             created_by: key.created_by.as_ref().map(Creator::as_str),
             metadata: WireMetadata(key.metadata.as_str()),
+            scopes: WireScopes(&key.restrictions.scopes),
+            allowed_networks: WireNetworks(&key.restrictions.networks),
             revoked_at: None,
         }
     }

@@ -2,7 +2,7 @@ use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::{Refusal, VerifyError};
+use latchkey_domain::{Denial, Refusal, VerifyError};
 
 use crate::exposition::head;
 
@@ -18,6 +18,10 @@ pub(crate) enum Outcome {
     /// No key was presented.
     Missing,
     Refused(Refusal),
+    /// What was required of a good key could not be read.
+    Unreadable,
+    /// A good key was not allowed that.
+    Denied(Denial),
     /// Whether the key is good could not be told.
     Unavailable,
 }
@@ -39,6 +43,9 @@ struct Shard {
     expired: AtomicU64,
     revoked: AtomicU64,
     suspended: AtomicU64,
+    unreadable: AtomicU64,
+    network: AtomicU64,
+    scope: AtomicU64,
     unavailable: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
     nanos: AtomicU64,
@@ -54,7 +61,7 @@ impl From<&VerifyError> for Outcome {
 }
 
 impl Outcome {
-    const ALL: [(&'static str, Self); 9] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("accepted", Self::Accepted),
         ("missing", Self::Missing),
         ("malformed", Self::Refused(Refusal::Malformed)),
@@ -63,6 +70,9 @@ impl Outcome {
         ("expired", Self::Refused(Refusal::Expired)),
         ("revoked", Self::Refused(Refusal::Revoked)),
         ("suspended", Self::Refused(Refusal::OwnerSuspended)),
+        ("unreadable", Self::Unreadable),
+        ("network", Self::Denied(Denial::Network)),
+        ("scope", Self::Denied(Denial::Scope)),
         ("unavailable", Self::Unavailable),
     ];
 }
@@ -78,6 +88,9 @@ impl Shard {
             Outcome::Refused(Refusal::Expired) => &self.expired,
             Outcome::Refused(Refusal::Revoked) => &self.revoked,
             Outcome::Refused(Refusal::OwnerSuspended) => &self.suspended,
+            Outcome::Unreadable => &self.unreadable,
+            Outcome::Denied(Denial::Network) => &self.network,
+            Outcome::Denied(Denial::Scope) => &self.scope,
             Outcome::Unavailable => &self.unavailable,
         }
     }

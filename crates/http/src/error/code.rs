@@ -17,6 +17,8 @@ pub(crate) enum ErrorCode {
     InvalidToken,
     MissingRight,
     OwnerNotAllowed,
+    InsufficientScope,
+    AddressNotAllowed,
     CrossSite,
     SignUpClosed,
     ReauthenticationRequired,
@@ -38,7 +40,7 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::InvalidRequest,
         Self::ExpectationFailed,
         Self::WrongPassword,
@@ -51,6 +53,8 @@ impl ErrorCode {
         Self::InvalidToken,
         Self::MissingRight,
         Self::OwnerNotAllowed,
+        Self::InsufficientScope,
+        Self::AddressNotAllowed,
         Self::CrossSite,
         Self::SignUpClosed,
         Self::ReauthenticationRequired,
@@ -104,6 +108,8 @@ impl ErrorCode {
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::MissingRight => (StatusCode::FORBIDDEN, "missing_right"),
             Self::OwnerNotAllowed => (StatusCode::FORBIDDEN, "owner_not_allowed"),
+            Self::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::AddressNotAllowed => (StatusCode::FORBIDDEN, "address_not_allowed"),
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
             Self::SignUpClosed => (StatusCode::FORBIDDEN, "sign_up_closed"),
             Self::ReauthenticationRequired => (StatusCode::FORBIDDEN, "reauthentication_required"),

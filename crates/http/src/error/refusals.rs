@@ -1,10 +1,12 @@
 //! What the refusals of keys' use cases, and failing ports, are to a client.
 
+use std::borrow::Cow;
+
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
-    ChangeError, ChangeOwnerError, IssueError, MetadataError, NameError, NameMissing,
-    NamePartError, NotNow, OverlapTooLong, ReportLeaksError, RevokeAllError, RevokeError,
-    TransitionError, VerifyError,
+    AllowedNetworksError, ChangeError, ChangeOwnerError, GrantsError, IssueError, MetadataError,
+    NameError, NameMissing, NamePartError, NotNow, OverlapTooLong, ReportLeaksError,
+    RevokeAllError, RevokeError, TransitionError, VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -76,6 +78,35 @@ impl From<MetadataError> for ApiError {
     }
 }
 
+impl From<GrantsError> for ApiError {
+    fn from(error: GrantsError) -> Self {
+        match error {
+            GrantsError::Malformed { number } => Self::bad_request(format!(
+                "scopes: entry {number} must be 1 to 64 characters, segments of a-z, 0-9, _, . and - joined by :, \
+                 and may end in :*, or be *"
+            )),
+            GrantsError::TooMany => Self::bad_request("scopes must have at most 64 entries"),
+        }
+    }
+}
+
+impl From<AllowedNetworksError> for ApiError {
+    fn from(error: AllowedNetworksError) -> Self {
+        Self::bad_request(match error {
+            AllowedNetworksError::Malformed { number, why } => {
+                format!("allowedNetworks: entry {number} {why}").into()
+            }
+            AllowedNetworksError::HostBits { given, meant } => Cow::from(format!(
+                "allowedNetworks: {given} has host bits set; did you mean {meant}?"
+            )),
+            AllowedNetworksError::None => {
+                "allowedNetworks must not be empty; null allows every network".into()
+            }
+            AllowedNetworksError::TooMany => "allowedNetworks must have at most 32 entries".into(),
+        })
+    }
+}
+
 impl From<NamePartError> for ApiError {
     fn from(NamePartError: NamePartError) -> Self {
         Self::bad_request("q must not contain control characters")
@@ -117,9 +148,9 @@ impl From<IssueError> for ApiError {
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::Nothing => {
-                Self::bad_request("Nothing to change: name, enabled or expiresAt")
-            }
+            ChangeError::Nothing => Self::bad_request(
+                "Nothing to change: name, enabled, expiresAt, scopes or allowedNetworks",
+            ),
             ChangeError::NotNow(not_now) => too_many_changes(not_now),
             ChangeError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
             ChangeError::NotFound => Self::key_not_found(),

@@ -3,10 +3,10 @@
 
 use latchkey_accounts::{Account, AccountParts, AccountState};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyParts, Creator, KeyState, Timestamp};
+use latchkey_domain::{ApiKeyParts, Creator, KeyState, Restrictions, Timestamp};
 use serde::Serialize;
 
-use latchkey_http::{WireMetadata, WireTime};
+use latchkey_http::{WireMetadata, WireNetworks, WireScopes, WireTime};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -31,6 +31,8 @@ enum Line<'a> {
         replaced_by: Option<String>,
         last_used_at: Option<WireTime>,
         metadata: WireMetadata<'a>,
+        scopes: WireScopes<'a>,
+        allowed_networks: WireNetworks<'a>,
     },
 }
 
@@ -62,6 +64,7 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         created_at,
         expires_at,
         metadata,
+        restrictions: Restrictions { scopes, networks },
         state,
         replaced_by,
         version: _,
@@ -86,5 +89,7 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         replaced_by: replaced_by.map(|id| id.to_string()),
         last_used_at: instant(found.last_used_at),
         metadata: WireMetadata(metadata.as_str()),
+        scopes: WireScopes(scopes),
+        allowed_networks: WireNetworks(networks),
     })
 }

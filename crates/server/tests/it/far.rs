@@ -48,16 +48,7 @@ fn far_away_a_lease_is_kept_and_a_revoke_counts_everywhere() {
 
     let ada = near.sign_up(ADA);
     let there = ada.at(&far);
-    for _key in 0..WARMING_UP {
-        let unknown = ada.create_key("asked for over a new connection").key;
-        // That takes thirteen round trips. With packets that are lost it can be longer than a
-        // verification may take.
-        let is_good = || far.verify(&unknown).status == 200;
-        eventually(Duration::from_secs(30), "a connection", is_good);
-    }
-    for _revoke in 0..WARMING_UP {
-        revoke(&ada, &there, [&near, &far]);
-    }
+    warm_up(&ada, &there, [&near, &far]);
     let used = ada.create_key("used").key;
     far.verify(&used).expect_status(200);
     eventually(Duration::from_secs(30), "a lease", has_lease);
@@ -91,6 +82,19 @@ fn far_away_a_lease_is_kept_and_a_revoke_counts_everywhere() {
         revokes.last(),
     );
     assert_eq!(missed, 0);
+}
+
+fn warm_up(ada: &Person, there: &Person, [near, far]: [&Server; 2]) {
+    for _key in 0..WARMING_UP {
+        let unknown = ada.create_key("asked for over a new connection").key;
+        // That takes thirteen round trips. With packets that are lost it can be longer than a
+        // verification may take.
+        let is_good = || far.verify(&unknown).status == 200;
+        eventually(Duration::from_secs(30), "a connection", is_good);
+    }
+    for _revoke in 0..WARMING_UP {
+        revoke(ada, there, [near, far]);
+    }
 }
 
 /// Revokes a key far away, which is refused everywhere when that is answered; how long that took.

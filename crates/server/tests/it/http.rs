@@ -214,6 +214,8 @@ const fn codes_of(status: u16) -> &'static [&'static str] {
         ],
         403 => &[
             "cross_site",
+            "insufficient_scope",
+            "address_not_allowed",
             "missing_right",
             "owner_not_allowed",
             "reauthentication_required",

@@ -417,8 +417,10 @@ fn a_change_of_nothing_is_answered_with_what_the_caller_may_change() {
     let backend = server.backend("keys:write", "*");
     let key = ada.create_key("a");
     let by_session = ada.change(&key.id, &json!({})).expect_refusal(400, "invalid_request");
-    by_session.expect_body(r#"{"error":"Nothing to change: name, enabled or expiresAt"}"#);
+    by_session.expect_body(
+        r#"{"error":"Nothing to change: name, enabled, expiresAt, scopes or allowedNetworks"}"#,
+    );
     let by_token = backend.send(patch(&key_of(&owner, &key.id)).json("{}"));
     let by_token = by_token.expect_refusal(400, "invalid_request");
-    by_token.expect_body(r#"{"error":"Nothing to change: name, enabled, expiresAt or metadata"}"#);
+    by_token.expect_body(r#"{"error":"Nothing to change: name, enabled, expiresAt, metadata, scopes or allowedNetworks"}"#);
 }

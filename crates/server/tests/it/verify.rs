@@ -36,7 +36,7 @@ fn a_good_key_answers_200_with_exactly_the_documented_members_and_headers(setup:
     answer.expect_json_type();
     let body = answer.json();
     let documented =
-        ["environment", "expiresAt", "keyId", "keyPrefix", "metadata", "name", "ownerId"];
+        ["environment", "expiresAt", "keyId", "keyPrefix", "metadata", "name", "ownerId", "scopes"];
     assert_eq!(members(&body), documented);
     assert_eq!(body["keyId"], made["id"]);
     assert_eq!(body["metadata"], json!({}));

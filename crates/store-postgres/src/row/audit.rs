@@ -2,8 +2,9 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
-    Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    KeyPrefix, MaxKeys, Metadata, OwnerDifference, OwnerId, Timestamp, TokenId, UserAgent,
+    Action, Actor, AllowedNetworks, ApiKeyId, AuditEvent, Caller, EventId, Grants, KeyDifference,
+    KeyLabel, KeyName, KeyPrefix, MaxKeys, Metadata, OwnerDifference, OwnerId, Timestamp, TokenId,
+    UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -190,11 +191,16 @@ struct Changes {
     expires_at: Option<[Option<i64>; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metadata: Option<[Box<RawValue>; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scopes: Option<[Option<String>; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allowed_networks: Option<[Option<String>; 2]>,
 }
 
 impl Changes {
     fn written(difference: &KeyDifference) -> String {
-        let KeyDifference { name, enabled, expires_at, metadata } = difference;
+        let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
+            difference;
         let raw = |it: &Metadata| {
             RawValue::from_string(it.as_str().to_owned()).expect("metadata is JSON")
         };
@@ -203,14 +209,24 @@ impl Changes {
             enabled: *enabled,
             expires_at: expires_at.map(|both| both.map(|at| at.map(Timestamp::unix_millis))),
             metadata: metadata.as_ref().map(|both| both.each_ref().map(raw)),
+            scopes: scopes
+                .as_ref()
+                .map(|both| both.each_ref().map(|it| it.joined().map(str::to_owned))),
+            allowed_networks: allowed_networks
+                .as_ref()
+                .map(|both| both.each_ref().map(AllowedNetworks::joined)),
         };
         serde_json::to_string(&changes).expect("texts, booleans, numbers and JSON are JSON")
     }
 
     fn read(json: &str) -> Option<KeyDifference> {
-        let Self { name, enabled, expires_at, metadata } = serde_json::from_str(json).ok()?;
+        let Self { name, enabled, expires_at, metadata, scopes, allowed_networks } =
+            serde_json::from_str(json).ok()?;
         let name = name.map(|both| both.map(|name| KeyName::restore(name).ok()));
         let metadata = metadata.map(|both| both.map(|raw| Metadata::parse(raw.get()).ok()));
+        let scopes = scopes.map(|both| both.map(|it| Grants::restore(it.as_deref()).ok()));
+        let allowed_networks = allowed_networks
+            .map(|both| both.map(|it| AllowedNetworks::restore(it.as_deref()).ok()));
         let instant = |millis: Option<i64>| millis.map(Timestamp::from_unix_millis);
         let expires_at = expires_at.map(|both| both.map(instant));
         Some(KeyDifference {
@@ -225,6 +241,14 @@ impl Changes {
                 None => None,
             },
             metadata: match metadata {
+                Some([before, after]) => Some([before?, after?]),
+                None => None,
+            },
+            scopes: match scopes {
+                Some([before, after]) => Some([before?, after?]),
+                None => None,
+            },
+            allowed_networks: match allowed_networks {
                 Some([before, after]) => Some([before?, after?]),
                 None => None,
             },

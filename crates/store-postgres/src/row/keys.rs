@@ -2,8 +2,8 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use latchkey_domain::ports::{KeyInUse, StoreError};
 use latchkey_domain::{
-    ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, KeyName, KeyPrefix, KeyState, OwnerId,
-    Timestamp,
+    AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, Grants, KeyName,
+    KeyPrefix, KeyState, OwnerId, Restrictions, Timestamp,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -39,6 +39,8 @@ pub(crate) struct KeyRow {
     #[diesel(skip_update)]
     created_by: Option<String>,
     metadata: String,
+    scopes: Option<String>,
+    allowed_networks: Option<String>,
 }
 
 impl From<&ApiKey> for KeyRow {
@@ -54,6 +56,7 @@ impl From<&ApiKey> for KeyRow {
             created_at,
             expires_at,
             metadata,
+            restrictions: Restrictions { scopes, networks },
             state,
             replaced_by,
             version,
@@ -79,6 +82,8 @@ impl From<&ApiKey> for KeyRow {
             version: *version,
             created_by: created_by.as_ref().map(|creator| creator.as_str().to_owned()),
             metadata: metadata.as_str().to_owned(),
+            scopes: scopes.joined().map(str::to_owned),
+            allowed_networks: networks.joined(),
         }
     }
 }
@@ -105,6 +110,13 @@ impl TryFrom<KeyRow> for ApiKey {
             created_at: row.created_at.into(),
             expires_at: row.expires_at.map(Into::into),
             metadata: place.read("metadata", metadata_from(&row.metadata))?,
+            restrictions: Restrictions {
+                scopes: place.read("scopes", Grants::restore(row.scopes.as_deref()).ok())?,
+                networks: place.read(
+                    "allowed_networks",
+                    AllowedNetworks::restore(row.allowed_networks.as_deref()).ok(),
+                )?,
+            },
             state,
             replaced_by: row.replaced_by.map(ApiKeyId::new),
             version: row.version,

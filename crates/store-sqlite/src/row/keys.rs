@@ -2,8 +2,8 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
-    ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, KeyName, KeyPrefix, KeyState, KeyedDigest,
-    OwnerId, Timestamp,
+    AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, Grants, KeyName,
+    KeyPrefix, KeyState, KeyedDigest, OwnerId, Restrictions, Timestamp,
 };
 use uuid::Uuid;
 
@@ -42,6 +42,8 @@ pub(crate) struct KeyRow {
     #[diesel(skip_update)]
     created_by: Option<String>,
     metadata: String,
+    scopes: Option<String>,
+    allowed_networks: Option<String>,
 }
 
 impl From<&ApiKey> for KeyRow {
@@ -57,6 +59,7 @@ impl From<&ApiKey> for KeyRow {
             created_at,
             expires_at,
             metadata,
+            restrictions: Restrictions { scopes, networks },
             state,
             replaced_by,
             version,
@@ -79,6 +82,8 @@ impl From<&ApiKey> for KeyRow {
             version: i64::from(*version),
             created_by: created_by.as_ref().map(|creator| creator.as_str().to_owned()),
             metadata: metadata.as_str().to_owned(),
+            scopes: scopes.joined().map(str::to_owned),
+            allowed_networks: networks.joined(),
         }
     }
 }
@@ -105,6 +110,13 @@ impl TryFrom<KeyRow> for ApiKey {
             created_at: place.read("created_at", Timestamp::from_unix_millis(row.created_at))?,
             expires_at: place.read("expires_at", instant_from(row.expires_at).ok())?,
             metadata: place.read("metadata", metadata_from(&row.metadata))?,
+            restrictions: Restrictions {
+                scopes: place.read("scopes", Grants::restore(row.scopes.as_deref()).ok())?,
+                networks: place.read(
+                    "allowed_networks",
+                    AllowedNetworks::restore(row.allowed_networks.as_deref()).ok(),
+                )?,
+            },
             state: state_from(place, row.disabled_at, row.revoked_at)?,
             replaced_by: match row.replaced_by {
                 Some(bytes) => Some(ApiKeyId::new(place.read("replaced_by", id_from(&bytes))?)),

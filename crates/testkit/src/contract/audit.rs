@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey_domain::{
-    Action, Actor, ApiKey, ApiKeyId, AuditEvent, Caller, EventId, KeyDifference, KeyLabel, KeyName,
-    MaxKeys, OwnerDifference, OwnerId, Timestamp, UserAgent,
+    Action, Actor, AllowedNetworks, ApiKey, ApiKeyId, AuditEvent, Caller, EventId, Grants,
+    KeyDifference, KeyLabel, KeyName, MaxKeys, OwnerDifference, OwnerId, Timestamp, UserAgent,
 };
 
 use super::steps::{
@@ -14,7 +14,7 @@ use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_caller, a_key, a_replacement, a_session, a_token, account_with_email, account_with_operator,
     account_with_password, an_account, an_event, an_event_at, an_id, changed, disabled,
-    disabled_account, enabled, metadata, moment, owner, renamed, replaced,
+    disabled_account, enabled, metadata, moment, networks_of, owner, renamed, replaced, scopes_of,
 };
 
 const MANY: u32 = 1_000;
@@ -64,12 +64,22 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         KeyDifference { name: Some(called.clone()), ..none.clone() },
         KeyDifference { enabled: Some([false, true]), ..none.clone() },
         KeyDifference { expires_at: Some([Some(Timestamp::MAX), None]), ..none.clone() },
-        KeyDifference { metadata: Some(kept.clone()), ..none },
+        KeyDifference { metadata: Some(kept.clone()), ..none.clone() },
+        KeyDifference { scopes: Some([Grants::UNRESTRICTED, scopes_of(&[])]), ..none.clone() },
+        KeyDifference {
+            allowed_networks: Some([networks_of(&["::/0"]), AllowedNetworks::ANY]),
+            ..none
+        },
         KeyDifference {
             name: Some(called.clone()),
             enabled: Some([true, false]),
             expires_at: Some([None, Some(moment(1))]),
             metadata: Some(kept),
+            scopes: Some([scopes_of(&["a", "b:*"]), scopes_of(&["*"])]),
+            allowed_networks: Some([
+                AllowedNetworks::ANY,
+                networks_of(&["10.0.0.0/8", "192.0.2.1"]),
+            ]),
         },
     ] {
         let [_, name] = called.clone();

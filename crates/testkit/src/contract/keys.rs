@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::ports::{InsertError, UpdateError};
-use latchkey_domain::{Environment, KeyName, KeyState, Timestamp};
+use latchkey_domain::{Environment, KeyName, KeyState, Restrictions, Timestamp};
 
 use super::Ports;
 use super::steps::{
@@ -10,7 +10,7 @@ use super::steps::{
 };
 use crate::fixtures::{
     a_digest, a_key, an_event, an_event_at, an_id, changed, disabled, enabled, metadata, moment,
-    owner, renamed,
+    owner, renamed, restrictions,
 };
 
 pub async fn a_key_with_every_option_unset_reads_back_equal(ports: &Ports) {
@@ -37,6 +37,7 @@ pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
             .created_by(&owner)
             .created_at(moment(1))
             .with_metadata(MANIFOLD)
+            .restricted_to(restrictions(&["docs:*", "a"], &["10.0.0.0/8", "2001:db8::/32"]))
             .expiring(moment(2)),
     )
     .await;
@@ -47,6 +48,7 @@ pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
             parts.name = KeyName::parse("renamed").expect("a name");
             parts.expires_at = Some(moment(3));
             parts.metadata = metadata(r#"{"a":1}"#);
+            parts.restrictions = restrictions(&[], &["192.0.2.1"]);
             parts.state = KeyState::Disabled { at: moment(4) };
             parts.replaced_by = Some(an_id());
         }),
@@ -65,6 +67,11 @@ pub async fn options_that_were_set_can_be_unset(ports: &Ports) {
     let on = stored(ports, enabled(&off)).await;
     let endless = stored(ports, changed(&on, |parts| parts.expires_at = None)).await;
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &endless);
+    let narrow = changed(&endless, |parts| parts.restrictions = restrictions(&["a"], &["::/0"]));
+    let narrow = stored(ports, narrow).await;
+    let wide =
+        stored(ports, changed(&narrow, |parts| parts.restrictions = Restrictions::NONE)).await;
+    assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &wide);
 }
 
 pub async fn every_instant_that_can_be_written_reads_back_equal(ports: &Ports) {

@@ -9,16 +9,17 @@ use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, Barrier, Clock as _, KeyHasher as _, KeyInUse, KeyLookup,
 };
 use latchkey_domain::{
-    ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeError, ChangeNumber, Creator,
-    Environment, IdSequence, IssueError, IssuePolicy, IssuedKey, KeyChange, KeyLimits, KeyName,
-    Metadata, NewKey, Overlap, OwnerId, Refusal, RevokeError, Timestamp,
+    AllowedNetworks, ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeError,
+    ChangeNumber, Creator, Environment, Grants, IdSequence, IssueError, IssuePolicy, IssuedKey,
+    KeyChange, KeyLimits, KeyName, Metadata, NewKey, Overlap, OwnerId, Refusal, Restrictions,
+    RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
 use super::Ports;
 use super::steps::concurrently;
 use crate::fakes::{CountingEntropy, FakeClock, PlainHasher};
-use crate::fixtures::{a_caller, an_id, metadata, owner, scatter};
+use crate::fixtures::{a_caller, an_id, metadata, networks_of, owner, scatter, scopes_of};
 
 mod model;
 
@@ -183,6 +184,23 @@ impl Walk {
         metadata(self.pick(&["{}", r#"{"plan":"pro"}"#, r#"{"plan":["pro"]}"#]))
     }
 
+    fn some_scopes(&mut self) -> Grants {
+        match self.roll(4) {
+            0 => scopes_of(&[]),
+            1 => scopes_of(&["docs:read", "docs:*"]),
+            2 => scopes_of(&["*"]),
+            _ => Grants::UNRESTRICTED,
+        }
+    }
+
+    fn some_networks(&mut self) -> AllowedNetworks {
+        match self.roll(3) {
+            0 => networks_of(&["10.0.0.0/8"]),
+            1 => networks_of(&["192.0.2.1", "2001:db8::/32"]),
+            _ => AllowedNetworks::ANY,
+        }
+    }
+
     async fn create(&mut self, of: &OwnerId, place: &str) {
         let (name, expires_at) = (self.a_name(), self.an_expiry(None));
         let environment = self.pick(&[Environment::Live, Environment::Test]);
@@ -191,7 +209,11 @@ impl Walk {
         let new = NewKey::new(name, environment)
             .expiring(expires_at.map(at))
             .created_by(made_by.map(|it| Creator::parse(it).expect("a creator")))
-            .with_metadata(self.some_metadata());
+            .with_metadata(self.some_metadata())
+            .restricted(Restrictions {
+                scopes: self.some_scopes(),
+                networks: self.some_networks(),
+            });
         match self.service.issue(of.clone(), new.clone(), &a_caller()).await {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");
@@ -201,6 +223,8 @@ impl Walk {
                     expires_at,
                     created_by: made_by.unwrap_or("anonymous").to_owned(),
                     metadata: new.metadata.as_str().to_owned(),
+                    scopes: new.restrictions.scopes.joined().map(str::to_owned),
+                    networks: new.restrictions.networks.joined(),
                     ..self.begun(of, &issued)
                 };
                 assert!(known.is(&issued.key), "{place}: {known:?} is not {issued:?}");
@@ -221,6 +245,8 @@ impl Walk {
             expires_at: None,
             created_by: String::new(),
             metadata: String::new(),
+            scopes: None,
+            networks: None,
             enabled: true,
             revoked: false,
             replaced_by: None,
@@ -236,6 +262,8 @@ impl Walk {
             enabled: self.pick(&[None, None, Some(true), Some(false)]),
             expires_at: (self.roll(2) == 0).then(|| self.an_expiry(present).map(at)),
             metadata: (self.roll(4) == 0).then(|| self.some_metadata()),
+            scopes: (self.roll(4) == 0).then(|| self.some_scopes()),
+            allowed_networks: (self.roll(4) == 0).then(|| self.some_networks()),
         };
         let want = self.model.change(of, id, &change, self.now());
         let waits = self.model.waits(of, id, want.err());

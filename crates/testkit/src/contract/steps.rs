@@ -154,6 +154,7 @@ pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
         created_at,
         expires_at,
         metadata,
+        restrictions,
         state,
         replaced_by,
         version,
@@ -169,6 +170,7 @@ pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
     assert_eq!(*created_at, want.created_at, "created_at");
     assert_eq!(*expires_at, want.expires_at, "expires_at");
     assert_eq!(*metadata, want.metadata);
+    assert_eq!(*restrictions, want.restrictions);
     assert_eq!(*state, want.state);
     assert_eq!(*replaced_by, want.replaced_by, "replaced_by");
     assert_eq!(*version, want.version, "version");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::api_keys::ITEM;
 use crate::http::{Connection, Request, members, post};
 use crate::person::{ADA, KEYS};
 use crate::server::Setup;
@@ -285,7 +286,7 @@ fn row_27_a_client_that_hangs_up_leaves_no_half_key(setup: Setup) {
     let listed = ada.list();
     assert!(listed.len() <= 1, "{listed:?}");
     for item in listed {
-        assert_eq!(members(&item).len(), 11);
+        assert_eq!(members(&item).len(), ITEM.len());
         assert_eq!(item["name"], "orphan");
     }
     ada.create(GOOD).expect_status(201);

@@ -1,8 +1,8 @@
 //! The rules of keys, told once more and in another way than the domain tells them.
 
 use latchkey_domain::{
-    Action, ApiKey, ApiKeyId, AuditEvent, Creator, Environment, KeyChange, KeyDifference, OwnerId,
-    Refusal, Secret, Timestamp,
+    Action, AllowedNetworks, ApiKey, ApiKeyId, AuditEvent, Creator, Environment, KeyChange,
+    KeyDifference, OwnerId, Refusal, Secret, Timestamp,
 };
 
 use super::REPLACED;
@@ -35,6 +35,8 @@ pub(super) struct Known {
     pub(super) expires_at: Option<i64>,
     pub(super) created_by: String,
     pub(super) metadata: String,
+    pub(super) scopes: Option<String>,
+    pub(super) networks: Option<String>,
     pub(super) enabled: bool,
     pub(super) revoked: bool,
     pub(super) replaced_by: Option<ApiKeyId>,
@@ -64,6 +66,8 @@ impl Known {
             && self.expires_at == shown.expires_at.map(Timestamp::unix_millis)
             && Some(self.created_by.as_str()) == shown.created_by.as_ref().map(Creator::as_str)
             && self.metadata == shown.metadata.as_str()
+            && self.scopes.as_deref() == shown.restrictions.scopes.joined()
+            && self.networks == shown.restrictions.networks.joined()
             && self.enabled == enabled
             && self.replaced_by == shown.replaced_by
     }
@@ -102,18 +106,26 @@ impl Told {
                 different(&before.enabled, &after.enabled),
                 different(&before.expires_at, &after.expires_at),
                 different(&before.metadata, &after.metadata),
+                different(&before.scopes, &after.scopes),
+                different(&before.networks, &after.networks),
             )
         });
         let difference = match done {
             Action::KeyChanged { difference, .. } => difference.as_ref(),
             _ => None,
         };
-        let difference = difference.map(|KeyDifference { name, enabled, expires_at, metadata }| {
+        let difference = difference.map(|difference| {
+            let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
+                difference;
             (
                 name.as_ref().map(|both| both.each_ref().map(|name| name.as_str().to_owned())),
                 *enabled,
                 expires_at.map(|both| both.map(|end| end.map(Timestamp::unix_millis))),
                 metadata.as_ref().map(|both| both.each_ref().map(|it| it.as_str().to_owned())),
+                scopes
+                    .as_ref()
+                    .map(|both| both.each_ref().map(|it| it.joined().map(str::to_owned))),
+                allowed_networks.as_ref().map(|both| both.each_ref().map(AllowedNetworks::joined)),
             )
         });
         owner.as_ref() == Some(&after.owner)
@@ -205,7 +217,7 @@ impl Model {
             return Err(Refused::Invalid);
         }
         let others = self.overlapping(of, Some(id), now);
-        let KeyChange { name, enabled, expires_at, metadata } = change;
+        let KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks } = change;
         let expires_at = expires_at.map(|end| end.map(Timestamp::unix_millis));
         if let Some(Some(end)) = expires_at
             && end <= now
@@ -232,9 +244,17 @@ impl Model {
         if let Some(metadata) = metadata {
             metadata.as_str().clone_into(&mut key.metadata);
         }
+        if let Some(scopes) = scopes {
+            key.scopes = scopes.joined().map(str::to_owned);
+        }
+        if let Some(networks) = allowed_networks {
+            key.networks = networks.joined();
+        }
         let after = key.clone();
-        let shown =
-            |key: &Known| (key.name.clone(), key.enabled, key.expires_at, key.metadata.clone());
+        let shown = |key: &Known| {
+            let restrictions = (key.scopes.clone(), key.networks.clone());
+            (key.name.clone(), key.enabled, key.expires_at, key.metadata.clone(), restrictions)
+        };
         if shown(&before) != shown(&after) {
             self.tell("key.changed", None, before, after);
         }
@@ -282,6 +302,8 @@ impl Model {
             expires_at: old.expires_at.map(|end| now + end - old.created_at),
             created_by: rotated_by.unwrap_or_else(|| old.created_by.clone()),
             metadata: old.metadata.clone(),
+            scopes: old.scopes.clone(),
+            networks: old.networks.clone(),
             ..begun
         };
         let before = old.clone();

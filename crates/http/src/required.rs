@@ -1,0 +1,95 @@
+//! What a verification requires of a key besides being good.
+
+use std::borrow::Cow;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
+use latchkey_domain::{Denial, Requirement};
+use latchkey_verifier::Principal;
+use url::form_urlencoded;
+
+use crate::Http;
+use crate::client_address::certain_address;
+use crate::counts::Outcome;
+use crate::error::ApiError;
+
+const X_LATCHKEY_REQUIRE: HeaderName = HeaderName::from_static("x-latchkey-require");
+/// The requirements that one call may have.
+const MOST: usize = 64;
+
+/// Where the call was sent: the query says what is required on the exact path alone. Below that, gateways append what
+/// their client wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VerifyPath {
+    Exact,
+    Below,
+}
+
+impl VerifyPath {
+    /// That of a call of verifications at `path`.
+    pub(crate) fn of(path: Option<&str>) -> Self {
+        if path == Some("/api/v1/verify") { Self::Exact } else { Self::Below }
+    }
+}
+
+/// Why a good key is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotAccepted {
+    /// What is required can't be read.
+    Unreadable,
+    /// The key may not be used from this address.
+    Address,
+    /// The key lacks a scope. All that was required, with a blank between each two.
+    Scope(String),
+}
+
+/// Judges a good key. Query and header add up: nothing in a request takes a requirement away.
+pub(crate) fn judge(
+    principal: &Principal,
+    req: &HttpRequest,
+    path: VerifyPath,
+    http: &Http,
+) -> Result<(), NotAccepted> {
+    let all = || required(req, path).map(Requirement::parse);
+    if all().enumerate().any(|(place, read)| place >= MOST || read.is_err()) {
+        return Err(NotAccepted::Unreadable);
+    }
+    let restrictions = principal.restrictions();
+    let address = restrictions.networks.list().and_then(|_networks| certain_address(req, http));
+    restrictions.judge(address, all().flatten()).map_err(|denial| match denial {
+        Denial::Network => NotAccepted::Address,
+        Denial::Scope => NotAccepted::Scope(required(req, path).collect::<Vec<_>>().join(" ")),
+    })
+}
+
+/// The texts of the requirements. A line that is no text stands for one that nobody can read.
+fn required(req: &HttpRequest, path: VerifyPath) -> impl Iterator<Item = Cow<'_, str>> {
+    let query = if path == VerifyPath::Exact { req.query_string() } else { "" };
+    let asked = form_urlencoded::parse(query.as_bytes());
+    let asked = asked.filter_map(|(name, value)| (name == "scope").then_some(value));
+    let lines = req.headers().get_all(X_LATCHKEY_REQUIRE);
+    let lines = lines.map(|line| line.to_str().unwrap_or_default());
+    asked.chain(lines.flat_map(|line| line.split(',').map(|text| Cow::Borrowed(text.trim()))))
+}
+
+impl From<&NotAccepted> for Outcome {
+    fn from(why: &NotAccepted) -> Self {
+        match why {
+            NotAccepted::Unreadable => Self::Unreadable,
+            NotAccepted::Address => Self::Denied(Denial::Network),
+            NotAccepted::Scope(_) => Self::Denied(Denial::Scope),
+        }
+    }
+}
+
+impl From<NotAccepted> for ApiError {
+    fn from(why: NotAccepted) -> Self {
+        match why {
+            NotAccepted::Unreadable => Self::bad_request(
+                "scope and X-Latchkey-Require must each be scopes joined by |, without *",
+            ),
+            NotAccepted::Address => Self::address_not_allowed(),
+            NotAccepted::Scope(required) => Self::insufficient_scope(&required),
+        }
+    }
+}
