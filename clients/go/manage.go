@@ -36,7 +36,7 @@ type Key struct {
 	Enabled                                     bool
 	CreatedAt, LastUsedAt, ExpiresAt, RevokedAt *time.Time
 	Metadata                                    map[string]any
-	Scopes                                      []string
+	Scopes, AllowedNetworks                     []string
 }
 
 type page struct {

@@ -169,6 +169,6 @@ export class Keyring {
 
 /** A new key as the list has it, without its text and who made it, which nothing here shows. @param {Issued} issued @returns {Key} */
 function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }) {
-  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {} }
+  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes: null, allowedNetworks: null }
   return { id, name, keyPrefix, createdAt, environment, expiresAt, ...later }
 }

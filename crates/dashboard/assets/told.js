@@ -29,10 +29,13 @@ function movement([before, after]) {
   return before === null ? 'expirySet' : 'expiryMoved'
 }
 
-/** Metadata is an object. @param {unknown} value */
-const valueCell = value => typeof value === 'object' && value ? JSON.stringify(value) : value ?? text.never
+/** Metadata is an object, scopes are a list. @param {string} member @param {unknown} value */
+function valueCell(member, value) {
+  if (value === null && member === 'expiresAt') return text.never
+  return typeof value === 'object' ? JSON.stringify(value) : value
+}
 
 /** @param {AuditEvent['changes']} changes */
 export function changesCell(changes) {
-  return Object.entries(changes ?? {}).map(([member, values]) => `${member}: ${values.map(valueCell).join(' → ')}`).join('; ')
+  return Object.entries(changes ?? {}).map(([member, values]) => `${member}: ${values.map(value => valueCell(member, value)).join(' → ')}`).join('; ')
 }

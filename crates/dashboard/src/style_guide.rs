@@ -34,7 +34,7 @@ impl StyleGuidePage<'_> {
             let mut all = json!({
                 "id": format!("019d1fb2-5b00-7c4e-a2d1-{:012x}", name.len()), "name": name, "keyPrefix": "sk_live_mCD5",
                 "createdAt": created, "lastUsedAt": used, "environment": "live", "enabled": true, "expiresAt": expires,
-                "replacedBy": null, "createdBy": null, "metadata": {}
+                "replacedBy": null, "createdBy": null, "metadata": {}, "scopes": null, "allowedNetworks": null
             });
             if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
                 all.extend(more);

@@ -16,7 +16,8 @@ pub enum VerifyError {
 
 impl ApiKeyService {
     /// The key that has this secret, if the key may be used now. Each call asks the store; the crate
-    /// `latchkey-verifier` answers the same from a cache. No use of the key is noted.
+    /// `latchkey-verifier` answers the same from a cache. No use of the key is noted, and
+    /// its [`Restrictions`](crate::Restrictions) are not judged: the caller knows the address and what the call needs.
     pub async fn verify(&self, secret: &Secret) -> Result<ApiKey, VerifyError> {
         let candidates = self.hasher.candidates(secret);
         let found = self.lookup.find_by_digest(&candidates, None).await?;

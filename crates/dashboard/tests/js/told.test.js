@@ -28,6 +28,8 @@ test('a change says what was before and after', () => {
   assert.deepEqual(changed({ expiresAt: [june, null] }), ['Expiry of “B” removed'])
   assert.deepEqual(changed({ name: ['A', 'B'], enabled: [true, false] }), ['Renamed “A” to “B”', 'Disabled “B”'])
   assert.deepEqual(changed({ metadata: [{}, { a: 1 }], enabled: [true, false] }), ['Disabled “B”', 'Changed metadata of “B”'])
+  assert.deepEqual(changed({ scopes: [null, ['a']] }), ['Changed scopes of “B”'])
+  assert.deepEqual(changed({ allowedNetworks: [['::/0'], null] }), ['Changed the networks “B” may be used from'])
   assert.deepEqual(changed({ newer: [1, 2] }), ['Changed “B”'])
 })
 
@@ -40,4 +42,5 @@ test('the changes are one cell', () => {
   assert.equal(changesCell(null), '')
   assert.equal(changesCell({ name: ['A', 'B'], expiresAt: [null, '2027'] }), 'name: A → B; expiresAt: Never → 2027')
   assert.equal(changesCell({ metadata: [{}, { plan: 'pro' }] }), 'metadata: {} → {"plan":"pro"}')
+  assert.equal(changesCell({ scopes: [null, ['a', 'b']] }), 'scopes: null → ["a","b"]')
 })

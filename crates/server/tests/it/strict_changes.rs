@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::http::Response;
-use crate::person::{ADA, Issued, Person};
+use crate::http::{Response, get};
+use crate::person::{ADA, Issued, Person, VERIFY};
 use crate::server::Server;
 use crate::strict::three;
 use crate::verify::INVALID;
@@ -28,6 +28,34 @@ fn a_key_is_refused_by_all_once_it_is_disabled_and_accepted_by_all_once_it_is_en
             server.verify(&key.key).expect_error(401);
         }
         at(1).change(&key.id, &json!({ "enabled": true })).expect_status(200);
+    }
+}
+
+#[test]
+fn a_narrowed_key_is_refused_by_all_what_it_lost() {
+    let (_database, servers) = three();
+    let ada = servers[0].sign_up(ADA);
+    let key = ada.create_key_with(&json!({ "name": "a", "scopes": ["docs:*", "admin"] }));
+    let asks = |server: &Server, scope: &str| {
+        let verify = get(&format!("{VERIFY}?scope={scope}")).header("x-api-key", &key.key);
+        server.send(&verify)
+    };
+    for round in 0..20 {
+        let at = |turn: usize| ada.at(&servers[(round + turn) % 3]);
+        for server in &servers {
+            asks(server, "admin").expect_status(200);
+        }
+        at(0).change(&key.id, &json!({ "scopes": ["docs:*"] })).expect_status(200);
+        for server in &servers {
+            asks(server, "admin").expect_refusal(403, "insufficient_scope");
+            asks(server, "docs:read").expect_status(200);
+        }
+        at(1).change(&key.id, &json!({ "allowedNetworks": ["192.0.2.1"] })).expect_status(200);
+        for server in &servers {
+            asks(server, "docs:read").expect_refusal(403, "address_not_allowed");
+        }
+        let wide = json!({ "scopes": null, "allowedNetworks": null });
+        at(2).change(&key.id, &wide).expect_status(200);
     }
 }
 
