@@ -32,7 +32,7 @@ impl ApiKeyService {
         if secrets.is_empty() {
             return Err(ReportLeaksError::NoKey);
         }
-        let mut last = None;
+        let (mut last, mut found_all) = (None, true);
         for secret in &secrets {
             let candidates = self.hasher.candidates(secret);
             let found = self.lookup.find_by_digest(&candidates, None).await?;
@@ -42,7 +42,12 @@ impl ApiKeyService {
                 let event = self.revocation_event(owner, Action::KeyLeaked(*id), caller)?;
                 let (_, change) = self.store_revocation(owner, *id, &event).await?;
                 last = last.max(change);
+            } else {
+                found_all = false;
             }
+        }
+        if !found_all {
+            self.keys.confirm().await?;
         }
         self.wait_for(last).await;
         Ok(())

@@ -221,6 +221,10 @@ impl ApiKeyRepository for PostgresStore {
         number.map(change_number).transpose()
     }
 
+    async fn confirm(&self) -> Result<(), StoreError> {
+        prove_primary(&mut *self.connection().await?).await
+    }
+
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError> {
         let reader = self.readers.get().await?;
         let mut connection = reader.connection();

@@ -87,6 +87,10 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         id: ApiKeyId,
     ) -> Result<Option<ChangeNumber>, StoreError>;
 
+    /// Answers only where the store would take a change. A server that a failover left behind fails, or never answers:
+    /// for an answer that rests on a key that was not found.
+    async fn confirm(&self) -> Result<(), StoreError>;
+
     /// The key `id` of `owner`, unless it is revoked.
     async fn find(&self, owner: &OwnerId, id: ApiKeyId) -> Result<Option<KeyInUse>, StoreError>;
 
