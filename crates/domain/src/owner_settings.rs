@@ -105,6 +105,7 @@ impl ApiKeyService {
             let now = self.clock.now();
             let settings = found.settings.change(change, now);
             let Some(difference) = OwnerDifference::between(&found.settings, &settings) else {
+                self.keys.confirm().await?;
                 self.barrier.pass(found.as_of).await;
                 return Ok(found);
             };

@@ -10,7 +10,7 @@ use latchkey_testkit::postgres::PrivateCluster;
 use serde_json::json;
 
 use crate::database::{Database, execute};
-use crate::http::{delete, get};
+use crate::http::{delete, get, request};
 use crate::person::{ADA, Issued, Person, key_path};
 use crate::secret::UNKNOWN;
 use crate::server::{Server, Setup};
@@ -250,6 +250,13 @@ fn an_instance_that_stays_with_the_old_primary_calls_no_key_gone_that_it_does_no
     let moves = pair.instance("on");
     let ada = stays.sign_up(ADA);
     let there = ada.at(&moves);
+    let backend = stays.backend("owners:write", "*");
+    let suspend = |server: &Server, on: bool| {
+        let body = json!({ "maxKeys": null, "suspended": on }).to_string();
+        let call = request("PUT", "/api/v1/admin/owners/acme").json(body);
+        backend.at(server.address).send(call)
+    };
+    suspend(&stays, true).expect_status(200);
 
     pair.fail_over();
     let deadline = Instant::now() + PATIENCE;
@@ -260,9 +267,14 @@ fn an_instance_that_stays_with_the_old_primary_calls_no_key_gone_that_it_does_no
         }
         assert!(Instant::now() < deadline, "nobody leaves the old one\n{}", moves.log());
     };
-    // It knows no such key, and may not say that none works.
-    std::thread::scope(|scope| {
+    // The old primary knows no such key, and nothing of what happened since.
+    thread::scope(|scope| {
         scope.spawn(|| ada.send(delete(&key_path(&new.id))).expect_error(503));
+        scope.spawn(|| {
+            suspend(&moves, false).expect_status(200);
+            // There the owner is suspended as before.
+            suspend(&stays, true).expect_error(503);
+        });
         stays.report(&new.key).expect_error(503);
     });
     moves.verify(&new.key).expect_status(200);
