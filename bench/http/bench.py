@@ -118,9 +118,9 @@ class Bench:
             yield server
 
     def verifications(self, server: processes.Server, keys: Path, also: Callable[[], float] = lambda: 0,
-                      refused: bool = False) -> Load:
+                      refused: bool = False, **variables: str) -> Load:
         """Of 64 connections. What `also` counts is added to the server's use of the processor."""
-        run = partial(wrk, "keys.lua", server.port, self.options.seconds, refused=refused, KEYS=keys)
+        run = partial(wrk, "keys.lua", server.port, self.options.seconds, refused=refused, KEYS=keys, **variables)
         return self.with_cpu(server, run, also)
 
     def calls(self, server: processes.Server, lines: Path) -> Load:

@@ -4,7 +4,7 @@
     bench/http/builds.py BEFORE AFTER [WHAT ...] [--pairs 20]
 
 BEFORE and AFTER are release binaries; each has a Postgres of its own. WHAT is any of cached, uncached,
-revokes; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
+revokes, required; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
 the median of the ratios in 95 of 100 measurements.
 """
 
@@ -24,7 +24,7 @@ from calls import Calls
 from load import Unexpected
 from run import RELEASE, machine
 
-MOST_CPU, LEAST_REVOKES = 1.02, 1.0
+MOST_CPU, MOST_REQUIRED, LEAST_REVOKES = 1.02, 1.05, 1.0
 INSTANCES = 3
 
 
@@ -57,6 +57,18 @@ def verifying(benches: list[Bench], what: str, **settings: str) -> str:
     return row(f"CPU for each verification, {what}: at most {MOST_CPU}", "us", pairs, lambda low, _: low > MOST_CPU)
 
 
+def requiring(benches: list[Bench]) -> str:
+    """AFTER alone: keys with three scopes, without and with a requirement."""
+    bench = benches[-1]
+    bench.postgres.ask("update api_keys set scopes = 'docs:read reports:* org:42'")
+    with bench.latchkey(DATABASE_URL=bench.postgres.url) as server:
+        without = partial(bench.verifications, server, bench.hot)
+        required = partial(without, TARGET="/api/v1/verify?scope=docs:write|org:42")
+        pairs = [(without.cpu, required.cpu) for without, required in bench.rounds(without, required, warm=True)]
+    return row(f"CPU for each verification, without and with a requirement: at most {MOST_REQUIRED}", "us", pairs,
+               lambda low, _: low > MOST_REQUIRED)
+
+
 def revoking(benches: list[Bench]) -> str:
     """All by one instance; each waits for the others."""
     with ExitStack() as stack:
@@ -75,6 +87,7 @@ MEASURED = {
     "cached": partial(verifying, what="cached"),
     "uncached": partial(verifying, what="cache off", LATCHKEY_VERIFY_CACHE="off"),
     "revokes": revoking,
+    "required": requiring,
 }
 
 

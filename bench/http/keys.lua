@@ -1,14 +1,15 @@
 -- Verifications, each with one of the keys in the file KEYS, drawn at random; or in turn from the
--- one numbered FIRST on, where that is given.
+-- one numbered FIRST on, where that is given. TARGET is where they are sent.
 local requests = {}
 for key in io.lines(os.getenv("KEYS")) do
   requests[#requests + 1] = key
 end
+local target = os.getenv("TARGET") or "/api/v1/verify"
 local turn = tonumber(os.getenv("FIRST") or "")
 
 function init()
   for number, key in ipairs(requests) do
-    requests[number] = wrk.format("GET", "/api/v1/verify", { ["x-api-key"] = key })
+    requests[number] = wrk.format("GET", target, { ["x-api-key"] = key })
   end
   math.randomseed(7)
 end

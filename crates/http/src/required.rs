@@ -50,13 +50,24 @@ pub(crate) fn judge(
     path: VerifyPath,
     http: &Http,
 ) -> Result<(), NotAccepted> {
-    let all = || required(req, path).map(Requirement::parse);
-    if all().enumerate().any(|(place, read)| place >= MOST || read.is_err()) {
-        return Err(NotAccepted::Unreadable);
-    }
     let restrictions = principal.restrictions();
     let address = restrictions.networks.list().and_then(|_networks| certain_address(req, http));
-    restrictions.judge(address, all().flatten()).map_err(|denial| match denial {
+    let all = || {
+        let read = |(place, text)| Requirement::parse(text).ok().filter(|_| place < MOST);
+        required(req, path).enumerate().map(read)
+    };
+    let mut is_readable = true;
+    let readable = all().map_while(|read| {
+        is_readable = read.is_some();
+        read
+    });
+    let judged = restrictions.judge(address, readable);
+    if !is_readable {
+        return Err(NotAccepted::Unreadable);
+    }
+    judged.map_err(|denial| match denial {
+        // Behind what decided there may be more.
+        _ if all().any(|read| read.is_none()) => NotAccepted::Unreadable,
         Denial::Network => NotAccepted::Address,
         Denial::Scope => NotAccepted::Scope(required(req, path).collect::<Vec<_>>().join(" ")),
     })
@@ -65,11 +76,20 @@ pub(crate) fn judge(
 /// The texts of the requirements. A line that is no text stands for one that nobody can read.
 fn required(req: &HttpRequest, path: VerifyPath) -> impl Iterator<Item = Cow<'_, str>> {
     let query = if path == VerifyPath::Exact { req.query_string() } else { "" };
-    let asked = form_urlencoded::parse(query.as_bytes());
-    let asked = asked.filter_map(|(name, value)| (name == "scope").then_some(value));
+    let is_encoded = query.bytes().any(|byte| matches!(byte, b'%' | b'+'));
+    let (plain, encoded) = if is_encoded { ("", query) } else { (query, "") };
+    let plain = plain.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (name == "scope").then_some(Cow::Borrowed(value))
+    });
+    // The same, several times as slowly.
+    let encoded = form_urlencoded::parse(encoded.as_bytes());
+    let encoded = encoded.filter_map(|(name, value)| (name == "scope").then_some(value));
     let lines = req.headers().get_all(X_LATCHKEY_REQUIRE);
     let lines = lines.map(|line| line.to_str().unwrap_or_default());
-    asked.chain(lines.flat_map(|line| line.split(',').map(|text| Cow::Borrowed(text.trim()))))
+    plain
+        .chain(encoded)
+        .chain(lines.flat_map(|line| line.split(',').map(|text| Cow::Borrowed(text.trim()))))
 }
 
 impl From<&NotAccepted> for Outcome {
