@@ -45,7 +45,7 @@ for (const [how, minutes] of Object.entries(OFF)) {
     await button(dialog(page), 'Rotate key').click()
     await theKey(page).waitFor()
     await copyAndClose(page)
-    assert.match(await rows(page).filter({ hasText: 'Replaced by' }).textContent(), /in (59 min|1 hr)/)
+    assert.match(await rows(page).filter({ hasText: 'Replaced by' }).textContent(), /in (59m|1h)/)
   })
 }
 
