@@ -9,6 +9,21 @@ use super::Http;
 /// The address a request comes from: the peer's, or, behind trusted proxies, the last one in
 /// `X-Forwarded-For` that is not itself a trusted proxy (ASVS 5.0, 4.1.3).
 pub(crate) fn client_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
+    seen(req, http).map(|seen| seen.address)
+}
+
+/// The same for a decision that rests on the address: none where a trusted proxy names what is no address.
+pub(crate) fn certain_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
+    seen(req, http).filter(|seen| seen.is_certain).map(|seen| seen.address)
+}
+
+struct Seen {
+    address: IpAddr,
+    /// Whether all that trusted proxies name could be read.
+    is_certain: bool,
+}
+
+fn seen(req: &HttpRequest, http: &Http) -> Option<Seen> {
     let peer = req.peer_addr()?.ip().to_canonical();
     let proxies = &http.settings.trusted_proxies;
     if req.headers().contains_key(header::X_FORWARDED_FOR) && !is_among(proxies, peer) {
@@ -18,25 +33,12 @@ pub(crate) fn client_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
                 %peer,
                 "X-Forwarded-For from an address that {setting} does not name is not \
                  believed. If a proxy or a backend of yours sends it, name that address there: until \
-                 then all people behind it share one limit on sign-ins, and one address in the audit \
-                 trail"
+                 then all people behind it share one limit on sign-ins, one address in the audit \
+                 trail, and the networks that a key may be used from have to hold that address"
             );
         });
     }
-    Some(behind_proxies(peer, req.headers(), proxies).address)
-}
-
-/// The same for a decision that rests on the address: none where a trusted proxy names what is no address.
-pub(crate) fn certain_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
-    let peer = req.peer_addr()?.ip().to_canonical();
-    let seen = behind_proxies(peer, req.headers(), &http.settings.trusted_proxies);
-    seen.is_certain.then_some(seen.address)
-}
-
-struct Seen {
-    address: IpAddr,
-    /// Whether all that trusted proxies name could be read.
-    is_certain: bool,
+    Some(behind_proxies(peer, req.headers(), proxies))
 }
 
 fn is_among(proxies: &[IpNet], address: IpAddr) -> bool {
