@@ -68,7 +68,7 @@ impl Refusal {
             .with(RETRY_AFTER, SHORTLY)
     }
 
-    /// The service itself is wrong: it asks for a principal where no guard is, or requires what is no requirement.
+    /// The service itself is wrong: it asks for a principal where no guard is, or requires by a text that is no requirement.
     /// 500.
     pub fn internal() -> Self {
         Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal server error")

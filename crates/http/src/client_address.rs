@@ -12,7 +12,7 @@ pub(crate) fn client_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
     seen(req, http).map(|seen| seen.address)
 }
 
-/// The same for a decision that rests on the address: none where a trusted proxy names what is no address.
+/// The same for a decision that rests on the address: none where a trusted proxy names something else than an address.
 pub(crate) fn certain_address(req: &HttpRequest, http: &Http) -> Option<IpAddr> {
     seen(req, http).filter(|seen| seen.is_certain).map(|seen| seen.address)
 }

@@ -17,7 +17,7 @@ const X_LATCHKEY_REQUIRE: HeaderName = HeaderName::from_static("x-latchkey-requi
 /// The requirements that one call may have.
 const MOST: usize = 64;
 
-/// Where the call was sent: the query says what is required on the exact path alone. Below that, gateways append what
+/// Where the call was sent: the query has requirements on the exact path alone. Below that, gateways append what
 /// their client wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VerifyPath {
@@ -35,7 +35,7 @@ impl VerifyPath {
 /// Why a good key is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotAccepted {
-    /// What is required can't be read.
+    /// A requirement can't be read.
     Unreadable,
     /// The key may not be used from this address.
     Address,

@@ -91,7 +91,7 @@ pub(crate) async fn verify_below(
     look_up(req, payload, http, VerifyPath::Below).await
 }
 
-/// A verification, and what is needed to judge and count it.
+/// A verification, with all that it is judged and counted by.
 struct Asked<'r> {
     req: &'r HttpRequest,
     path: VerifyPath,

@@ -78,7 +78,7 @@ pub(crate) struct GivenRestrictions {
 }
 
 impl GivenRestrictions {
-    /// Those of a new key: what is left out is not restricted.
+    /// Those of a new key: a member that was left out restricts nothing.
     pub(crate) fn of_new(&self) -> Result<Restrictions, ApiError> {
         let (scopes, networks) = (self.scopes()?, self.networks()?);
         Ok(Restrictions {
@@ -87,7 +87,7 @@ impl GivenRestrictions {
         })
     }
 
-    /// The change with these: what is left out stays.
+    /// The change with these: a member that was left out changes nothing.
     pub(crate) fn add_to(&self, change: KeyChange) -> Result<KeyChange, ApiError> {
         Ok(KeyChange { scopes: self.scopes()?, allowed_networks: self.networks()?, ..change })
     }
