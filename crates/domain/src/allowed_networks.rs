@@ -143,6 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn a_network_in_ipv4_mapped_form_is_the_ipv4_network() {
+        let read = |text| read_network(text).map(|network| network.to_string());
+        assert_eq!(read("::ffff:10.0.0.0/104"), Ok("10.0.0.0/8".into()));
+        assert_eq!(read("::ffff:10.1.2.3"), Ok("10.1.2.3/32".into()));
+        assert_eq!(read("2001:db8::/32"), Ok("2001:db8::/32".into()));
+        let wide = read("::ffff:10.0.0.0/90");
+        assert!(wide.is_err_and(|why| why.to_string().contains("10.0.0.0/8")));
+    }
+
+    #[test]
     fn a_network_with_host_bits_is_refused_and_the_one_that_is_meant_is_named() {
         let error = networks(&["10.0.0.1/8"]).expect_err("host bits");
         assert_eq!(

@@ -38,7 +38,7 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 const NEVER_ASKED_FOR: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), \
      payment=(), publickey-credentials-get=(), serial=(), usb=()";
 
-/// How long the list says that a key has leaked; the activity says it for ever. Scripts keep to the same.
+/// How long the list says that a key has leaked. The activity goes on saying it. `leaks.js` has the same number.
 const LEAKS_SHOWN_FOR: Duration = Duration::from_hours(30 * 24);
 const LATEST_EVENTS: u32 = 200;
 

@@ -8,7 +8,7 @@ use quick_cache::{OptionsBuilder, UnitWeighter};
 use crate::Principal;
 use crate::freshness::{Fill, Freshness, Stamp};
 
-/// Keys that are cached at most; then those that were asked for least give way. About 240 bytes
+/// Keys that are cached at most; then those that were asked for least give way. About 260 bytes
 /// each.
 pub(crate) const CAPACITY: usize = 1 << 20;
 /// Secrets of no key that are cached at most, and for how long: a restored backup may bring a

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as _, Command};
 use latchkey_accounts::SessionLifetime;
-use latchkey_domain::{Brand, Failover, IssuePolicy};
+use latchkey_domain::{Brand, Failover, IssuePolicy, read_network};
 use latchkey_hasher_hmac::PepperRing;
 use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
@@ -12,8 +12,7 @@ use zeroize::Zeroizing;
 use super::injected::is_injected;
 use super::jwt;
 use super::values::{
-    Bad, address, collide, cookie, count, delay, either, filter, keep, list, network, reauth, span,
-    utf8,
+    Bad, address, collide, cookie, count, delay, either, filter, keep, list, reauth, span, utf8,
 };
 use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::postgres;
@@ -55,7 +54,7 @@ impl RawSettings {
         let trusted_origins = p
             .keep("LATCHKEY_TRUSTED_ORIGINS", list(self.trusted_origins.as_deref(), Origin::parse));
         let trusted_proxies =
-            p.keep("LATCHKEY_TRUSTED_PROXIES", list(self.trusted_proxies.as_deref(), network));
+            p.keep("LATCHKEY_TRUSTED_PROXIES", list(self.trusted_proxies.as_deref(), read_network));
         let data_dir = PathBuf::from(self.data_dir.as_deref().unwrap_or("./latchkey-data"));
         let database = self.database(&data_dir, p);
         let peppers = self.peppers(database.as_ref(), p);

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv4Net};
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -46,19 +45,6 @@ pub(super) fn list<T, E: Display>(
     let entries = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
     let entries = entries.filter(|entry| !entry.is_empty());
     entries.map(|entry| parse(entry).map_err(|error| format!("{entry}: {error}"))).collect()
-}
-
-/// Addresses of peers are compared in their IPv4 form where they have one, so a network is kept in
-/// that form too.
-pub(super) fn network(text: &str) -> Result<IpNet, Bad> {
-    let alone = || text.parse().map(|address: IpAddr| address.into()).ok();
-    let wrong = Bad("must be an address or a network such as 10.0.0.0/8");
-    let network: IpNet = text.parse().ok().or_else(alone).ok_or(wrong)?;
-    let IpNet::V6(mapped) = network else { return Ok(network) };
-    let Some(address) = mapped.addr().to_ipv4_mapped() else { return Ok(network) };
-    let wide = Bad("is wider than all of IPv4; write the IPv4 network itself, such as 10.0.0.0/8");
-    let prefix = mapped.prefix_len().checked_sub(96);
-    prefix.and_then(|prefix| Ipv4Net::new(address, prefix).ok()).map(IpNet::V4).ok_or(wide)
 }
 
 pub(super) fn either(text: &str, yes: &str, no: &str) -> Result<bool, String> {
@@ -141,15 +127,6 @@ pub(super) fn filter(text: &str) -> Result<String, Bad> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_in_ipv4_mapped_form_is_the_ipv4_network() {
-        let read = |text| network(text).map(|network| network.to_string());
-        assert_eq!(read("::ffff:10.0.0.0/104"), Ok("10.0.0.0/8".into()));
-        assert_eq!(read("::ffff:10.1.2.3"), Ok("10.1.2.3/32".into()));
-        assert_eq!(read("2001:db8::/32"), Ok("2001:db8::/32".into()));
-        assert!(read("::ffff:10.0.0.0/90").is_err_and(|why| why.0.contains("10.0.0.0/8")));
-    }
 
     #[test]
     fn listeners_collide_on_one_port_where_their_addresses_overlap() {
