@@ -33,6 +33,14 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Whether it manages the keys of others: somebody who runs the service, or a backend.
+    pub(crate) const fn manages_for_others(&self) -> bool {
+        match self {
+            Self::Operator | Self::OperatorAccount(_) | Self::Recovery | Self::Token(_) => true,
+            Self::Owner(_) | Self::LeakReport | Self::Anonymous => false,
+        }
+    }
+
     /// The actor as one text, for a store to keep and a reader to see: an owner's id, or the name of
     /// another actor. Where an id is such a name or has a colon, `owner:` stands before it, so that no
     /// owner looks like another actor.

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
     Action, AllowedNetworks, ApiKeyId, ApiKeyService, AuditEvent, Caller, Grants, KeyDifference,
-    KeyName, Metadata, NotNow, OwnerId, Timestamp, TransitionError, has_expired,
+    KeyName, Metadata, NotNow, OwnerId, ScopeRefused, Timestamp, TransitionError, has_expired,
 };
 
 /// How often a key is read again because somebody else changed it meanwhile.
@@ -83,6 +83,9 @@ pub enum ChangeError {
     /// To stop a key now, disable or revoke it.
     #[error("the expiry does not lie in the future")]
     ExpiryNotInFuture,
+    /// Not all of its scopes may be given.
+    #[error(transparent)]
+    Scopes(#[from] ScopeRefused),
     /// There is no such key, it belongs to someone else, or it is revoked.
     #[error("there is no such key, or it is revoked")]
     NotFound,
@@ -151,6 +154,8 @@ impl ApiKeyService {
         for _attempt in 0..ATTEMPTS {
             let found = self.keys.find(owner, id).await?.ok_or(ChangeError::NotFound)?;
             let now = self.clock.now();
+            let held = &found.key.parts().restrictions.scopes;
+            self.allow_scopes(change.scopes.as_ref(), held, &caller.actor)?;
             let key = found.key.change(change, now)?;
             let Some(difference) = KeyDifference::between(&found.key, &key) else {
                 return Ok((found, None));

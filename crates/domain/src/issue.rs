@@ -2,8 +2,9 @@ use thiserror::Error;
 
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
-    Action, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller, Creator, Environment,
-    KeyName, KeyState, Metadata, NotNow, OwnerId, Restrictions, Secret, Timestamp, has_expired,
+    Action, AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller,
+    Creator, Environment, Grants, KeyName, KeyState, Metadata, NotNow, OwnerId, Restrictions,
+    ScopeRefused, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued, begun by [`new`](Self::new).
@@ -20,15 +21,25 @@ pub struct NewKey {
     pub created_by: Option<Creator>,
     /// What another system keeps with it.
     pub metadata: Metadata,
-    /// What it may be used for, and from where.
-    pub restrictions: Restrictions,
+    /// What it may be used for. If nothing is said, the defaults of the [catalogue](crate::ScopeCatalogue), or all.
+    pub scopes: Option<Grants>,
+    /// From where it may be used.
+    pub networks: AllowedNetworks,
 }
 
 impl NewKey {
     /// A key that works until it is revoked.
     pub fn new(name: KeyName, environment: Environment) -> Self {
-        let (metadata, restrictions) = (Metadata::default(), Restrictions::default());
-        Self { name, environment, expires_at: None, created_by: None, metadata, restrictions }
+        let (metadata, networks) = (Metadata::default(), AllowedNetworks::ANY);
+        Self {
+            name,
+            environment,
+            expires_at: None,
+            created_by: None,
+            metadata,
+            scopes: None,
+            networks,
+        }
     }
 
     /// The same, until an instant, if there is one.
@@ -49,10 +60,16 @@ impl NewKey {
         Self { metadata, ..self }
     }
 
-    /// The same, for some uses and from some places only.
+    /// The same, with what was said of its scopes.
     #[must_use]
-    pub fn restricted(self, restrictions: Restrictions) -> Self {
-        Self { restrictions, ..self }
+    pub fn with_scopes(self, scopes: Option<Grants>) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// The same, from some places only.
+    #[must_use]
+    pub fn from_networks(self, networks: AllowedNetworks) -> Self {
+        Self { networks, ..self }
     }
 }
 
@@ -75,6 +92,9 @@ pub enum IssueError {
     /// The owner has made too many changes of keys.
     #[error(transparent)]
     NotNow(#[from] NotNow),
+    /// Not all of its scopes may be given.
+    #[error(transparent)]
+    Scopes(#[from] ScopeRefused),
     /// The owner holds as many keys as it may.
     #[error("the owner holds {limit} keys, which is the limit")]
     LimitReached {
@@ -109,6 +129,7 @@ impl ApiKeyService {
         if has_expired(new.expires_at, now) {
             return Err(IssueError::ExpiryNotInFuture);
         }
+        new.scopes = Some(self.scopes_of_new(new.scopes.take(), &caller.actor)?);
         new.created_by.get_or_insert_with(|| Creator::of(&caller.actor));
         let limit = self.policy.max_keys_per_owner;
         for _attempt in 0..3 {
@@ -136,7 +157,8 @@ impl ApiKeyService {
         new: NewKey,
         now: Timestamp,
     ) -> Result<IssuedKey, EntropyError> {
-        let NewKey { name, environment, expires_at, created_by, metadata, restrictions } = new;
+        let NewKey { name, environment, expires_at, created_by, metadata, scopes, networks } = new;
+        let scopes = scopes.expect("they are decided before a key is made");
         let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;
         let key = ApiKey::restore(ApiKeyParts {
             id: ApiKeyId::new(self.ids.next(now)?),
@@ -149,7 +171,7 @@ impl ApiKeyService {
             created_at: now,
             expires_at,
             metadata,
-            restrictions,
+            restrictions: Restrictions { scopes, networks },
             state: KeyState::Active,
             replaced_by: None,
             version: 1,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::ports::SteadyClock;
-use crate::{Actor, Attempts, Caller, Network, NotNow, OwnerId};
+use crate::{Attempts, Caller, Network, NotNow, OwnerId};
 
 const LEAK_REPORTS: u32 = 60;
 
@@ -37,15 +37,11 @@ impl KeyLimits {
     /// Counts a change of a key of `owner`. The changes that an operator, a recovery or a management token
     /// makes don't count: a backend acts for all its users, and knows itself how often each may ask.
     pub(crate) fn count_change(&self, owner: &OwnerId, caller: &Caller) -> Result<(), NotNow> {
-        match (&self.0, &caller.actor) {
-            (None, _)
-            | (
-                _,
-                Actor::Operator | Actor::OperatorAccount(_) | Actor::Recovery | Actor::Token(_),
-            ) => Ok(()),
-            (Some(buckets), Actor::Owner(_) | Actor::LeakReport | Actor::Anonymous) => {
+        match &self.0 {
+            Some(buckets) if !caller.actor.manages_for_others() => {
                 buckets.changes.begin(owner).map(drop)
             }
+            _ => Ok(()),
         }
     }
 
@@ -60,7 +56,7 @@ impl KeyLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BootTime, TokenId};
+    use crate::{Actor, BootTime, TokenId};
 
     /// A clock that stands.
     #[derive(Debug)]

@@ -102,6 +102,7 @@ mod report_leaks;
 mod restrictions;
 mod revoke_all;
 mod rotate;
+mod scope_catalogue;
 mod scopes;
 mod search;
 mod secret;
@@ -147,6 +148,9 @@ pub use report_leaks::ReportLeaksError;
 pub use restrictions::{Denial, Restrictions};
 pub use revoke_all::RevokeAllError;
 pub use rotate::{Overlap, OverlapTooLong, Rotation};
+pub use scope_catalogue::{
+    CatalogueError, CatalogueProblem, CataloguedScope, ScopeCatalogue, ScopeRefused,
+};
 pub use scopes::{Grants, GrantsError, MalformedRequirement, MalformedScope, Requirement, Scope};
 pub use search::{KeyCursor, KeySearch, KeyStatus, NamePart, NamePartError, TrailSearch};
 pub use secret::{MalformedSecret, Secret};

@@ -6,7 +6,7 @@ use crate::change::ATTEMPTS;
 use crate::ports::{OverlapError, Replacement};
 use crate::{
     Action, Actor, ApiKey, ApiKeyId, ApiKeyService, AuditEvent, Caller, ChangeError, ChangeNumber,
-    Creator, IssuedKey, KeyDifference, NewKey, OwnerId, Timestamp,
+    Creator, IssuedKey, KeyDifference, NewKey, OwnerId, Restrictions, Timestamp,
 };
 
 /// How long a replaced key works beside its successor: a day unless somebody says otherwise, and at
@@ -105,13 +105,15 @@ impl ApiKeyService {
             let found = self.keys.find(owner, id).await?.ok_or(ChangeError::NotFound)?;
             let (old, now) = (found.key.parts(), self.clock.now());
             let until = |end: Timestamp| now.saturating_add(end.since(old.created_at));
+            let Restrictions { scopes, networks } = old.restrictions.clone();
             let new = NewKey {
                 name: old.name.clone(),
                 environment: old.environment,
                 expires_at: old.expires_at.map(until),
                 created_by: rotation.creator(old.created_by.as_ref(), caller),
                 metadata: old.metadata.clone(),
-                restrictions: old.restrictions.clone(),
+                scopes: Some(scopes),
+                networks,
             };
             let issued = self.make_key(owner.clone(), new, now)?;
             let successor = issued.key.parts().id;

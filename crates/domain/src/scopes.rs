@@ -33,15 +33,6 @@ impl<'t> Scope<'t> {
     pub const fn as_str(self) -> &'t str {
         self.0
     }
-
-    /// Whether `grant` is this scope, or ends in `:*` and this scope begins with what stands before the `*`, or is
-    /// `*`.
-    fn is_covered_by(self, grant: &str) -> bool {
-        match grant.strip_suffix('*') {
-            Some(beginning) => self.0.starts_with(beginning),
-            None => self.0 == grant,
-        }
-    }
 }
 
 /// What a verification asks of a key: one scope, or several of which one is enough, joined by `|`, as in
@@ -157,9 +148,17 @@ impl Grants {
     /// Whether a requirement is met.
     pub fn meet<T: AsRef<str>>(&self, requirement: &Requirement<T>) -> bool {
         let is_granted = |scope: Scope<'_>| {
-            self.list().is_none_or(|mut it| it.any(|grant| scope.is_covered_by(grant)))
+            self.list().is_none_or(|mut it| it.any(|grant| covers(grant, scope.0)))
         };
         requirement.alternatives().any(is_granted)
+    }
+}
+
+/// Whether `grant` is this scope, or ends in `:*` and the scope begins with what stands before the `*`, or is `*`.
+pub(crate) fn covers(grant: &str, scope: &str) -> bool {
+    match grant.strip_suffix('*') {
+        Some(beginning) => scope.starts_with(beginning),
+        None => scope == grant,
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -9,7 +9,7 @@ use crate::ports::{
 };
 use crate::{
     Action, ApiKeyId, AuditEvent, Brand, Caller, ChangeNumber, IdSequence, KeyLimits, KeyName,
-    NotNow, OwnerId, PepperId,
+    NotNow, OwnerId, PepperId, ScopeCatalogue,
 };
 
 /// Keys read at a time where many are revoked.
@@ -38,6 +38,7 @@ pub struct ApiKeyService {
     pub(crate) ids: Arc<IdSequence>,
     pub(crate) policy: IssuePolicy,
     pub(crate) limits: KeyLimits,
+    pub(crate) scope_catalogue: RwLock<Arc<ScopeCatalogue>>,
 }
 
 /// What an [`ApiKeyService`] needs from outside.
@@ -121,10 +122,24 @@ pub enum RevokeError {
 }
 
 impl ApiKeyService {
-    /// Joins the ports. Every use case of owners and strangers keeps to `limits`.
+    /// Joins the ports. Every use case of owners and strangers keeps to `limits`. Every scope may be given, until there
+    /// is a [catalogue](Self::set_scope_catalogue).
     pub fn new(ports: ApiKeyPorts, policy: IssuePolicy, limits: KeyLimits) -> Self {
         let ApiKeyPorts { keys, owners, lookup, barrier, hasher, clock, entropy, ids } = ports;
-        Self { keys, owners, lookup, barrier, hasher, clock, entropy, ids, policy, limits }
+        let scope_catalogue = RwLock::default();
+        Self {
+            keys,
+            owners,
+            lookup,
+            barrier,
+            hasher,
+            clock,
+            entropy,
+            ids,
+            policy,
+            limits,
+            scope_catalogue,
+        }
     }
 
     /// What holds for new keys.

@@ -9,4 +9,5 @@ mod bodies;
 pub(crate) mod events;
 pub(crate) mod owners;
 pub(crate) mod proof;
+pub(crate) mod scopes;
 pub(crate) mod search;

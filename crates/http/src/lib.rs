@@ -82,6 +82,7 @@ mod query;
 mod request_ids;
 mod required;
 mod routes;
+mod scopes;
 mod services;
 mod session;
 mod settings;

@@ -6,7 +6,7 @@ use utoipa::openapi::{Content, Header, Object, Ref, RefOr, Required, Response, R
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorCode;
-use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, verify};
+use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, scopes, verify};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,7 +18,7 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, v
     servers((url = "/", description = "Where this document came from")),
     paths(
         api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
-        api_keys::revoke,
+        api_keys::revoke, scopes::list,
         verify::verify, leaks::report,
         accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
         accounts::change_password, care::change_email, care::confirm, care::delete_account,
@@ -27,7 +27,7 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, v
         admin::api_keys::list, admin::api_keys::create, admin::api_keys::get,
         admin::api_keys::change, admin::api_keys::rotate, admin::api_keys::revoke,
         admin::search::find, admin::search::revoke, admin::owners::get, admin::owners::put,
-        admin::events::list,
+        admin::events::list, admin::scopes::list,
         operations::healthz, operations::readyz, operations::metrics,
     ),
     tags(

@@ -18,7 +18,7 @@ use super::operator::Operating;
 use super::settings::HttpSettings;
 use super::{
     accounts, admin, api_keys, audit, care, dashboard, export, leaks, openapi, operations,
-    operator, verify,
+    operator, scopes, verify,
 };
 
 /// The routes as an application of their own. It answers a verification with less work than
@@ -145,6 +145,7 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
                 .delete(api_keys::revoke),
         )
         .service(resource(&v1("api-keys/{id}/rotate"), "POST").post(api_keys::rotate))
+        .service(resource(&v1("scopes"), "GET, HEAD").get(scopes::list))
         .service(resource(&v1("leaks"), "POST").post(leaks::report))
         .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
         .service(resource("/healthz", "GET, HEAD").get(operations::healthz))
@@ -198,7 +199,8 @@ fn management(config: &mut ServiceConfig) {
         )
         .service(
             not_for_pages(&admin("audit-events"), "GET, HEAD").get(admin::events::list::<Backend>),
-        );
+        )
+        .service(not_for_pages(&admin("scopes"), "GET, HEAD").get(admin::scopes::list::<Backend>));
 }
 
 /// The pages of operators, and the calls that these pages make.

@@ -1,4 +1,4 @@
-use latchkey_domain::{AllowedNetworks, Grants, KeyChange, Restrictions};
+use latchkey_domain::{AllowedNetworks, Grants, KeyChange, NewKey};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -78,13 +78,10 @@ pub(crate) struct GivenRestrictions {
 }
 
 impl GivenRestrictions {
-    /// Those of a new key: a member that was left out restricts nothing.
-    pub(crate) fn of_new(&self) -> Result<Restrictions, ApiError> {
+    /// A new key with these. Networks that were left out don't restrict it; scopes are then the service's to choose.
+    pub(crate) fn restrict(&self, new: NewKey) -> Result<NewKey, ApiError> {
         let (scopes, networks) = (self.scopes()?, self.networks()?);
-        Ok(Restrictions {
-            scopes: scopes.unwrap_or_default(),
-            networks: networks.unwrap_or_default(),
-        })
+        Ok(new.with_scopes(scopes).from_networks(networks.unwrap_or_default()))
     }
 
     /// The change with these: a member that was left out changes nothing.

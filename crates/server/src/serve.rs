@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use futures_util::future::join_all;
-use latchkey_domain::error_chain;
+use latchkey_domain::{ScopeCatalogue, error_chain};
 use latchkey_http::{
     Http, SignUp, admin_application, application, metrics_application, refuse_unread, spans,
 };
@@ -22,7 +22,7 @@ use crate::app::{App, NotPrepared, StartError};
 use crate::housekeeping;
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
-use crate::settings::Settings;
+use crate::settings::{SCOPES_FILE, Settings, read_scopes};
 use crate::telemetry;
 
 /// How long requests may still run when the server has stopped listening; with what comes after it,
@@ -43,12 +43,14 @@ const ADMIN: &str = "/api/v1/admin";
 const PREPARE_EVERY: Duration = Duration::from_millis(500);
 const WRITE_USES_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs the server until it is asked to stop.
-pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
+/// Runs the server until it is asked to stop. Keys may be given the scopes of a catalogue, until its file is read again.
+pub(crate) async fn serve(settings: Settings, scopes: ScopeCatalogue) -> Result<(), StartError> {
     let listen = settings.listen;
     // Before all else: by default a signal kills the process, and the first process of a container
     // doesn't even notice.
     let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let hang_ups =
+        settings.scopes_file.is_some().then(|| signal(SignalKind::hangup())).transpose()?;
     spans::start()?;
     let workers = available_parallelism().map_or(2, NonZero::get);
     let connections = Descriptors::raise().for_connections(workers);
@@ -56,6 +58,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         started = start(settings) => Arc::new(started?),
         () = next(&mut signals) => exit("stopped while starting", 0),
     };
+    app.services.api_keys.set_scope_catalogue(scopes);
     let control = control(&app).await?;
 
     let http = http_of(&app)?;
@@ -80,6 +83,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), StartError> {
         tokio::spawn(keep_recovering(Arc::clone(&app))),
         tokio::spawn(keep_warning(Arc::clone(&app))),
         tokio::spawn(keep_foreign_keys(Arc::clone(&app))),
+        tokio::spawn(keep_reading_scopes(hang_ups, Arc::clone(&app))),
     ];
     tokio::select! {
         ended = server => ended?,
@@ -240,6 +244,28 @@ async fn keep_house(app: Arc<App>) {
 async fn keep_foreign_keys(app: Arc<App>) {
     if let Some(sessions) = &app.services.foreign_sessions {
         sessions.keep().await;
+    }
+}
+
+/// Reads the catalogue of scopes again at each hang-up. One that is wrong changes nothing.
+async fn keep_reading_scopes(hang_ups: Option<Signal>, app: Arc<App>) {
+    let (Some(mut hang_ups), Some(file)) = (hang_ups, &app.settings.scopes_file) else { return };
+    while hang_ups.recv().await.is_some() {
+        let path = file.clone();
+        match tokio::task::spawn_blocking(move || read_scopes(&path)).await {
+            Ok(Ok(catalogue)) => {
+                let scopes = catalogue.scopes().len();
+                app.services.api_keys.set_scope_catalogue(catalogue);
+                tracing::info!(scopes, "read {SCOPES_FILE} again");
+            }
+            Ok(Err(error)) => {
+                tracing::error!(
+                    error,
+                    "did not read {SCOPES_FILE} again: the scopes stay as they were"
+                );
+            }
+            Err(error) => tracing::error!(%error, "did not read {SCOPES_FILE} again"),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use latchkey_accounts::SessionLifetime;
-use latchkey_domain::{Failover, IssuePolicy};
+use latchkey_domain::{Failover, IssuePolicy, ScopeCatalogue};
 use latchkey_hasher_hmac::PepperRing;
 use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
@@ -16,11 +16,16 @@ mod jwt;
 mod product;
 mod raw;
 mod resolve;
+mod scopes_file;
 mod sqlite_url;
 mod values;
 
 pub(crate) use jwt::{JwtKeys, JwtSettings};
 pub(crate) use raw::RawSettings;
+pub(crate) use scopes_file::read_scopes;
+
+/// The setting of the catalogue of scopes.
+pub(crate) const SCOPES_FILE: &str = "LATCHKEY_SCOPES_FILE";
 
 /// What the program needs, checked and complete. Past start-up nobody reads the environment.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub(crate) struct Settings {
     /// The ring, if it was given; otherwise it is in the data directory.
     pub(crate) peppers: Option<PepperRing>,
     pub(crate) issue_policy: IssuePolicy,
+    /// The file of the scopes that keys may be given, if there is one.
+    pub(crate) scopes_file: Option<PathBuf>,
     pub(crate) session_lifetime: SessionLifetime,
     /// Which JWTs are sessions too, if any.
     pub(crate) jwt: Option<JwtSettings>,
@@ -92,6 +99,30 @@ impl Settings {
     pub(crate) const fn key_changes_per_minute(&self) -> u32 {
         self.sign_in_attempts_per_minute.saturating_mul(60)
     }
+
+    /// The scopes that keys may be given, as their file says now.
+    pub(crate) fn scope_catalogue(&self) -> Result<ScopeCatalogue, Problems> {
+        let read =
+            self.scopes_file.as_deref().map_or_else(|| Ok(ScopeCatalogue::default()), read_scopes);
+        read.map_err(|problem| Problems(vec![format!("{SCOPES_FILE}: {problem}")]))
+    }
+
+    fn show_what_keys_may_be(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "LATCHKEY_MAX_KEYS_PER_OWNER={}", self.issue_policy.max_keys_per_owner)?;
+        writeln!(
+            f,
+            "LATCHKEY_KEY_NAMES={}",
+            choice(self.issue_policy.names_optional, "optional", "required")
+        )?;
+        writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
+        let scopes = self.scopes_file.as_ref().map(|path| path.display().to_string());
+        writeln!(f, "{SCOPES_FILE}={}", scopes.as_deref().unwrap_or("none"))
+    }
+}
+
+/// Which of two words a setting is.
+const fn choice(yes: bool, if_yes: &'static str, if_no: &'static str) -> &'static str {
+    if yes { if_yes } else { if_no }
 }
 
 impl fmt::Display for Settings {
@@ -108,7 +139,6 @@ impl fmt::Display for Settings {
             (Some(ring), _) => joined(ring.ids().map(|id| format!("{id}:[redacted]")).collect()),
             (None, _) => self.data_dir.join("peppers").display().to_string(),
         };
-        let choice = |yes: bool, if_yes: &'static str, if_no| if yes { if_yes } else { if_no };
         writeln!(f, "LATCHKEY_LISTEN={}", self.listen)?;
         writeln!(f, "LATCHKEY_PUBLIC_URL={public}")?;
         writeln!(f, "LATCHKEY_TRUSTED_ORIGINS={}", texts(&self.http.trusted_origins))?;
@@ -121,13 +151,7 @@ impl fmt::Display for Settings {
             "LATCHKEY_SIGN_UP={}",
             choice(self.http.sign_up != SignUp::Closed, "open", "closed")
         )?;
-        writeln!(f, "LATCHKEY_MAX_KEYS_PER_OWNER={}", self.issue_policy.max_keys_per_owner)?;
-        writeln!(
-            f,
-            "LATCHKEY_KEY_NAMES={}",
-            choice(self.issue_policy.names_optional, "optional", "required")
-        )?;
-        writeln!(f, "LATCHKEY_KEY_PREFIX={}", self.issue_policy.brand)?;
+        self.show_what_keys_may_be(f)?;
         writeln!(f, "LATCHKEY_ACCOUNTS={}", choice(self.http.accounts, "on", "off"))?;
         writeln!(f, "LATCHKEY_DOCS={}", choice(self.http.reference, "on", "off"))?;
         JwtSettings::show(self.jwt.as_ref(), f)?;

@@ -17,12 +17,15 @@ use crate::operator::Operating;
 
 /// What a call needs of its caller.
 pub(crate) trait Needs {
-    /// Which right, of a token.
-    const RIGHT: Right;
+    /// Which right, of a token; `None`: any token may make it.
+    const RIGHT: Option<Right>;
     /// Whether it can't be undone: an operator gave the password not long ago.
     const IS_FINAL: bool = false;
 }
 
+/// To see what holds for all owners.
+#[derive(Debug)]
+pub(crate) struct AnyRight;
 /// To see keys and the settings of owners.
 #[derive(Debug)]
 pub(crate) struct KeysRead;
@@ -39,25 +42,29 @@ pub(crate) struct KeysWrite;
 #[derive(Debug)]
 pub(crate) struct KeysEnd;
 
+impl Needs for AnyRight {
+    const RIGHT: Option<Right> = None;
+}
+
 impl Needs for KeysRead {
-    const RIGHT: Right = Right::KeysRead;
+    const RIGHT: Option<Right> = Some(Right::KeysRead);
 }
 
 impl Needs for KeysWrite {
-    const RIGHT: Right = Right::KeysWrite;
+    const RIGHT: Option<Right> = Some(Right::KeysWrite);
 }
 
 impl Needs for KeysEnd {
-    const RIGHT: Right = Right::KeysWrite;
+    const RIGHT: Option<Right> = Some(Right::KeysWrite);
     const IS_FINAL: bool = true;
 }
 
 impl Needs for OwnersWrite {
-    const RIGHT: Right = Right::OwnersWrite;
+    const RIGHT: Option<Right> = Some(Right::OwnersWrite);
 }
 
 impl Needs for AuditRead {
-    const RIGHT: Right = Right::AuditRead;
+    const RIGHT: Option<Right> = Some(Right::AuditRead);
 }
 
 /// Who makes the calls of a group of routes, and how they prove it.
@@ -88,7 +95,11 @@ impl Prover for Backend {
         http: &Data<Http>,
     ) -> Result<Entitlement, ApiError> {
         let token = http.services.tokens.authenticate(presented(req.headers())?).await?;
-        let owners = token.may(N::RIGHT)?.owners().to_vec();
+        let owners = match N::RIGHT {
+            Some(right) => token.may(right)?.owners(),
+            None => &token.owners,
+        };
+        let owners = owners.to_vec();
         Ok(Entitlement { owners, caller: caller(req, http, Actor::Token(token.id)) })
     }
 }

@@ -188,10 +188,9 @@ where
 impl CreateBody {
     pub(crate) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
         let Self { name, environment, expires_at, scopes, allowed_networks } = self;
-        let restrictions = GivenRestrictions { scopes, allowed_networks }.of_new()?;
         let name = http.services.api_keys.policy().name(name.map(KeyName::parse).transpose()?)?;
-        let new = NewKey::new(name, environment.into()).restricted(restrictions);
-        Ok(new.expiring(expires_at.map(|WireTime(at)| at)))
+        let new = NewKey::new(name, environment.into()).expiring(expires_at.map(|WireTime(at)| at));
+        GivenRestrictions { scopes, allowed_networks }.restrict(new)
     }
 }
 

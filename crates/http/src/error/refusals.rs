@@ -6,7 +6,7 @@ use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
     AllowedNetworksError, ChangeError, ChangeOwnerError, GrantsError, IssueError, MetadataError,
     NameError, NameMissing, NamePartError, NotNow, OverlapTooLong, ReportLeaksError,
-    RevokeAllError, RevokeError, TransitionError, VerifyError,
+    RevokeAllError, RevokeError, ScopeRefused, TransitionError, VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -125,10 +125,25 @@ impl From<OverlapTooLong> for ApiError {
     }
 }
 
+impl From<ScopeRefused> for ApiError {
+    fn from(refused: ScopeRefused) -> Self {
+        Self::bad_request(match refused {
+            ScopeRefused::Unknown(scope) => format!("There is no scope {scope} here"),
+            ScopeRefused::Restricted(scope) => {
+                format!("scopes must not have {scope}: only a management token may give that")
+            }
+            ScopeRefused::Everything => {
+                "scopes must be a list: some scopes are given by management tokens only".to_owned()
+            }
+        })
+    }
+}
+
 impl From<IssueError> for ApiError {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
+            IssueError::Scopes(refused) => refused.into(),
             IssueError::NotNow(not_now) => too_many_changes(not_now),
             IssueError::LimitReached { limit } => {
                 let message = format!(
@@ -153,6 +168,7 @@ impl From<ChangeError> for ApiError {
             ),
             ChangeError::NotNow(not_now) => too_many_changes(not_now),
             ChangeError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
+            ChangeError::Scopes(refused) => refused.into(),
             ChangeError::NotFound => Self::key_not_found(),
             ChangeError::LimitReached { limit } => {
                 let message = format!(

@@ -39,9 +39,17 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Openapi => say(latchkey_http::document().trim_end())?,
         Command::Pepper(PepperCommand::Generate { id }) => generate_pepper(id)?,
         Command::Scan { paths } => scan(paths)?,
-        Command::CheckConfig => check(&logging(raw)?).await?,
+        Command::CheckConfig => {
+            let settings = logging(raw)?;
+            settings.scope_catalogue()?;
+            check(&settings).await?;
+        }
         Command::Healthcheck => healthcheck(raw.resolve()?.local_address()).await?,
-        Command::Serve => serve::serve(logging(raw)?).await?,
+        Command::Serve => {
+            let settings = logging(raw)?;
+            let scopes = settings.scope_catalogue()?;
+            serve::serve(settings, scopes).await?;
+        }
         Command::Migrate => Store::open(&logging(raw)?).await.map(drop)?,
         Command::Account(command) => execute(logging(raw)?, account_command(command)?).await?,
         Command::Token(command) => execute(logging(raw)?, token_command(command)).await?,

@@ -35,6 +35,9 @@ pub(crate) struct RawSettings {
     /// Brand, the first part of new keys [default: sk]
     #[arg(long = "key-prefix", global = true, env = "LATCHKEY_KEY_PREFIX", hide_env_values = true)]
     pub(crate) brand: Option<String>,
+    /// File of the scopes that keys may be given, TOML [default: all scopes may]
+    #[arg(long, global = true, env = "LATCHKEY_SCOPES_FILE", hide_env_values = true)]
+    pub(crate) scopes_file: Option<String>,
     /// Whether there are accounts here, beside sessions of another system: on or off [default: on]
     #[arg(long, global = true, env = "LATCHKEY_ACCOUNTS", hide_env_values = true)]
     pub(crate) accounts: Option<String>,

@@ -128,6 +128,7 @@ impl RawSettings {
                 max_keys_per_owner: max_keys?,
                 names_optional: names_optional?,
             },
+            scopes_file: self.scopes_file.as_ref().map(PathBuf::from),
             session_lifetime: session_lifetime?,
             jwt: jwt?,
             sign_in_attempts_per_minute: attempts?,

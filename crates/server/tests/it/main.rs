@@ -120,6 +120,7 @@ mod reach;
 mod reference;
 mod rolling;
 mod rotation;
+mod scope_catalogue;
 mod scopes;
 mod secret;
 mod secrets;

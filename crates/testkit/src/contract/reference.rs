@@ -11,8 +11,8 @@ use latchkey_domain::ports::{
 use latchkey_domain::{
     AllowedNetworks, ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeError,
     ChangeNumber, Creator, Environment, Grants, IdSequence, IssueError, IssuePolicy, IssuedKey,
-    KeyChange, KeyLimits, KeyName, Metadata, NewKey, Overlap, OwnerId, Refusal, Restrictions,
-    RevokeError, Timestamp,
+    KeyChange, KeyLimits, KeyName, Metadata, NewKey, Overlap, OwnerId, Refusal, RevokeError,
+    Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
@@ -210,10 +210,8 @@ impl Walk {
             .expiring(expires_at.map(at))
             .created_by(made_by.map(|it| Creator::parse(it).expect("a creator")))
             .with_metadata(self.some_metadata())
-            .restricted(Restrictions {
-                scopes: self.some_scopes(),
-                networks: self.some_networks(),
-            });
+            .with_scopes(Some(self.some_scopes()))
+            .from_networks(self.some_networks());
         match self.service.issue(of.clone(), new.clone(), &a_caller()).await {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");
@@ -223,8 +221,8 @@ impl Walk {
                     expires_at,
                     created_by: made_by.unwrap_or("anonymous").to_owned(),
                     metadata: new.metadata.as_str().to_owned(),
-                    scopes: new.restrictions.scopes.joined().map(str::to_owned),
-                    networks: new.restrictions.networks.joined(),
+                    scopes: new.scopes.as_ref().and_then(Grants::joined).map(str::to_owned),
+                    networks: new.networks.joined(),
                     ..self.begun(of, &issued)
                 };
                 assert!(known.is(&issued.key), "{place}: {known:?} is not {issued:?}");
