@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.client
 import json
+import re
 import socket
 import time
 
@@ -12,14 +13,30 @@ from gateway_world import call, expect, raw
 REFUSED_WITHIN = 4  # seconds: the recipes' limit of 2, and some for a busy machine
 UNKNOWN = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7"  # well-formed and never issued
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+REQUIRED = "?scope=reports:read"  # of what is below /reports/
 CLAIMS = ("x-api-key-id", "x-api-key-owner", "x-api-key-environment")
-FORGED = [("X-Api-Key-Id", "forged"), ("x-api-key-OWNER", "forged"), ("X-API-KEY-ENVIRONMENT", "forged")]
+FORGED = [
+    ("X-Api-Key-Id", "forged"), ("x-api-key-OWNER", "forged"), ("X-API-KEY-ENVIRONMENT", "forged"), ("X-Api-Key-Scopes", "forged"),
+]
 UNDERSCORES = [("X_Api_Key_Id", "forged"), ("x-api_key-owner", "forged")]
 PREFLIGHT = [("Origin", "https://app.example.com"), ("Access-Control-Request-Method", "POST")]
 WEBSOCKET = [
     ("Connection", "Upgrade"), ("Upgrade", "websocket"),
     ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ]
+
+
+def _means(target):
+    """The path that a service may read in a target, whose `%2F` is no slash."""
+    path = re.sub(r"^http://[^/]*", "", target).split("?")[0].split("#")[0]
+    parts = []
+    for part in path.split("/"):
+        part = re.sub("%(?!2f)([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), part, flags=re.IGNORECASE)
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
 
 
 class Cases:
@@ -36,8 +53,8 @@ class Cases:
             case(self)
             print(f"{self.name}: {name.replace('_', ' ')}", flush=True)
 
-    def _get(self, headers, path="/", method="GET", body=b""):
-        return call(self.port, method, path, headers, body)
+    def _get(self, headers, path="/", method="GET", body=b"", source="127.0.0.1"):
+        return call(self.port, method, path, headers, body, source)
 
     def _key(self):
         return ("x-api-key", self.latchkey.issue()["key"])
@@ -108,11 +125,75 @@ class Cases:
         ):
             own = self.latchkey.verify(headers)
             ours = self._get(headers, method="POST", body=b"x" * (1 << 20))
-            expect(own[0] == ours[0] == 401, f"{self.name}: answered {ours[0]}", headers)
-            expect(own[2] == ours[2], f"{self.name}: another body", own[2], ours[2], headers)
-            for name in ("WWW-Authenticate", "Content-Type", "X-Error-Code"):
-                pair = own[1].get_all(name), ours[1].get_all(name)
-                expect(pair[0] == pair[1], f"{self.name}: another {name}", *pair, headers)
+            expect(own[0] == 401, f"Latchkey answered {own[0]}", headers)
+            self._same(own, ours, headers)
+        expect(self.service.requests == before, f"{self.name}: a refused request reached the service")
+
+    def _same(self, own, ours, *seen):
+        for kind, latchkeys, gateways in zip(("status", "body"), (own[0], own[2]), (ours[0], ours[2])):
+            expect(latchkeys == gateways, f"{self.name}: another {kind}", latchkeys, gateways, *seen)
+        for name in ("WWW-Authenticate", "Content-Type", "X-Error-Code", "X-Api-Key-Refusal"):
+            pair = own[1].get_all(name), ours[1].get_all(name)
+            expect(pair[0] == pair[1], f"{self.name}: another {name}", *pair, *seen)
+
+    def a_location_needs_a_scope(self):
+        for scopes in (None, ["*"], ["reports:*"], ["docs:read", "reports:read"]):
+            key = ("x-api-key", self.latchkey.issue(scopes=scopes)["key"])
+            for path in ("/", "/reports/1", "/reports/a/b?c=d"):
+                told = self._passes([key], path=path)
+                expect(told["path"] == path, f"{self.name}: the service saw {told['path']}")
+        before = self.service.requests
+        for scopes in ([], ["docs:read"], ["reports", "reports:readers"]):
+            headers = [("x-api-key", self.latchkey.issue(scopes=scopes)["key"])]
+            own = self.latchkey.verify(headers, REQUIRED)
+            expect(own[0] == 403, f"Latchkey answered {own[0]}", scopes)
+            for method in ("GET", "POST", "DELETE"):
+                self._same(own, self._get(headers, path="/reports/1", method=method), scopes, method)
+            expect(self.service.requests == before, f"{self.name}: a refused request reached the service", scopes)
+            self._passes(headers)
+            before = self.service.requests
+        self._same(self.latchkey.verify([]), self._get([], path="/reports/1"))
+
+    def no_client_talks_itself_out_of_a_requirement(self):
+        key = ("x-api-key", self.latchkey.issue(scopes=["docs:read"])["key"])
+        before = self.service.requests
+        for header in (
+            None, ("X-Latchkey-Require", "docs:read"), ("X-Latchkey-Require", ""), ("x-latchkey-REQUIRE", "*"),
+            ("Connection", "close, X-Latchkey-Require"), ("X-Api-Key-Scopes", "reports:read"), ("X-Original-URL", "/"),
+            ("X-Forwarded-Uri", "/"), ("X-Original-URI", "/"), ("X-HTTP-Method-Override", "OPTIONS"),
+        ):
+            for query in ("", "?scope=docs:read", "?scope=", "?scope=*", "?a=%23/"):
+                headers = [key, header] if header else [key]
+                status, _, body = self._get(headers, path=f"/reports/1{query}")
+                expect(status == 403, f"{self.name}: answered {status}", header, query, body)
+        expect(self.service.requests == before, f"{self.name}: a refused request reached the service")
+        for required in ("no:such", "", "*", "docs:read"):
+            told = self._passes([key, ("X-Latchkey-Require", required)])
+            kept = [name for name, _ in told["headers"] if name == "x-latchkey-require"]
+            expect(not kept, f"{self.name}: a client's X-Latchkey-Require reached the service")
+
+    def no_spelling_of_a_path_goes_round_a_requirement(self):
+        name, key = "x-api-key", self.latchkey.issue(scopes=["docs:read"])["key"]
+        for path in (
+            "/reports/1", "//reports/1", "/./reports/1", "/a/../reports/1", "/%72eports/1", "/%2e/reports/1", "/reports//1",
+            "/a/%2e%2e/reports/1", "/a/.%2e/reports/1", "/reports/./1", "/reports/../reports/1", "///reports///1", "/%72%65ports/1",
+            "/a/b/../../reports/1", "/reports/%31", "http://a/reports/1", "http://a//reports/1", "/reports/1?a=/../../", "/..//reports/1",
+        ):
+            self.service.paths.clear()
+            head = f"GET {path} HTTP/1.1\r\nHost: a\r\n{name}: {key}\r\nConnection: close\r\n\r\n"
+            status = raw(self.port, head.encode())
+            around = [seen for seen in self.service.paths if _means(seen).startswith("/reports/")]
+            expect(not around, f"{self.name}: {path} came to the service as {around}", status)
+
+    def a_key_works_from_its_networks_alone(self):
+        outside = [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")]
+        key = ("x-api-key", self.latchkey.issue(allowedNetworks=["127.0.0.5", "192.0.2.0/24"])["key"])
+        self._passes([key, *outside], source="127.0.0.5")
+        before = self.service.requests
+        own = self.latchkey.verify([key])
+        expect(own[0] == 403, f"Latchkey answered {own[0]}")
+        for claimed in ([], outside, [("X-Forwarded-For", "127.0.0.5")], [("X-Real-IP", "192.0.2.1")]):
+            self._same(own, self._get([key, *claimed], source="127.0.0.6"), claimed)
         expect(self.service.requests == before, f"{self.name}: a refused request reached the service")
 
     def the_services_own_answers_pass(self):
@@ -219,7 +300,7 @@ class Cases:
         self.relay.targets.clear()
         key = self._key()
         for headers in ([], FORGED, [key, *FORGED], [("x-api-key", UNKNOWN)]):
-            told = self._passes([*PREFLIGHT, *headers], method="OPTIONS")
+            told = self._passes([*PREFLIGHT, *headers], method="OPTIONS", path="/reports/1")
             expect(told["method"] == "OPTIONS", f"{self.name}: a preflight came as {told['method']}")
             expect(not self._claims(told["headers"]), f"{self.name}: a preflight brought", told["headers"])
             expect(["origin", PREFLIGHT[0][1]] in told["headers"], f"{self.name}: a preflight lost Origin", told)

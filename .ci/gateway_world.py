@@ -45,9 +45,9 @@ def wait_for(process, log, is_there):
     raise SystemExit(f"gateways: did not come up\n{log.read_text()}")
 
 
-def call(port, method, path, headers=(), body=b""):
+def call(port, method, path, headers=(), body=b"", source="127.0.0.1"):
     """Status, headers and body, on a connection of its own. A `body` that is no bytes is sent in chunks."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
     try:
         connection.connect()
         connection.putrequest(method, path)
@@ -88,7 +88,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
         self.port = self.server_address[1]
-        self.requests = 0
+        self.requests, self.paths = 0, []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
@@ -100,6 +100,7 @@ class Answer(BaseHTTPRequestHandler):
 
     def answer(self):
         self.server.requests += 1
+        self.server.paths.append(self.path)
         if self.headers.get("Upgrade", "").lower() == "websocket":
             self.echo()
             return
@@ -217,7 +218,10 @@ class Latchkey:
 
     def __init__(self, binary, folder):
         self.log = folder / "latchkey.log"
-        settings = {"LATCHKEY_LISTEN": "127.0.0.1:0", "LATCHKEY_DATA_DIR": str(folder / "data")}
+        settings = {
+            "LATCHKEY_LISTEN": "127.0.0.1:0", "LATCHKEY_DATA_DIR": str(folder / "data"),
+            "LATCHKEY_TRUSTED_PROXIES": "127.0.0.1/32",  # the gateway's; a client may be elsewhere in 127.0.0.0/8
+        }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [binary], cwd=folder, env=settings | {"PATH": os.environ["PATH"]},
@@ -237,14 +241,15 @@ class Latchkey:
         expect(status == expected, f"Latchkey answered {method} {path} with {status}", body)
         return status, headers, body
 
-    def issue(self):
-        return json.loads(self.manage("POST", "api-keys", b'{"name": "a"}', 201)[2])
+    def issue(self, **restrictions):
+        body = json.dumps({"name": "a"} | restrictions).encode()
+        return json.loads(self.manage("POST", "api-keys", body, 201)[2])
 
     def revoke(self, key):
         self.manage("DELETE", f"api-keys/{key['id']}")
 
-    def verify(self, headers):
-        return call(self.port, "GET", "/api/v1/verify", headers)
+    def verify(self, headers, query=""):
+        return call(self.port, "GET", f"/api/v1/verify{query}", headers)
 
     def stop(self):
         self.process.terminate()

@@ -77,9 +77,10 @@ def caddy(program, folder, config):
 
 
 def old_caddy(program, folder, config):
-    new, old = "response_buffers 16KiB", "buffer_responses"
-    expect(new in config and f"`{old}`" in RECIPES.read_text(), "the document does not name Caddy's older option")
-    return caddy(program, folder, config.replace(new, old))
+    for new, old in (("response_buffers 16KiB", "buffer_responses"), ("{args[0]}", "{args.0}")):
+        expect(new in config and f"`{old}`" in RECIPES.read_text(), f"the document does not say what {new} was before")
+        config = config.replace(new, old)
+    return caddy(program, folder, config)
 
 
 def traefik(program, folder, static, dynamic):
