@@ -5,14 +5,14 @@
 //! A revoked key is dead on every instance once a revoke of it is answered: each accepted
 //! verification is held against the first answer that told of the revocation. So is each key of an
 //! owner who is suspended, until the suspension ends, and of one whose keys are all revoked by one
-//! call. What a standby that lagged has lost is told within seconds, and the keys are refused from
+//! call, and so is a key whose scopes were taken from it, until it gets them back. What a standby that lagged has lost is told within seconds, and the keys are refused from
 //! then on.
 //!
 //! That a run can fail is shown by sabotages, each of which must be caught: the database lets
 //! every revoke believe that it is known everywhere; for the fence, the servers hide from
 //! instances by what the one of before is told apart (timelines, and how many changes it has made),
 //! so that they read as a build without the fence does; of many keys that are revoked by one call,
-//! instances are told of one; and they are told of no suspension.
+//! instances are told of one; and they are told of no suspension, and of no narrowed key.
 //!
 //! The short forms are ordinary tests. `just chaos` is the whole of it, a matter of minutes;
 //! `CHAOS_SEED` brings a run's faults back, `CHAOS_SECONDS` makes them go on for longer or shorter.
@@ -73,6 +73,7 @@ const REVOKES: u64 = 1_000;
 const BY_LEASE: u64 = 100;
 const TO_STOPPED: u64 = 1_000;
 const SUSPENSIONS: u64 = 200;
+const NARROWINGS: u64 = 200;
 /// The keys of one who leaves.
 const MANY: usize = 1_000;
 
@@ -102,6 +103,11 @@ fn an_instance_without_its_database_soon_stops_accepting() {
 #[test]
 fn a_revoke_that_does_not_wait_is_caught() {
     runtime().block_on(sabotaged(SHORT, seed()));
+}
+
+#[test]
+fn a_narrowed_key_of_which_nobody_is_told_is_caught() {
+    runtime().block_on(untold_narrowing(seed()));
 }
 
 #[test]
@@ -162,10 +168,22 @@ fn chaos_of_owners() {
     runtime.block_on(async {
         let run = Run::start().await;
         run.postgres.tell_of_no_suspension().await;
-        let load = Load { revokers: 0, ..SHORT };
-        let faults = Faults::Many(Duration::from_mins(1));
-        expect_caught(&run, Storm { seed, load, quiet: Duration::from_secs(1), faults }).await;
+        expect_caught(&run, of_owners_alone(seed)).await;
     });
+    runtime.block_on(untold_narrowing(seed));
+}
+
+/// Instances do not learn that keys may do less.
+async fn untold_narrowing(seed: u64) {
+    let run = Run::start().await;
+    run.postgres.tell_of_no_narrowing().await;
+    expect_caught(&run, of_owners_alone(seed)).await;
+}
+
+/// No single keys are revoked.
+fn of_owners_alone(seed: u64) -> Storm {
+    let faults = Faults::Many(Duration::from_mins(1));
+    Storm { seed, load: Load { revokers: 0, ..SHORT }, quiet: Duration::from_secs(1), faults }
 }
 
 #[test]
@@ -227,6 +245,7 @@ fn expect_enough(report: &Report, seconds: u64) {
     assert!(report.verifications.answered_after_a_stop >= wanted(TO_STOPPED), "too few stops");
     assert!(count(report.revokes.all) >= wanted(REVOKES), "too few revokes");
     assert!(report.owners.came_back >= wanted(SUSPENSIONS), "too few suspensions");
+    assert!(report.owners.widened >= wanted(NARROWINGS), "too few narrowed keys");
     assert!(count(report.revokes.by_lease) >= wanted(BY_LEASE), "too few waited for a lease");
 }
 

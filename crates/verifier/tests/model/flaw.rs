@@ -48,10 +48,14 @@ pub(crate) enum Flaw {
     TakeoverUnnoticed,
     /// Leases have no end, as if nobody else could make changes.
     EndlessLease,
+    /// Instances are not told of a narrowed key, as where its trigger leaves out a column.
+    NarrowingUntold,
+    /// What a key may do is kept for the key and not for its entry, so that a void entry leaves it there.
+    RestrictionsSurvive,
 }
 
 impl Flaw {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::LateFillIsStored,
         Self::CacheBeforeClock,
         Self::LeaseFromReceipt,
@@ -75,5 +79,7 @@ impl Flaw {
         Self::PageIsAll,
         Self::TakeoverUnnoticed,
         Self::EndlessLease,
+        Self::NarrowingUntold,
+        Self::RestrictionsSurvive,
     ];
 }

@@ -26,6 +26,8 @@ pub(crate) struct Instance {
     pub(crate) look_up: Option<LookUp>,
     /// For how many ticks its clock has stood still.
     pub(crate) stood_still: u32,
+    /// The row by whose restrictions [`KEY`] is judged from then on, with [`Flaw::RestrictionsSurvive`].
+    restricted_by: Option<Row>,
 }
 
 /// A registration or a heartbeat.
@@ -75,6 +77,7 @@ impl Instance {
             cache: None,
             look_up: None,
             stood_still: 0,
+            restricted_by: None,
         }
     }
 
@@ -106,8 +109,12 @@ impl Instance {
             Request::Register => Answer::Registered(store.see_registration()),
             Request::Heartbeat(known) => {
                 let mut news = store.see_heartbeat(known.position, protocol.page);
-                if let (Some(news), Some(Flaw::PageIsAll)) = (&mut news, protocol.flaw) {
-                    (news.position, news.more) = (store.position(), false);
+                match (&mut news, protocol.flaw) {
+                    (Some(news), Some(Flaw::PageIsAll)) => {
+                        (news.position, news.more) = (store.position(), false);
+                    }
+                    (Some(news), Some(Flaw::NarrowingUntold)) => news.changed.clear(),
+                    _ => {}
                 }
                 Answer::Heartbeat(news)
             }
@@ -221,6 +228,10 @@ impl Instance {
         if flaw == Some(Flaw::LateFillIsStored) {
             self.renew_fill();
         }
+        let row = match flaw {
+            Some(Flaw::RestrictionsSurvive) => *self.restricted_by.get_or_insert(row),
+            _ => row,
+        };
         let LookUp { fill, .. } = self.look_up.take()?;
         if let Some(stamp) = self.freshness.stamp(fill, KEY) {
             self.cache = Some(Cached { stamp, row });

@@ -6,7 +6,8 @@
 //! model adds the world: a database with a log and a list of instances, and servers of it that lag;
 //! calls that take their snapshot, commit and are answered at any time or never; look-ups that begin,
 //! read any of the servers and land, and may be joined; a verification that reads the clock and the cache in two steps. A version of the
-//! key stands for any change, so that enabling and extending count as well as revoking.
+//! key stands for any change, so that enabling, extending and narrowing what it may do count as well as revoking: what a key may do
+//! is part of its row, and a verification is judged by the row that it was told.
 //!
 //! The bounds: one instance, or two by chance; one key that is verified and one other, one change of
 //! each; up to two registrations; up to four ticks of half a [`WAIT`], or of a second where clocks run

@@ -34,6 +34,12 @@ pub(crate) async fn backend(
         let turn: u64 = turns.next().expect("there is no end");
         let user = User::sign_up(&run, format!("user_{number}_{turn}"), KEYS, &mut chance).await;
         sleep(chance.millis(pause.clone())).await;
+        if let Some(key) = chance.one_of(&user.keys)
+            && user.narrow(key, &run, &mut chance).await
+        {
+            sleep(chance.millis(pause.clone())).await;
+            user.widen(key, &run, &mut chance).await;
+        }
         if user.suspend(&run, &mut chance).await {
             sleep(chance.millis(pause.clone())).await;
             user.come_back(&run, &mut chance).await;
@@ -75,6 +81,35 @@ impl User {
             made.extend(join_all(making).await.into_iter().flatten());
         }
         Self { owner, keys: made }
+    }
+
+    /// Takes from a key what verifications require. Answers whether it may be given back: not where a request was left
+    /// without an answer, which may yet be done at any time.
+    async fn narrow(&self, key: &Key, run: &Run, chance: &mut Chance) -> bool {
+        key.ask_to_refuse();
+        let Some(done) = self.set_scopes(key, "[]", run, chance).await else { return false };
+        key.reveal(done.at);
+        count(&run.ledger.counts.narrowings);
+        !done.failed
+    }
+
+    async fn widen(&self, key: &Key, run: &Run, chance: &mut Chance) {
+        key.ask_to_accept();
+        let Some(done) = self.set_scopes(key, "null", run, chance).await else { return };
+        key.reveal_end(done.at);
+        count(&run.ledger.counts.ended_narrowings);
+    }
+
+    async fn set_scopes(
+        &self,
+        key: &Key,
+        to: &str,
+        run: &Run,
+        chance: &mut Chance,
+    ) -> Option<Done> {
+        let path = format!("/api/v1/admin/owners/{}/api-keys/{}", self.owner, key.id);
+        let body = format!(r#"{{"scopes":{to}}}"#);
+        insist(run, &run.instances, chance, &run.managed("PATCH", path, body)).await
     }
 
     /// Answers whether the user may come back: not where a request was left without an answer, which

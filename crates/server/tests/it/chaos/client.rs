@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 use super::instance::Instance;
 
+/// What each verification requires.
+const SCOPE: &str = "chaos:read";
 /// Longer than an instance is stopped and then may take for a verification; what it doesn't answer
 /// in this time is as good as cut off.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -44,8 +46,10 @@ impl Client {
         Self { instance: Arc::clone(instance), connection: None }
     }
 
+    /// Asks for [`SCOPE`] too, which keys that are not narrowed may have.
     pub(crate) async fn verify(&mut self, secret: &str) -> io::Result<Answer> {
-        self.send("GET", "/api/v1/verify", &format!("x-api-key: {secret}\r\n"), "").await
+        let path = format!("/api/v1/verify?scope={SCOPE}");
+        self.send("GET", &path, &format!("x-api-key: {secret}\r\n"), "").await
     }
 
     /// Sends a request; `headers` end in a line break each.

@@ -29,7 +29,8 @@ struct Fate {
     accepted: Vec<Accepted>,
 }
 
-/// A time in which the key is to be refused: since it was revoked, or while its owner is suspended.
+/// A time in which the key is to be refused: since it was revoked, or while its owner is suspended, or while the key may
+/// not do what verifications require.
 #[derive(Debug)]
 struct Refusal {
     /// Before the first request for it was sent.

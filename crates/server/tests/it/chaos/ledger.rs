@@ -29,6 +29,8 @@ pub(crate) struct Counts {
     pub(crate) answered_after_a_stop: AtomicU64,
     /// Revocations of all keys of an owner or creator.
     pub(crate) of_many: AtomicU64,
+    pub(crate) narrowings: AtomicU64,
+    pub(crate) ended_narrowings: AtomicU64,
     pub(crate) suspensions: AtomicU64,
     pub(crate) ended_suspensions: AtomicU64,
 }
@@ -110,7 +112,8 @@ impl Ledger {
                 count(&self.counts.accepted);
                 key.accept(instance, answer);
             }
-            401 => {
+            // 403 of a narrowed key.
+            401 | 403 => {
                 count(&self.counts.refused);
                 let excused = self.two_primaries.load(Ordering::Relaxed) && key.is_new();
                 if key.was_live(answer) && !excused {

@@ -66,7 +66,7 @@ async fn verifier(run: Arc<Run>, mut client: Client, every: Duration, mut chance
         turns.tick().await;
         let Some(key) = run.ledger.pick(&mut chance) else { continue };
         match run.verify(&mut client, &key).await {
-            Some(200 | 401) => {}
+            Some(200 | 401 | 403) => {}
             // Not as fast as it can say no.
             _ => sleep(A_MOMENT).await,
         }

@@ -38,6 +38,13 @@ create trigger tell_of_one before insert on key_changes
 /// Suspensions are told to nobody.
 const TELL_OF_NO_SUSPENSION: &str = "drop trigger tell_of_changed_owner on key_owners";
 
+/// What a key may do changes without anybody being told.
+const TELL_OF_NO_NARROWING: &str = "\
+drop trigger tell_of_changed_key on api_keys;
+create trigger tell_of_changed_key before update on api_keys for each row
+    when (old.scopes is not distinct from new.scopes) execute function tell_of_key_change();
+";
+
 /// Gives every server the first timeline: what stands in `public` is found before what is built in.
 const ONE_TIMELINE: &str = "\
 create function public.pg_walfile_name(pg_lsn) returns text language sql
@@ -188,6 +195,11 @@ impl Postgres {
     /// Lets no instance know of a suspension.
     pub(crate) async fn tell_of_no_suspension(&self) {
         self.tell_primary(TELL_OF_NO_SUSPENSION).await;
+    }
+
+    /// Lets no instance know that a key may do less.
+    pub(crate) async fn tell_of_no_narrowing(&self) {
+        self.tell_primary(TELL_OF_NO_NARROWING).await;
     }
 
     /// Holds the locks that heartbeats and revokes need.

@@ -43,6 +43,10 @@ pub(crate) struct Verifications {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Owners {
     pub(crate) left: u64,
+    /// Keys of theirs.
+    pub(crate) narrowed: u64,
+    /// Of those.
+    pub(crate) widened: u64,
     pub(crate) suspended: u64,
     /// Of those.
     pub(crate) came_back: u64,
@@ -82,6 +86,8 @@ impl Report {
             revokes: Revokes::new(&ledger.revokes(), faults_began),
             owners: Owners {
                 left: read(&counts.of_many),
+                narrowed: read(&counts.narrowings),
+                widened: read(&counts.ended_narrowings),
                 suspended: read(&counts.suspensions),
                 came_back: read(&counts.ended_suspensions),
             },
@@ -175,7 +181,8 @@ impl fmt::Display for Report {
             revokes.by_lease,
             BY_LEASE.as_secs()
         )?;
-        let Owners { left, suspended, came_back } = owners;
+        let Owners { left, narrowed, widened, suspended, came_back } = owners;
+        writeln!(f, "scopes           {narrowed} keys narrowed, {widened} of them widened again")?;
         writeln!(
             f,
             "owners           {suspended} suspended, {came_back} of them came back, {left} left"
