@@ -10,7 +10,7 @@ use latchkey_accounts::{
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
     ApiKeyId, Caller, EventId, KeyName, KeyState, MalformedId, OwnerId, OwnerPattern, PepperId,
-    Timestamp, TokenId,
+    Restrictions, Timestamp, TokenId,
 };
 use latchkey_http::{ExportedEvent, WireTime};
 use serde::{Deserialize, Serialize};
@@ -237,7 +237,7 @@ async fn revoke_token(app: &App, id: &str) -> CommandResult {
 
 /// The keys after one that are not revoked, a row a line; those of one owner are a page.
 async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> CommandResult {
-    let head = "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME".to_owned();
+    let head = "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME\tSCOPES\tNETWORKS".to_owned();
     let head = after.is_none().then_some(head);
     let is_whole = owner.is_some();
     let page = match owner {
@@ -262,7 +262,19 @@ fn key_row(found: &KeyInUse) -> String {
     let created = WireTime(key.created_at);
     let used = used(found.last_used_at);
     let (id, owner, prefix, name) = (key.id, &key.owner, &key.prefix, &key.name);
-    format!("{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}")
+    let Restrictions { scopes, networks } = &key.restrictions;
+    let scopes = listed(scopes.joined());
+    let networks = listed(networks.joined().as_deref());
+    format!("{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}\t{scopes}\t{networks}")
+}
+
+/// What a key is restricted to, with commas between. Neither a scope nor a network has a parenthesis.
+fn listed(joined: Option<&str>) -> String {
+    match joined {
+        None => "(all)".to_owned(),
+        Some("") => "(none)".to_owned(),
+        Some(joined) => joined.replace(' ', ","),
+    }
 }
 
 async fn revoke_key(app: &App, id: &str) -> CommandResult {

@@ -146,7 +146,11 @@ fn an_unknown_account_or_key_is_a_failure(setup: Setup) {
 fn keys_list_shows_every_key_and_no_secret(setup: Setup) {
     let server = setup.start();
     let ada = server.sign_up(ADA);
+    let restrictions =
+        json!({ "scopes": ["docs:read", "org:*"], "allowedNetworks": ["127.0.0.0/8"] });
     let adas = ada.create_key("Ada's");
+    ada.change(&adas.id, &restrictions).expect_status(200);
+    let none = ada.create_key_with(&json!({ "name": "None", "scopes": [] }));
     let gone = ada.create_key("gone");
     let bobs = server.sign_up(BOB).create_key_with(&json!({ "name": "Bob's" }));
     ada.revoke(&gone.id).expect_status(200);
@@ -157,6 +161,14 @@ fn keys_list_shows_every_key_and_no_secret(setup: Setup) {
         assert!(all.contains(&adas.id) && all.contains(&bobs.id), "{all}");
         assert!(of_ada.contains(&adas.id) && !of_ada.contains(&bobs.id), "{of_ada}");
         assert!(!all.contains(&gone.id), "{all}");
+        for (key, end) in [
+            (&adas, "Ada's\tdocs:read,org:*\t127.0.0.0/8"),
+            (&bobs, "Bob's\t(all)\t(all)"),
+            (&none, "None\t(none)\t(all)"),
+        ] {
+            let row = all.lines().find(|row| row.starts_with(&key.id)).expect("a row");
+            assert!(row.ends_with(end), "{row}");
+        }
         for key in [&adas, &bobs] {
             assert!(!all.contains(&key.key[12..]), "{all}");
         }
