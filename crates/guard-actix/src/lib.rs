@@ -42,8 +42,8 @@ mod principal;
 
 pub use error::GuardError;
 pub use latchkey_guard::{
-    ApiKeyId, Environment, Guard, KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal,
-    Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
+    ApiKeyId, Environment, Guard, Hops, KeyName, KeyPrefix, NotVerified, OwnerId, Principal,
+    Refusal, Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
 };
 #[cfg(feature = "embedded")]
 pub use latchkey_guard::{Embedded, EmbeddedError};

@@ -55,20 +55,21 @@ async fn admit(req: &HttpRequest) -> Result<ApiKeyPrincipal, Refusal> {
     {
         return Ok(admitted.principal.clone());
     }
-    let principal = ApiKeyPrincipal(guard.admit(&headers(req.headers())).await?);
+    let peer = req.peer_addr().map(|peer| peer.ip());
+    let principal = ApiKeyPrincipal(guard.admit(&headers(req.headers()), peer).await?);
     let admitted = Admitted { by: guard.clone(), principal: principal.clone() };
     req.extensions_mut().insert(admitted);
     Ok(principal)
 }
 
-/// Those that may present a key, as the guard's version of `http` has them; actix-web has an older one.
+/// Those that may present a key, and that say where the request came from, as the guard's version of `http` has them; actix-web has an older one.
 fn headers(headers: &HeaderMap) -> http::HeaderMap {
-    let mut presenting = http::HeaderMap::new();
-    for name in ["x-api-key", "authorization"] {
+    let mut read = http::HeaderMap::new();
+    for name in ["x-api-key", "authorization", "x-forwarded-for"] {
         for value in headers.get_all(name) {
             let value = http::HeaderValue::from_bytes(value.as_bytes());
-            presenting.append(name, value.expect("both versions take the same bytes"));
+            read.append(name, value.expect("both versions take the same bytes"));
         }
     }
-    presenting
+    read
 }

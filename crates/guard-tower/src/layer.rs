@@ -1,8 +1,9 @@
 use std::mem;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use latchkey_guard::Guard;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -13,12 +14,26 @@ use tower_service::Service;
 /// In axum, `Router::route_layer` asks a key for the routes that are there, and `Router::layer` for every path. The layer
 /// asks a key of preflights too, which browsers send without one: put the layer for CORS around it.
 #[derive(Debug, Clone)]
-pub struct RequireKey(Guard);
+pub struct RequireKey {
+    guard: Guard,
+    peer: PeerOf,
+}
+
+/// Where a request's connection came from.
+type PeerOf = fn(&Extensions) -> Option<IpAddr>;
 
 impl RequireKey {
-    /// The layer that admits what `guard` does.
+    /// The layer that admits what `guard` does. It knows nobody's address, so that keys with networks are refused.
     pub fn by(guard: Guard) -> Self {
-        Self(guard)
+        Self { guard, peer: |_extensions| None }
+    }
+
+    /// The same where the server says in each request's extensions what address its connection came from. With
+    /// `into_make_service_with_connect_info::<SocketAddr>()` of axum:
+    /// `.with_peer(|it| it.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip()))`.
+    #[must_use]
+    pub fn with_peer(self, peer: fn(&Extensions) -> Option<IpAddr>) -> Self {
+        Self { peer, ..self }
     }
 }
 
@@ -26,14 +41,14 @@ impl<S> Layer<S> for RequireKey {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { guard: self.0.clone(), inner }
+        Guarded { by: self.clone(), inner }
     }
 }
 
 /// A service that is called for requests with a good key only; [`RequireKey`] makes it.
 #[derive(Debug, Clone)]
 pub struct Guarded<S> {
-    guard: Guard,
+    by: RequireKey,
     inner: S,
 }
 
@@ -53,12 +68,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let guard = self.guard.clone();
+        let RequireKey { guard, peer } = self.by.clone();
         // The one that is ready serves this request; its clone gets ready for the next.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let admitted = guard.admit(request.headers()).await;
+            let admitted = guard.admit(request.headers(), peer(request.extensions())).await;
             match admitted {
                 Ok(principal) => {
                     request.extensions_mut().insert(principal);

@@ -2,10 +2,12 @@
 //!
 //! The layer [`RequireKey`] lets requests with a good key pass and answers all others itself. Behind it a handler of axum
 //! takes an `ApiKeyPrincipal` (feature `axum`) and learns whose the key is; another service finds the [`Principal`] in
-//! the request's extensions.
+//! the request's extensions. [`require_scope`] asks for a scope of the key too.
 //!
 //! ```no_run
-//! use axum::{Router, routing::post};
+//! use std::net::SocketAddr;
+//!
+//! use axum::{Router, extract::ConnectInfo, routing::post};
 //! use latchkey_guard_tower::{ApiKeyPrincipal, Guard, Remote, RequireKey};
 //!
 //! async fn screenshot(caller: ApiKeyPrincipal) -> String {
@@ -15,9 +17,13 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let guard = Guard::remote(&Remote::new("http://127.0.0.1:8080")?);
+//!     // Where the client is, for keys that may be used from some networks only.
+//!     let require_key = RequireKey::by(guard)
+//!         .with_peer(|it| it.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip()));
 //!     let app = Router::new()
 //!         .route("/api/v1/screenshots", post(screenshot))
-//!         .route_layer(RequireKey::by(guard));
+//!         .route_layer(require_key)
+//!         .into_make_service_with_connect_info::<SocketAddr>();
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     Ok(axum::serve(listener, app).await?)
 //! }
@@ -36,15 +42,17 @@ mod error;
 #[cfg(feature = "axum")]
 mod extractor;
 mod layer;
+mod require_scope;
 
 #[cfg(feature = "axum")]
 pub use error::GuardError;
 #[cfg(feature = "axum")]
 pub use extractor::ApiKeyPrincipal;
 pub use latchkey_guard::{
-    ApiKeyId, Environment, Guard, KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal,
-    Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
+    ApiKeyId, Environment, Guard, Hops, KeyName, KeyPrefix, NotVerified, OwnerId, Principal,
+    Refusal, Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
 };
 #[cfg(feature = "embedded")]
 pub use latchkey_guard::{Embedded, EmbeddedError};
 pub use layer::{Guarded, RequireKey};
+pub use require_scope::{RequireScope, Scoped, require_scope};

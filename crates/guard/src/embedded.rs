@@ -11,7 +11,9 @@ use latchkey_verifier::{
 };
 use thiserror::Error;
 
-use crate::{KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal, Unavailable, Verify};
+use crate::{
+    Hops, KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal, Unavailable, Verify,
+};
 
 /// Latchkey's Postgres, for verifying in this process: one more instance, which every revoke waits
 /// for like any other. Clones are one.
@@ -86,9 +88,9 @@ impl Embedded {
 
 #[async_trait]
 impl Verify for Embedded {
-    async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified> {
+    async fn verify(&self, secret: &Secret, _hops: &Hops) -> Result<Principal, NotVerified> {
         match self.verifier.verify_secret(secret).await {
-            // The address of the caller is not known here.
+            // Which proxies the hops may be believed from is not known here, and so no address.
             Ok(verified) if !verified.restrictions().networks.contain(None) => {
                 Err(Refusal::address_not_allowed().into())
             }

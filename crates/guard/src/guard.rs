@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,15 +9,15 @@ use latchkey_domain::{Secret, error_chain};
 use thiserror::Error;
 
 use crate::presented::presented;
-use crate::{Principal, Refusal, Remote};
+use crate::{Hops, Principal, Refusal, Remote};
 
 /// Where a [`Guard`] learns whether a secret is good, and whose it is.
 ///
 /// [`Remote`] is one; a test of your own service may bring another.
 #[async_trait]
 pub trait Verify: Send + Sync + fmt::Debug {
-    /// The key that `secret` is the text of, if it may be used now.
-    async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified>;
+    /// The key that `secret` is the text of, if it may be used now from where the request came.
+    async fn verify(&self, secret: &Secret, hops: &Hops) -> Result<Principal, NotVerified>;
 }
 
 /// Why there is no principal.
@@ -68,10 +69,15 @@ impl Guard {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The good key that a request with these headers presents, or what to answer in the service's place.
-    pub async fn admit(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+    /// The good key that a request with these headers presents, on a connection from `peer`, or what to answer in the
+    /// service's place. Where the peer is `None`, keys with networks are refused.
+    pub async fn admit(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Principal, Refusal> {
         let secret = presented(headers)?;
-        match self.0.verify(&secret).await {
+        match self.0.verify(&secret, &Hops::of(headers, peer)).await {
             Ok(principal) => Ok(principal),
             Err(NotVerified::Refused(refusal)) => Err(refusal),
             Err(NotVerified::Unavailable(unavailable)) => {

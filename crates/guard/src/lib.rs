@@ -1,15 +1,17 @@
 //! Whether a request has a good API key: what the guards for web frameworks share.
 //!
 //! `latchkey-guard-actix` and `latchkey-guard-tower` are such guards. A guard for another framework calls
-//! [`Guard::admit`] with the request's headers. Then it hands the [`Principal`] to the service, or answers with the
+//! [`Guard::admit`] with the request's headers and the address of its peer. Then it hands the [`Principal`] to the service, or answers with the
 //! [`Refusal`]:
 //!
 //! ```no_run
+//! use std::net::SocketAddr;
+//!
 //! use http::{Request, Response};
 //! use latchkey_guard::{Guard, Remote};
 //!
-//! async fn answer(guard: &Guard, request: Request<String>) -> Response<String> {
-//!     match guard.admit(request.headers()).await {
+//! async fn answer(guard: &Guard, request: Request<String>, peer: SocketAddr) -> Response<String> {
+//!     match guard.admit(request.headers(), Some(peer.ip())).await {
 //!         Ok(caller) => Response::new(format!("for {}, by the key {}", caller.owner_id, caller.name)),
 //!         Err(refusal) => refusal.into_response(),
 //!     }
@@ -32,6 +34,7 @@
 #[cfg(feature = "embedded")]
 mod embedded;
 mod guard;
+mod hops;
 mod presented;
 mod principal;
 mod refusal;
@@ -40,6 +43,7 @@ mod remote;
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError};
 pub use guard::{Guard, NotVerified, Unavailable, Verify};
+pub use hops::Hops;
 pub use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Secret, Timestamp};
 pub use principal::Principal;
 pub use refusal::Refusal;

@@ -15,7 +15,8 @@ use thiserror::Error;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use crate::{NotVerified, Principal, Refusal, Unavailable, Verify};
+use crate::hops::X_FORWARDED_FOR;
+use crate::{Hops, NotVerified, Principal, Refusal, Unavailable, Verify};
 
 const VERIFY: &str = "/api/v1/verify";
 /// The most bytes that are read of an answer's head, and of its body. Latchkey's own are far smaller.
@@ -149,8 +150,8 @@ enum AskError {
 
 #[async_trait]
 impl Verify for RemoteClient {
-    async fn verify(&self, secret: &Secret) -> Result<Principal, NotVerified> {
-        let answer = match timeout(self.time_limit, self.ask(secret)).await {
+    async fn verify(&self, secret: &Secret, hops: &Hops) -> Result<Principal, NotVerified> {
+        let answer = match timeout(self.time_limit, self.ask(secret, hops)).await {
             Ok(answer) => answer,
             Err(elapsed) => Err(AskError::Late(elapsed)),
         };
@@ -159,11 +160,15 @@ impl Verify for RemoteClient {
 }
 
 impl RemoteClient {
-    async fn ask(&self, secret: &Secret) -> Result<Result<Principal, Refusal>, AskError> {
-        let sent = match self.send(secret).await {
+    async fn ask(
+        &self,
+        secret: &Secret,
+        hops: &Hops,
+    ) -> Result<Result<Principal, Refusal>, AskError> {
+        let sent = match self.send(secret, hops).await {
             // A connection that was kept may be closed in the moment it is used. Asking changes
             // nothing, so it is done once more.
-            Err(error) if !error.is_connect() => self.send(secret).await,
+            Err(error) if !error.is_connect() => self.send(secret, hops).await,
             sent => sent,
         };
         let (head, body) = sent?.into_parts();
@@ -171,12 +176,13 @@ impl RemoteClient {
         answer::read(&head, &body.to_bytes(), secret)
     }
 
-    async fn send(&self, secret: &Secret) -> Result<Response<Incoming>, SendError> {
+    async fn send(&self, secret: &Secret, hops: &Hops) -> Result<Response<Incoming>, SendError> {
         let mut key = HeaderValue::from_str(secret.expose()).expect("a secret is visible ASCII");
         key.set_sensitive(true);
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = self.verify_url.clone();
         request.headers_mut().insert("x-api-key", key);
+        request.headers_mut().insert(X_FORWARDED_FOR, hops.as_header().clone());
         self.http.request(request).await
     }
 }

@@ -74,7 +74,7 @@ impl Latchkey {
 async fn ask(latchkey: &Embedded, key: &str) -> StatusCode {
     let key = HeaderValue::from_str(key).expect("visible ASCII");
     let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), key)]);
-    match Guard::embedded(latchkey).admit(&headers).await {
+    match Guard::embedded(latchkey).admit(&headers, None).await {
         Ok(principal) => {
             assert_eq!(principal.owner_id, owner("ada"));
             StatusCode::OK

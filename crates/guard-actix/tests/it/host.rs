@@ -27,12 +27,15 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
             .service(scoped)
             .route(service::WRITES, web::get().to(writes))
             .service(
-                web::scope("/narrow")
+                web::resource(service::NARROW)
                     .wrap(from_fn(require_scope(service::SCOPE)))
-                    .route("/plain", web::get().to(HttpResponse::Ok)),
+                    .route(web::get().to(HttpResponse::Ok)),
             )
             .service(web::scope("/outer").wrap(from_fn(require_key)).service(inner));
-        App::new().route(service::UNGUARDED, web::get().to(who)).service(guarded)
+        let unguarded = web::resource(service::UNGUARDED_NARROW)
+            .wrap(from_fn(require_scope(service::SCOPE)))
+            .route(web::get().to(HttpResponse::Ok));
+        App::new().route(service::UNGUARDED, web::get().to(who)).service(unguarded).service(guarded)
     });
     let server = server.workers(1).disable_signals().bind("127.0.0.1:0");
     let server = server.expect("a port is free");

@@ -8,6 +8,5 @@
 )]
 
 mod host;
-mod narrow;
 #[path = "../../../guard/tests/suite/mod.rs"]
 mod suite;

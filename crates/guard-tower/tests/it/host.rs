@@ -1,10 +1,12 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use latchkey_guard_tower::{ApiKeyPrincipal, Guard, GuardError, Remote, RequireKey};
+use latchkey_guard_tower::{ApiKeyPrincipal, Guard, GuardError, Remote, RequireKey, require_scope};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -16,16 +18,24 @@ use crate::suite::service::{self, Started};
 pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let require_inner_key = RequireKey::by(Guard::remote(inner));
+        let require = |remote| {
+            let require_key = RequireKey::by(Guard::remote(remote));
+            require_key
+                .with_peer(|it| it.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(it)| it.ip()))
+        };
+        let narrow = get(async || StatusCode::OK).route_layer(require_scope(service::SCOPE));
         let app = Router::new()
             .route(service::BRIEF, get(brief))
             .route(service::WHO, get(who))
             .route(service::SCOPED, get(async || StatusCode::OK))
             .route(service::SCOPED_WHO, get(who))
             .route(service::WRITES, get(writes))
-            .route(service::INNER, get(who).route_layer(require_inner_key))
-            .route_layer(RequireKey::by(Guard::remote(remote)))
-            .route(service::UNGUARDED, get(who));
+            .route(service::NARROW, narrow.clone())
+            .route(service::INNER, get(who).route_layer(require(inner)))
+            .route_layer(require(remote))
+            .route(service::UNGUARDED, get(who))
+            .route(service::UNGUARDED_NARROW, narrow)
+            .into_make_service_with_connect_info::<SocketAddr>();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("bound");
         let stopped = Arc::new(Notify::new());

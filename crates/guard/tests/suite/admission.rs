@@ -11,7 +11,9 @@ use super::http::{Header, get};
 use super::imposter::{Imposter, answer};
 use super::latchkey::Latchkey;
 use super::logs;
-use super::service::{INNER, SCOPED, SCOPED_WHO, Service, UNGUARDED, WHO, WRITES};
+use super::service::{
+    INNER, NARROW, SCOPED, SCOPED_WHO, Service, UNGUARDED, UNGUARDED_NARROW, WHO, WRITES,
+};
 use super::unavailable::{KEY, vouching};
 
 /// Well-formed and never issued.
@@ -42,24 +44,51 @@ fn a_good_key_is_admitted_and_the_handler_learns_who_calls() {
 }
 
 #[test]
-fn a_handler_that_asks_for_a_scope_refuses_keys_without_it_and_names_it() {
+fn handlers_and_layers_that_ask_for_a_scope_refuse_keys_without_it_and_name_it() {
     let latchkey = Latchkey::start();
     let service = Service::start(&latchkey.url());
     let key = |scopes: Value| latchkey.create_key(&json!({ "name": "a", "scopes": scopes })).text;
-    for good in [Value::Null, json!(["*"]), json!(["docs:*"]), json!(["x", "admin"])] {
-        service.with_key(WRITES, &key(good)).expect_status(200);
+    for path in [WRITES, NARROW] {
+        for good in [Value::Null, json!(["*"]), json!(["docs:*"]), json!(["x", "admin"])] {
+            service.with_key(path, &key(good)).expect_status(200);
+        }
+        for bad in [json!([]), json!(["docs:read"]), json!(["docs:write:all", "docs"])] {
+            let refused = service.with_key(path, &key(bad)).expect_status(403);
+            let challenge = "Bearer error=\"insufficient_scope\", scope=\"docs:write|admin\"";
+            assert_eq!(refused.header("www-authenticate"), Some(challenge));
+            assert_eq!(refused.header("x-error-code"), Some("insufficient_scope"));
+            assert_eq!(refused.header("x-api-key-refusal"), Some("scope"));
+            assert_eq!(refused.json(), json!({ "error": "Insufficient scope" }));
+        }
+        service.with_key(path, UNKNOWN).expect_status(401);
+        service.get(path, &[]).expect_status(401);
     }
-    for bad in [json!([]), json!(["docs:read"]), json!(["docs:write:all", "docs"])] {
-        let refused = service.with_key(WRITES, &key(bad)).expect_status(403);
-        let challenge = "Bearer error=\"insufficient_scope\", scope=\"docs:write|admin\"";
-        assert_eq!(refused.header("www-authenticate"), Some(challenge));
-        assert_eq!(refused.header("x-error-code"), Some("insufficient_scope"));
-        assert_eq!(refused.header("x-api-key-refusal"), Some("scope"));
-        assert_eq!(refused.json(), json!({ "error": "Insufficient scope" }));
-    }
-    service.with_key(WRITES, UNKNOWN).expect_status(401);
+    service.with_key(UNGUARDED_NARROW, &key(Value::Null)).expect_status(500);
     let told = service.with_key(WHO, &key(json!(["b", "a:*"]))).expect_status(200).json();
     assert_eq!(told["scopes"], "b a:*");
+}
+
+#[test]
+fn a_key_works_from_its_networks_as_latchkey_reads_the_way_of_the_request() {
+    let latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.url());
+    let networks = json!({ "name": "a", "allowedNetworks": ["192.0.2.0/24"] });
+    let key = latchkey.create_key(&networks).text;
+    // Client and service are proxies that Latchkey trusts.
+    for (lines, status) in [
+        (&["192.0.2.7"][..], 200),
+        (&["198.51.100.1", "192.0.2.7"], 200),
+        (&["198.51.100.1, 192.0.2.7, 127.0.0.1"], 200),
+        (&[], 403),
+        (&["192.0.2.7", "198.51.100.1"], 403),
+        (&["192.0.2.7, nonsense"], 403),
+    ] {
+        let mut headers = vec![("x-api-key", key.as_str())];
+        headers.extend(lines.iter().map(|line| ("X-Forwarded-For", *line)));
+        for path in [WHO, SCOPED] {
+            service.get(path, &headers).expect_status(status);
+        }
+    }
 }
 
 #[test]

@@ -102,6 +102,7 @@ fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
     let mut process = Command::new(binary())
         .env_clear()
         .env("LATCHKEY_LISTEN", listen)
+        .env("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1")
         .env("LATCHKEY_DATA_DIR", directory.join("data"))
         .current_dir(directory)
         .stdin(Stdio::null())

@@ -30,8 +30,12 @@ pub(crate) const INNER: &str = "/outer/inner/who";
 pub(crate) const WRITES: &str = "/writes";
 /// What it asks of the key.
 pub(crate) const SCOPE: &str = "docs:write|admin";
-/// The same without any guard.
+/// A handler that asks for nothing, behind what asks for [`SCOPE`].
+pub(crate) const NARROW: &str = "/narrow/plain";
+/// A handler that answers [`who`], without any guard.
 pub(crate) const UNGUARDED: &str = "/open";
+/// As [`NARROW`], without any guard.
+pub(crate) const UNGUARDED_NARROW: &str = "/open/narrow";
 
 /// Where a host listens, and how it is stopped.
 pub(crate) type Started = (SocketAddr, Box<dyn Fn() + Send + Sync>);
