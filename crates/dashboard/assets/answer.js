@@ -63,6 +63,8 @@ const has = (...members) => body => members.every(member => typeof body?.[member
 /** @type {Fits} */
 const isItem = body => has('id', 'name', 'keyPrefix', 'createdAt', 'environment')(body) && typeof body?.enabled === 'boolean'
 const isEvent = has('id', 'at', 'action')
+/** @type {Fits} */
+const isScope = body => has('name', 'description')(body) && typeof body?.restricted === 'boolean'
 const isIssued = has('id', 'name', 'key', 'keyPrefix', 'createdAt', 'environment')
 const isAccount = has('id', 'email', 'createdAt')
 /** Of a session of another system nothing else is sure. */
@@ -77,6 +79,7 @@ export const wanted = {
   signedIn: { status: 200, fits: isAccount, isAnonymous: true },
   signedUp: { status: 201, fits: isAccount, isAnonymous: true },
   items: { status: 200, fits: body => Array.isArray(body) && body.every(isItem) },
+  scopes: { status: 200, fits: body => Array.isArray(body) && body.every(isScope), isQuiet: true },
   events: { status: 200, fits: body => Array.isArray(body) && body.every(isEvent) },
   issued: { status: 201, fits: isIssued },
   item: id => ({ status: 200, fits: body => isItem(body) && body?.id === id }),

@@ -1,5 +1,6 @@
 // @ts-check
 import { Api } from './api.js'
+import { Catalogue } from './catalogue.js'
 import { serverNow } from './clock.js'
 import { openCreate as openCreateDialog } from './create.js'
 import { openDetails } from './detail.js'
@@ -37,7 +38,7 @@ const DETAILS = 'details'
 export class ApiKeysPanel extends HTMLElement {
   static observedAttributes = [
     'api-base', 'token-url', 'sign-in-url', 'docs-url', 'support-url', 'limit', 'without-pages', 'without-docs', 'hide-header', 'heading-level', 'per-page',
-    'environments', 'expiry',
+    'environments', 'expiry', 'scopes', 'networks',
   ]
 
   view = viewFrom('')
@@ -51,6 +52,7 @@ export class ApiKeysPanel extends HTMLElement {
   // Made again when the panel is connected: before, it may lack its attributes.
   api = new Api('')
   keyring = new Keyring(this, null)
+  catalogue = new Catalogue(this.api, null)
   root = this.attachShadow({ mode: 'open' })
   problem = problemPlace(this, 'problem', { isDismissible: true })
   toolbar = createToolbar(this)
@@ -133,7 +135,8 @@ export class ApiKeysPanel extends HTMLElement {
     const given = (/** @type {string} */ name) => JSON.parse(this.getAttribute(name) ?? 'null')
     const rest = given('rest')
     this.keyring = new Keyring(this, given('keys'), rest && { ...rest, query: queryOf(viewFrom(location.search)) }, given('leaked'))
-    for (const name of ['keys', 'rest', 'leaked']) this.removeAttribute(name)
+    this.catalogue = new Catalogue(api, given('catalogue'))
+    for (const name of ['keys', 'rest', 'leaked', 'catalogue']) this.removeAttribute(name)
     this.#isReady = false
   }
 
@@ -179,6 +182,9 @@ export class ApiKeysPanel extends HTMLElement {
 
   get hasEnvironments() { return this.getAttribute('environments') !== 'off' }
   get hasExpiry() { return this.getAttribute('expiry') !== 'off' }
+  get hasNetworks() { return this.getAttribute('networks') !== 'off' }
+  /** What scopes a person chooses from, if people do. */
+  get scopes() { return this.getAttribute('scopes') === 'off' ? null : this.catalogue }
   get brandName() { return this.getAttribute('brand-name') ?? undefined }
   get docsUrl() { return this.getAttribute('docs-url') ?? (this.hasPages && !this.hasAttribute('without-docs') ? `${this.api.base}/docs` : null) }
   get supportUrl() { return this.getAttribute('support-url') }
@@ -259,6 +265,7 @@ export class ApiKeysPanel extends HTMLElement {
     if (this.keys && !this.keyring.rest && !this.#isReady) {
       this.#isReady = true
       tell(this, 'ready', { keys: this.keys.length })
+      this.scopes?.load()
     }
     if (!this.keys || !page) this.#put(failure ? (failure.isSignedOut ? signedOutView : failedView)(this) : loadingView())
     else if (this.keys.length === 0 && !this.keyring.rest) this.#put(emptyView(this))

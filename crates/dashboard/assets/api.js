@@ -33,6 +33,7 @@ export class Api {
   }
 
   list() { return this.#call('GET', 'api-keys', wanted.items) }
+  scopes() { return this.#call('GET', 'scopes', wanted.scopes) }
   /** @param {KeyRequest} body */
   create(body) { return this.#call('POST', 'api-keys', wanted.issued, body) }
   /** @param {string} id @param {KeyChange} body */
@@ -101,7 +102,7 @@ export class Api {
       const error = ApiError.of(thrown)
       if (error.isOtherAccount) this.onOtherAccount()
       if (error.isSignedOut) this.onSignedOut(error)
-      this.onFailed(error)
+      if (!wanted.isQuiet) this.onFailed(error)
       throw error
     }
   }

@@ -1,4 +1,5 @@
 // @ts-check
+import { accessFields } from './access.js'
 import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
@@ -23,29 +24,33 @@ export function openCreate(panel, named = '', chosen = 'live') {
   const name = nameField(panel, named)
   const environment = panel.hasEnvironments && environmentField(chosen === 'test' ? 'test' : 'live')
   const expiry = panel.hasExpiry && expiryField()
+  const access = accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks, say: panel.say })
   const problem = problemPlace(panel, 'create-problem')
   const { buttons, submit } = formButtons(dialog, text.create)
-  const form = h('form', { novalidate: true }, name.field, environment && environment.field, expiry && expiry.field, problem.place, buttons)
+  const form = h('form', { novalidate: true }, name.field, environment && environment.field, expiry && expiry.field, access.field, problem.place, buttons)
 
   onSubmit(dialog, form, submit, text.creating, async () => {
     problem.clear()
-    if (!name.check()) return
+    access.clear()
+    if (!name.check() || !access.check()) return
     if (expiry && expiry.value() === undefined) return expiry.complain()
     const asked = () => {
       const expiresAt = expiry && expiry.value()
-      return { ...name.value(), ...(environment && { environment: environment.value() }), ...(expiresAt && { expiresAt }) }
+      return { ...name.value(), ...(environment && { environment: environment.value() }), ...(expiresAt && { expiresAt }), ...access.value() }
     }
     // A page that takes its time may have taken the panel away.
     if (!await mayDo(panel, 'create', asked()) || !form.isConnected) return
     panel.guard(true)
     try {
       await panel.keyring.met()
-      const created = await afresh(panel, () => panel.keyring.during(() => panel.api.create(asked())))
-      panel.keyring.added(created)
+      const body = asked()
+      const created = await afresh(panel, () => panel.keyring.during(() => panel.api.create(body)))
+      panel.keyring.added(created, body)
       reveal(panel, dialog, created)
     } catch (thrown) {
       const error = ApiError.of(thrown)
       panel.guard(false)
+      if (access.took(error)) return
       name.input.focus()
       name.invalid(error.status === 400)
       problem.show(error, ...(error.isUncertain ? [text.maybeCreated] : []))

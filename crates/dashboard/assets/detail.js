@@ -1,4 +1,5 @@
 // @ts-check
+import { accessFacts } from './access-facts.js'
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
@@ -35,6 +36,7 @@ export function openDetails(panel, key) {
       h('div', {}, h('dt', {}, text.createdBy), createdBy),
       fact(text.columns.used, time(key.lastUsedAt), h('span', { class: 'hint' }, ` ${text.mayLag}`)),
       fact(text.columns.expires, time(key.expiresAt)),
+      accessFacts(key, panel.catalogue.list ?? []).map(([term, value]) => fact(term, value)),
       key.replacedBy && fact(text.replacedBy, h('code', {}, panel.keyring.find(key.replacedBy)?.keyPrefix ?? key.replacedBy)),
       old && fact(text.replaces, h('code', {}, old.keyPrefix))),
     h('h3', { id: 'history' }, text.history), history,

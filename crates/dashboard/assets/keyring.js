@@ -132,10 +132,12 @@ export class Keyring {
     this.#become(this.#with(key), 'changed', key)
   }
 
-  /** @param {Issued} created */
-  added(created) {
-    this.#become([itemOf(created), ...this.keys ?? []], 'created', created)
+  /** @param {Issued} created @param {KeyRequest} asked */
+  added(created, { scopes = null, allowedNetworks = null }) {
+    this.#become([itemOf(created, { scopes, allowedNetworks }), ...this.keys ?? []], 'created', created)
     tell(this.#panel, 'created', { ...about(created), environment: created.environment })
+    // The server writes networks its own way.
+    if (allowedNetworks) this.refresh()
   }
 
   /** @param {Key} old @param {Issued} created @param {number} overlapSeconds */
@@ -144,7 +146,7 @@ export class Keyring {
     const expiresAt = new Date(Math.min(end, old.expiresAt ? Date.parse(old.expiresAt) : end)).toISOString()
     const replaced = overlapSeconds > 0 ? [{ ...old, expiresAt, replacedBy: created.id }] : []
     const rest = (this.keys ?? []).flatMap(key => key.id === old.id ? replaced : [key])
-    this.#become([itemOf(created), ...rest], 'rotated', old)
+    this.#become([itemOf(created, old), ...rest], 'rotated', old)
     tell(this.#panel, 'rotated', { ...about(created), environment: created.environment, replaces: old.id })
     // The server has the exact end.
     this.refresh()
@@ -167,8 +169,11 @@ export class Keyring {
   }
 }
 
-/** A new key as the list has it, without its text and who made it, which nothing here shows. @param {Issued} issued @returns {Key} */
-function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }) {
-  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes: null, allowedNetworks: null }
+/**
+ * A new key as the list has it, without its text and who made it, which nothing here shows.
+ * @param {Issued} issued @param {Pick<Key, 'scopes' | 'allowedNetworks'>} restrictions @returns {Key}
+ */
+function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }, { scopes, allowedNetworks }) {
+  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes, allowedNetworks }
   return { id, name, keyPrefix, createdAt, environment, expiresAt, ...later }
 }

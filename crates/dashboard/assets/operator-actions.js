@@ -3,6 +3,7 @@ import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
+import { editAccess } from './operator-access.js'
 import { operator } from './operator-api.js'
 import { saveEvents } from './operator-events.js'
 import { failed } from './operator-notes.js'
@@ -22,6 +23,7 @@ export const ACTIONS = {
   }),
   'disable-key': act => directly(act, () => operator.changeKey(act.subject, { enabled: false }), fill(text.keyDisabled, act.subject)),
   'enable-key': act => directly(act, () => operator.changeKey(act.subject, { enabled: true }), fill(text.keyEnabled, act.subject)),
+  'edit-access': acting => editAccess(acting, showAgain),
   'edit-metadata': ({ subject }) => editMetadata(subject),
 
   'revoke-of-creator': ({ subject: { creator } }) => decide({

@@ -26,6 +26,8 @@ export default /** @type {OperatorCatalogue} */ (
   "loadOlder": "Ältere laden",
   "disable": "Deaktivieren",
   "enable": "Aktivieren",
+  "editAccess": "Zugriff ändern",
+  "accessSaved": "Zugriff geändert.",
   "editMetadata": "Metadaten bearbeiten",
   "revoke": "Widerrufen",
   "ownerIsSuspended": "Sein Inhaber ist gesperrt: Der Schlüssel wird abgewiesen, bis die Sperre endet.",

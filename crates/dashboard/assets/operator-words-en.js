@@ -26,6 +26,8 @@ export default /** @type {const} */ (
   "loadOlder": "Load older",
   "disable": "Disable",
   "enable": "Enable",
+  "editAccess": "Change access",
+  "accessSaved": "Access changed.",
   "editMetadata": "Edit metadata",
   "revoke": "Revoke",
   "ownerIsSuspended": "Its owner is suspended: the key is refused until the suspension ends.",

@@ -8,8 +8,8 @@ use latchkey_accounts::{Account, AccountId, Email, ManagementToken, PepperRole, 
 use latchkey_domain::ports::{FoundOwner, InstanceId, InstanceStatus, KeyInUse};
 use latchkey_domain::uuid::Uuid;
 use latchkey_domain::{
-    Action, Actor, ApiKeyId, AuditEvent, ChangeNumber, Creator, Environment, EventId, KeyState,
-    KeyStatus, OwnerId, Timestamp, TokenId,
+    Action, Actor, ApiKeyId, AuditEvent, CataloguedScope, ChangeNumber, Creator, Environment, EventId, KeyState,
+    KeyStatus, OwnerId, ScopeCatalogue, Timestamp, TokenId,
 };
 
 use crate::activity::{Part, Teller};
@@ -60,6 +60,8 @@ pub struct OperatorKeyPage<'a> {
     pub owner: &'a FoundOwner,
     /// The address of its owner, if that is an account.
     pub email: Option<&'a Email>,
+    /// The scopes that keys may be given.
+    pub catalogue: &'a ScopeCatalogue,
     /// What was done to it, the newest first.
     pub events: &'a [AuditEvent],
 }
@@ -215,6 +217,22 @@ impl OperatorKeyPage<'_> {
     const fn teller(&self) -> Teller {
         Teller { language: self.language, key: Some(self.key.key.parts().id) }
     }
+
+    /// What the key may be used for, if it is restricted.
+    fn scopes(&self) -> Option<Vec<String>> {
+        let list = self.key.key.parts().restrictions.scopes.list()?;
+        Some(list.map(ToOwned::to_owned).collect())
+    }
+
+    /// From where, if it is restricted.
+    fn networks(&self) -> Option<Vec<String>> {
+        Some(self.key.key.parts().restrictions.networks.list()?.collect())
+    }
+
+    /// What the catalogue says of a scope.
+    fn catalogued(&self, name: &str) -> Option<&CataloguedScope> {
+        self.catalogue.scopes().iter().find(|scope| scope.name == name)
+    }
 }
 
 impl OperatorAccountsPage<'_> {
@@ -309,6 +327,11 @@ fn around(text: &str) -> (&str, &str) {
         }
     }
     (before, after)
+}
+
+/// A list for a script, null where there is none.
+fn json(list: Option<Vec<String>>) -> serde_json::Value {
+    list.into()
 }
 
 /// When a key was revoked.

@@ -105,6 +105,8 @@ pub struct ApiKeysPage<'a> {
     pub shown: &'a Shown<'a>,
     /// [`Shown::embedded`], as the API answers keys.
     pub keys_json: &'a str,
+    /// The catalogue of scopes, as the API answers it.
+    pub catalogue_json: &'a str,
     /// The latest reports of leaked keys, newest first.
     pub leaked: &'a [AuditEvent],
     /// The same as the API answers events.

@@ -21,6 +21,24 @@ type KeyChange = import('./api').ChangeBody
 type AuditEvent = import('./api').EventBody
 /** With LATCHKEY_KEY_NAMES=optional the name may be left out. */
 type KeyRequest = Partial<import('./api').CreateBody>
+type ScopeOf = import('./api').ScopeBody
+
+/** A scope to choose. */
+interface ScopeRow {
+  name: string
+  description: string
+  isRestricted: boolean
+  isTicked: boolean
+  /** Whether it can't be chosen. */
+  isLocked: boolean
+}
+interface ScopeChoice {
+  groups: { name: string | null, rows: ScopeRow[] }[]
+  /** What the key has that the catalogue has not. */
+  others: string[]
+  isFullOffered: boolean
+  isFull: boolean
+}
 
 // The API reference
 
@@ -48,6 +66,8 @@ interface Wanted<T> {
   status: number
   fits: Fits
   isAnonymous?: boolean
+  /** Whether nobody is told of a failure. */
+  isQuiet?: boolean
   /** For the compiler alone: no value has it. */
   body?: T
 }
@@ -59,6 +79,7 @@ interface AllWanted {
   signedIn: Wanted<Account>
   signedUp: Wanted<Account>
   items: Wanted<Key[]>
+  scopes: Wanted<ScopeOf[]>
   events: Wanted<AuditEvent[]>
   issued: Wanted<Issued>
   item(id: string): Wanted<Key>
@@ -138,6 +159,22 @@ type Ask = (stage: Stage, question: { title: string, why: string, yes: string, n
 type FormButtons = (dialog: Dialog, label: string, kind?: string, cancel?: Attributes) => { buttons: HTMLElement, submit: HTMLButtonElement }
 type OnSubmit = (dialog: Dialog, form: HTMLFormElement, submit: HTMLButtonElement, progress: string, work: () => Promise<void>) => void
 
+type Access = ReturnType<typeof import('../assets/access.js').accessFields>
+interface AccessFields {
+  scopes?: Pick<import('../assets/catalogue.js').Catalogue, 'list' | 'load' | 'forget'> | null
+  hasNetworks?: boolean
+  /** The key that is changed; none where one is created. */
+  key?: Pick<Key, 'scopes' | 'allowedNetworks'> | null
+  mayGiveAll?: boolean
+  say: (message: string) => void
+}
+type OpenAccessOf = (stage: Stage, key: { name: string }, access: Access, how: {
+  problem: { place: HTMLElement, clear(): void, show(error: ApiError): void }
+  save: (change: KeyChange) => Promise<unknown>
+  saved: () => void
+  isGone: (error: ApiError) => boolean
+}) => void
+
 interface MenuItem {
   label: string
   kind?: string
@@ -199,6 +236,9 @@ interface Subject extends OfOwner {
   email: string
   limit: string
   suspended: string
+  /** Both as JSON. */
+  scopes: string
+  networks: string
   key?: string
   action?: string
 }

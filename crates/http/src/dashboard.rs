@@ -28,6 +28,7 @@ use super::cross_site::our_origin;
 use super::error::{ApiError, ErrorCode};
 use super::error_page::{for_people, language};
 use super::middleware::CROSS_ORIGIN_RESOURCE_POLICY;
+use super::scopes;
 use super::session::Session;
 use super::settings::HttpSettings;
 
@@ -127,6 +128,7 @@ pub(crate) async fn api_keys(
         view: &view,
         shown: &shown,
         keys_json: &json(&api_keys::items(shown.embedded()))?,
+        catalogue_json: &json(&scopes::bodies(&http.services.api_keys.scope_catalogue()))?,
         leaked: &leaked,
         leaked_json: &json(&leaked.iter().map(EventBody::from).collect::<Vec<_>>())?,
         limit: settings.key_limit(policy.max_keys_per_owner),

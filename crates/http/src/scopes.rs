@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use latchkey_domain::CataloguedScope;
+use latchkey_domain::{CataloguedScope, ScopeCatalogue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,8 +44,12 @@ pub(crate) async fn list(http: Data<Http>, _: ActingFor) -> HttpResponse {
 
 /// The catalogue, whoever asked.
 pub(crate) fn listed(http: &Http) -> HttpResponse {
-    let catalogue = http.services.api_keys.scope_catalogue();
-    HttpResponse::Ok().json(catalogue.scopes().iter().map(ScopeBody::from).collect::<Vec<_>>())
+    HttpResponse::Ok().json(bodies(&http.services.api_keys.scope_catalogue()))
+}
+
+/// The catalogue as it is answered.
+pub(crate) fn bodies(catalogue: &ScopeCatalogue) -> Vec<ScopeBody<'_>> {
+    catalogue.scopes().iter().map(ScopeBody::from).collect()
 }
 
 impl<'a> From<&'a CataloguedScope> for ScopeBody<'a> {

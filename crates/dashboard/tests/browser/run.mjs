@@ -21,6 +21,7 @@ import './told.mjs'
 import './care.mjs'
 import './reference.mjs'
 import './operator.mjs'
+import './scopes.mjs'
 import './views.mjs'
 import './policy.mjs'
 

@@ -113,6 +113,7 @@ pub(crate) async fn key(
         key: &found,
         owner: &owner,
         email: account.as_ref().map(|it| &it.parts().email),
+        catalogue: &http.services.api_keys.scope_catalogue(),
         events: &events,
     }))
 }
