@@ -8,8 +8,8 @@ use latchkey_accounts::{Account, AccountId, Email, ManagementToken, PepperRole, 
 use latchkey_domain::ports::{FoundOwner, InstanceId, InstanceStatus, KeyInUse};
 use latchkey_domain::uuid::Uuid;
 use latchkey_domain::{
-    Action, Actor, ApiKeyId, AuditEvent, CataloguedScope, ChangeNumber, Creator, Environment, EventId, KeyState,
-    KeyStatus, OwnerId, ScopeCatalogue, Timestamp, TokenId,
+    Action, Actor, ApiKeyId, AuditEvent, CataloguedScope, ChangeNumber, Creator, Environment,
+    EventId, KeyState, KeyStatus, OwnerId, ScopeCatalogue, Timestamp, TokenId,
 };
 
 use crate::activity::{Part, Teller};

@@ -187,7 +187,7 @@ item(76, 'a network that is none is said beside the field, which has the focus; 
   await eventually(async () => assert.match(await description(networks(page)), /10\.0\.0\.1\/8 has host bits set; did you mean 10\.0\.0\.0\/8\?/))
   assert.ok(await isFocused(networks(page)))
   assert.equal(await networks(page).getAttribute('aria-invalid'), 'true')
-  assert.equal(await nameField(page).getAttribute('aria-invalid'), null)
+  assert.notEqual(await nameField(page).getAttribute('aria-invalid'), 'true')
   await networks(page).fill('10.0.0.0/8')
   assert.equal(await networks(page).getAttribute('aria-invalid'), 'false')
   await submit(page)

@@ -6,7 +6,7 @@ use crate::Http;
 use crate::error::ErrorBody;
 use crate::scopes::{ScopeBody, listed};
 
-/// List scopes.
+/// List the catalogue of scopes.
 ///
 /// Returns the scopes that keys may be given, in the order of the service's catalogue. Without a catalogue every scope
 /// may be given, and the list is empty. Any token may ask.
