@@ -30,18 +30,21 @@ pub(crate) const ITEM: [&str; 13] = [
 
 on_both_databases![
     the_list_of_revoked_keys_has_the_last_revoked_first_and_says_when,
-    create_answers_201_with_exactly_the_documented_members,
-    an_item_has_exactly_the_documented_members,
-    a_key_is_read_by_itself_as_in_the_list,
     metadata_is_given_back_byte_for_byte,
-    revoking_answers_success_and_the_key_is_gone,
-    an_expiry_is_given_back_in_utc_truncated_to_milliseconds,
     the_list_is_newest_first_and_equal_times_by_id_descending,
-    someone_elses_key_answers_the_same_bytes_as_no_key,
-    the_first_part_of_new_keys_is_a_setting_and_old_keys_still_work,
     the_limit_on_keys_is_409_and_a_revoke_makes_room,
     row_28_parallel_creates_never_exceed_the_limit,
     row_38_of_fifty_parallel_revokes_exactly_one_succeeds,
+];
+
+on_sqlite![
+    create_answers_201_with_exactly_the_documented_members,
+    an_item_has_exactly_the_documented_members,
+    a_key_is_read_by_itself_as_in_the_list,
+    revoking_answers_success_and_the_key_is_gone,
+    an_expiry_is_given_back_in_utc_truncated_to_milliseconds,
+    someone_elses_key_answers_the_same_bytes_as_no_key,
+    the_first_part_of_new_keys_is_a_setting_and_old_keys_still_work,
 ];
 
 #[expect(clippy::disallowed_methods, reason = "the test stands outside, with the real clock")]

@@ -33,18 +33,21 @@ const OTHER_PASSWORD: &str = "another long password";
 on_both_databases![
     everything_that_is_done_is_one_event,
     what_is_refused_or_changes_nothing_is_no_event,
+    one_of_many_concurrent_revokes_is_an_event,
+    the_trail_is_read_page_by_page,
+    what_operators_do_is_in_the_trail,
+    the_trail_and_the_keys_are_told_whole_with_and_without_a_server,
+];
+
+on_sqlite![
     an_event_tells_which_key_and_what_was_changed,
     an_event_keeps_what_a_key_was_called,
     a_change_that_changes_nothing_is_not_told,
     the_trail_of_a_key_goes_back_to_where_it_comes_from,
     an_event_tells_who_asked,
     a_refused_sign_in_is_in_the_trail_of_the_account_that_it_named,
-    one_of_many_concurrent_revokes_is_an_event,
     an_account_sees_its_own_events_only,
-    the_trail_is_read_page_by_page,
     a_bad_page_is_refused,
-    what_operators_do_is_in_the_trail,
-    the_trail_and_the_keys_are_told_whole_with_and_without_a_server,
 ];
 
 impl Person {

@@ -11,12 +11,15 @@ use crate::server::Setup;
 
 on_both_databases![
     a_change_answers_the_key_as_it_is_then,
+    a_change_takes_no_place_and_gives_none_back,
+    of_parallel_changes_each_is_whole_or_409,
+];
+
+on_sqlite![
     only_what_is_named_changes,
     several_members_change_in_one_call,
     a_change_that_changes_nothing_is_answered_all_the_same,
     a_key_that_may_not_be_changed_so_stays_as_it_is,
-    a_change_takes_no_place_and_gives_none_back,
-    of_parallel_changes_each_is_whole_or_409,
     nobody_else_changes_a_key,
 ];
 

@@ -17,10 +17,13 @@ const UNKNOWN: &str = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7";
 
 on_both_databases![
     a_reported_key_is_revoked_immediately_and_its_owner_sees_the_report,
+    of_many_concurrent_reports_one_is_an_event,
+];
+
+on_sqlite![
     a_disabled_an_expired_and_a_replaced_key_are_revoked_too,
     the_answer_is_the_same_for_good_revoked_and_unknown_keys,
     as_many_keys_as_a_body_holds_are_revoked_by_one_report,
-    of_many_concurrent_reports_one_is_an_event,
 ];
 
 impl Server {

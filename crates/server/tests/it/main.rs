@@ -1,4 +1,4 @@
-//! Black-box tests: each starts the real binary, on SQLite and on Postgres, and talks to it as
+//! Black-box tests: each starts the real binary, on SQLite, Postgres or both, and talks to it as
 //! any client would. They know the contract and nothing of the code behind it.
 
 #![expect(
@@ -28,7 +28,20 @@ macro_rules! on_sqlite_and {
     };
 }
 
-/// The tests of both databases, without any account.
+/// The tests of what is decided above the stores, which the contract suite holds to be alike: `on_sqlite::name` of each
+/// named function.
+macro_rules! on_sqlite {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::server::Setup::on_sqlite());
+            })+
+        }
+    };
+}
+
+/// The tests of what the statements of a store decide, and of the ways that both databases are run in, without any account.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {
         on_sqlite_and![on_postgres: $($name),+];

@@ -87,8 +87,9 @@ impl Backend {
     }
 }
 
-on_both_databases![
-    a_backend_manages_the_keys_of_its_own_users,
+on_both_databases![a_backend_manages_the_keys_of_its_own_users,];
+
+on_sqlite![
     a_token_that_was_revoked_or_has_expired_is_refused_as_one_that_never_was,
     what_a_token_did_is_in_the_trail_of_the_owner,
     a_key_tells_who_made_it_and_what_another_system_keeps_with_it,

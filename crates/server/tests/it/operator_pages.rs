@@ -12,8 +12,9 @@ const OPERATOR: &str = "operator@example.com";
 const NOT_FOUND: &str = r#"{"error":"Not found"}"#;
 const API: &str = "/operator/api";
 
-on_both_databases![
-    an_operator_finds_any_key_by_whatever_there_is_of_it,
+on_both_databases![an_operator_finds_any_key_by_whatever_there_is_of_it,];
+
+on_sqlite![
     what_an_operator_does_to_a_key_is_in_the_trail_under_the_operators_account,
     an_owner_of_any_name_is_suspended_and_all_its_keys_are_revoked,
     what_cannot_be_undone_asks_for_the_password_of_the_last_five_minutes,

@@ -18,14 +18,17 @@ const LOVELACE: &str = "lovelace@example.com";
 const REAUTH: &str = "LATCHKEY_REAUTH_AFTER";
 
 on_both_databases![
+    of_sessions_that_end_each_other_one_is_left,
+    a_session_of_the_release_before_is_listed_and_ends_by_its_id,
+    a_deleted_account_is_gone_with_its_keys_and_what_is_personal,
+    an_export_holds_all_that_is_kept_and_nothing_secret,
+];
+
+on_sqlite![
     sessions_are_listed_with_where_they_began_the_newest_first,
     a_session_is_ended_by_its_id_and_no_other_persons,
     all_other_sessions_end_and_are_counted,
-    of_sessions_that_end_each_other_one_is_left,
-    a_session_of_the_release_before_is_listed_and_ends_by_its_id,
     another_address_takes_the_place_of_the_old_one_and_sessions_go_on,
-    a_deleted_account_is_gone_with_its_keys_and_what_is_personal,
-    an_export_holds_all_that_is_kept_and_nothing_secret,
     keys_are_made_rotated_and_revoked_only_by_a_session_that_is_fresh,
 ];
 

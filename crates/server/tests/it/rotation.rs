@@ -12,17 +12,20 @@ use crate::server::Setup;
 
 on_both_databases![
     a_rotation_answers_201_with_exactly_the_documented_members,
+    of_parallel_rotations_exactly_one_succeeds,
+    replaced_keys_that_work_are_limited_and_a_rotation_without_overlap_is_not,
+    no_change_lets_more_replaced_keys_work_than_may,
+    parallel_rotations_leave_no_more_replaced_keys_than_may,
+];
+
+on_sqlite![
     the_old_key_names_its_successor_and_ends_with_the_overlap,
     the_successor_has_the_name_the_environment_and_the_length_of_life,
     a_key_that_is_disabled_expired_or_rotated_is_409,
     a_rotation_is_never_refused_by_the_limit,
-    of_parallel_rotations_exactly_one_succeeds,
     a_disabled_account_gets_no_key_by_rotation,
     rotating_a_successor_ends_its_predecessor_and_says_so,
     a_disabled_predecessor_does_not_come_back,
-    replaced_keys_that_work_are_limited_and_a_rotation_without_overlap_is_not,
-    no_change_lets_more_replaced_keys_work_than_may,
-    parallel_rotations_leave_no_more_replaced_keys_than_may,
 ];
 
 fn a_rotation_answers_201_with_exactly_the_documented_members(setup: Setup) {

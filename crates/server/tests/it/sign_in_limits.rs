@@ -13,10 +13,9 @@ use crate::server::{Server, Setup};
 const LIMIT: &str = "LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE";
 const WRONG: &str = "a wrong password";
 
-on_both_databases![
-    strangers_cannot_keep_an_owner_out_of_a_network_that_is_known,
-    a_known_network_is_one_of_64_bits_and_outlives_a_restart,
-];
+on_both_databases![a_known_network_is_one_of_64_bits_and_outlives_a_restart,];
+
+on_sqlite![strangers_cannot_keep_an_owner_out_of_a_network_that_is_known,];
 
 const PROXIES: &str = "LATCHKEY_TRUSTED_PROXIES";
 const HOME: &str = "198.51.100.7";

@@ -10,7 +10,7 @@ use crate::server::Setup;
 /// of nine parts would have eighteen.
 const LIMIT: std::ops::Range<Duration> = Duration::from_millis(9_800)..Duration::from_secs(18);
 
-on_both_databases_concurrently![
+on_sqlite![
     rows_20_and_26_a_body_has_ten_seconds_in_all_and_then_gets_408,
     a_head_that_does_not_end_gets_408,
 ];

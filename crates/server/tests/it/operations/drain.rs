@@ -9,7 +9,7 @@ use crate::server::{Setup, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-on_both_databases_concurrently![
+on_sqlite![
     a_stopping_server_says_so_and_goes_on_answering,
     after_the_delay_the_listener_closes_and_what_runs_is_finished,
     a_second_signal_ends_a_server_whatever_runs,

@@ -20,10 +20,13 @@ const SOON: Duration = Duration::from_secs(10);
 on_both_databases![
     a_key_moves_to_the_signing_pepper_when_it_is_used,
     what_is_left_on_a_pepper_is_revoked_and_the_pepper_dropped,
+    keys_of_a_lost_pepper_are_shown_and_revoked_without_it,
+];
+
+on_sqlite![
     a_management_token_moves_to_the_signing_pepper_when_it_is_used,
     a_key_does_not_move_to_a_pepper_that_only_verifies,
     a_key_that_may_not_be_used_does_not_move,
-    keys_of_a_lost_pepper_are_shown_and_revoked_without_it,
     the_keys_of_the_signing_pepper_are_not_revoked,
     revoke_takes_a_key_or_a_pepper_and_not_both,
 ];

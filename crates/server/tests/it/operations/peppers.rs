@@ -13,8 +13,9 @@ use crate::server::{PEPPERS, Setup};
 const WRONG: &str = "1:d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3c=";
 const SECOND: &str = "2:d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3d3c=";
 
-on_both_databases![
-    a_wrong_pepper_is_refused,
+on_both_databases![a_wrong_pepper_is_refused,];
+
+on_sqlite![
     a_ring_with_a_new_first_pepper_keeps_old_keys_and_sessions,
     generate_prints_a_ring_that_the_server_takes,
     status_counts_and_shows_no_secret,

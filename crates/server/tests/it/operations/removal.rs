@@ -9,11 +9,14 @@ use crate::verify::INVALID;
 const OTHER_PASSWORD: &str = "another long password";
 
 on_both_databases![
+    a_deleted_account_is_gone_immediately_with_its_keys,
+    the_trail_keeps_nothing_personal_of_a_deleted_account,
+];
+
+on_sqlite![
     an_enabled_account_signs_in_and_has_new_keys_and_no_old_ones,
     enabling_an_active_account_changes_nothing,
-    a_deleted_account_is_gone_immediately_with_its_keys,
     an_account_is_deleted_without_a_server,
-    the_trail_keeps_nothing_personal_of_a_deleted_account,
     the_password_of_a_disabled_account_is_not_reset,
     account_list_shows_every_account_and_its_state,
     only_an_account_that_exists_is_enabled_or_deleted,

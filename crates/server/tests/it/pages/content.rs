@@ -9,10 +9,11 @@ use crate::leaks::LEAKS;
 use crate::person::{ADA, BOB, Issued};
 use crate::server::Setup;
 
-on_both_databases![
+on_both_databases![the_trail_is_in_the_page_and_read_page_by_page,];
+
+on_sqlite![
     the_list_is_in_the_page_and_its_names_are_only_text,
     no_text_of_a_key_is_ever_in_a_page,
-    the_trail_is_in_the_page_and_read_page_by_page,
     the_trail_of_one_key_is_found_among_all,
     the_trail_says_what_was_changed_and_what_keys_were_called,
     a_page_shows_what_is_the_accounts_own,
