@@ -18,6 +18,10 @@ export interface ApiKeysPanelAttributes {
   environments?: 'on' | 'off'
   /** Where nobody chooses when a key expires. */
   expiry?: 'on' | 'off'
+  /** Where nobody chooses what a key may be used for. */
+  scopes?: 'on' | 'off'
+  /** Where nobody chooses from which networks. */
+  networks?: 'on' | 'off'
   /** Where your page has a heading of its own. */
   'hide-header'?: boolean | ''
   /** The level of the panel's heading; 2 by default. */
@@ -58,7 +62,10 @@ export interface ApiKeysPanelEventMap {
   'api-keys-error': CustomEvent<{ message: string; status: number; code: string | null; requestId: string | null }>
   /** Nobody is signed in, or nobody any more. */
   'api-keys-signed-out': CustomEvent<Record<string, never>>
-  'api-keys-before-create': BeforeEvent<{ name?: string; environment?: 'live' | 'test'; expiresAt?: string }>
+  /** As far as they were chosen. `scopes` is null for full access. */
+  'api-keys-before-create': BeforeEvent<{
+    name?: string; environment?: 'live' | 'test'; expiresAt?: string; scopes?: string[] | null; allowedNetworks?: string[]
+  }>
   'api-keys-before-rotate': BeforeEvent<AboutKey & { overlapSeconds: number }>
   'api-keys-before-revoke': BeforeEvent<{ keys: AboutKey[] }>
 }

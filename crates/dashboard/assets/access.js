@@ -12,14 +12,15 @@ import { fill, text } from './strings.js'
  * The fields for what a key may be used for, and from where. `value()` has what was chosen: of a key what differs from it.
  * @param {AccessFields} given
  */
-export function accessFields({ scopes: source, hasNetworks = true, key = null, mayGiveAll = false, say }) {
+export function accessFields({ scopes: source, hasNetworks = true, key = null, mayGiveAll = false }) {
   const place = h('div', {})
-  const networks = hasNetworks && networksField(key?.allowedNetworks ?? null, key ? true : undefined)
+  // Alone they need not be folded away.
+  const networks = hasNetworks && networksField(key?.allowedNetworks ?? null, key !== null && !source?.list?.length)
   /** @type {ReturnType<typeof scopePicker>?} */
   let picker = null
   const put = (/** @type {ScopeOf[]} */ catalogue) => {
     if (catalogue.length === 0) return
-    picker = scopePicker({ catalogue, held: key?.scopes, mayGiveAll, say })
+    picker = scopePicker({ catalogue, held: key?.scopes, mayGiveAll })
     place.replaceChildren(picker.field)
   }
   if (source?.list) put(source.list)
@@ -55,7 +56,7 @@ export function accessFields({ scopes: source, hasNetworks = true, key = null, m
 
 /** @type {OnKey} */
 export function openAccess(panel, key) {
-  openAccessOf(panel, key, accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks, key, say: panel.say }), {
+  openAccessOf(panel, key, accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks, key }), {
     problem: problemPlace(panel, 'access-problem'),
     async save(change) {
       panel.keyring.replace(await panel.keyring.during(() => panel.api.change(key.id, change)))

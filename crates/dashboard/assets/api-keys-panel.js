@@ -1,4 +1,5 @@
 // @ts-check
+import { Address } from './address.js'
 import { Api } from './api.js'
 import { Catalogue } from './catalogue.js'
 import { serverNow } from './clock.js'
@@ -26,8 +27,6 @@ import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from
 const HIGHLIGHTED = 4_000
 /** The part of the limit from which on the list says how many keys there are; src/pages.rs has the same. */
 const NEARLY = 0.8
-/** The state of an address that details have added. */
-const DETAILS = 'details'
 
 /**
  * <api-keys-panel>: everything a person does with API keys; docs/embedding.md describes it.
@@ -89,7 +88,7 @@ export class ApiKeysPanel extends HTMLElement {
     this.#life = new AbortController()
     const isFirst = !this.root.firstChild
     if (isFirst) this.#begin()
-    if (this.#hasAddress) this.view = viewFrom(location.search)
+    if (this.#hasAddress) this.view = this.address.view
     if (isFirst) this.#build()
     this.#listen(this.#life.signal)
     this.render()
@@ -204,6 +203,7 @@ export class ApiKeysPanel extends HTMLElement {
   get elsewhere() { return this.api.base ? { target: '_blank', rel: 'noopener' } : {} }
 
   get #hasAddress() { return !this.hasAttribute('api-base') }
+  get address() { return new Address(this.#hasAddress) }
   get #limit() { return numberOf(this, 'limit', { standard: Infinity, least: 0, most: 1_000_000 }) }
   get #perPage() { return numberOf(this, 'per-page', { standard: 25, least: 1, most: 200 }) }
   get #isSignedOut() { return !this.keys && !!this.keyring.failure?.isSignedOut }
@@ -240,7 +240,7 @@ export class ApiKeysPanel extends HTMLElement {
     document.addEventListener('visibilitychange', () => document.hidden || this.keyring.refresh(), { signal })
     if (this.#hasAddress) {
       addEventListener('popstate', () => {
-        this.view = viewFrom(location.search)
+        this.view = this.address.view
         this.render()
         this.#showAddressed()
       }, { signal })
@@ -301,35 +301,17 @@ export class ApiKeysPanel extends HTMLElement {
   /** Shows another part of the list. @param {Partial<View>} part */
   show(part, { isTyping = false } = {}) {
     this.view = { ...this.view, ...part }
-    if (this.#hasAddress) {
-      const address = location.pathname + queryOf(this.view, location.search) + location.hash
-      if (isTyping) history.replaceState(history.state, '', address)
-      else history.pushState(null, '', address)
-    }
+    this.address.show(this.view, isTyping)
     this.#isEditing = false
     this.render()
     const page = this.keyring.page(this.view, serverNow(), this.#perPage)
     if (page) this.say(page.pages > 1 ? fill(text.shown, page) : plural(text.found, page.total))
   }
 
-  // Details have an address of their own, so that Back leaves them and a link leads to them.
-
-  /** @param {string?} id */
-  addressDetails(id) {
-    if (!this.#hasAddress || new URLSearchParams(location.search).get('key') === id) return
-    if (id === null && history.state === DETAILS) return history.back()
-    const params = new URLSearchParams(location.search)
-    if (id === null) params.delete('key')
-    else params.set('key', id)
-    const address = location.pathname + (params.size ? `?${params}` : '') + location.hash
-    if (id === null) history.replaceState(null, '', address)
-    else history.pushState(DETAILS, '', address)
-  }
-
   /** Opens or closes details as the address says. */
   #showAddressed() {
     if (!this.#hasAddress || !this.keys) return
-    const id = new URLSearchParams(location.search).get('key')
+    const id = this.address.details
     const key = this.keyring.find(id)
     const open = [...this.dialogs].find(dialog => dialog.hasAddress)
     if (key && !open) openDetails(this, key)

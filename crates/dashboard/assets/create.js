@@ -24,7 +24,7 @@ export function openCreate(panel, named = '', chosen = 'live') {
   const name = nameField(panel, named)
   const environment = panel.hasEnvironments && environmentField(chosen === 'test' ? 'test' : 'live')
   const expiry = panel.hasExpiry && expiryField()
-  const access = accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks, say: panel.say })
+  const access = accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks })
   const problem = problemPlace(panel, 'create-problem')
   const { buttons, submit } = formButtons(dialog, text.create)
   const form = h('form', { novalidate: true }, name.field, environment && environment.field, expiry && expiry.field, access.field, problem.place, buttons)

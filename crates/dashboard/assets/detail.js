@@ -16,8 +16,8 @@ import { told } from './told.js'
 export function openDetails(panel, key) {
   const dialog = new Dialog(panel, key.name, { class: 'drawer' })
   dialog.hasAddress = true
-  panel.addressDetails(key.id)
-  dialog.onClosed = () => panel.addressDetails(null)
+  panel.address.showDetails(key.id)
+  dialog.onClosed = () => panel.address.showDetails(null)
   const now = serverNow()
   const createdBy = h('dd', {}, '…')
   const history = h('div', { 'aria-busy': 'true' }, h('p', { class: 'muted' }, text.historyLoading))

@@ -7,7 +7,7 @@ import { text } from './strings.js'
  * The networks that a key may be used from, folded away until somebody wants them. `held` are those that it has now.
  * @param {string[]?} held
  */
-export function networksField(held, isOpen = held !== null) {
+export function networksField(held, isOpen = false) {
   const input = h('textarea', {
     id: 'networks', class: 'input mono', rows: 3, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off', 'aria-describedby': 'networks-hint networks-problem',
   })
@@ -18,7 +18,7 @@ export function networksField(held, isOpen = held !== null) {
     input.setAttribute('aria-invalid', String(message !== ''))
   }
   input.addEventListener('input', () => say(''))
-  const field = h('details', { class: 'advanced', open: isOpen }, h('summary', {}, text.advanced),
+  const field = h('details', { class: 'advanced', open: isOpen || held !== null }, h('summary', {}, text.advanced),
     h('div', { class: 'field' }, h('label', { for: 'networks' }, text.networks.title), input,
       h('p', { id: 'networks-hint', class: 'hint' }, text.networks.hint), problem))
   return {

@@ -21,7 +21,7 @@ export async function editAccess({ subject }, done) {
   }
   const key = { scopes: JSON.parse(subject.scopes), allowedNetworks: JSON.parse(subject.networks) }
   const place = h('div', { class: 'problem-place', role: 'alert' })
-  openAccessOf(stage, subject, accessFields({ scopes, key, mayGiveAll: true, say: stage.say }), {
+  openAccessOf(stage, subject, accessFields({ scopes, key, mayGiveAll: true }), {
     problem: { place, clear: () => place.replaceChildren(), show: error => place.replaceChildren(errorNotice(stage, error, [])) },
     save: change => afresh(stage, () => operator.changeKey(subject, change)),
     saved: () => done(text.accessSaved),

@@ -11,13 +11,13 @@ const MANY = 12
 /**
  * The choice of what a key may be used for, where there is a catalogue. `held` is what the key has now: undefined for a new
  * key, null for one that is not restricted.
- * @param {{ catalogue: ScopeOf[], held?: string[] | null, mayGiveAll?: boolean, say: (message: string) => void }} given
+ * @param {{ catalogue: ScopeOf[], held?: string[] | null, mayGiveAll?: boolean }} given
  */
-export function scopePicker({ catalogue, held, mayGiveAll = false, say }) {
+export function scopePicker({ catalogue, held, mayGiveAll = false }) {
   const choice = choiceOf(catalogue, held, mayGiveAll)
   const named = choice.groups.some(group => group.name !== null)
   const others = choice.others.map(name => ({ name, description: aboutOther(name), isRestricted: false, isTicked: true, isLocked: false }))
-  const all = [...choice.groups, ...(others.length > 0 ? [{ name: text.scopes.others, rows: others }] : [])]
+  const all = [...(others.length > 0 ? [{ name: text.scopes.others, rows: others }] : []), ...choice.groups]
   let number = 0
   const groups = all.map(group => groupOf(group.name ?? (named ? text.scopes.ungrouped : null), group.rows.map(row => rowOf(row, number++, mayGiveAll)), () => update()))
   const rows = groups.flatMap(group => group.rows)
@@ -25,11 +25,12 @@ export function scopePicker({ catalogue, held, mayGiveAll = false, say }) {
 
   const ways = choice.isFullOffered && waysOf(choice.isFull)
   const isFull = () => ways !== false && find(ways, ':checked', HTMLInputElement).value === 'full'
+  const found = h('p', { class: 'hint' })
   const count = h('p', { class: 'hint' })
   const warning = h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.scopes.noneWarning))
   const problem = h('p', { id: 'scopes-problem', class: 'problem' })
   const list = h('div', { class: 'scope-groups' }, groups.map(group => group.element))
-  const chosen = h('div', { class: 'scope-choice' }, rows.length > MANY && filterOf(groups, say), list, h('div', { 'aria-live': 'polite' }, count, warning))
+  const chosen = h('div', { class: 'scope-choice' }, rows.length > MANY && filterOf(groups, found), list, h('div', { 'aria-live': 'polite' }, found, count, warning))
   const field = h('fieldset', { class: 'field scopes', 'aria-describedby': 'scopes-hint scopes-problem' }, h('legend', {}, text.scopes.title),
     h('p', { id: 'scopes-hint', class: 'hint' }, text.scopes.hint), ways, chosen, problem)
 
@@ -120,15 +121,15 @@ function groupOf(name, rows, changed) {
   }
 }
 
-/** A field that leaves only those rows that it finds. @param {ReturnType<typeof groupOf>[]} groups @param {(message: string) => void} say */
-function filterOf(groups, say) {
+/** A field that leaves only those rows that it finds, and how many these are. @param {ReturnType<typeof groupOf>[]} groups @param {HTMLElement} found */
+function filterOf(groups, found) {
   const input = h('input', { type: 'search', class: 'input', 'aria-label': text.scopes.filter, placeholder: text.scopes.filter, autocomplete: 'off', spellcheck: 'false' })
   const rows = groups.flatMap(group => group.rows)
   input.addEventListener('input', () => {
     const sought = soughtIn(input.value)
     for (const row of rows) row.element.hidden = !row.sought.includes(sought)
     for (const group of groups) group.update()
-    say(plural(text.scopes.found, rows.filter(row => !row.element.hidden).length))
+    found.textContent = sought ? plural(text.scopes.found, rows.filter(row => !row.element.hidden).length) : ''
   })
   // Enter here finds, and creates no key.
   input.addEventListener('keydown', event => { if (event.key === 'Enter') event.preventDefault() })

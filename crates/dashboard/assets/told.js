@@ -1,5 +1,7 @@
 // @ts-check
-import { parts, text } from './strings.js'
+import { fill, parts, text } from './strings.js'
+
+const ENUMERATED = 5
 
 /**
  * `event` in the history of the key `id`, in the words of the Activity page.
@@ -11,6 +13,11 @@ export function told({ action, keyId, keyName, changes }, id) {
   const key = { name: keyName }
   /** @param {string} words @param {Record<string, Part>} more @returns {Part[]} */
   const named = (words, more = {}) => parts(words, { ...more, name: key }).filter(part => part !== '')
+  /** @param {string[] | null} list @param {string} all @param {string} some */
+  const listed = (list, all, some) => {
+    if (list === null) return named(all)
+    return list.length > 0 ? named(some, { list: enumerated(list) }) : named(text.told.scopesNone)
+  }
   if (wasIssued) return [named(text.told.issuedFor)]
   const { name, enabled, expiresAt, metadata, scopes, allowedNetworks } = changes ?? {}
   const sentences = []
@@ -18,9 +25,15 @@ export function told({ action, keyId, keyName, changes }, id) {
   if (enabled) sentences.push(named(enabled[1] ? text.told.enabled : text.told.disabled))
   if (expiresAt) sentences.push(named(text.told[movement(expiresAt)], expiresAt[1] === null ? {} : { at: { at: expiresAt[1] } }))
   if (metadata) sentences.push(named(text.told.metadata))
-  if (scopes) sentences.push(named(text.told.scopes))
-  if (allowedNetworks) sentences.push(named(text.told.networks))
+  if (scopes) sentences.push(listed(scopes[1], text.told.scopesFull, text.told.scopes))
+  if (allowedNetworks) sentences.push(listed(allowedNetworks[1], text.told.networksAll, text.told.networks))
   return sentences.length ? sentences : [named(/** @type {Words} */ (text.told)[action] ?? `${action} {name}`)]
+}
+
+/** The first of a list; src/activity.rs has the same number. @param {string[]} list */
+function enumerated(list) {
+  const shown = list.slice(0, ENUMERATED).join(', ')
+  return list.length > ENUMERATED ? fill(text.told.andMore, { list: shown, number: list.length - ENUMERATED }) : shown
 }
 
 /** @param {[string | null, string | null]} expiry */

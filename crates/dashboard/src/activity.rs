@@ -52,6 +52,8 @@ impl ActivityPage<'_> {
     }
 }
 
+const ENUMERATED: usize = 5;
+
 /// Tells what events say.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Teller {
@@ -130,13 +132,33 @@ impl Teller {
         if metadata.is_some() {
             tell("told.metadata", &[]);
         }
-        if scopes.is_some() {
-            tell("told.scopes", &[]);
+        if let Some([_, grants]) = scopes {
+            match grants.list().map(|list| list.map(ToOwned::to_owned).collect::<Vec<_>>()) {
+                None => tell("told.scopesFull", &[]),
+                Some(list) if list.is_empty() => tell("told.scopesNone", &[]),
+                Some(list) => tell("told.scopes", &[("list", self.enumerated(&list))]),
+            }
         }
-        if allowed_networks.is_some() {
-            tell("told.networks", &[]);
+        if let Some([_, networks]) = allowed_networks {
+            match networks.list().map(Iterator::collect::<Vec<_>>) {
+                None => tell("told.networksAll", &[]),
+                Some(list) => tell("told.networks", &[("list", self.enumerated(&list))]),
+            }
         }
         told
+    }
+
+    /// The first of a list; `assets/told.js` has the same number.
+    fn enumerated(self, list: &[String]) -> Part<'static> {
+        let shown = list.iter().take(ENUMERATED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = list.len().saturating_sub(ENUMERATED);
+        Part::Text(match more {
+            0 => shown,
+            _ => self.language.fill_all("told.andMore", |name| match name {
+                "list" => shown.clone(),
+                _ => more.to_string(),
+            }),
+        })
     }
 
     /// What somebody who manages owners changed for the owner.

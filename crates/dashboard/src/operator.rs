@@ -289,12 +289,10 @@ impl OperatorOwnerPage<'_> {
             Some(limit) => ("operator.keysOf", limit.get()),
             None => ("operator.keysOfServers", self.limit),
         };
-        let number = |segment| match segment {
-            Segment::Words(words) => words.to_owned(),
-            Segment::Placeholder("held") => self.found.held.to_string(),
-            Segment::Placeholder(_) => limit.to_string(),
-        };
-        segments(self.language.say(name)).map(number).collect()
+        self.language.fill_all(name, |name| match name {
+            "held" => self.found.held.to_string(),
+            _ => limit.to_string(),
+        })
     }
 }
 

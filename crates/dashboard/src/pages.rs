@@ -8,7 +8,7 @@ use time::macros::format_description;
 
 use crate::key_row::{About, State, Status};
 use crate::view::{Order, Shown, Sort, View};
-use crate::words::{Segment, segments};
+use crate::words::Segment;
 use crate::{Language, Product, Reader, Who, example_call, user_agent};
 
 /// What pages may do: load and call their own origin. Nothing is inline, no other page frames them, and no
@@ -136,7 +136,7 @@ impl ApiKeysPage<'_> {
     }
 
     fn counted(&self) -> String {
-        self.numbered("counted", |name| match name {
+        self.language.fill_all("counted", |name| match name {
             "used" => self.shown.counted.to_string(),
             _ => self.limit.to_string(),
         })
@@ -166,20 +166,11 @@ impl ApiKeysPage<'_> {
     }
 
     fn range(&self) -> String {
-        self.numbered("range", |name| match name {
+        self.language.fill_all("range", |name| match name {
             "from" => self.shown.from().to_string(),
             "to" => self.shown.to().to_string(),
             _ => self.shown.total.to_string(),
         })
-    }
-
-    /// The text of this name with numbers in the place of its placeholders.
-    fn numbered(&self, name: &str, number: impl Fn(&str) -> String) -> String {
-        let part = |segment| match segment {
-            Segment::Words(words) => words.to_owned(),
-            Segment::Placeholder(name) => number(name),
-        };
-        segments(self.language.say(name)).map(part).collect()
     }
 }
 

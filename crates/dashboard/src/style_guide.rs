@@ -23,6 +23,26 @@ pub struct StyleGuidePage<'a> {
 }
 
 impl StyleGuidePage<'_> {
+    /// A catalogue with each kind of scope, as the API answers it.
+    fn catalogue() -> String {
+        let scope = |name: &str, description: &str, group: Option<&str>, more: [bool; 2]| {
+            let [default, restricted] = more;
+            json!({ "name": name, "description": description, "group": group, "default": default, "restricted": restricted })
+        };
+        json!([
+            scope("docs:read", "Read documents", Some("Documents"), [true, false]),
+            scope(
+                "docs:write",
+                "Create, change and delete documents",
+                Some("Documents"),
+                [false, false]
+            ),
+            scope("billing:pay", "Pay invoices", Some("Billing"), [false, true]),
+            scope("search", "Search everything that the account can see", None, [false, false]),
+        ])
+        .to_string()
+    }
+
     /// Keys in every state that the list shows, as the API answers them.
     fn keys(&self) -> String {
         let key = |name: &str, days: [i64; 3], more: Value| {
@@ -45,8 +65,12 @@ impl StyleGuidePage<'_> {
         let successor = "019d1fb2-5b00-7c4e-a2d1-000000000001";
         json!([
             key("New", [-1, 0, 0], json!({ "id": successor })),
-            key("Used lately", [-40, -1, 0], none()),
-            key("Expires soon", [-20, -2, 5], none()),
+            key(
+                "Used lately",
+                [-40, -1, 0],
+                json!({ "scopes": ["docs:read", "reports:*"], "allowedNetworks": ["10.0.0.0/8"] })
+            ),
+            key("Expires soon", [-20, -2, 5], json!({ "scopes": [] })),
             key("Replaced by New", [-60, -1, 2], json!({ "replacedBy": successor })),
             key(
                 "Of the test environment",

@@ -78,6 +78,15 @@ impl Language {
         segments(self.say(name)).map(part).collect()
     }
 
+    /// The text of this name with values in the place of its placeholders.
+    pub(crate) fn fill_all(self, name: &str, value: impl Fn(&str) -> String) -> String {
+        let part = |segment| match segment {
+            Segment::Words(words) => words.to_owned(),
+            Segment::Placeholder(name) => value(name),
+        };
+        segments(self.say(name)).map(part).collect()
+    }
+
     /// The form for this number of the text of this name.
     pub(crate) fn plural(self, name: &str, number: u64) -> String {
         self.fill(&format!("{name}.{}", self.form(number)), &number.to_string())
@@ -224,9 +233,13 @@ mod tests {
                     continue;
                 }
                 let source = fs::read_to_string(&path).expect("a text");
-                for (call, suffix) in
-                    [("say(\"", ""), ("tell(\"", ""), (".fill(\"", ""), (".plural(\"", ".other")]
-                {
+                for (call, suffix) in [
+                    ("say(\"", ""),
+                    ("tell(\"", ""),
+                    (".fill(\"", ""),
+                    (".fill_all(\"", ""),
+                    (".plural(\"", ".other"),
+                ] {
                     for rest in source.split(call).skip(1) {
                         let (name, _) = rest.split_once('"').expect("a string ends");
                         let name = format!("{name}{suffix}");

@@ -166,7 +166,6 @@ interface AccessFields {
   /** The key that is changed; none where one is created. */
   key?: Pick<Key, 'scopes' | 'allowedNetworks'> | null
   mayGiveAll?: boolean
-  say: (message: string) => void
 }
 type OpenAccessOf = (stage: Stage, key: { name: string }, access: Access, how: {
   problem: { place: HTMLElement, clear(): void, show(error: ApiError): void }

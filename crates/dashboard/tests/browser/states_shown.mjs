@@ -1,4 +1,5 @@
 // Every state of the pages that looks different, and the steps to it.
+import { many, restricted } from './catalogues.mjs'
 import { Person } from './person.mjs'
 import { button, chooseAction, create, dialog, later, nameField, openCreate, openKeys, question, row, theKey } from './steps.mjs'
 
@@ -155,6 +156,42 @@ export const states = [
       await dialog(page).getByRole('alert').getByText(/control/).waitFor()
     },
   },
+  {
+    name: 'the create dialog, with scopes', settings: restricted,
+    async reach({ page }) {
+      await openKeys(page)
+      await openCreate(page)
+      await dialog(page).getByRole('checkbox', { name: 'docs:read' }).uncheck()
+      await dialog(page).getByText('Advanced').click()
+      await dialog(page).getByText('No scopes:').waitFor()
+    },
+  },
+  {
+    name: 'the create dialog, with many scopes', settings: many,
+    async reach({ page }) {
+      await openKeys(page)
+      await openCreate(page)
+      await dialog(page).getByRole('searchbox').fill('part 6')
+    },
+  },
+  {
+    name: 'changing the access', settings: restricted,
+    async reach({ page, person }) {
+      await person.hasKey('Server-side app', { scopes: ['docs:read'], allowedNetworks: ['10.0.0.0/8'] })
+      await openKeys(page)
+      await chooseAction(page, 'Server-side app', 'Change access…')
+      await dialog(page).getByRole('checkbox').first().waitFor()
+    },
+  },
+  {
+    name: 'the details, with scopes', settings: restricted,
+    async reach({ page, person }) {
+      await person.hasKey('Server-side app', { scopes: ['docs:read', 'docs:write'], allowedNetworks: ['10.0.0.0/8', '2001:db8:85a3:8d3:1319:8a2e:370:7348'] })
+      await openKeys(page)
+      await chooseAction(page, 'Server-side app', 'Details')
+      await dialog(page).locator('tbody').getByRole('row').first().waitFor()
+    },
+  },
   { name: 'the reveal', reach: async ({ page }) => { await openKeys(page); await create(page, 'Server-side app') } },
   {
     name: 'leaving the reveal',
@@ -220,6 +257,15 @@ export const states = [
       await window.page.goto(path(await operatorAndAda(window)))
     },
   })),
+  {
+    name: 'operator, changing the access', settings: restricted,
+    async reach(window) {
+      const { key } = await operatorAndAda(window)
+      await window.page.goto(`/operator/keys/${key.id}`)
+      await button(window.page, 'Change access').click()
+      await window.page.getByRole('checkbox').first().waitFor()
+    },
+  },
   {
     name: 'operator, a new token',
     async reach(window) {
