@@ -3,7 +3,7 @@
 //!
 //! [`Verifier`] answers, and gives the [`FeedBarrier`] that changes wait for. [`freshness`] decides which
 //! cached keys still hold, [`protocol`] what this instance says to the others; neither does I/O, and
-//! the model in `tests/model/` runs both. The store is
+//! the model in `tests/model/` runs both. [`slices`] decides how instances share a budget. The store is
 //! reached through the ports of the domain.
 //!
 //! ```no_run
@@ -63,6 +63,7 @@ mod principal;
 pub mod protocol;
 mod renewals;
 mod single_flight;
+pub mod slices;
 mod tally;
 mod verifier;
 

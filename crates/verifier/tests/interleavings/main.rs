@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "a test tells how much it has seen")]
 
 mod rules;
+mod spending;
 
 use std::sync::Arc as Shared;
 use std::sync::atomic::{AtomicUsize, Ordering as Tally};
