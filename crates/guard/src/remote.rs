@@ -1,6 +1,8 @@
 mod answer;
+mod unix;
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +10,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error as SendError};
+use hyper_util::client::legacy::{Builder, Client, Error as SendError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use latchkey_domain::Secret;
 use thiserror::Error;
@@ -35,7 +37,15 @@ type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
 pub struct Remote {
     verify_url: Uri,
     time_limit: Duration,
-    connector: Connector,
+    way: Way,
+}
+
+/// How a Latchkey is reached.
+#[derive(Debug, Clone)]
+enum Way {
+    Network(Connector),
+    /// By the file of its Unix socket.
+    Unix(PathBuf),
 }
 
 /// Why a [`Remote`] was not made.
@@ -43,7 +53,9 @@ pub struct Remote {
 #[non_exhaustive]
 pub enum RemoteError {
     /// The text is not the address of a Latchkey.
-    #[error("must be like http://host:port, without user, query or fragment")]
+    #[error(
+        "must be like http://host:port, without user, query or fragment, or like unix:/absolute/path"
+    )]
     Address,
     /// `https://` needs the cargo feature `https` of this crate.
     #[error("https is not compiled in: enable the guard's feature https")]
@@ -57,16 +69,24 @@ impl Remote {
     /// How long a verification may take unless told otherwise.
     pub const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-    /// The Latchkey at `url`, such as `http://127.0.0.1:8080`; it may have a path.
+    /// The Latchkey at `url`, such as `http://127.0.0.1:8080`; it may have a path. `unix:/run/latchkey/latchkey.sock` is one
+    /// on the same machine, by its Unix socket.
     ///
     /// Keys travel to it as they are, so over a network that is not your own use `https://`. No
     /// proxy settings are read and no redirect is followed.
     pub fn new(url: &str) -> Result<Self, RemoteError> {
+        if let Some(path) = url.strip_prefix(unix::SCHEME) {
+            let (path, verify_url) = (PathBuf::from(path), verify_url(unix::HOST));
+            let verify_url = verify_url.filter(|_| path.is_absolute());
+            let verify_url = verify_url.ok_or(RemoteError::Address)?;
+            return Ok(Self { verify_url, time_limit: Self::TIME_LIMIT, way: Way::Unix(path) });
+        }
         let verify_url = verify_url(url).ok_or(RemoteError::Address)?;
         if verify_url.scheme_str() == Some("https") && !cfg!(feature = "https") {
             return Err(RemoteError::NoHttps);
         }
-        Ok(Self { verify_url, time_limit: Self::TIME_LIMIT, connector: connector()? })
+        let way = Way::Network(connector()?);
+        Ok(Self { verify_url, time_limit: Self::TIME_LIMIT, way })
     }
 
     /// The same with another limit on the time that one verification may take, connecting included.
@@ -77,13 +97,22 @@ impl Remote {
     }
 
     pub(crate) fn client(&self) -> RemoteClient {
-        let http = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP_IDLE)
-            .http1_max_buf_size(MAX_ANSWER)
-            .build(self.connector.clone());
+        let http = match &self.way {
+            Way::Network(connector) => Http::Network(kept().build(connector.clone())),
+            Way::Unix(path) => Http::Unix(kept().build(unix::Connector::new(path))),
+        };
         RemoteClient { verify_url: self.verify_url.clone(), time_limit: self.time_limit, http }
     }
+}
+
+/// Of connections that are kept.
+fn kept() -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(KEEP_IDLE)
+        .http1_max_buf_size(MAX_ANSWER);
+    builder
 }
 
 /// Where to ask: below the path of `url`, if it has one.
@@ -123,7 +152,13 @@ fn connector() -> io::Result<Connector> {
 pub(crate) struct RemoteClient {
     verify_url: Uri,
     time_limit: Duration,
-    http: Client<Connector, Empty<Bytes>>,
+    http: Http,
+}
+
+#[derive(Debug)]
+enum Http {
+    Network(Client<Connector, Empty<Bytes>>),
+    Unix(Client<unix::Connector, Empty<Bytes>>),
 }
 
 /// Why an answer says nothing about the key that was asked about.
@@ -183,7 +218,10 @@ impl RemoteClient {
         *request.uri_mut() = self.verify_url.clone();
         request.headers_mut().insert("x-api-key", key);
         request.headers_mut().insert(X_FORWARDED_FOR, hops.as_header().clone());
-        self.http.request(request).await
+        match &self.http {
+            Http::Network(http) => http.request(request).await,
+            Http::Unix(http) => http.request(request).await,
+        }
     }
 }
 
@@ -202,6 +240,8 @@ mod tests {
             assert_eq!(remote.verify_url.to_string(), asked);
             assert_eq!(remote.time_limit, Duration::from_secs(2));
         }
+        let remote = Remote::new("unix:/run/latchkey.sock").expect("a socket");
+        assert_eq!(remote.verify_url.to_string(), "http://localhost/api/v1/verify");
     }
 
     #[test]
@@ -216,6 +256,9 @@ mod tests {
             "http://user:password@127.0.0.1",
             "http://127.0.0.1/?a=b",
             "http://127.0.0.1/#a",
+            "unix:",
+            "unix:latchkey.sock",
+            "unix:@latchkey",
         ] {
             assert!(matches!(Remote::new(url), Err(RemoteError::Address)), "{url}");
         }

@@ -71,7 +71,12 @@ fn handlers_and_layers_that_ask_for_a_scope_refuse_keys_without_it_and_name_it()
 #[test]
 fn a_key_works_from_its_networks_as_latchkey_reads_the_way_of_the_request() {
     let latchkey = Latchkey::start();
-    let service = Service::start(&latchkey.url());
+    for at in [latchkey.url(), latchkey.socket()] {
+        judges_networks(&latchkey, &Service::start(&at));
+    }
+}
+
+fn judges_networks(latchkey: &Latchkey, service: &Service) {
     let networks = json!({ "name": "a", "allowedNetworks": ["192.0.2.0/24"] });
     let key = latchkey.create_key(&networks).text;
     // Client and service are proxies that Latchkey trusts.
@@ -89,6 +94,23 @@ fn a_key_works_from_its_networks_as_latchkey_reads_the_way_of_the_request() {
             service.get(path, &headers).expect_status(status);
         }
     }
+}
+
+#[test]
+fn a_latchkey_at_a_unix_socket_is_asked_and_asked_again_after_a_restart() {
+    let mut latchkey = Latchkey::start();
+    let service = Service::start(&latchkey.socket());
+    let key = latchkey.key();
+    for _ in 0..3 {
+        service.with_key(WHO, &key.text).expect_status(200);
+    }
+    service.with_key(WHO, UNKNOWN).expect_status(401);
+    latchkey.kill();
+    service.with_key(WHO, &key.text).expect_status(503);
+    latchkey.start_again();
+    service.with_key(WHO, &key.text).expect_status(200);
+    latchkey.revoke(&key);
+    service.with_key(WHO, &key.text).expect_status(401);
 }
 
 #[test]

@@ -45,6 +45,11 @@ impl Latchkey {
         format!("http://{}", self.address)
     }
 
+    /// Its address by its Unix socket.
+    pub(crate) fn socket(&self) -> String {
+        socket_in(self.directory.path())
+    }
+
     pub(crate) fn create_key(&self, body: &Value) -> IssuedKey {
         let body = self.call("POST", "api-keys", &body.to_string()).expect_status(201).json();
         let text = |member: &str| body[member].as_str().expect("text").to_owned();
@@ -101,7 +106,7 @@ impl Drop for Latchkey {
 fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
     let mut process = Command::new(binary())
         .env_clear()
-        .env("LATCHKEY_LISTEN", listen)
+        .env("LATCHKEY_LISTEN", format!("{listen},{}", socket_in(directory)))
         .env("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1")
         .env("LATCHKEY_DATA_DIR", directory.join("data"))
         .current_dir(directory)
@@ -111,13 +116,18 @@ fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
         .spawn()
         .expect("the binary starts");
     let mut output = BufReader::new(process.stdout.take().expect("piped"));
-    let address = output
-        .by_ref()
-        .lines()
-        .find_map(|line| line.ok()?.strip_prefix("Latchkey is listening on http://")?.parse().ok());
+    let address = output.by_ref().lines().find_map(|line| {
+        let line = line.ok()?;
+        let told = line.strip_prefix("Latchkey is listening on http://")?;
+        told.split(' ').next()?.parse().ok()
+    });
     // It has more to say, and would fail if nobody could read it.
     process.stdout = Some(output.into_inner());
     (process, address.expect("it says where it listens"))
+}
+
+fn socket_in(directory: &Path) -> String {
+    format!("unix:{}", directory.join("socket").display())
 }
 
 /// The binary that `LATCHKEY_BINARY` names, or else the one that was built beside this test:
