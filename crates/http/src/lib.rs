@@ -96,6 +96,7 @@ mod wire_restrictions;
 mod wire_time;
 
 pub use audit::ExportedEvent;
+pub use client_address::LocalPeer;
 pub use counts::Counts;
 pub use latchkey_dashboard::{Accent, Logo, Product};
 pub use middleware::refuse_unread;

@@ -24,6 +24,8 @@ pub struct Http {
     pub(crate) request_ids: RequestIds,
     /// An address that is no trusted proxy sent `X-Forwarded-For`, which is said once.
     pub(crate) stranger_forwarded: Once,
+    /// A peer without an address named no client, and its key has networks, which is said once.
+    pub(crate) local_unforwarded: Once,
     changes: TaskTracker,
     runtime: Handle,
 }
@@ -45,6 +47,7 @@ impl Http {
             hints: Hints::default(),
             request_ids: RequestIds::new(entropy)?,
             stranger_forwarded: Once::new(),
+            local_unforwarded: Once::new(),
             changes: TaskTracker::new(),
             runtime: Handle::current(),
         })

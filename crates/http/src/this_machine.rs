@@ -10,7 +10,8 @@ use super::origin::Origin;
 /// unless it is one that the settings name.
 ///
 /// What is open because nothing but this machine reaches the server asks for this too: the name of
-/// another site's page may lead to 127.0.0.1 (DNS rebinding), and a proxy lets the world in.
+/// another site's page may lead to 127.0.0.1 (DNS rebinding), and a proxy lets the world in. A peer by a Unix socket is
+/// judged like a proxy that nobody named, though its `X-Forwarded-For` is believed: nginx asks for `localhost` there.
 pub(super) fn is_local(req: &HttpRequest, http: &Http) -> bool {
     let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
     let proxies = &http.settings.trusted_proxies;

@@ -14,9 +14,14 @@ const UNREAD_LIMIT: Duration = Duration::from_secs(10);
 /// a limit of its own, which is answered.
 const UNFINISHED_LIMIT: Duration = Duration::from_secs(15);
 
-/// Whose connections count together: an address, of IPv6 its /64, which is what one customer gets.
+/// Whose connections count together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Client(IpAddr);
+pub(crate) enum Client {
+    /// Of IPv6 a /64, which is what one customer gets.
+    Address(IpAddr),
+    /// All that came by a Unix socket.
+    Local,
+}
 
 /// What is known of a connection to its own task, which notes all of it, and to those who close it.
 ///
@@ -42,8 +47,8 @@ struct Moment(AtomicU64);
 impl Client {
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()),
-            v4 @ IpAddr::V4(_) => Self(v4),
+            IpAddr::V6(ip) => Self::Address(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()),
+            v4 @ IpAddr::V4(_) => Self::Address(v4),
         }
     }
 }

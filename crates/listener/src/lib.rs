@@ -9,7 +9,7 @@
 //! use std::time::Duration;
 //!
 //! use actix_web::{App, HttpResponse, web};
-//! use latchkey_listener::{Descriptors, Listener, Refusals, Room, Serving, Tally};
+//! use latchkey_listener::{Address, Descriptors, Listener, Refusals, Room, Serving, Tally};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,8 +26,8 @@
 //!     tally: Arc::new(Tally::default()),
 //!     refusals: Refusals::new(|status| HttpResponse::build(status).body("not HTTP, or too late")),
 //! };
-//! let listener = Listener::bind("127.0.0.1:0".parse()?)?;
-//! # let address = listener.address();
+//! let listener = Listener::bind(["127.0.0.1:0".parse()?])?;
+//! # let [Address::Tcp(address)] = *listener.addresses() else { panic!("one address") };
 //! let server = listener.serve(serving, || App::new().route("/", web::get().to(async || "here")))?;
 //! # let handle = server.handle();
 //! # std::thread::spawn(move || {
@@ -49,16 +49,21 @@
 //! `latchkey-http` do. An answer of a handler is told from one of the framework by its `X-Request-Id`: an
 //! error without a body and without that header gets the words of [`Refusals`].
 
+mod address;
 mod connection;
 mod descriptors;
 mod listener;
 mod refusal;
 mod registry;
+mod socket;
+mod socket_file;
 mod stream;
 mod tally;
 
+pub use address::{Address, AddressError, BindError};
 pub use descriptors::Descriptors;
 pub use listener::{Listener, Serving};
 pub use refusal::Refusals;
 pub use registry::Room;
+pub use socket_file::SocketFile;
 pub use tally::{Closed, Tally};

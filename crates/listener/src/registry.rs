@@ -21,7 +21,7 @@ pub struct Room {
     pub most: usize,
     /// From one address that is not a trusted proxy's.
     pub per_address: usize,
-    /// Their connections are not counted by address, and give way last.
+    /// Their connections are not counted by address, and give way last. Those by a Unix socket are like them.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -56,11 +56,12 @@ impl Registry {
     }
 
     /// Makes room for a new connection. What the registration is given to ends when the connection
-    /// has to close.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> (Place, AbortRegistration) {
-        let client = Client::of(peer);
-        let peer = peer.to_canonical();
-        let trusted = self.room.trusted_proxies.iter().any(|net| net.contains(&peer));
+    /// has to close. A peer without an address came by a Unix socket and is trusted.
+    pub(crate) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> (Place, AbortRegistration) {
+        let client = peer.map_or(Client::Local, Client::of);
+        let trusted = peer
+            .map(|peer| peer.to_canonical())
+            .is_none_or(|peer| self.room.trusted_proxies.iter().any(|net| net.contains(&peer)));
         let (close, registration) = AbortHandle::new_pair();
         let mut open = self.lock();
         if open.count >= self.room.most {

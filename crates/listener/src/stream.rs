@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::refusal::{Bare, Refusals};
 use crate::registry::Place;
+use crate::socket::Socket;
 use latchkey_http::Progress;
 
 /// How much is read before what it asks for is answered. The framework parses all the requests it
@@ -25,7 +24,7 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// is being handled.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    socket: Take<TcpStream>,
+    socket: Take<Socket>,
     place: Place,
     refusals: Refusals,
     /// What is left to write in place of a bare refusal.
@@ -47,7 +46,7 @@ enum FirstHead {
 }
 
 impl Stream {
-    pub(crate) fn new(socket: TcpStream, place: Place, refusals: Refusals) -> Self {
+    pub(crate) fn new(socket: Socket, place: Place, refusals: Refusals) -> Self {
         Self {
             socket: socket.take(SIP),
             place,
@@ -62,6 +61,11 @@ impl Stream {
     /// What handlers say of the request that the connection carries.
     pub(crate) fn progress(&self) -> &Arc<Progress> {
         self.place.connection.progress()
+    }
+
+    /// Whether the peer has no address, but came by a Unix socket.
+    pub(crate) fn is_local(&self) -> bool {
+        self.socket.get_ref().is_unix()
     }
 
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -90,7 +94,7 @@ impl Stream {
             return Poll::Pending;
         }
         // A process that stood still may find a timer over before it is told what arrived.
-        let arrived = SockRef::from(self.socket.get_ref()).peek(&mut [MaybeUninit::uninit()]);
+        let arrived = self.socket.get_ref().options().peek(&mut [MaybeUninit::uninit()]);
         if arrived.is_ok() { Poll::Pending } else { Poll::Ready(()) }
     }
 

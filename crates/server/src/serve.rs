@@ -14,7 +14,7 @@ use latchkey_domain::{ScopeCatalogue, error_chain};
 use latchkey_http::{
     Http, SignUp, admin_application, application, metrics_application, refuse_unread, spans,
 };
-use latchkey_listener::{Descriptors, Listener, Refusals, Room, Serving};
+use latchkey_listener::{Address, Descriptors, Listener, Refusals, Room, Serving, SocketFile};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
@@ -45,7 +45,7 @@ const WRITE_USES_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the server until it is asked to stop. Keys may be given the scopes of a catalogue, until its file is read again.
 pub(crate) async fn serve(settings: Settings, scopes: ScopeCatalogue) -> Result<(), StartError> {
-    let listen = settings.listen;
+    let listen = settings.listen.clone();
     // Before all else: by default a signal kills the process, and the first process of a container
     // doesn't even notice.
     let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
@@ -62,11 +62,12 @@ pub(crate) async fn serve(settings: Settings, scopes: ScopeCatalogue) -> Result<
     let control = control(&app).await?;
 
     let http = http_of(&app)?;
-    let listener =
-        Listener::bind(listen).map_err(|error| format!("LATCHKEY_LISTEN: {listen}: {error}"))?;
+    let mut listener =
+        Listener::bind(listen).map_err(|error| format!("LATCHKEY_LISTEN: {error}"))?;
+    let files = listener.take_files();
     let metrics = metrics_server(&app, &http)?;
     let admin = admin_server(&app, &http)?;
-    announce(listener.address(), &app)?;
+    announce(listener.addresses(), &app)?;
 
     let serving = serving(&app, &http, workers, connections, KEEP_ALIVE);
     let routes = Data::clone(&http);
@@ -74,8 +75,8 @@ pub(crate) async fn serve(settings: Settings, scopes: ScopeCatalogue) -> Result<
     let metrics = metrics.map(|it| tokio::spawn(until_it_ends(it, METRICS)));
     let handles = [Some(server.handle()), admin.as_ref().map(Server::handle)];
     let admin = admin.map(|it| tokio::spawn(until_it_ends(it, ADMIN)));
-    let servers = handles.into_iter().flatten().collect();
-    tokio::spawn(stop_on_signal(signals, servers, Arc::clone(&app)));
+    let stopping = stop(handles.into_iter().flatten().collect(), files, app.settings.drain_delay);
+    tokio::spawn(stop_on_signal(signals, stopping, Arc::clone(&app)));
     let background = [
         tokio::spawn(serve_commands(control, Arc::clone(&app))),
         tokio::spawn(keep_watching(Arc::clone(&app))),
@@ -173,8 +174,9 @@ fn own_listener(
     answers: &'static str,
 ) -> Result<Listener, StartError> {
     let listener =
-        Listener::bind(listen).map_err(|error| format!("{setting}: {listen}: {error}"))?;
-    tracing::info!(address = %listener.address(), "listening for {answers} alone");
+        Listener::bind([listen.into()]).map_err(|error| format!("{setting}: {error}"))?;
+    let address = joined(listener.addresses(), ", ");
+    tracing::info!(address, "listening for {answers} alone");
     Ok(listener)
 }
 
@@ -301,11 +303,21 @@ async fn control(app: &App) -> Result<Option<Control>, StartError> {
 }
 
 /// Stops the servers at the first signal, and ends the process at the second.
-async fn stop_on_signal(mut signals: [Signal; 2], servers: Vec<ServerHandle>, app: Arc<App>) {
+async fn stop_on_signal(
+    mut signals: [Signal; 2],
+    stopping: impl Future<Output = ()> + Send + 'static,
+    app: Arc<App>,
+) {
     next(&mut signals).await;
     app.start_draining();
-    tokio::spawn(stop(servers, app.settings.drain_delay));
-    next(&mut signals).await;
+    let stopping = async {
+        stopping.await;
+        pending::<()>().await;
+    };
+    tokio::select! {
+        () = stopping => {}
+        () = next(&mut signals) => {}
+    }
     exit("stopped by a second signal: requests in progress were cut off", 1);
 }
 
@@ -324,8 +336,8 @@ async fn next([terminate, interrupt]: &mut [Signal; 2]) {
 }
 
 /// Goes on answering for `delay`, so that balancers see that the server is not ready any more, and
-/// then stops them.
-async fn stop(servers: Vec<ServerHandle>, delay: Duration) {
+/// then removes the sockets' files and stops the servers.
+async fn stop(servers: Vec<ServerHandle>, files: Vec<SocketFile>, delay: Duration) {
     if !delay.is_zero() {
         let seconds = delay.as_secs();
         tracing::info!(
@@ -335,14 +347,16 @@ async fn stop(servers: Vec<ServerHandle>, delay: Duration) {
         sleep(delay).await;
     }
     tracing::info!("stopping: finishing requests in progress");
+    drop(files);
     join_all(servers.iter().map(|server| server.stop(true))).await;
 }
 
 /// Says where the server listens, and what to try. A thread of its own writes the greeting, so that
 /// the server starts whether or not anybody can read it.
-fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
-    tracing::info!(%address, database = ?app.settings.database, "listening");
-    let greeting = greeting(address, app);
+fn announce(addresses: &[Address], app: &App) -> io::Result<()> {
+    let address = joined(addresses, ", ");
+    tracing::info!(address, database = ?app.settings.database, "listening");
+    let greeting = greeting(addresses, app);
     thread::Builder::new().name("greeting".to_owned()).spawn(move || {
         if let Err(error) = io::stdout().write_all(greeting.as_bytes()) {
             tracing::debug!(%error, "could not write the greeting");
@@ -351,31 +365,44 @@ fn announce(address: SocketAddr, app: &App) -> io::Result<()> {
     Ok(())
 }
 
-fn greeting(address: SocketAddr, app: &App) -> String {
-    let url = app
-        .settings
-        .http
-        .public_url
-        .as_ref()
-        .map_or(format!("http://{address}"), ToString::to_string);
-    let described = if app.settings.http.reference {
-        format!("; {url}/docs describes every call")
-    } else {
-        String::new()
+fn joined(all: &[Address], between: &str) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+fn greeting(addresses: &[Address], app: &App) -> String {
+    let shown = addresses.iter().map(|address| match address {
+        Address::Tcp(address) => format!("http://{address}"),
+        unix @ Address::Unix(_) => unix.to_string(),
+    });
+    let shown: Vec<_> = shown.collect();
+    let public = app.settings.http.public_url.as_ref().map(ToString::to_string);
+    let url = public.or_else(|| shown.iter().find(|it| it.starts_with("http")).cloned());
+    // A browser opens no socket, and curl asks for a host there too.
+    let (url, by) = match (url, addresses) {
+        (Some(url), _) => (url, String::new()),
+        (None, [Address::Unix(path), ..]) => {
+            ("http://localhost".to_owned(), format!(" --unix-socket {}", path.display()))
+        }
+        (None, _) => return String::new(),
     };
-    let greeting = format!(
-        "Latchkey is listening on http://{address}\n\n\
-         Open {url}/ to make API keys{described}.\n\n"
-    );
+    let described = match (app.settings.http.reference, by.is_empty()) {
+        (_, false) => "LATCHKEY_PUBLIC_URL says where people make API keys".to_owned(),
+        (true, true) => {
+            format!("Open {url}/ to make API keys; {url}/docs describes every call")
+        }
+        (false, true) => format!("Open {url}/ to make API keys"),
+    };
+    let shown = shown.join(" and ");
+    let greeting = format!("Latchkey is listening on {shown}\n\n{described}.\n\n");
     if app.settings.http.sign_up == SignUp::Closed || !app.settings.http.accounts {
         return greeting;
     }
     let json = "-H 'Content-Type: application/json'";
     format!(
         "{greeting}Or, without a browser:\n  \
-         curl -c cookies.txt {url}/api/v1/auth/sign-up {json} \
+         curl{by} -c cookies.txt {url}/api/v1/auth/sign-up {json} \
          -d '{{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n  \
-         curl -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
-         curl {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n\n"
+         curl{by} -b cookies.txt {url}/api/v1/api-keys {json} -d '{{\"name\": \"Production\"}}'\n  \
+         curl{by} {url}/api/v1/verify -H 'x-api-key: <the key from the answer>'\n\n"
     )
 }

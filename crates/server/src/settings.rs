@@ -6,6 +6,7 @@ use std::time::Duration;
 use latchkey_accounts::SessionLifetime;
 use latchkey_domain::{Failover, IssuePolicy, ScopeCatalogue};
 use latchkey_hasher_hmac::PepperRing;
+use latchkey_listener::Address;
 use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
@@ -30,7 +31,8 @@ pub(crate) const SCOPES_FILE: &str = "LATCHKEY_SCOPES_FILE";
 /// What the program needs, checked and complete. Past start-up nobody reads the environment.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) listen: SocketAddr,
+    /// One at least.
+    pub(crate) listen: Vec<Address>,
     pub(crate) http: HttpSettings,
     pub(crate) data_dir: PathBuf,
     pub(crate) database: Database,
@@ -86,13 +88,15 @@ pub(crate) struct Problems(Vec<String>);
 
 impl Settings {
     /// The address under which this machine itself reaches the server.
-    pub(crate) fn local_address(&self) -> SocketAddr {
-        let ip = match self.listen.ip() {
+    pub(crate) fn local_address(&self) -> Option<Address> {
+        let first = self.listen.first()?;
+        let Address::Tcp(listen) = first else { return Some(first.clone()) };
+        let ip = match listen.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
             ip => ip,
         };
-        SocketAddr::new(ip, self.listen.port())
+        Some(SocketAddr::new(ip, listen.port()).into())
     }
 
     /// How often one owner may change keys in a minute.
@@ -139,7 +143,8 @@ impl fmt::Display for Settings {
             (Some(ring), _) => joined(ring.ids().map(|id| format!("{id}:[redacted]")).collect()),
             (None, _) => self.data_dir.join("peppers").display().to_string(),
         };
-        writeln!(f, "LATCHKEY_LISTEN={}", self.listen)?;
+        let listen = joined(self.listen.iter().map(ToString::to_string).collect());
+        writeln!(f, "LATCHKEY_LISTEN={listen}")?;
         writeln!(f, "LATCHKEY_PUBLIC_URL={public}")?;
         writeln!(f, "LATCHKEY_TRUSTED_ORIGINS={}", texts(&self.http.trusted_origins))?;
         writeln!(f, "LATCHKEY_TRUSTED_PROXIES={proxies}")?;

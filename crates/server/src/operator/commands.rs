@@ -1,14 +1,14 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use latchkey_accounts::Rights;
 use latchkey_domain::PepperId;
 use latchkey_hasher_hmac::Pepper;
+use latchkey_listener::Address;
 use latchkey_system::OsEntropy;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -222,19 +222,29 @@ fn generate_pepper(id: u16) -> Result<(), StartError> {
 }
 
 /// Asks the server's `/readyz`, for the healthcheck of a container that has no other client.
-async fn healthcheck(address: SocketAddr) -> Result<(), StartError> {
+async fn healthcheck(address: Option<Address>) -> Result<(), StartError> {
     let asking = async {
-        let mut stream = TcpStream::connect(address).await?;
-        let request =
-            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.take(4_096).read_to_end(&mut answer).await?;
-        io::Result::Ok(answer)
+        match address {
+            Some(Address::Tcp(address)) => {
+                is_ready(TcpStream::connect(address).await?, &address.to_string()).await
+            }
+            Some(Address::Unix(path)) => {
+                is_ready(UnixStream::connect(path).await?, "localhost").await
+            }
+            None => Ok(false),
+        }
     };
-    let answer =
+    let is_ready =
         timeout(Duration::from_secs(5), asking).await.map_err(|_elapsed| "no answer in 5 s")??;
-    if answer.starts_with(b"HTTP/1.1 200 ") { say("ready") } else { Err("not ready".into()) }
+    if is_ready { say("ready") } else { Err("not ready".into()) }
+}
+
+async fn is_ready(mut stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> io::Result<bool> {
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(4_096).read_to_end(&mut answer).await?;
+    Ok(answer.starts_with(b"HTTP/1.1 200 "))
 }
 
 fn say(text: &str) -> Result<(), StartError> {

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct RawSettings {
-    /// Address of the HTTP server [default: 127.0.0.1:8080]
+    /// Addresses of the HTTP server, separated by commas; of a Unix socket, unix: and its path [default: 127.0.0.1:8080]
     #[arg(long, global = true, env = "LATCHKEY_LISTEN", hide_env_values = true)]
     pub(crate) listen: Option<String>,
     /// URL by which people reach the server; required unless it listens on loopback only

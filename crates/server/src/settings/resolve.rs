@@ -6,13 +6,15 @@ use clap::{Args as _, Command};
 use latchkey_accounts::SessionLifetime;
 use latchkey_domain::{Brand, Failover, IssuePolicy, read_network};
 use latchkey_hasher_hmac::PepperRing;
+use latchkey_listener::Address;
 use latchkey_store_postgres::Pooler;
 use zeroize::Zeroizing;
 
 use super::injected::is_injected;
 use super::jwt;
 use super::values::{
-    Bad, address, collide, cookie, count, delay, either, filter, keep, list, reauth, span, utf8,
+    Bad, address, addresses, collide, cookie, count, delay, either, filter, keep, list, reauth,
+    span, utf8,
 };
 use super::{Database, Problems, RawSettings, Settings, sqlite_url};
 use crate::postgres;
@@ -48,9 +50,11 @@ impl RawSettings {
     #[expect(clippy::too_many_lines, reason = "a line or two for each setting")]
     fn assemble(&self, problems: &mut Problems) -> Option<Settings> {
         let p = problems;
-        let listen =
-            p.keep("LATCHKEY_LISTEN", address(self.listen.as_deref().unwrap_or("127.0.0.1:8080")));
-        let public_url = self.public_url(listen, p);
+        let listen = addresses(self.listen.as_deref().unwrap_or("127.0.0.1:8080"));
+        let listen = p.keep("LATCHKEY_LISTEN", listen);
+        let is_reached_here =
+            listen.as_ref().map(|all| all.iter().all(Address::is_of_this_machine));
+        let public_url = self.public_url(is_reached_here, p);
         let trusted_origins = p
             .keep("LATCHKEY_TRUSTED_ORIGINS", list(self.trusted_origins.as_deref(), Origin::parse));
         let trusted_proxies =
@@ -58,7 +62,7 @@ impl RawSettings {
         let data_dir = PathBuf::from(self.data_dir.as_deref().unwrap_or("./latchkey-data"));
         let database = self.database(&data_dir, p);
         let peppers = self.peppers(database.as_ref(), p);
-        let local = listen.is_some_and(|listen| listen.ip().is_loopback())
+        let local = is_reached_here == Some(true)
             && public_url.as_ref().is_some_and(|url| url.as_ref().is_none_or(Origin::is_loopback));
         let sign_up = p.keep("LATCHKEY_SIGN_UP", self.sign_up(local));
         let max_keys =
@@ -89,10 +93,11 @@ impl RawSettings {
         let keep_revoked = self.keep_revoked.as_deref().unwrap_or("365d");
         let keep_revoked = p.keep("LATCHKEY_KEEP_REVOKED", keep(keep_revoked));
         let keep_audit = p.keep("LATCHKEY_KEEP_AUDIT", self.keep_audit());
-        let main = ("LATCHKEY_LISTEN", listen);
-        let metrics_listen = Self::own_listener(self.metrics_listen.as_deref(), &[main]);
+        let mut others: Vec<_> =
+            listen.iter().flatten().map(|main| ("LATCHKEY_LISTEN", main.clone())).collect();
+        let metrics_listen = Self::own_listener(self.metrics_listen.as_deref(), &others);
         let metrics_listen = p.keep(METRICS_LISTEN, metrics_listen);
-        let others = [main, (METRICS_LISTEN, metrics_listen.flatten())];
+        others.extend(metrics_listen.flatten().map(|at| (METRICS_LISTEN, at.into())));
         let admin_listen = Self::own_listener(self.admin_listen.as_deref(), &others);
         let admin_listen = p.keep("LATCHKEY_ADMIN_LISTEN", admin_listen);
         let drain_delay = p.keep("LATCHKEY_DRAIN_DELAY", delay(self.drain_delay.as_deref(), local));
@@ -101,7 +106,7 @@ impl RawSettings {
         let log = p.keep("LATCHKEY_LOG", filter(self.log.as_deref().unwrap_or("info")));
         // Only where this machine alone reaches the service.
         let reached_locally =
-            public_url.as_ref()?.as_ref().map_or(listen?.ip().is_loopback(), Origin::is_loopback);
+            public_url.as_ref()?.as_ref().map_or(is_reached_here?, Origin::is_loopback);
         let metrics = metrics_listen?.is_none() && reached_locally;
         Some(Settings {
             listen: listen?,
@@ -164,14 +169,14 @@ impl RawSettings {
     #[expect(clippy::option_option, reason = "outside: was it good; inside: was it given")]
     fn public_url(
         &self,
-        listen: Option<SocketAddr>,
+        is_reached_here: Option<bool>,
         problems: &mut Problems,
     ) -> Option<Option<Origin>> {
         const NAME: &str = "LATCHKEY_PUBLIC_URL";
         if let Some(text) = &self.public_url {
             return problems.keep(NAME, Origin::parse(text)).map(Some);
         }
-        if listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+        if is_reached_here == Some(false) {
             let why = "is required where LATCHKEY_LISTEN is not a loopback address, \
                        for example https://keys.example.com";
             problems.add(NAME, why);
@@ -216,11 +221,11 @@ impl RawSettings {
     /// A listener of its own, if there is to be one: elsewhere than those that are named.
     fn own_listener(
         text: Option<&str>,
-        others: &[(&'static str, Option<SocketAddr>)],
+        others: &[(&'static str, Address)],
     ) -> Result<Option<SocketAddr>, String> {
         let Some(text) = text else { return Ok(None) };
         let own = address(text).map_err(|bad| bad.to_string())?;
-        let taken = others.iter().find(|(_, other)| other.is_some_and(|it| collide(own, it)));
+        let taken = others.iter().find(|(_, other)| collide(&own.into(), other));
         taken.map_or(Ok(Some(own)), |(name, _)| Err(format!("must be another address than {name}")))
     }
 
@@ -305,11 +310,25 @@ mod tests {
     #[test]
     fn with_nothing_set_it_runs_on_loopback_with_the_embedded_database() {
         let settings = raw(&[]).resolve().expect("the defaults are good");
-        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.listen, ["127.0.0.1:8080".parse().expect("an address")]);
         assert_eq!(settings.http.sign_up, SignUp::OpenToThisMachine);
         assert!(!settings.http.is_https());
         assert!(settings.http.metrics);
         assert_eq!(format!("{:?}", settings.database), "sqlite://./latchkey-data/latchkey.db");
+    }
+
+    #[test]
+    fn a_unix_socket_is_reached_by_this_machine_alone_and_needs_no_public_url() {
+        let listening = |text: &str| {
+            let settings = RawSettings { listen: Some(text.into()), ..raw(&[]) }.resolve();
+            settings.map(|it| (it.http.sign_up, it.http.metrics, it.drain_delay))
+        };
+        for local in ["unix:/run/a.sock", "127.0.0.1:80,unix:/run/a.sock"] {
+            let expected = (SignUp::OpenToThisMachine, true, Duration::ZERO);
+            assert_eq!(listening(local), Ok(expected), "{local}");
+        }
+        let problems = listening("unix:/run/a.sock,0.0.0.0:80").expect_err("no public URL");
+        assert!(problems.to_string().starts_with("LATCHKEY_PUBLIC_URL: "), "{problems}");
     }
 
     #[test]

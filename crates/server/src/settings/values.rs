@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use latchkey_listener::{Address, AddressError};
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -30,12 +31,34 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Bad> {
     text.parse().map_err(|_unparsable| wrong)
 }
 
+/// Where the server listens: addresses, separated by commas.
+pub(super) fn addresses(text: &str) -> Result<Vec<Address>, String> {
+    let mut all: Vec<Address> = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let address: Address = part.parse().map_err(|wrong: AddressError| match wrong {
+            AddressError::Empty | AddressError::Neither if text == part => wrong.to_string(),
+            AddressError::Empty => format!("{text}: {wrong}"),
+            wrong => format!("{part}: {wrong}"),
+        })?;
+        if let Some(other) = all.iter().find(|other| collide(&address, other)) {
+            return Err(format!("{part}: is the same as {other}"));
+        }
+        all.push(address);
+    }
+    Ok(all)
+}
+
 /// Whether two listeners can't both have what they ask for.
-pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
-    let every = |ip: IpAddr| ip.is_unspecified();
-    // The system chooses port 0 for each of them.
-    one.port() == other.port() && one.port() != 0 && (a == b || every(a) || every(b))
+pub(super) fn collide(one: &Address, other: &Address) -> bool {
+    match (one, other) {
+        (Address::Tcp(one), Address::Tcp(other)) => {
+            let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+            let every = |ip: IpAddr| ip.is_unspecified();
+            // The system chooses port 0 for each of them.
+            one.port() == other.port() && one.port() != 0 && (a == b || every(a) || every(b))
+        }
+        (one, other) => one == other,
+    }
 }
 
 pub(super) fn list<T, E: Display>(
@@ -131,6 +154,9 @@ mod tests {
     #[test]
     fn listeners_collide_on_one_port_where_their_addresses_overlap() {
         for (one, other, expected) in [
+            ("unix:/a", "unix:/a", true),
+            ("unix:/a", "unix:/b", false),
+            ("unix:/a", "127.0.0.1:80", false),
             ("127.0.0.1:80", "127.0.0.1:80", true),
             ("0.0.0.0:80", "127.0.0.1:80", true),
             ("127.0.0.1:80", "[::]:80", true),
@@ -139,8 +165,38 @@ mod tests {
             ("127.0.0.1:80", "127.0.0.1:81", false),
             ("127.0.0.1:0", "127.0.0.1:0", false),
         ] {
-            let [a, b] = [one, other].map(|text| address(text).expect("an address"));
-            assert_eq!((collide(a, b), collide(b, a)), (expected, expected), "{one} {other}");
+            let [a, b] = [one, other].map(|text| text.parse().expect("an address"));
+            assert_eq!((collide(&a, &b), collide(&b, &a)), (expected, expected), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn the_server_listens_at_several_addresses_each_given_once() {
+        let shown = |text| {
+            let all = addresses(text)?;
+            Ok(all.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+        };
+        for (text, expected) in [
+            ("127.0.0.1:0,127.0.0.1:0", "127.0.0.1:0,127.0.0.1:0"),
+            ("unix:/run/a.sock", "unix:/run/a.sock"),
+            (" 127.0.0.1:80 , unix:/run/a.sock ", "127.0.0.1:80,unix:/run/a.sock"),
+        ] {
+            assert_eq!(shown(text), Ok(expected.to_owned()));
+        }
+        for (text, why) in [
+            ("", "an address between two commas"),
+            ("here", "must be an address and a port"),
+            ("127.0.0.1:80,", "127.0.0.1:80,: an address between"),
+            ("127.0.0.1:80,,[::1]:80", "127.0.0.1:80,,[::1]:80: an address between"),
+            ("127.0.0.1:80,here", "here: must be an address and a port"),
+            ("127.0.0.1:80,0.0.0.0:80", "0.0.0.0:80: is the same as 127.0.0.1:80"),
+            ("unix:/run/a.sock,unix:/run//a.sock", "unix:/run//a.sock: is the same as"),
+            ("unix:a.sock", "unix:a.sock: after unix: must come the absolute path"),
+            ("unix:@a", "unix:@a: an abstract socket has no permissions"),
+        ] {
+            let refused: Result<String, String> = shown(text);
+            let told = refused.expect_err(text);
+            assert!(told.starts_with(why), "{told}");
         }
     }
 

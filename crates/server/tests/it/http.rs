@@ -1,13 +1,18 @@
 //! A small HTTP/1.1 client that sends exactly the bytes it is told to, well-formed or not.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 /// Longer than any limit the server promises, so that a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(25);
+
+/// What requests by a Unix socket name as their host.
+pub(crate) const LOCAL: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -110,6 +115,13 @@ impl Request {
     /// Sends the request on a connection of its own.
     pub(crate) fn send(&self, address: SocketAddr) -> Response {
         self.try_send(address).unwrap_or_else(|e| panic!("no answer from {address}: {e}"))
+    }
+
+    /// Sends the request by a Unix socket, on a connection of its own.
+    pub(crate) fn send_by(&self, path: &Path) -> Response {
+        let mut connection = Connection::by(path);
+        connection.write(&self.bytes(LOCAL));
+        connection.read(self.is_head())
     }
 
     pub(crate) fn try_send(&self, address: SocketAddr) -> io::Result<Response> {
@@ -245,11 +257,29 @@ pub(crate) fn members(value: &Value) -> Vec<String> {
 
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     unread: Vec<u8>,
 }
 
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
 impl Connection {
+    /// By the file of a Unix socket.
+    pub(crate) fn by(path: &Path) -> Self {
+        Self::try_by(path).unwrap_or_else(|e| panic!("can't connect to {}: {e}", path.display()))
+    }
+
+    pub(crate) fn try_by(path: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream: Stream::Unix(stream), unread: Vec::new() })
+    }
+
     pub(crate) fn open(address: SocketAddr) -> Self {
         Self::try_open(address).unwrap_or_else(|e| panic!("can't connect to {address}: {e}"))
     }
@@ -259,12 +289,16 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, unread: Vec::new() })
+        Ok(Self { stream: Stream::Tcp(stream), unread: Vec::new() })
     }
 
     /// The same connection for another thread, which can write while this one reads.
     pub(crate) fn second_hand(&self) -> Self {
-        let stream = self.stream.try_clone().expect("a socket can be duplicated");
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => stream.try_clone().map(Stream::Tcp),
+            Stream::Unix(stream) => stream.try_clone().map(Stream::Unix),
+        };
+        let stream = stream.expect("a socket can be duplicated");
         Self { stream, unread: Vec::new() }
     }
 
@@ -282,7 +316,10 @@ impl Connection {
     /// A failing write is no fault: the server may have answered and closed already. What it
     /// answered, or that it did not, shows in the read that follows.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        drop(self.stream.write_all(bytes));
+        drop(match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        });
     }
 
     pub(crate) fn read(&mut self, to_head: bool) -> Response {
@@ -365,7 +402,10 @@ impl Connection {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 16 * 1024];
-        let count = self.stream.read(&mut buffer)?;
+        let count = match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(&mut buffer)?,
+            Stream::Unix(stream) => stream.read(&mut buffer)?,
+        };
         self.unread.extend(&buffer[..count]);
         Ok(count)
     }

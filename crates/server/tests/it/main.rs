@@ -143,6 +143,7 @@ mod sign_in_limits;
 mod spans;
 mod strict;
 mod strict_changes;
+mod unix_socket;
 mod verify;
 mod verify_changes;
 mod whose_page;

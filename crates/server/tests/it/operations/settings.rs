@@ -146,6 +146,11 @@ fn each_bad_value_is_refused() {
     for (name, value) in [
         ("LATCHKEY_LISTEN", "nowhere"),
         ("LATCHKEY_LISTEN", "127.0.0.1:99999"),
+        ("LATCHKEY_LISTEN", "127.0.0.1:8080,"),
+        ("LATCHKEY_LISTEN", "127.0.0.1:8080,127.0.0.1:8080"),
+        ("LATCHKEY_LISTEN", "127.0.0.1:8080,unix:latchkey.sock"),
+        ("LATCHKEY_LISTEN", "unix:@latchkey"),
+        ("LATCHKEY_LISTEN", "unix:/run/a.sock,unix:/run/a.sock"),
         ("LATCHKEY_PUBLIC_URL", "keys.example.com"),
         ("LATCHKEY_PUBLIC_URL", "ftp://keys.example.com"),
         ("LATCHKEY_TRUSTED_ORIGINS", "*"),
