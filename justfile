@@ -175,6 +175,11 @@ bench:
 bench-builds before after *arguments:
     python3 bench/http/builds.py {{ before }} {{ after }} {{ arguments }}
 
+# A verification by a Unix socket against one over loopback TCP: the server's CPU for each.
+bench-unix-socket *arguments:
+    cargo build --release --locked -p latchkey-server -p latchkey-bench
+    python3 bench/http/run.py unix-socket --keys 100000 {{ arguments }}
+
 # Latchkey over HTTP against the best that could be done; needs wrk, Postgres' programs and an idle machine.
 bench-http:
     cargo build --release --locked -p latchkey-server -p latchkey-bench

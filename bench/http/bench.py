@@ -95,10 +95,11 @@ class Bench:
         subprocess.run([self.options.latchkey, "migrate"], check=True, env=environment, capture_output=True)
 
     @contextmanager
-    def latchkey(self, **settings: str):
+    def latchkey(self, also_at: str = "", **settings: str):
         port = processes.free_port()
+        listen = ",".join(filter(None, [f"127.0.0.1:{port}", also_at]))
         # A few people make all the calls, more than people may.
-        environment = processes.environment(LATCHKEY_PEPPERS=PEPPERS, LATCHKEY_LISTEN=f"127.0.0.1:{port}",
+        environment = processes.environment(LATCHKEY_PEPPERS=PEPPERS, LATCHKEY_LISTEN=listen,
                                             LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE="1000000", **settings)
         command = [self.options.latchkey]
         with processes.running(command, self.folder / "latchkey.log", env=environment) as process:

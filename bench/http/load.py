@@ -46,6 +46,15 @@ def open_loop(program: pathlib.Path, port: int, keys: pathlib.Path, rate: int, s
     return Load(out["answers"], rate, out["p50"], out["p99"])
 
 
+def one_by_one(program: pathlib.Path, address: str, keys: pathlib.Path, seconds: int, connections: int = 64) -> Load:
+    """Like wrk, which speaks TCP alone. `address` may be a Unix socket."""
+    command = [program, address, keys, str(seconds), str(connections)]
+    out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    if out["refused"] or not out["answers"]:
+        raise Unexpected(f"closed loop at {address}: {out}")
+    return Load(out["answers"], out["answers"] / out["seconds"], out["p50"], out["p99"])
+
+
 def pgbench(url: str, script: str, seconds: int) -> Load:
     """In the script, each client counts its transactions in `i`."""
     command = ["pgbench", "--no-vacuum", "--protocol=prepared", "--client=8", "--jobs=2", f"--time={seconds}",

@@ -25,10 +25,10 @@ from cluster import programs
 from load import Unexpected
 from sessions import jwt_sessions
 from start import start
-from verifications import cached, uncached_postgres, uncached_sqlite
+from verifications import cached, uncached_postgres, uncached_sqlite, unix_socket
 
 RELEASE = Path(__file__).resolve().parents[2] / "target/release"
-GROUPS = {"cached": cached, "uncached-postgres": uncached_postgres, "uncached-sqlite": uncached_sqlite,
+GROUPS = {"cached": cached, "unix-socket": unix_socket, "uncached-postgres": uncached_postgres, "uncached-sqlite": uncached_sqlite,
           "calls-postgres": calls_postgres, "creates-sqlite": creates_sqlite,
           "jwt-sessions": jwt_sessions, "start": start}
 

@@ -9,7 +9,7 @@ from itertools import islice
 import processes
 from bench import HOT, Bench, Row, compared, shown
 from keys import text
-from load import open_loop, wrk
+from load import one_by_one, open_loop, wrk
 
 CONNECTIONS, RATE = 32, 1000  # of the open loop
 REFUSED = 1000  # keys of each kind
@@ -81,6 +81,20 @@ def refused(bench: Bench, latchkey: processes.Server):
     for number, kind in enumerate(kinds, 1):
         pairs = ((each[0], each[number]) for each in rounds)
         yield compared(f"{kind} keys, against accepted ones: requests/s", "per_second", pairs, least=0.9)
+
+
+def unix_socket(bench: Bench):
+    """Of one server, by one load generator."""
+    program, socket = bench.options.best_server.with_name("closed_loop"), f"unix:{bench.folder / 'socket'}"
+    with bench.latchkey(also_at=socket, LATCHKEY_DATA_DIR=str(bench.sqlite)) as latchkey:
+        def side(address: str):
+            run = partial(one_by_one, program, address, bench.hot, bench.options.seconds)
+            return partial(bench.with_cpu, latchkey, run)
+
+        rounds = bench.rounds(side(f"127.0.0.1:{latchkey.port}"), side(socket), warm=True)
+    yield compared("verify, cached, by a Unix socket, against TCP: server CPU a request", "cpu", rounds, most=0.75)
+    yield compared("the same: requests/s", "per_second", rounds)
+    yield compared("the same: p50", "p50", rounds)
 
 
 def uncached_postgres(bench: Bench):
