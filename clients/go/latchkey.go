@@ -76,7 +76,8 @@ type Latchkey struct {
 	peer
 }
 
-// New is the Latchkey at address, such as http://127.0.0.1:8080; it may have a path. Keys travel to it as they are: over
+// New is the Latchkey at address, such as http://127.0.0.1:8080; it may have a path. unix:/run/latchkey/latchkey.sock is one on
+// the same machine, by its Unix socket. Keys travel to it as they are: over
 // a network that is not your own use https.
 func New(address string) (*Latchkey, error) {
 	peer, err := newPeer(address)
@@ -268,20 +269,27 @@ type peer struct {
 }
 
 func newPeer(address string) (peer, error) {
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: 64,
+		// Shorter than Latchkey and most proxies keep theirs, so that they rarely close one in use.
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: longestAnswer,
+		DisableCompression:     true,
+	}
+	if file := strings.TrimPrefix(address, "unix:"); file != address && strings.HasPrefix(file, "/") {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", file)
+		}
+		address = "http://localhost"
+	}
 	at, err := url.Parse(address)
 	plain := err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Hostname() != "" && at.User == nil
 	if !plain || strings.ContainsAny(address, "?#") {
 		// The parser's own words would repeat a password.
-		return peer{}, errors.New("latchkey: the address must be like http://host:port, without user, query or fragment")
+		return peer{}, errors.New("latchkey: the address must be like http://host:port, without user, query or fragment, or like unix:/absolute/path")
 	}
 	return peer{strings.TrimRight(address, "/"), &http.Client{
-		Transport: &http.Transport{
-			MaxIdleConnsPerHost: 64,
-			// Shorter than Latchkey and most proxies keep theirs, so that they rarely close one in use.
-			IdleConnTimeout:        30 * time.Second,
-			MaxResponseHeaderBytes: longestAnswer,
-			DisableCompression:     true,
-		},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }

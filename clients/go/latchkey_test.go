@@ -51,6 +51,37 @@ func TestAGoodKeyIsDescribed(t *testing.T) {
 	}
 }
 
+func TestByAUnixSocketItIsTheSame(t *testing.T) {
+	server := startServer(t)
+	made := server.makeKey("a", "live", "")
+	latchkey := must(New(server.socket))
+	for range [3]int{} {
+		if principal := must(latchkey.Verify(ctx, with(made.text()))); principal.KeyID != made["keyId"] {
+			t.Errorf("%+v", principal)
+		}
+	}
+	if _, err := latchkey.Verify(ctx, with(key)); statusOf(err) != 401 {
+		t.Error(err)
+	}
+	server.call("PATCH", "/api/v1/api-keys/"+made["keyId"].(string), Members{"allowedNetworks": []string{"203.0.113.0/24"}}, "")
+	for from, status := range map[string]int{"203.0.113.9": 200, "198.51.100.1": 403} {
+		if _, err := latchkey.Verify(ctx, with(made.text()), From(from)); statusOf(err) != status {
+			t.Error(from, err)
+		}
+	}
+	if _, err := latchkey.Verify(ctx, with(made.text())); statusOf(err) != 403 {
+		t.Error("without an address", err)
+	}
+	if _, err := must(New("unix:/nowhere/latchkey.sock")).Verify(ctx, with(key)); statusOf(err) != 503 {
+		t.Error(err)
+	}
+	for _, address := range []string{"unix:", "unix:latchkey.sock", "unix:@latchkey"} {
+		if _, err := New(address); err == nil {
+			t.Error(address, "is taken")
+		}
+	}
+}
+
 func TestTheLimitsOfAGoodKeyAreHandedOn(t *testing.T) {
 	limit := "RateLimit: \"minute\";r=42;t=18\r\n"
 	upstream := startImposter(t, answering("200 OK", limit, fmt.Sprintf(told, "")), false)

@@ -54,8 +54,8 @@ func must[T any](value T, err error) T {
 
 // server is a real Latchkey on an embedded database of its own, with a session.
 type server struct {
-	url, cookie string
-	environment []string
+	url, socket, cookie string
+	environment         []string
 }
 
 // issued is what Latchkey says of a key, and its text.
@@ -69,9 +69,10 @@ func startServer(t *testing.T) *server {
 		t.Skip("LATCHKEY_BINARY names no binary")
 	}
 	folder := t.TempDir()
-	s := &server{environment: []string{
-		"PATH=" + os.Getenv("PATH"), "LATCHKEY_LISTEN=127.0.0.1:0", "LATCHKEY_DATA_DIR=" + filepath.Join(folder, "data"),
-	}}
+	s := &server{socket: "unix:" + filepath.Join(folder, "socket")}
+	s.environment = []string{
+		"PATH=" + os.Getenv("PATH"), "LATCHKEY_LISTEN=127.0.0.1:0," + s.socket, "LATCHKEY_DATA_DIR=" + filepath.Join(folder, "data"),
+	}
 	output := must(os.Create(filepath.Join(folder, "log")))
 	command := exec.Command(binary)
 	command.Dir, command.Env, command.Stdout, command.Stderr = folder, s.environment, output, output

@@ -1,8 +1,17 @@
-/** The address of `path` below that of a Latchkey, which may have a path of its own. */
-export function endpoint(url, path) {
+import { bySocket } from './unix.js'
+
+/** The address of `path` below that of a Latchkey, which may have a path of its own, and what fetches from there. */
+export function endpoint(url, path, fetch) {
+  const [, socket] = /^unix:(\/.+)$/.exec(url) ?? []
+  if (!socket) return { at: below(url, path), fetch: fetch ?? globalThis.fetch }
+  if (fetch) throw new TypeError('fetch reaches no Unix socket: leave that option out')
+  return { at: below('http://localhost', path), fetch: bySocket(socket) }
+}
+
+function below(url, path) {
   const { protocol, username, password, origin, pathname, search, hash } = new URL(url)
   if (!/^https?:$/.test(protocol) || username || password || search || hash) {
-    throw new TypeError('must be like http://host:port, without user, query or fragment')
+    throw new TypeError('must be like http://host:port, without user, query or fragment, or like unix:/absolute/path')
   }
   return `${origin}${pathname.replace(/\/$/, '')}/${path}`
 }

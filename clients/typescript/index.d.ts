@@ -48,10 +48,11 @@ export interface Client {
 export interface Options {
   /** Milliseconds for the whole of a verification. Default 2000. */
   timeout?: number
+  /** Not with a Unix socket. */
   fetch?: typeof globalThis.fetch
   /** Told why a key was answered 503, which is logged by default. The error never holds the key. */
   onUnavailable?(error: Error): void
 }
 
-/** A client of the Latchkey at `url`, which may have a path. Keys travel as they are: use https beyond your own network. */
+/** A client of the Latchkey at `url`, which may have a path, or `unix:/path` in Node, Bun and Deno. Keys travel as they are: use https beyond your own network. */
 export function latchkey(url: string, options?: Options): Client

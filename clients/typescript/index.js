@@ -9,8 +9,8 @@ const KEY = /^[\w.~+/=-]{1,512}$/
 /** In place of a key where none can be told. */
 const NO_KEY = ','
 
-export function latchkey(url, { timeout = 2000, fetch = globalThis.fetch, onUnavailable = logged } = {}) {
-  const at = endpoint(url, 'api/v1/verify')
+export function latchkey(url, { timeout = 2000, fetch: given, onUnavailable = logged } = {}) {
+  const { at, fetch } = endpoint(url, 'api/v1/verify', given)
   return {
     async verify(from, demand = {}) {
       const key = typeof from === 'string' ? from : presented(from)

@@ -10,9 +10,9 @@ export class ManageError extends Error {
   }
 }
 
-export function management(url, token, { timeout = 10_000, fetch = globalThis.fetch } = {}) {
+export function management(url, token, { timeout = 10_000, fetch: given } = {}) {
   if (!/^lk_admin_[0-9A-Za-z]{38}$/.test(token)) throw new TypeError('the token does not have the form of a management token')
-  const base = endpoint(url, 'api/v1/admin')
+  const { at: base, fetch } = endpoint(url, 'api/v1/admin', given)
   const headers = { authorization: `Bearer ${token}` }
 
   async function call(method, path, { query = {}, body } = {}) {

@@ -169,7 +169,8 @@ def _verified(told: Any, question: _Question, limits: dict[str, str]) -> Verifie
 
 
 class Latchkey:
-    """The Latchkey at `url`, such as http://127.0.0.1:8080; it may have a path. For any number of threads.
+    """The Latchkey at `url`, such as http://127.0.0.1:8080; it may have a path. unix:/run/latchkey/latchkey.sock is one on the
+    same machine, by its Unix socket. For any number of threads.
 
     Keys travel to it as they are: over a network that is not your own use https. After `timeout` seconds a key
     counts as not verified. ValueError for what is not such a URL.

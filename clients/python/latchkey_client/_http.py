@@ -35,14 +35,20 @@ class Address(NamedTuple):
     host: str
     port: int
     path: str
+    socket: str = ""
+    """The file of a Unix socket, where the server is reached by one."""
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """ValueError for anything but a plain http or https URL, which may have a path."""
+        """ValueError for anything but a plain http or https URL, which may have a path, or unix:/absolute/path."""
+        scheme, _, file = url.partition(":")
+        if scheme == "unix" and file.startswith("/"):
+            return cls(False, "localhost", 80, "", file)
         parts = urlsplit(url)
         plain = not ("@" in parts.netloc or "?" in url or "#" in url)
         if parts.scheme not in ("http", "https") or not parts.hostname or not plain or not url.isprintable():
-            raise ValueError("the URL must be like http://host:port, without user, query or fragment")
+            plain_urls = "http://host:port, without user, query or fragment"
+            raise ValueError(f"the URL must be like {plain_urls}, or like unix:/absolute/path")
         secure = parts.scheme == "https"
         return cls(secure, parts.hostname, parts.port or (443 if secure else 80), parts.path.rstrip("/"))
 
@@ -152,6 +158,25 @@ class Peer:
 
     def _connect(self, deadline: float) -> _Kept:
         host, port = self._address.host, self._address.port
+        sock = self._by_file(deadline) if self._address.socket else self._by_network(deadline)
+        of_kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
+        connection, line = of_kind(host, port), _Line(sock)
+        connection.auto_open = 0
+        connection.sock = line
+        return _Kept(connection, line, 0.0, 0)
+
+    def _by_file(self, deadline: float) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(time_left(deadline))
+            sock.connect(self._address.socket)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def _by_network(self, deadline: float) -> socket.socket:
+        host, port = self._address.host, self._address.port
         failed: OSError = ConnectionRefusedError()
         for family, kind, protocol, _name, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             sock = socket.socket(family, kind, protocol)
@@ -162,17 +187,11 @@ class Peer:
                 if self._tls is not None:
                     sock.settimeout(time_left(deadline))
                     sock = self._tls.wrap_socket(sock, server_hostname=host)
-                break
+                return sock
             except OSError as error:
                 sock.close()
                 failed = error
-        else:
-            raise failed
-        of_kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-        connection, line = of_kind(host, port), _Line(sock)
-        connection.auto_open = 0
-        connection.sock = line
-        return _Kept(connection, line, 0.0, 0)
+        raise failed
 
     def _exchange(
         self, kept: _Kept, deadline: float, method: str, target: str, headers: Mapping[str, str], body: bytes | None

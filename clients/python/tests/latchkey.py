@@ -21,7 +21,9 @@ class Server:
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory()
         self.data = f"{self._folder.name}/data"
-        self.environment = {"PATH": os.environ["PATH"], "LATCHKEY_LISTEN": "127.0.0.1:0", "LATCHKEY_DATA_DIR": self.data}
+        self.socket = f"unix:{self._folder.name}/socket"
+        listen = f"127.0.0.1:0,{self.socket}"
+        self.environment = {"PATH": os.environ["PATH"], "LATCHKEY_LISTEN": listen, "LATCHKEY_DATA_DIR": self.data}
         self._log = Path(self._folder.name, "log").open("w+")
         self._process = subprocess.Popen(
             [BINARY], env=self.environment, cwd=self._folder.name, stdout=self._log, stderr=subprocess.STDOUT

@@ -191,6 +191,24 @@ class AClient(unittest.TestCase):
 
 
 class BesideTheRealLatchkey(unittest.TestCase):
+    def test_asks_by_its_unix_socket(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        key = server.make_key("a")
+        for way, verify in each_way(server.socket):
+            for _ in range(3):
+                self.assertEqual(verify(key["text"]).key_id, key["keyId"], way)
+            self.assertEqual(verify(KEY).status, 401, way)
+        networks = {"allowedNetworks": ["203.0.113.0/24"]}
+        server.call("PATCH", f"/api/v1/api-keys/{key['keyId']}", networks)
+        for way, verify in each_way(server.socket):
+            for address, status in [("203.0.113.9", None), ("198.51.100.1", 403), (None, 403)]:
+                result = verify(key["text"], address=address)
+                self.assertEqual(getattr(result, "status", None), status, (way, address))
+        self.assertEqual(Latchkey("unix:/nowhere/latchkey.sock").verify(KEY).status, 503)
+        for url in ("unix:", "unix:latchkey.sock", "unix:@latchkey"):
+            self.assertRaises(ValueError, Latchkey, url)
+
     def test_a_key_is_refused_from_the_moment_its_revoke_is_answered(self):
         server = Server()
         self.addCleanup(server.stop)

@@ -101,10 +101,50 @@ describe('a client', () => {
     assert.deepEqual(errors.map(({ message }) => message), ['no answer within 100 ms'])
   })
 
+  it('asks by a Unix socket, on a connection that is kept', async () => {
+    const path = `${server.folder}/upstream`
+    const sockets = new Set()
+    const it = createServer((request, response) => {
+      sockets.add(request.socket)
+      vouch(response, LIMITS)
+    }).listen(path)
+    await once(it, 'listening')
+    after(() => it.close())
+    const kept = latchkey(`unix:${path}`, { onUnavailable: assert.fail })
+    for (let i = 0; i < 5; i++) assert.deepEqual((await kept.verify(good, { cost: 2 })).headers, LIMITS)
+    assert.equal(sockets.size, 1)
+    it.closeAllConnections()
+    assert.equal((await kept.verify(good)).ok, true)
+
+    const client = latchkey(server.socket)
+    const { id, text, change } = await keys.extra()
+    assert.equal((await client.verify({ 'x-api-key': text })).keyId, id)
+    assert.equal((await client.verify(`${text}0`)).status, 401)
+    await change({ allowedNetworks: ['203.0.113.0/24'] })
+    for (const [address, status] of [['203.0.113.9', undefined], ['198.51.100.1', 403], [undefined, 403]]) {
+      assert.equal((await client.verify(text, { address })).status, status, address)
+    }
+  })
+
+  it('answers 503 where nobody is at a Unix socket, or nobody answers', async () => {
+    const errors = []
+    const onUnavailable = error => errors.push(error.message)
+    assert.equal((await latchkey('unix:/nowhere/latchkey.sock', { onUnavailable }).verify(good)).status, 503)
+    const path = `${server.folder}/silent`
+    const it = createServer(() => {}).listen(path)
+    await once(it, 'listening')
+    after(() => it.close())
+    after(() => it.closeAllConnections())
+    assert.equal((await latchkey(`unix:${path}`, { timeout: 100, onUnavailable }).verify(good)).status, 503)
+    assert.match(errors[0], /ENOENT/)
+    assert.equal(errors[1], 'no answer within 100 ms')
+  })
+
   it('asks no other address than that of a Latchkey', () => {
-    for (const url of ['', '127.0.0.1:8080', '/api', 'ftp://127.0.0.1', 'http://user:password@127.0.0.1', 'http://127.0.0.1/?a=b', 'http://127.0.0.1/#a']) {
+    for (const url of ['', '127.0.0.1:8080', '/api', 'ftp://127.0.0.1', 'http://user:password@127.0.0.1', 'http://127.0.0.1/?a=b', 'http://127.0.0.1/#a', 'unix:', 'unix:latchkey.sock', 'unix:@latchkey']) {
       assert.throws(() => latchkey(url), TypeError, url)
     }
+    assert.throws(() => latchkey('unix:/run/latchkey.sock', { fetch }), TypeError)
   })
 })
 

@@ -27,6 +27,15 @@ const failure = async promise => {
 }
 
 describe('a backend', () => {
+  it('manages keys by a Unix socket too', async () => {
+    const owner = management(server.socket, secret).owner('org_socket')
+    const made = await owner.create({ name: 'Größe' })
+    assert.equal((await owner.get(made.id)).name, 'Größe')
+    await owner.revoke(made.id)
+    assert.deepEqual(await failure(owner.get('clx1abc2d3e4f5g6h7i8j9k0')), [404, 'key_not_found'])
+    assert.deepEqual(await failure(management('unix:/nowhere/latchkey.sock', secret).owner('a').list()), [0, 'unreachable'])
+  })
+
   it('makes a key for an owner of its own choice, and a verification says whose it is', async () => {
     const made = await keys.owner('auth0|ada/1?#%').create({ name: 'Production', environment: 'test' })
     assert.match(made.key, /^sk_test_/)

@@ -35,13 +35,14 @@ export async function start(command, args, { ready = /listening on (?:http:\/\/1
 /** A Latchkey of its own, on an empty database. */
 export async function startLatchkey(binary) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'))
-  const env = { PATH: process.env.PATH, LATCHKEY_LISTEN: '127.0.0.1:0', LATCHKEY_DATA_DIR: join(folder, 'data') }
+  const socket = `unix:${join(folder, 'socket')}`
+  const env = { PATH: process.env.PATH, LATCHKEY_LISTEN: `127.0.0.1:0,${socket}`, LATCHKEY_DATA_DIR: join(folder, 'data') }
   const server = await start(binary, [], { cwd: folder, env })
   const stop = async () => {
     await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
-  return { ...server, url: `http://127.0.0.1:${server.port}`, env, folder, stop }
+  return { ...server, url: `http://127.0.0.1:${server.port}`, socket, env, folder, stop }
 }
 
 /** The keys of the table, by their names. */
@@ -66,7 +67,7 @@ export async function makeKeys(url) {
   await pause(1100)
   const extra = async () => {
     const { id, key: text } = await call('POST', 'api-keys', { name: 'One more' })
-    return { text, revoke: () => call('DELETE', `api-keys/${id}`) }
+    return { id, text, revoke: () => call('DELETE', `api-keys/${id}`), change: body => call('PATCH', `api-keys/${id}`, body) }
   }
   return Object.defineProperty(keys, 'extra', { value: extra })
 }
