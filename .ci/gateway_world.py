@@ -158,14 +158,21 @@ class Relay:
     `targets` are the addresses that were asked for: those calls have no body.
     """
 
-    def __init__(self, to):
-        self.to, self.instead, self.connections, self.targets = to, None, 0, []
+    def __init__(self, to, at):
+        """Both are ports, or both the paths of sockets."""
+        self.to, self.at, self.instead, self.connections, self.targets = to, at, None, 0, []
         self.listener, self.open = None, []
-        self.port = free_port()
         self.listen()
 
     def listen(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port))
+        if isinstance(self.at, int):
+            self.listener = socket.create_server(("127.0.0.1", self.at))
+        else:
+            self.at.unlink(missing_ok=True)
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(self.at))
+            self.at.chmod(0o666)  # gateways may have users of their own
+            self.listener.listen()
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
     def cut(self):
@@ -185,7 +192,11 @@ class Relay:
             except OSError:
                 return
             self.connections += 1
-            latchkey = socket.create_connection(("127.0.0.1", self.to))
+            if isinstance(self.to, int):
+                latchkey = socket.create_connection(("127.0.0.1", self.to))
+            else:
+                latchkey = socket.socket(socket.AF_UNIX)
+                latchkey.connect(str(self.to))
             self.open += [client, latchkey]
             for arguments in ((client, latchkey, self.note), (latchkey, client, None)):
                 threading.Thread(target=self.carry, args=arguments, daemon=True).start()
@@ -217,9 +228,9 @@ class Latchkey:
     """The binary, on SQLite, with one account."""
 
     def __init__(self, binary, folder):
-        self.log = folder / "latchkey.log"
+        self.log, self.socket = folder / "latchkey.log", folder / "latchkey.sock"
         settings = {
-            "LATCHKEY_LISTEN": "127.0.0.1:0", "LATCHKEY_DATA_DIR": str(folder / "data"),
+            "LATCHKEY_LISTEN": f"127.0.0.1:0,unix:{self.socket}", "LATCHKEY_DATA_DIR": str(folder / "data"),
             "LATCHKEY_TRUSTED_PROXIES": "127.0.0.1/32",  # the gateway's; a client may be elsewhere in 127.0.0.0/8
         }
         with self.log.open("w") as log:

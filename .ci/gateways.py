@@ -4,7 +4,8 @@
     .ci/gateways.py target/debug/latchkey [name of a gateway…]
 
 Latchkey on SQLite, a service that tells what reached it, and between them one gateway after another.
-The way from the gateway to Latchkey leads over a relay that notes what is asked and can be cut.
+The way from the gateway to Latchkey leads over a relay that notes what is asked and can be cut. Those whose
+name ends in `-socket` run once more with Latchkey at a Unix socket, by the line that the page has for that.
 nginx, HAProxy and a Caddy are Debian's packages; the others come from PyPI, into a folder that is
 removed at the end, or into GATEWAYS_VENV where that is set.
 """
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
@@ -43,6 +44,8 @@ class Gateway:
     """Whether its own 503 has a sentence."""
     tells_too_large: bool = True
     """Whether a refusal of a head beyond Latchkey's limits has one."""
+    by_socket: bool = False
+    """Whether Latchkey is at a Unix socket, by the line that the document has for that."""
 
 
 def nginx(program, folder, config):
@@ -95,7 +98,7 @@ def envoy(program, folder, config):
     return [program, "-c", folder / "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warn"]
 
 
-GATEWAYS = (
+TCP = (
     Gateway("nginx", "nginx", nginx, "nginx"),
     Gateway("haproxy", "HAProxy", haproxy, "haproxy", tells_too_large=False),
     Gateway("caddy-2.6", "Caddy", old_caddy, "caddy", drops_underscores=False),
@@ -103,6 +106,8 @@ GATEWAYS = (
     Gateway("traefik", "Traefik", traefik, "bin/traefik", from_pypi=True, drops_underscores=False, tells_unavailable=False, tells_too_large=False),
     Gateway("envoy", "Envoy", envoy, "lib/python*/site-packages/envoy/_bin/envoy", from_pypi=True, tells_too_large=False),
 )
+BY_SOCKET = [replace(it, name=f"{it.name}-socket", by_socket=True) for it in TCP if it.section != "Traefik"]
+GATEWAYS = (*TCP, *BY_SOCKET)
 
 
 def programs(venv):
@@ -123,10 +128,19 @@ def programs(venv):
     return found
 
 
+def section_of(name):
+    return re.split(rf"^## {name}$", RECIPES.read_text(), flags=re.MULTILINE)[1].split("\n## ")[0]
+
+
+def line_for_a_socket(section):
+    """What the document says to write for a Unix socket, by what stands there for TCP."""
+    (row,) = re.findall(rf"^\| {section} \| `(.*?)` \| `(.*?)` \|$", section_of("By a Unix socket"), re.MULTILINE)
+    return row
+
+
 def recipe(section, places):
     """The blocks of that section, with these places in place of the document's."""
-    text = re.split(rf"^## {section}$", RECIPES.read_text(), flags=re.MULTILINE)[1].split("\n## ")[0]
-    blocks = re.findall(r"^```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", section_of(section), re.MULTILINE | re.DOTALL)
     for written, real in places.items():
         expect(any(written in block for block in blocks), f"the recipe for {section} does not name {written}")
         blocks = [block.replace(written, real) for block in blocks]
@@ -134,26 +148,33 @@ def recipe(section, places):
 
 
 def places(section, folder, gateway, latchkey, service):
+    """`latchkey` is a port, or the path of a socket."""
     here = "127.0.0.1:{}".format
+    by_socket = {}
+    if isinstance(latchkey, Path):
+        written, instead = line_for_a_socket(section)
+        by_socket = {written: instead, "/run/latchkey/latchkey.sock": str(latchkey)}
     own = {
         "Caddy": {":8000": f":{gateway}"},
         "HAProxy": {here(8000): here(gateway), "/etc/haproxy": str(folder)},
         "Traefik": {here(8000): here(gateway), here(8001): here(free_port()), "/etc/traefik": str(folder)},
         "Envoy": {
             "port_value: 8000": f"port_value: {gateway}",
-            "port_value: 8080": f"port_value: {latchkey}",
             "port_value: 3000": f"port_value: {service}",
-        },
+        } | ({} if by_socket else {"port_value: 8080": f"port_value: {latchkey}"}),
     }
-    shared = {here(8080): here(latchkey)} | ({} if section == "Envoy" else {here(3000): here(service)})
-    return own.get(section, {here(8000): here(gateway)}) | shared
+    shared = {} if by_socket else {here(8080): here(latchkey)}
+    if section != "Envoy":
+        shared[here(3000)] = here(service)
+    return by_socket | own.get(section, {here(8000): here(gateway)}) | shared
 
 
 def run(gateway, program, folder, latchkey):
     folder.mkdir()
     folder.chmod(0o755)  # nginx's workers are another user
-    service, relay, port = Service(), Relay(latchkey.port), free_port()
-    blocks = recipe(gateway.section, places(gateway.section, folder, port, relay.port, service.port))
+    service, port = Service(), free_port()
+    relay = Relay(latchkey.socket, folder / "socket") if gateway.by_socket else Relay(latchkey.port, free_port())
+    blocks = recipe(gateway.section, places(gateway.section, folder, port, relay.at, service.port))
     log = folder / "log"
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with log.open("w") as out:
