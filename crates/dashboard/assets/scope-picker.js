@@ -28,7 +28,7 @@ export function scopePicker({ catalogue, held, mayGiveAll = false }) {
   const found = h('p', { class: 'hint' })
   const count = h('p', { class: 'hint' })
   const warning = h('div', { class: 'notice warn' }, icon('warning'), h('p', {}, text.scopes.noneWarning))
-  const problem = h('p', { id: 'scopes-problem', class: 'problem' })
+  const problem = h('p', { id: 'scopes-problem', class: 'problem', role: 'alert' })
   const list = h('div', { class: 'scope-groups' }, groups.map(group => group.element))
   const chosen = h('div', { class: 'scope-choice' }, rows.length > MANY && filterOf(groups, found), list, h('div', { 'aria-live': 'polite' }, found, count, warning))
   const field = h('fieldset', { class: 'field scopes', 'aria-describedby': 'scopes-hint scopes-problem' }, h('legend', {}, text.scopes.title),
@@ -58,7 +58,9 @@ export function scopePicker({ catalogue, held, mayGiveAll = false }) {
     /** @param {string} message */
     complain(message) {
       complain(message)
-      find(field, 'input:not(:disabled)', HTMLInputElement).focus()
+      /** @type {HTMLElement?} */
+      const first = field.querySelector(':checked')
+      first?.focus()
     },
     clear: () => complain(''),
   }

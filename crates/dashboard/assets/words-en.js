@@ -244,7 +244,7 @@ export default /** @type {const} */ (
   },
   "networks": {
     "title": "Allowed networks",
-    "hint": "One a line, such as 203.0.113.0/24 or 2001:db8::/32. Leave it empty to allow every network. The address that counts is the one that the service’s gateway passes on."
+    "hint": "One per line, such as 203.0.113.0/24 or 2001:db8::/32. Leave it empty to allow every network. The address that counts is the one that the service’s gateway passes on."
   },
   "changeAccess": "Change access…",
   "accessTitle": "Change access",

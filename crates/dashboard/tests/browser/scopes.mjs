@@ -314,6 +314,21 @@ item(78, 'a rotated key shows what it took over', async ({ page, person }) => {
   assert.deepEqual(await fact(page, 'Allowed networks').getByRole('listitem').allTextContents(), ['10.0.0.0/8'])
 }, { settings: plain })
 
+item(31, 'the activity and the history of a key say the same of scopes and networks that were changed', async ({ page, person }) => {
+  const key = await person.hasKey('Production')
+  const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+  for (const body of [{ scopes: letters }, { scopes: ['x:*'] }, { scopes: [] }, { scopes: null }, { allowedNetworks: ['10.0.0.0/8', '::1'] }, { allowedNetworks: null }]) await change(person, key, body)
+  const expected = [
+    'Allowed “Production” from every network', 'Allowed “Production” only from 10.0.0.0/8, ::1/128', 'Gave “Production” full access', 'Took all scopes from “Production”',
+    'Scopes of “Production” set to x:*', 'Scopes of “Production” set to a, b, c, d, e and 2 more', 'Created “Production”',
+  ]
+  await openKeys(page)
+  await chooseAction(page, 'Production', 'Details')
+  await eventually(async () => assert.deepEqual(await page.locator('.history .sentence').allTextContents(), expected))
+  await page.goto(`/account/activity?key=${key.id}`)
+  assert.deepEqual(await page.locator('.trail .sentence').allTextContents(), expected)
+})
+
 item(79, 'an operator sees and gives restricted scopes, and changes networks', async window => {
   const { page } = window
   const { ada, key } = await operatorAndAda(window)
