@@ -10,5 +10,6 @@ export const apiKey = (client, demand) => (req, res, next) => {
     req.apiKey = found
     next()
   }
-  return Promise.resolve().then(() => client.verify(req.rawHeaders, demandOf(demand, req))).then(admit).catch(next)
+  const asked = () => client.verify(req.rawHeaders, { address: req.socket?.remoteAddress, ...demandOf(demand, req) })
+  return Promise.resolve().then(asked).then(admit).catch(next)
 }

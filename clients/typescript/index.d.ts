@@ -33,7 +33,11 @@ export interface Demand {
   scope?: string | string[]
   /** What the call costs of the key's budgets; 1 unless told otherwise. */
   cost?: number
-  /** The caller's address, for keys of certain networks. Latchkey believes it from its `LATCHKEY_TRUSTED_PROXIES`. */
+  /**
+   * The caller's address as your service knows it, for keys of certain networks; an `X-Forwarded-For` of the request goes before it.
+   * Latchkey believes both from its `LATCHKEY_TRUSTED_PROXIES`. Without an address such keys are refused. Express and Fastify
+   * say that of the connection, unless told otherwise.
+   */
   address?: string
 }
 

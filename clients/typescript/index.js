@@ -8,6 +8,8 @@ const OF_A_REFUSAL = ['www-authenticate', 'retry-after', 'x-api-key-refusal', 'x
 const KEY = /^[\w.~+/=-]{1,512}$/
 /** In place of a key where none can be told. */
 const NO_KEY = ','
+/** What a proxy writes of an address that it does not know. */
+const UNKNOWN = 'unknown'
 
 export function latchkey(url, { timeout = 2000, fetch: given, onUnavailable = logged } = {}) {
   const { at, fetch } = endpoint(url, 'api/v1/verify', given)
@@ -18,7 +20,7 @@ export function latchkey(url, { timeout = 2000, fetch: given, onUnavailable = lo
       if (!KEY.test(key)) return refusal(401, 'Invalid API key', 'invalid_key', CHALLENGE)
       try {
         // A connection that was kept may be closed in the moment it is used. So it is tried twice.
-        return judged(await answerOf(fetch, target(at, demand), { headers: sent(key, demand) }, timeout, 2), key)
+        return judged(await answerOf(fetch, target(at, demand), { headers: sent(from, key, demand) }, timeout, 2), key)
       } catch (error) {
         onUnavailable(error)
         return refusal(503, 'Temporarily unavailable; try again shortly', 'unavailable', { 'retry-after': '1' })
@@ -41,7 +43,13 @@ function target(at, { scope = [], cost }) {
   return [at, query.toString()].filter(Boolean).join('?')
 }
 
-const sent = (key, { address }) => ({ 'x-api-key': key, ...(address && { 'x-forwarded-for': address }) })
+/** The address comes after those that the request names, as a proxy adds it. One that is not known is no address: a key of
+ *  certain networks is refused then. */
+function sent(from, key, { address = UNKNOWN }) {
+  const named = typeof from === 'string' ? [] : all(from, 'x-forwarded-for')
+  const hops = [...named, address].map(hop => (/^[ -~]+$/.test(hop) ? hop : UNKNOWN))
+  return { 'x-api-key': key, 'x-forwarded-for': hops.join(', ') }
+}
 
 function judged({ status, headers, body }, key) {
   const pick = names => Object.fromEntries(names.filter(name => headers.has(name)).map(name => [name, headers.get(name)]))
@@ -71,10 +79,14 @@ function presented(headers) {
   return scheme !== '' && token === '' ? NO_KEY : ''
 }
 
-/** Of Fetch `Headers`, which join several values by commas, of Node's `rawHeaders`, or of an object. */
 function only(headers, name) {
-  if (typeof headers.get === 'function') return headers.get(name) ?? ''
-  const pairs = Array.isArray(headers) ? headers.flatMap((value, i) => (i % 2 ? [[headers[i - 1], value]] : [])) : Object.entries(headers)
-  const values = pairs.flatMap(([sent, value]) => (sent.toLowerCase() === name ? (value ?? []) : []))
+  const values = all(headers, name)
   return values.length > 1 ? NO_KEY : (values[0] ?? '')
+}
+
+/** Of Fetch `Headers`, which join several values by commas, of Node's `rawHeaders`, or of an object. */
+function all(headers, name) {
+  if (typeof headers.get === 'function') return [headers.get(name) ?? []].flat()
+  const pairs = Array.isArray(headers) ? headers.flatMap((value, i) => (i % 2 ? [[headers[i - 1], value]] : [])) : Object.entries(headers)
+  return pairs.flatMap(([sent, value]) => (sent.toLowerCase() === name ? (value ?? []) : []))
 }

@@ -73,7 +73,21 @@ describe('a client', () => {
     assert.equal(asked[0].url, '/below/api/v1/verify?scope=docs%3Aread&scope=a%7Cb&cost=0')
     assert.equal(asked[0].headers['x-forwarded-for'], '203.0.113.9')
     assert.equal(asked[1].url, '/api/v1/verify?scope=docs%3Aread')
-    assert.ok(!('x-forwarded-for' in asked[1].headers))
+    assert.equal(asked[1].headers['x-forwarded-for'], 'unknown')
+  })
+
+  it('names the address after those that the request names', async () => {
+    const { url, asked } = await upstream(response => vouch(response))
+    const [key, forwarded] = [['x-api-key', good], 'X-Forwarded-For']
+    const demand = { address: '203.0.113.9' }
+    await latchkey(url).verify([...key, forwarded, '192.0.2.1', forwarded, '192.0.2.2, 10.0.0.1'], demand)
+    await latchkey(url).verify(new Headers([key, [forwarded, '192.0.2.1'], [forwarded, '192.0.2.2']]), demand)
+    await latchkey(url).verify({ 'x-api-key': good, [forwarded]: ['192.0.2.1', 'h\u00e9'] })
+    assert.deepEqual(asked.map(({ headers }) => headers['x-forwarded-for']), [
+      '192.0.2.1, 192.0.2.2, 10.0.0.1, 203.0.113.9',
+      '192.0.2.1, 192.0.2.2, 203.0.113.9',
+      '192.0.2.1, unknown, unknown',
+    ])
   })
 
   it('keeps its connections', async () => {

@@ -13,6 +13,7 @@ const worker :Workerd.Worker = (
     (name = "worker.js", esModule = embed "worker.js"),
     (name = "latchkey-client/index.js", esModule = embed "../node_modules/latchkey-client/index.js"),
     (name = "latchkey-client/core.js", esModule = embed "../node_modules/latchkey-client/core.js"),
+    (name = "latchkey-client/unix.js", esModule = embed "../node_modules/latchkey-client/unix.js"),
     (name = "latchkey-client/fetch.js", esModule = embed "../node_modules/latchkey-client/fetch.js"),
   ],
   bindings = [(name = "UPSTREAMS", fromEnvironment = "UPSTREAMS")],
