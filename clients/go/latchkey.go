@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,31 @@ type Principal struct {
 	Scopes    []string       // nil: the key is not restricted
 	Metadata  map[string]any // never nil
 	Limits    http.Header    `json:"-"` // RateLimit-Policy and RateLimit, where the key has limits
+}
+
+var aScope = regexp.MustCompile(`^[a-z0-9_.-]+(:[a-z0-9_.-]+)*$`)
+
+// Require asks for a scope, or for one of several: "docs:read|admin". Where the key lacks them the error is a *Refusal, as
+// of Verify. It panics where the text is no requirement: scopes joined by "|", without "*".
+func (p *Principal) Require(requirement string) error {
+	met := p.Scopes == nil
+	for _, scope := range strings.Split(requirement, "|") {
+		if len(scope) > 64 || !aScope.MatchString(scope) {
+			panic(fmt.Sprintf("latchkey: not a requirement: %q", requirement))
+		}
+		for _, grant := range p.Scopes {
+			below := strings.TrimSuffix(grant, "*")
+			met = met || grant == scope || grant != below && strings.HasPrefix(scope, below)
+		}
+	}
+	if met {
+		return nil
+	}
+	return &Refusal{403, "Insufficient scope", http.Header{
+		"Www-Authenticate":  {fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, requirement)},
+		"X-Api-Key-Refusal": {"scope"},
+		"X-Error-Code":      {"insufficient_scope"},
+	}}
 }
 
 // Refusal is what to answer in place of the service. Every error of Verify is a *Refusal.

@@ -2,6 +2,7 @@ package latchkey
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,6 +111,40 @@ func TestScopesCostAndAddressAreAskedFor(t *testing.T) {
 			t.Error(request)
 		}
 	}
+}
+
+func TestAPrincipalSaysWhatItsKeyLacks(t *testing.T) {
+	text, err := os.ReadFile("../scopes.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Scopes      []string
+		Requirement string
+		Met         *bool
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range cases {
+		principal := &Principal{Scopes: it.Scopes}
+		err, panicked := required(principal, it.Requirement)
+		if panicked != (it.Met == nil) || !panicked && (err == nil) != *it.Met {
+			t.Errorf("%v: %v, %v", it, err, panicked)
+		}
+		if err != nil {
+			header := err.(*Refusal).Header
+			challenge := `Bearer error="insufficient_scope", scope="` + it.Requirement + `"`
+			if statusOf(err) != 403 || header.Get("WWW-Authenticate") != challenge || header.Get("X-Api-Key-Refusal") != "scope" {
+				t.Errorf("%v: %v", it, header)
+			}
+		}
+	}
+}
+
+func required(principal *Principal, requirement string) (err error, panicked bool) {
+	defer func() { panicked = recover() != nil }()
+	return principal.Require(requirement), false
 }
 
 func TestNoLatchkeyIsBelievedThatHasNotJudgedScopes(t *testing.T) {

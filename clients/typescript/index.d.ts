@@ -60,3 +60,9 @@ export interface Options {
 
 /** A client of the Latchkey at `url`, which may have a path, or `unix:/path` in Node, Bun and Deno. Keys travel as they are: use https beyond your own network. */
 export function latchkey(url: string, options?: Options): Client
+
+/**
+ * What to answer where a key lacks a scope, or each of several: `'docs:read|admin'`. Undefined: it has one. For handlers that find out
+ * later what a call needs. Throws a TypeError where the text is no requirement: scopes joined by `|`, without `*`.
+ */
+export function requireScope(found: Verified, requirement: string): Refused | undefined

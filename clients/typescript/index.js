@@ -37,6 +37,17 @@ function refusal(status, error, code, headers) {
   return { ok: false, status, error, headers: { 'content-type': 'application/json', 'x-error-code': code, ...headers } }
 }
 
+const SCOPE = /^[a-z0-9_.-]+(:[a-z0-9_.-]+)*$/
+
+export function requireScope({ scopes }, requirement) {
+  const wanted = requirement.split('|')
+  if (!wanted.every(scope => scope.length <= 64 && SCOPE.test(scope))) throw new TypeError(`not a requirement: ${requirement}`)
+  const covers = (grant, scope) => (grant.endsWith('*') ? scope.startsWith(grant.slice(0, -1)) : grant === scope)
+  if (scopes === null || scopes.some(grant => wanted.some(scope => covers(grant, scope)))) return undefined
+  const challenge = `Bearer error="insufficient_scope", scope="${requirement}"`
+  return refusal(403, 'Insufficient scope', 'insufficient_scope', { 'www-authenticate': challenge, 'x-api-key-refusal': 'scope' })
+}
+
 function target(at, { scope = [], cost }) {
   const query = new URLSearchParams([scope].flat().map(each => ['scope', each]))
   if (cost !== undefined) query.set('cost', cost)

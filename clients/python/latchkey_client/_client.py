@@ -46,6 +46,20 @@ class Verified:
     headers: Mapping[str, str] = field(default_factory=dict)
     """`RateLimit` and `RateLimit-Policy`, where the key has limits."""
 
+    def require(self, requirement: str) -> Refused | None:
+        """What to answer where the key lacks a scope, or each of several: "docs:read|admin". None: it has one.
+
+        ValueError where the text is no requirement: scopes joined by "|", without "*".
+        """
+        wanted = requirement.split("|")
+        if not all(len(scope) <= 64 and _SCOPE.fullmatch(scope) for scope in wanted):
+            raise ValueError(f"not a requirement: {requirement!r}")
+        if self.scopes is None or any(_covers(grant, scope) for grant in self.scopes for scope in wanted):
+            return None
+        challenge = f'Bearer error="insufficient_scope", scope="{requirement}"'
+        named = {"WWW-Authenticate": challenge, "X-Api-Key-Refusal": "scope", "X-Error-Code": "insufficient_scope"}
+        return Refused(403, "Insufficient scope", named)
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -58,6 +72,13 @@ class Refused:
     @property
     def body(self) -> bytes:
         return json.dumps({"error": self.error}, ensure_ascii=False).encode()
+
+
+_SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
+
+
+def _covers(grant: str, scope: str) -> bool:
+    return scope.startswith(grant[:-1]) if grant.endswith("*") else grant == scope
 
 
 _KEY_REQUIRED = Refused(401, "API key required", {"WWW-Authenticate": _CHALLENGE, "X-Error-Code": "key_required"})

@@ -13,6 +13,7 @@ from pathlib import Path
 
 BINARY = os.environ["LATCHKEY_BINARY"]
 TABLE = json.loads((Path(__file__).parents[2] / "cases.json").read_text())
+SCOPES = json.loads((Path(__file__).parents[2] / "scopes.json").read_text())
 
 
 class Server:

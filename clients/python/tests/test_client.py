@@ -5,7 +5,7 @@ import time
 import unittest
 from datetime import datetime, timezone
 
-from latchkey import TABLE, Imposter, Server, nobody, raw_get
+from latchkey import SCOPES, TABLE, Imposter, Server, nobody, raw_get
 from services import FRAMEWORKS, rest_framework
 
 from latchkey_client import AsyncLatchkey, Latchkey, Verified
@@ -87,6 +87,22 @@ class AClient(unittest.TestCase):
     def test_believes_no_latchkey_that_has_not_judged_scopes(self):
         for way, verify in each_way(Imposter(answer(TOLD)).url):
             self.assertEqual(verify(KEY, scope="docs:read").status, 503, way)
+
+    def test_says_what_a_key_lacks(self):
+        for case in SCOPES:
+            scopes = None if case["scopes"] is None else tuple(case["scopes"])
+            verified = Verified("k", "ada", "a", "sk_live_0123", "live", None, scopes)
+            requirement = case["requirement"]
+            with self.subTest(**case):
+                if case["met"] is None:
+                    self.assertRaises(ValueError, verified.require, requirement)
+                elif case["met"]:
+                    self.assertIsNone(verified.require(requirement))
+                else:
+                    refused = verified.require(requirement)
+                    self.assertEqual((refused.status, refused.body), (403, b'{"error": "Insufficient scope"}'))
+                    challenge = f'Bearer error="insufficient_scope", scope="{requirement}"'
+                    self.assertEqual(refused.headers["WWW-Authenticate"], challenge)
 
     def test_says_from_where_the_client_calls(self):
         imposter = Imposter(answer(TOLD))

@@ -1,14 +1,17 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { after, describe, it } from 'node:test'
 import express from 'express'
 import { Hono } from 'hono'
-import { latchkey } from 'latchkey-client'
+import { latchkey, requireScope } from 'latchkey-client'
 import { apiKey } from 'latchkey-client/express'
 import { withApiKey } from 'latchkey-client/fetch'
 import { apiKey as honoApiKey } from 'latchkey-client/hono'
 import { makeKeys, startLatchkey } from './world.js'
+
+const SCOPES = JSON.parse(readFileSync(new URL('../../scopes.json', import.meta.url)))
 
 const server = await startLatchkey(process.env.LATCHKEY)
 after(() => server.stop())
@@ -74,6 +77,19 @@ describe('a client', () => {
     assert.equal(asked[0].headers['x-forwarded-for'], '203.0.113.9')
     assert.equal(asked[1].url, '/api/v1/verify?scope=docs%3Aread')
     assert.equal(asked[1].headers['x-forwarded-for'], 'unknown')
+  })
+
+  it('says what a key lacks', () => {
+    for (const { scopes, requirement, met } of SCOPES) {
+      const asked = () => requireScope({ ok: true, scopes }, requirement)
+      if (met === null) assert.throws(asked, TypeError, requirement)
+      else if (met) assert.equal(asked(), undefined, requirement)
+      else {
+        const { ok, status, error, headers } = asked()
+        assert.deepEqual([ok, status, error, headers['x-api-key-refusal']], [false, 403, 'Insufficient scope', 'scope'])
+        assert.equal(headers['www-authenticate'], `Bearer error="insufficient_scope", scope="${requirement}"`)
+      }
+    }
   })
 
   it('names the address after those that the request names', async () => {

@@ -53,3 +53,41 @@ impl Principal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The table of all clients.
+    const CASES: &str = include_str!("../../../clients/scopes.json");
+
+    #[test]
+    fn a_principal_says_what_its_key_lacks() {
+        let cases: Vec<Value> = serde_json::from_str(CASES).expect("a list");
+        for case in cases {
+            let scopes = case["scopes"].as_array().map(|list| {
+                let texts = list.iter().map(|it| it.as_str().expect("a scope"));
+                Grants::parse(texts).expect("scopes")
+            });
+            let key_id = ApiKeyId::parse("019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17").expect("an id");
+            let owner = OwnerId::parse("ada").expect("an owner");
+            let name = KeyName::parse("a").expect("a name");
+            let prefix = KeyPrefix::parse("sk_live_0123").expect("a prefix");
+            let principal = Principal {
+                scopes: scopes.unwrap_or_default(),
+                ..Principal::new(key_id, owner, name, prefix, Environment::Live)
+            };
+            let answer = principal.require(case["requirement"].as_str().expect("a text"));
+            let status =
+                answer.map_or_else(|refusal| refusal.response().status().as_u16(), |()| 200);
+            let expected = match case["met"].as_bool() {
+                Some(true) => 200,
+                Some(false) => 403,
+                None => 500,
+            };
+            assert_eq!(status, expected, "{case}");
+        }
+    }
+}
