@@ -105,7 +105,7 @@ impl ScopeCatalogue {
     }
 
     /// Whether `giver` may give `grants` to a key that has `held`, if there is that key yet. What the key
-    /// has may stay, whoever gave it.
+    /// has may stay, also what its giver could not give.
     fn allow(
         &self,
         grants: &Grants,

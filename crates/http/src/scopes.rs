@@ -42,7 +42,7 @@ pub(crate) async fn list(http: Data<Http>, _: ActingFor) -> HttpResponse {
     listed(&http)
 }
 
-/// The catalogue, whoever asked.
+/// The catalogue, for persons and for tokens.
 pub(crate) fn listed(http: &Http) -> HttpResponse {
     HttpResponse::Ok().json(bodies(&http.services.api_keys.scope_catalogue()))
 }

@@ -32,7 +32,7 @@ pub(crate) enum Flaw {
     NoMargin,
     /// A refusal puts back what it took, whatever period has begun.
     PutBackBlindly,
-    /// The period goes by the clock of the instance that asks.
+    /// The clock of the instance that asks decides which period it is.
     PeriodOfInstance,
 }
 

@@ -17,6 +17,7 @@
 
 mod flaw;
 mod instance;
+#[path = "../model/number.rs"]
 mod number;
 mod protocol;
 mod store;

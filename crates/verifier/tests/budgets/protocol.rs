@@ -98,7 +98,7 @@ impl Protocol {
         Time { period: number.into(), rest: Some((length * (number + 1)).saturating_sub(clock)) }
     }
 
-    /// What a statement of an instance goes by.
+    /// The time by which a statement of an instance is run.
     fn time_of_statement(&self, world: &World) -> Time {
         let time = self.time(world);
         match self.windows {

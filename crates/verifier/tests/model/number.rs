@@ -2,8 +2,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use latchkey_verifier::freshness::Word;
+use latchkey_verifier::slices::Counter;
 
-/// A word of a state: copied, compared and hashed by its value.
+/// A number of a state: copied, compared and hashed by its value. Both models use it.
 #[derive(Debug, Default)]
 pub(crate) struct Number(AtomicU64);
 
@@ -18,6 +19,20 @@ impl Word for Number {
 
     fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Counter for Number {
+    fn read(&self) -> u64 {
+        Word::load(self)
+    }
+
+    fn write(&self, value: u64) {
+        Word::store(self, value);
+    }
+
+    fn exchange(&self, known: u64, value: u64) -> bool {
+        self.0.compare_exchange(known, value, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
