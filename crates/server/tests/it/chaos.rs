@@ -63,7 +63,7 @@ const WHOLE: Load = Load {
     every: Duration::from_micros(2_500),
     revokers: 32,
     pause: 200..=2_000,
-    backends: 8,
+    backends: 12,
 };
 
 /// What the whole run must reach in so many seconds of faults.
