@@ -382,6 +382,9 @@ func TestAllKeysAreFoundAndThoseOfALeaverRevoked(t *testing.T) {
 	})
 	revoked := must(manage.RevokeKeys(ctx, "", "bob"))
 	expect(t, err == nil && len(found) == 6 && len(revoked) == 6 && statusWith(last.Key) == 401, found, revoked)
+	if scopes := must(manage.Scopes(ctx)); scopes == nil || len(scopes) > 0 {
+		t.Errorf("scopes without a catalogue: %v", scopes)
+	}
 	events := must(manage.AuditEvents(ctx, Filters{"owner": "org_2", "limit": "1"}))
 	expect(t, len(events) == 1 && events[0].Action == "keys.revoked" && len(events[0].KeyIDs) == 6, events)
 }

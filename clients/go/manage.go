@@ -160,6 +160,20 @@ func (m *Manage) SetOwner(ctx context.Context, owner string, members Members) (O
 	return call[Owner](ctx, m, "PUT", below(owner), nil, members)
 }
 
+// CataloguedScope is a scope that keys may be given.
+type CataloguedScope struct {
+	Name, Description string
+
+	Group      *string // nil: none
+	Default    bool    // a key has it that is created without scopes
+	Restricted bool    // management tokens and operators alone give it
+}
+
+// Scopes are the catalogue; empty where every scope may be given.
+func (m *Manage) Scopes(ctx context.Context) ([]CataloguedScope, error) {
+	return call[[]CataloguedScope](ctx, m, "GET", "scopes", nil, nil)
+}
+
 // AuditEvents are a page of events over all owners, newest first. The next page has "before", the id of the last one.
 func (m *Manage) AuditEvents(ctx context.Context, filters Filters) ([]Event, error) {
 	return call[[]Event](ctx, m, "GET", "audit-events", filters, nil)

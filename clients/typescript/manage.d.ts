@@ -67,6 +67,17 @@ export interface OwnerSettings {
   suspended: boolean
 }
 
+/** A scope that keys may be given. */
+export interface CataloguedScope {
+  name: string
+  description: string
+  group: string | null
+  /** A key has it that is created without `scopes`. */
+  default: boolean
+  /** Management tokens and operators alone give it. */
+  restricted: boolean
+}
+
 export interface AuditEvent {
   id: string
   at: string
@@ -102,6 +113,8 @@ export interface Management {
   search(query?: Search): AsyncGenerator<FoundKey, void, undefined>
   /** The ids of the keys that it revoked: all of an owner, or all that somebody made. */
   revokeAll(of: { owner: string; createdBy?: string } | { createdBy: string }): Promise<string[]>
+  /** The catalogue of scopes; empty where every scope may be given. */
+  scopes(): Promise<CataloguedScope[]>
   auditEvents(query?: { owner?: string; keyId?: string; action?: string; limit?: number; before?: string }): Promise<AuditEvent[]>
 }
 

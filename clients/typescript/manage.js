@@ -50,6 +50,7 @@ export function management(url, token, { timeout = 10_000, fetch: given } = {}) 
       } while (after)
     },
     revokeAll: async of => (await call('POST', 'api-keys/revoke', { body: of })).revoked,
+    scopes: () => call('GET', 'scopes'),
     auditEvents: query => call('GET', 'audit-events', { query }),
   }
 }

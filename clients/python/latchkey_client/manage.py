@@ -83,6 +83,10 @@ class Manage:
         body = {"maxKeys": maxKeys, "suspended": suspended, **members}
         return cast(Json, self._call("PUT", _owner(owner), None, body))
 
+    def scopes(self) -> list[Json]:
+        """The catalogue of scopes that keys may be given; empty where every scope may be."""
+        return cast("list[Json]", self._call("GET", "scopes"))
+
     def audit_events(self, **filters: Any) -> Iterator[Json]:
         """Events over all owners, newest first, page by page; `limit` is the size of a page."""
         while True:

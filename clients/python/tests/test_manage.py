@@ -116,6 +116,7 @@ class OnTheRealLatchkey(unittest.TestCase):
         self.assertEqual(set(manage.revoke_keys(created_by="bob")), set(found))
         for key in made:
             self.assertEqual(self.latchkey.verify(key["key"]).status, 401)
+        self.assertEqual(manage.scopes(), [])
         events = list(manage.audit_events(owner="org_20", limit=2))
         self.assertEqual([event["action"] for event in events], ["keys.revoked"] + ["key.created"] * 3)
 

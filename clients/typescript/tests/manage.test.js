@@ -102,6 +102,7 @@ describe('a backend', () => {
 
   it('reads the audit trail', async () => {
     const { id } = await keys.owner('org_7').create({ name: 'x' })
+    assert.deepEqual(await keys.scopes(), [])
     const [event] = await keys.auditEvents({ owner: 'org_7', keyId: id, limit: 1 })
     assert.deepEqual([event.action, event.ownerId, event.keyId], ['key.created', 'org_7', id])
     assert.match(event.actor, /^token:/)
