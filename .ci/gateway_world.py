@@ -231,6 +231,7 @@ class Latchkey:
         self.log, self.socket = folder / "latchkey.log", folder / "latchkey.sock"
         settings = {
             "LATCHKEY_LISTEN": f"127.0.0.1:0,unix:{self.socket}", "LATCHKEY_DATA_DIR": str(folder / "data"),
+            "LATCHKEY_MAX_KEYS_PER_OWNER": "10000",
             "LATCHKEY_TRUSTED_PROXIES": "127.0.0.1/32",  # the gateway's; a client may be elsewhere in 127.0.0.0/8
         }
         with self.log.open("w") as log:
