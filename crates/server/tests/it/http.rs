@@ -1,9 +1,10 @@
 //! A small HTTP/1.1 client that sends exactly the bytes it is told to, well-formed or not.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -386,7 +387,7 @@ impl Connection {
                 return Ok(self.unread.drain(..at + end.len()).collect());
             }
             if self.fill()? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
     }
@@ -394,7 +395,7 @@ impl Connection {
     fn take(&mut self, count: usize) -> io::Result<Vec<u8>> {
         while self.unread.len() < count {
             if self.fill()? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         Ok(self.unread.drain(..count).collect())
@@ -420,8 +421,23 @@ impl Connection {
         match self.read_to_end() {
             Ok(()) => true,
             Err(e) => {
-                matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+                matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
             }
+        }
+    }
+}
+
+/// Writes to a peer that does not block as much as the peer takes, and gives up where nothing more is taken.
+pub(crate) fn write_what_is_taken(peer: &mut impl Write, bytes: &[u8]) {
+    let (mut left, mut patience) = (bytes, 10);
+    while !left.is_empty() && patience > 0 {
+        match peer.write(left) {
+            Ok(count) => left = &left[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                patience -= 1;
+                sleep(Duration::from_millis(1));
+            }
+            Err(error) => panic!("the server does not close before it is time: {error}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::http::{Connection, LOCAL, get, patch, post};
+use crate::http::{Connection, LOCAL, get, patch, post, write_what_is_taken};
 use crate::person::{
     ADA, ADAS_PASSWORD, BOB, Issued, KEYS, SIGN_IN, SIGN_UP, VERIFY, credentials, key_path,
     token_of,
@@ -353,17 +353,6 @@ fn closed(server: &Server, reason: &str) -> u64 {
 fn deaf(path: &Path) -> UnixStream {
     let mut peer = UnixStream::connect(path).expect("connected");
     peer.set_nonblocking(true).expect("a socket has modes");
-    let requests = PAGE.repeat(20_000);
-    let (mut left, mut patience) = (&requests[..], 10);
-    while !left.is_empty() && patience > 0 {
-        match peer.write(left) {
-            Ok(count) => left = &left[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                patience -= 1;
-                sleep(Duration::from_millis(1));
-            }
-            Err(error) => panic!("the server does not close before it is time: {error}"),
-        }
-    }
+    write_what_is_taken(&mut peer, &PAGE.repeat(20_000));
     peer
 }

@@ -1,6 +1,6 @@
 //! Peers that stop halfway, and those that are only slow.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use super::room::{idle, use_again};
 use super::{closed, cpu_share, memory};
 use crate::database::Database;
-use crate::http::{Connection, get, post};
+use crate::http::{Connection, get, post, write_what_is_taken};
 use crate::outage::Frozen;
 use crate::person::{ADAS_PASSWORD, KEYS, SIGN_UP, VERIFY, credentials};
 use crate::secret::UNKNOWN;
@@ -169,18 +169,7 @@ fn a_request_whose_end_comes_while_the_server_stands_still_is_answered() {
 fn deaf(server: &Server, bytes: &[u8]) -> TcpStream {
     let mut peer = hard_of_hearing(server, 4 * 1024);
     peer.set_nonblocking(true).expect("a socket has modes");
-    let mut left = bytes;
-    let mut patience = 10;
-    while !left.is_empty() && patience > 0 {
-        match peer.write(left) {
-            Ok(count) => left = &left[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                patience -= 1;
-                sleep(Duration::from_millis(1));
-            }
-            Err(error) => panic!("the server does not close before it is time: {error}"),
-        }
-    }
+    write_what_is_taken(&mut peer, bytes);
     peer
 }
 
