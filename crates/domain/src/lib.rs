@@ -55,6 +55,7 @@
 //! | no key was sent, [`MalformedSecret`], [`VerifyError::Refused`] | 401 |
 //! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`], [`MetadataError`] | 400 |
 //! | [`NameMissing`], [`NamePartError`], [`OverlapTooLong`], [`ReportLeaksError::NoKey`] | 400 |
+//! | [`IssueError::Scopes`], [`ChangeError::Scopes`], [`GrantsError`], [`AllowedNetworksError`] | 400 |
 //! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`], [`RevokeAllError::TooMany`] | 409 |
 //! | [`IssueError::OwnerSuspended`], [`ChangeError::OwnerSuspended`] | 409 |
 //! | [`IssueError::OwnerClosed`] | 401: the owner's account is disabled |
