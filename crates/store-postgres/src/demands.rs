@@ -23,6 +23,8 @@ pub(crate) const SERVING: &[Need] = &[
     ("accounts", ALL),
     ("api_keys", ALL),
     ("audit_events", &["select", "insert"]),
+    ("budget_shares", ALL),
+    ("budgets", ALL),
     ("change_clock", &["select", "update"]),
     ("instances", ALL),
     ("key_changes", &["select", "insert", "delete"]),

@@ -64,6 +64,8 @@ table! {
         metadata -> Text,
         scopes -> Nullable<Text>,
         allowed_networks -> Nullable<Text>,
+        family -> Nullable<Uuid>,
+        limits -> Nullable<Text>,
     }
 }
 
@@ -84,6 +86,29 @@ table! {
         changes -> Nullable<Text>,
         token_id -> Nullable<Uuid>,
         key_ids -> Nullable<Array<Uuid>>,
+    }
+}
+
+table! {
+    budgets (id) {
+        id -> BigInt,
+        family -> Nullable<Uuid>,
+        owner -> Nullable<Text>,
+        kind -> Text,
+        amount -> Nullable<BigInt>,
+        period -> BigInt,
+        handed_out -> BigInt,
+    }
+}
+
+table! {
+    budget_shares (budget_id, instance_id) {
+        budget_id -> BigInt,
+        instance_id -> Uuid,
+        period -> BigInt,
+        granted -> BigInt,
+        returned -> BigInt,
+        spent -> BigInt,
     }
 }
 
@@ -111,6 +136,7 @@ table! {
         closed_at -> Nullable<Timestamptz>,
         max_keys -> Nullable<Integer>,
         suspended_at -> Nullable<Timestamptz>,
+        limits -> Nullable<Text>,
     }
 }
 

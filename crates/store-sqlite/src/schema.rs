@@ -62,6 +62,8 @@ diesel::table! {
         metadata -> Text,
         scopes -> Nullable<Text>,
         allowed_networks -> Nullable<Text>,
+        family -> Nullable<Binary>,
+        limits -> Nullable<Text>,
     }
 }
 
@@ -86,12 +88,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    budgets (id) {
+        id -> BigInt,
+        family -> Nullable<Binary>,
+        owner -> Nullable<Text>,
+        kind -> Text,
+        amount -> Nullable<BigInt>,
+        period -> BigInt,
+        handed_out -> BigInt,
+    }
+}
+
+diesel::table! {
+    budget_shares (budget_id, instance_id) {
+        budget_id -> BigInt,
+        instance_id -> Binary,
+        period -> BigInt,
+        granted -> BigInt,
+        returned -> BigInt,
+        spent -> BigInt,
+    }
+}
+
+diesel::table! {
     key_owners (owner) {
         owner -> Text,
         held -> BigInt,
         closed_at -> Nullable<BigInt>,
         max_keys -> Nullable<BigInt>,
         suspended_at -> Nullable<BigInt>,
+        limits -> Nullable<Text>,
     }
 }
 

@@ -1,0 +1,8 @@
+delete from schema_compat where version = '20261201000010';
+drop table budget_shares;
+drop table budgets;
+drop function tell_of_keys_of_budget();
+drop index api_keys_by_family;
+alter table key_owners drop column limits;
+alter table api_keys drop column limits;
+alter table api_keys drop column family;
