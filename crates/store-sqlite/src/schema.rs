@@ -117,7 +117,6 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         max_keys -> Nullable<BigInt>,
         suspended_at -> Nullable<BigInt>,
-        limits -> Nullable<Text>,
     }
 }
 
