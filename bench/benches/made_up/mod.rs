@@ -19,6 +19,7 @@ impl KeyLookup for AnyKey {
         let found = |digest: &KeyedDigest| FoundKey {
             key: key.with_digest(*digest).build(),
             owner_suspended: false,
+            budgets: Vec::new(),
         };
         Ok(digests.as_slice().first().map(found))
     }

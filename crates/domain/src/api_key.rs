@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     ApiKeyId, Creator, Environment, KeyChange, KeyDifference, KeyName, KeyPrefix, KeyedDigest,
-    Metadata, OwnerId, Restrictions, Timestamp,
+    Limits, Metadata, OwnerId, Restrictions, Timestamp,
 };
 
 /// An API key: who owns it, what it is called, and whether it may be used.
@@ -30,6 +30,9 @@ pub struct ApiKey(ApiKeyParts);
 pub struct ApiKeyParts {
     /// The public handle.
     pub id: ApiKeyId,
+    /// The first of the keys that took each other's place by rotations, up to this one: the key itself, if it took
+    /// nobody's. All of them share one budget.
+    pub family: ApiKeyId,
     /// Whose key it is.
     pub owner: OwnerId,
     /// What its owner calls it.
@@ -50,6 +53,8 @@ pub struct ApiKeyParts {
     pub metadata: Metadata,
     /// What it may be used for, and from where.
     pub restrictions: Restrictions,
+    /// How much may be used in each window by all keys of the family.
+    pub limits: Limits,
     /// What its owner decided.
     pub state: KeyState,
     /// The key that took its place at a rotation.

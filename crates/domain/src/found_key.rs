@@ -1,4 +1,4 @@
-use crate::{ApiKey, ApiKeyParts, Refusal, Timestamp, has_expired};
+use crate::{ApiKey, ApiKeyParts, KeyBudget, Refusal, Timestamp, has_expired};
 
 /// A key as a verification finds it, with what is said about its owner.
 #[derive(Debug, Clone)]
@@ -7,6 +7,8 @@ pub struct FoundKey {
     pub key: ApiKey,
     /// Whether its owner is suspended.
     pub owner_suspended: bool,
+    /// The budgets that count at present, of its family and of its owner, in any order.
+    pub budgets: Vec<KeyBudget>,
 }
 
 /// What speaks against a key until the key or its owner is changed, so that a cache may keep it.

@@ -3,8 +3,8 @@ use thiserror::Error;
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
     Action, AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller,
-    Creator, Environment, Grants, KeyName, KeyState, Metadata, NotNow, OwnerId, Restrictions,
-    ScopeRefused, Secret, Timestamp, has_expired,
+    Creator, Environment, Grants, KeyName, KeyState, Limits, Metadata, NotNow, OwnerId,
+    Restrictions, ScopeRefused, Secret, Timestamp, has_expired,
 };
 
 /// What the owner says about a key to be issued, begun by [`new`](Self::new).
@@ -25,6 +25,8 @@ pub struct NewKey {
     pub scopes: Option<Grants>,
     /// From where it may be used.
     pub networks: AllowedNetworks,
+    /// How much may be used in each window.
+    pub limits: Limits,
 }
 
 impl NewKey {
@@ -39,6 +41,7 @@ impl NewKey {
             metadata,
             scopes: None,
             networks,
+            limits: Limits::NONE,
         }
     }
 
@@ -70,6 +73,12 @@ impl NewKey {
     #[must_use]
     pub fn from_networks(self, networks: AllowedNetworks) -> Self {
         Self { networks, ..self }
+    }
+
+    /// The same, with limits on how much may be used.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 }
 
@@ -133,7 +142,7 @@ impl ApiKeyService {
         new.created_by.get_or_insert_with(|| Creator::of(&caller.actor));
         let limit = self.policy.max_keys_per_owner;
         for _attempt in 0..3 {
-            let issued = self.make_key(owner.clone(), new.clone(), now)?;
+            let issued = self.make_key(owner.clone(), None, new.clone(), now)?;
             let action = Action::KeyCreated(issued.key.parts().id);
             let event = AuditEvent::of_key(&self.ids, now, &issued.key, action, caller)?;
             match self.keys.insert(&issued.key, limit, &event).await {
@@ -151,17 +160,30 @@ impl ApiKeyService {
         Err(StoreError::new("three fresh secrets in a row were taken already").into())
     }
 
+    /// A key of a family, or the first of one.
     pub(crate) fn make_key(
         &self,
         owner: OwnerId,
+        family: Option<ApiKeyId>,
         new: NewKey,
         now: Timestamp,
     ) -> Result<IssuedKey, EntropyError> {
-        let NewKey { name, environment, expires_at, created_by, metadata, scopes, networks } = new;
+        let NewKey {
+            name,
+            environment,
+            expires_at,
+            created_by,
+            metadata,
+            scopes,
+            networks,
+            limits,
+        } = new;
         let scopes = scopes.expect("they are decided before a key is made");
         let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;
+        let id = ApiKeyId::new(self.ids.next(now)?);
         let key = ApiKey::restore(ApiKeyParts {
-            id: ApiKeyId::new(self.ids.next(now)?),
+            id,
+            family: family.unwrap_or(id),
             owner,
             name,
             prefix: secret.prefix(),
@@ -172,6 +194,7 @@ impl ApiKeyService {
             expires_at,
             metadata,
             restrictions: Restrictions { scopes, networks },
+            limits,
             state: KeyState::Active,
             replaced_by: None,
             version: 1,

@@ -76,8 +76,8 @@ impl From<Overlap> for Rotation {
 }
 
 impl ApiKeyService {
-    /// Issues a key in the place of another of `owner`, like it, with the same metadata and restrictions, and as long a
-    /// life. Both may be used for the overlap; without one the old key is revoked. What the old key had itself
+    /// Issues a key in the place of another of `owner`, like it, with the same metadata, restrictions and limits, and as long a
+    /// life. They share what is left of credits and limits. Both may be used for the overlap; without one the old key is revoked. What the old key had itself
     /// replaced ends now. The limit on keys does not count here, since the number that is held
     /// stays; but with an overlap, no more replaced keys may work than that. A suspended owner rotates
     /// none.
@@ -114,8 +114,9 @@ impl ApiKeyService {
                 metadata: old.metadata.clone(),
                 scopes: Some(scopes),
                 networks,
+                limits: old.limits,
             };
-            let issued = self.make_key(owner.clone(), new, now)?;
+            let issued = self.make_key(owner.clone(), Some(old.family), new, now)?;
             let successor = issued.key.parts().id;
             let replaced = found.key.replace(successor, rotation.overlap.span(), now)?;
             let action = Action::KeyRotated { key: id, successor };

@@ -48,8 +48,10 @@ impl KeyDifference {
             metadata,
             restrictions,
             state,
+            limits: _,
             // Never change.
             id: _,
+            family: _,
             owner: _,
             prefix: _,
             environment: _,
@@ -105,8 +107,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, OwnerId, PepperId, Restrictions,
-        TransitionError,
+        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, Limits, OwnerId, PepperId,
+        Restrictions, TransitionError,
     };
 
     fn at(millis: i64) -> Timestamp {
@@ -121,6 +123,7 @@ mod tests {
         let pepper = PepperId::new(1).expect("not zero");
         ApiKey::restore(ApiKeyParts {
             id: ApiKeyId::new(Uuid::from_u128(1)),
+            family: ApiKeyId::new(Uuid::from_u128(1)),
             owner: OwnerId::parse("owner").expect("an owner"),
             name: name("A"),
             prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
@@ -131,6 +134,7 @@ mod tests {
             expires_at: Some(at(50)),
             metadata: Metadata::default(),
             restrictions: Restrictions::default(),
+            limits: Limits::NONE,
             state: KeyState::Active,
             replaced_by: None,
             version: 1,

@@ -26,6 +26,7 @@ mod accounts;
 mod api_keys;
 mod attempts;
 mod audit;
+mod budgets;
 mod cached_sql;
 mod changes;
 mod connect;

@@ -14,6 +14,7 @@ use latchkey_domain::{ApiKey, ApiKeyId, Candidates, Digest, FoundKey, KeyedDiges
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::budgets::{BudgetsOfKey, budgets_from};
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::failed;
@@ -62,7 +63,9 @@ async fn find(
         match reader.look_up(look_up(&reader, digests)).await {
             Ok(Ok(seen)) => {
                 let key: Option<ApiKey> = seen.key.map(TryInto::try_into).transpose()?;
-                let found = key.map(|key| FoundKey { key, owner_suspended: seen.owner_suspended });
+                let (owner_suspended, budgets) =
+                    (seen.owner_suspended, budgets_from(seen.budgets)?);
+                let found = key.map(|key| FoundKey { key, owner_suspended, budgets });
                 let at = Position { change: change_number(seen.change)?, nonce: seen.nonce };
                 if since.is_none_or(|since| at.includes(since)) {
                     return Ok(found);
@@ -78,13 +81,14 @@ async fn find(
     Err(refused.unwrap_or_else(|| failed("no connection was tried")))
 }
 
-/// What a look-up sees: the row, whether its owner is suspended, and how many changes had been made then.
+/// What a look-up sees: the row, whether its owner is suspended, the budgets, and how many changes had been made then.
 #[derive(Queryable)]
 struct Seen {
     change: i64,
     nonce: Uuid,
     key: Option<KeyRow>,
     owner_suspended: bool,
+    budgets: Vec<(i64, String, bool)>,
 }
 
 type SeenColumns = (
@@ -92,11 +96,12 @@ type SeenColumns = (
     change_clock::nonce,
     AsSelect<Option<KeyRow>, Pg>,
     IsNotNull<Nullable<key_owners::suspended_at>>,
+    BudgetsOfKey,
 );
 
 fn seen() -> SeenColumns {
     let owner_suspended = key_owners::suspended_at.nullable().is_not_null();
-    (change_clock::seq, change_clock::nonce, Option::as_select(), owner_suspended)
+    (change_clock::seq, change_clock::nonce, Option::as_select(), owner_suspended, BudgetsOfKey)
 }
 
 #[auto_type]

@@ -10,7 +10,7 @@ mod owners;
 mod tokens;
 
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{Digest, KeyedDigest, Metadata, PepperId};
+use latchkey_domain::{Digest, KeyedDigest, Limits, Metadata, PepperId};
 use serde_json::value::RawValue;
 
 use crate::fault::Place;
@@ -34,6 +34,11 @@ pub(crate) fn digest_from(bytes: &[u8]) -> Option<Digest> {
 
 pub(crate) fn pepper_from(id: i32) -> Option<PepperId> {
     u16::try_from(id).ok().and_then(PepperId::new)
+}
+
+/// Null: there are none.
+pub(crate) fn limits_from(text: Option<&str>) -> Option<Limits> {
+    text.map_or(Some(Limits::NONE), |text| Limits::from_storage(text).ok())
 }
 
 /// Metadata must be JSON, which the domain can't tell.

@@ -28,6 +28,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod backup;
+mod budgets;
 mod changes;
 mod connection;
 #[cfg(feature = "accounts")]

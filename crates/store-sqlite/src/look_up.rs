@@ -6,6 +6,7 @@ use latchkey_domain::ports::{KeyLookup, Position, StoreError};
 use latchkey_domain::{ApiKeyId, Candidates, Digest, FoundKey, KeyedDigest};
 
 use crate::SqliteStore;
+use crate::budgets::budgets_from;
 use crate::query;
 use crate::row::{KeyRow, digest_columns, id_bytes};
 use crate::schema::api_keys;
@@ -41,12 +42,14 @@ impl KeyLookup for SqliteStore {
         self.0.changes.require(since)?;
         let digests = *digests;
         self.read(move |db| {
-            let found: Option<(KeyRow, Option<i64>)> = match digests.as_slice() {
+            let found: Option<(KeyRow, Option<i64>, Option<String>)> = match digests.as_slice() {
                 [only] => query::key_with(only).get_result(db).optional()?,
                 _several => query::key_with_one_of(&digests).get_result(db).optional()?,
             };
-            let Some((row, suspended_at)) = found else { return Ok(None) };
-            Ok(Some(FoundKey { key: row.try_into()?, owner_suspended: suspended_at.is_some() }))
+            let Some((row, suspended_at, budgets)) = found else { return Ok(None) };
+            let budgets = budgets_from(budgets.as_deref())?;
+            let owner_suspended = suspended_at.is_some();
+            Ok(Some(FoundKey { key: row.try_into()?, owner_suspended, budgets }))
         })
         .await
     }

@@ -146,10 +146,18 @@ fn a_search_over_all_owners_walks_the_index_of_the_narrowest_thing_asked_for() {
 }
 
 #[test]
-fn a_digest_and_the_owner_of_its_key_are_looked_up_in_their_indexes() {
+fn a_digest_and_the_owner_and_budgets_of_its_key_are_looked_up_in_their_indexes() {
     let search = [
         "SEARCH api_keys USING INDEX sqlite_autoindex_api_keys_2 (digest=?)",
         "SEARCH key_owners USING PRIMARY KEY (owner=?) LEFT-JOIN",
+        "CORRELATED SCALAR SUBQUERY 3",
+        "CO-ROUTINE (subquery-2)",
+        "COMPOUND QUERY",
+        "LEFT-MOST SUBQUERY",
+        "SEARCH budgets USING INDEX budgets_of_families (family=?)",
+        "UNION ALL",
+        "SEARCH budgets USING INDEX budgets_of_owners (owner=?)",
+        "SCAN (subquery-2)",
     ];
     assert_eq!(plan(&query::key_with(&digest())), search);
     assert_eq!(plan(&query::key_with_one_of(&Candidates::new(digest(), [digest()]))), search);
@@ -226,9 +234,9 @@ fn the_statements_of_a_verification_are_prepared_once() {
     });
     for _ in 0..3 {
         let two = Candidates::new(digest(), [digest()]);
-        let one: QueryResult<(KeyRow, Option<i64>)> =
+        let one: QueryResult<(KeyRow, Option<i64>, Option<String>)> =
             query::key_with(&digest()).get_result(&mut db);
-        let one_of: QueryResult<(KeyRow, Option<i64>)> =
+        let one_of: QueryResult<(KeyRow, Option<i64>, Option<String>)> =
             query::key_with_one_of(&two).get_result(&mut db);
         for found in [one, one_of] {
             assert!(found.optional().is_ok_and(|it| it.is_none()));

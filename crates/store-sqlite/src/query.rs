@@ -14,13 +14,14 @@ use latchkey_domain::{
 };
 use uuid::Uuid;
 
+use crate::budgets::BudgetsOfKey;
 use crate::row::{EventRow, KeyRow, id_bytes};
 use crate::schema::{api_keys, audit_events, key_owners, last_uses};
 
 #[auto_type(no_type_alias)]
 pub(crate) fn key_with<'a>(only: &'a KeyedDigest) -> _ {
     let digest: &'a [u8] = only.digest.as_bytes();
-    with_suspension().filter(api_keys::digest.eq(digest))
+    as_verified().filter(api_keys::digest.eq(digest))
 }
 
 #[auto_type(no_type_alias)]
@@ -29,7 +30,7 @@ pub(crate) fn key_with_one_of(digests: &Candidates) -> _ {
     let b: Vec<u8> = slot(digests, 1);
     let c: Vec<u8> = slot(digests, 2);
     let one_of = api_keys::digest.eq(a).or(api_keys::digest.eq(b)).or(api_keys::digest.eq(c));
-    with_suspension().filter(one_of)
+    as_verified().filter(one_of)
 }
 
 #[auto_type(no_type_alias)]
@@ -336,13 +337,16 @@ pub(crate) fn all_events(after: Option<EventId>, limit: u32) -> _ {
         .select(row)
 }
 
-/// Keys, and since when their owners are suspended.
+/// Keys, since when their owners are suspended, and their budgets.
 #[auto_type]
-fn with_suspension() -> _ {
+fn as_verified() -> _ {
+    let budgets: BudgetsOfKey = BudgetsOfKey;
     let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
-    api_keys::table
-        .left_join(key_owners::table.on(key_owners::owner.eq(api_keys::owner)))
-        .select((row, key_owners::suspended_at.nullable()))
+    api_keys::table.left_join(key_owners::table.on(key_owners::owner.eq(api_keys::owner))).select((
+        row,
+        key_owners::suspended_at.nullable(),
+        budgets,
+    ))
 }
 
 #[auto_type]

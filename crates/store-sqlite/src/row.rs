@@ -9,7 +9,7 @@ mod owners;
 #[cfg(feature = "accounts")]
 mod tokens;
 
-use latchkey_domain::{Digest, KeyedDigest, Metadata, PepperId, Timestamp};
+use latchkey_domain::{Digest, KeyedDigest, Limits, Metadata, PepperId, Timestamp};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -49,6 +49,11 @@ pub(crate) struct OutOfRange;
 
 pub(crate) fn instant_from(millis: Option<i64>) -> Result<Option<Timestamp>, OutOfRange> {
     millis.map(|millis| Timestamp::from_unix_millis(millis).ok_or(OutOfRange)).transpose()
+}
+
+/// Null: there are none.
+pub(crate) fn limits_from(text: Option<&str>) -> Option<Limits> {
+    text.map_or(Some(Limits::NONE), |text| Limits::from_storage(text).ok())
 }
 
 /// Metadata must be JSON, which the domain can't tell.

@@ -10,8 +10,8 @@ use latchkey_accounts::{
 use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
     Action, Actor, AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Creator,
-    Digest, Environment, EventId, Grants, KeyName, KeyPrefix, KeyState, KeyedDigest, Metadata,
-    OwnerId, OwnerPattern, PepperId, Restrictions, Timestamp, TokenId, UserAgent,
+    Digest, Environment, EventId, Grants, KeyName, KeyPrefix, KeyState, KeyedDigest, Limits,
+    Metadata, OwnerId, OwnerPattern, PepperId, Restrictions, Timestamp, TokenId, UserAgent,
 };
 use uuid::Uuid;
 
@@ -50,6 +50,11 @@ pub fn networks_of(texts: &[&str]) -> AllowedNetworks {
     AllowedNetworks::parse(texts.iter().copied()).expect("networks")
 }
 
+/// These limits: `minute=100 day=1000`.
+pub fn limits_of(text: &str) -> Limits {
+    Limits::from_storage(text).expect("limits")
+}
+
 /// A digest that nothing else has, under pepper 1.
 pub fn a_digest() -> KeyedDigest {
     let count = next();
@@ -67,8 +72,10 @@ pub fn an_id() -> ApiKeyId {
 
 /// An active key called "ci" of the owner "owner", without expiry.
 pub fn a_key() -> KeyBuilder {
+    let id = an_id();
     KeyBuilder(ApiKeyParts {
-        id: an_id(),
+        id,
+        family: id,
         owner: owner("owner"),
         name: KeyName::parse("ci").expect("a name"),
         prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
@@ -79,6 +86,7 @@ pub fn a_key() -> KeyBuilder {
         expires_at: None,
         metadata: Metadata::default(),
         restrictions: Restrictions::NONE,
+        limits: Limits::NONE,
         state: KeyState::Active,
         replaced_by: None,
         version: 1,
@@ -245,9 +253,16 @@ pub fn replaced(key: &ApiKey, successor: &ApiKey, overlap: Duration, at: Timesta
 pub struct KeyBuilder(ApiKeyParts);
 
 impl KeyBuilder {
-    /// With this id.
+    /// With this id, and the first of its family.
     pub const fn with_id(mut self, id: ApiKeyId) -> Self {
         self.0.id = id;
+        self.0.family = id;
+        self
+    }
+
+    /// Of the family of `key`.
+    pub const fn of_family(mut self, key: &ApiKey) -> Self {
+        self.0.family = key.parts().family;
         self
     }
 
@@ -314,6 +329,12 @@ impl KeyBuilder {
     /// For these uses and from these places.
     pub fn restricted_to(mut self, restrictions: Restrictions) -> Self {
         self.0.restrictions = restrictions;
+        self
+    }
+
+    /// With these limits: `minute=100 day=1000`.
+    pub fn limited_to(mut self, limits: &str) -> Self {
+        self.0.limits = limits_of(limits);
         self
     }
 

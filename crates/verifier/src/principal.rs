@@ -54,6 +54,8 @@ impl Principal {
             metadata,
             restrictions,
             // Decide whether there is a principal, or say nothing about it.
+            family: _,
+            limits: _,
             digest: _,
             created_by: _,
             created_at: _,

@@ -17,6 +17,7 @@ fn key(state: KeyState, expires_at: Option<Timestamp>) -> ApiKey {
     let pepper = PepperId::new(1).expect("not zero");
     ApiKey::restore(ApiKeyParts {
         id: id(1),
+        family: id(1),
         owner: OwnerId::parse("owner").expect("an owner"),
         name: name("Production"),
         prefix: KeyPrefix::parse("sk_live_abc1").expect("a prefix"),
@@ -27,6 +28,7 @@ fn key(state: KeyState, expires_at: Option<Timestamp>) -> ApiKey {
         expires_at,
         metadata: Metadata::default(),
         restrictions: Restrictions::NONE,
+        limits: Limits::NONE,
         state,
         replaced_by: None,
         version: 1,

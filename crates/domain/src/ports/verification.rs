@@ -20,8 +20,8 @@ pub trait KeyLookup: Send + Sync + fmt::Debug {
         renewed: &KeyedDigest,
     ) -> Result<(), StoreError>;
 
-    /// The key, revoked or not, that has one of these digests, and whether its owner is suspended, in one
-    /// snapshot as it was at `since` or later. Where a store consists of several servers, the answer of one that lags behind `since`, or has another
+    /// The key, revoked or not, that has one of these digests, whether its owner is suspended, and in which budgets a
+    /// use has to find room, in one snapshot as it was at `since` or later. Where a store consists of several servers, the answer of one that lags behind `since`, or has another
     /// history, is discarded; an error if no other server answers.
     async fn find_by_digest(
         &self,

@@ -55,6 +55,7 @@ pub(super) fn account(account: &Account) -> serde_json::Result<String> {
 pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
     let ApiKeyParts {
         id,
+        family: _,
         owner,
         name,
         prefix,
@@ -65,6 +66,7 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         expires_at,
         metadata,
         restrictions: Restrictions { scopes, networks },
+        limits: _,
         state,
         replaced_by,
         version: _,

@@ -8,7 +8,7 @@ use latchkey_domain::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{keyed_digest, metadata_from};
+use super::{keyed_digest, limits_from, metadata_from};
 use crate::fault::Place;
 use crate::schema::api_keys;
 
@@ -41,12 +41,17 @@ pub(crate) struct KeyRow {
     metadata: String,
     scopes: Option<String>,
     allowed_networks: Option<String>,
+    /// Null where the key is the first of its family.
+    #[diesel(skip_update)]
+    family: Option<Uuid>,
+    limits: Option<String>,
 }
 
 impl From<&ApiKey> for KeyRow {
     fn from(key: &ApiKey) -> Self {
         let ApiKeyParts {
             id,
+            family,
             owner,
             name,
             prefix,
@@ -57,6 +62,7 @@ impl From<&ApiKey> for KeyRow {
             expires_at,
             metadata,
             restrictions: Restrictions { scopes, networks },
+            limits,
             state,
             replaced_by,
             version,
@@ -84,6 +90,8 @@ impl From<&ApiKey> for KeyRow {
             metadata: metadata.as_str().to_owned(),
             scopes: scopes.joined().map(str::to_owned),
             allowed_networks: networks.joined(),
+            family: (family != id).then(|| family.as_uuid()),
+            limits: (!limits.is_empty()).then(|| limits.to_string()),
         }
     }
 }
@@ -100,6 +108,7 @@ impl TryFrom<KeyRow> for ApiKey {
         };
         Ok(Self::restore(ApiKeyParts {
             id: ApiKeyId::new(row.id),
+            family: ApiKeyId::new(row.family.unwrap_or(row.id)),
             owner: place.read("owner", OwnerId::parse(row.owner).ok())?,
             name: place.read("name", KeyName::restore(row.name).ok())?,
             prefix: place.read("prefix", KeyPrefix::parse(row.prefix).ok())?,
@@ -117,6 +126,7 @@ impl TryFrom<KeyRow> for ApiKey {
                     AllowedNetworks::restore(row.allowed_networks.as_deref()).ok(),
                 )?,
             },
+            limits: place.read("limits", limits_from(row.limits.as_deref()))?,
             state,
             replaced_by: row.replaced_by.map(ApiKeyId::new),
             version: row.version,

@@ -4,8 +4,10 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, ChangeFeed, Heartbeat, News, Registration};
-use latchkey_domain::{ApiKey, ApiKeyId};
+use latchkey_domain::ports::{
+    ApiKeyRepository, ChangeFeed, Heartbeat, KeyLookup, News, Registration,
+};
+use latchkey_domain::{ApiKey, ApiKeyId, BudgetKind, Candidates, Window};
 use latchkey_store_postgres::PostgresStore;
 use latchkey_testkit::fixtures::{a_key, an_event, an_event_at, moment};
 use latchkey_testkit::postgres::Database;
@@ -172,6 +174,50 @@ async fn a_suspension_that_is_typed_into_psql_is_told_of_the_owners_keys() {
     }
     psql.batch_execute("truncate key_owners").await.unwrap();
     assert_eq!(it.news().await, None, "everything is to be forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_typed_into_psql_is_told_and_read_where_it_begins_or_ceases_to_count() {
+    let it = Fixture::new().await;
+    let psql = it.psql().await;
+    let mine = it.key.parts().id;
+    let successor = a_key().of_family(&it.key).build();
+    ApiKeyRepository::insert(&it.store, &successor, 10, &an_event()).await.unwrap();
+    let both = vec![mine, successor.parts().id];
+    let family = format!("(family, kind, amount) values ('{mine}', 'credits', ");
+    for (change, told, kinds) in [
+        (format!("insert into budgets {family} null)"), vec![], vec![]),
+        ("update budgets set amount = 0".to_owned(), both.clone(), vec![(BudgetKind::Credits, false)]),
+        ("update budgets set amount = 9, handed_out = 5".to_owned(), vec![], vec![(BudgetKind::Credits, false)]),
+        ("update budgets set amount = null".to_owned(), both.clone(), vec![]),
+        (
+            "insert into budgets (owner, kind, amount) values ('owner', 'day', 9), ('else', 'day', 9)"
+                .to_owned(),
+            both.clone(),
+            vec![(BudgetKind::Window(Window::Day), true)],
+        ),
+        (
+            "update budgets set amount = 7 where amount is null".to_owned(),
+            both.clone(),
+            vec![(BudgetKind::Window(Window::Day), true), (BudgetKind::Credits, false)],
+        ),
+        ("delete from budgets".to_owned(), both.clone(), vec![]),
+    ] {
+        let Registration { instance, position } = it.store.register().await.unwrap();
+        psql.batch_execute(&change).await.unwrap();
+        let news = news(it.store.heartbeat(instance, position).await.unwrap());
+        let mut changed = news.expect("it is registered").changed;
+        changed.retain(|key| *key != ApiKeyId::NONE);
+        changed.sort();
+        assert_eq!(changed, told, "{change}");
+        for key in [&it.key, &successor] {
+            let digests = Candidates::new(key.parts().digest, []);
+            let found = it.store.find_by_digest(&digests, None).await.unwrap().expect("it is there");
+            let mut read: Vec<_> = found.budgets.iter().map(|it| (it.kind, it.is_owners)).collect();
+            read.sort();
+            assert_eq!(read, kinds, "{change}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

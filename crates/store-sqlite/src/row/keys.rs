@@ -8,7 +8,8 @@ use latchkey_domain::{
 use uuid::Uuid;
 
 use super::{
-    digest_columns, digest_from, id_bytes, id_from, instant_from, metadata_from, pepper_from,
+    digest_columns, digest_from, id_bytes, id_from, instant_from, limits_from, metadata_from,
+    pepper_from,
 };
 use crate::fault::{Corrupt, DbResult, Place};
 use crate::schema::api_keys;
@@ -44,12 +45,17 @@ pub(crate) struct KeyRow {
     metadata: String,
     scopes: Option<String>,
     allowed_networks: Option<String>,
+    /// Null where the key is the first of its family.
+    #[diesel(skip_update)]
+    family: Option<Vec<u8>>,
+    limits: Option<String>,
 }
 
 impl From<&ApiKey> for KeyRow {
     fn from(key: &ApiKey) -> Self {
         let ApiKeyParts {
             id,
+            family,
             owner,
             name,
             prefix,
@@ -60,6 +66,7 @@ impl From<&ApiKey> for KeyRow {
             expires_at,
             metadata,
             restrictions: Restrictions { scopes, networks },
+            limits,
             state,
             replaced_by,
             version,
@@ -84,6 +91,8 @@ impl From<&ApiKey> for KeyRow {
             metadata: metadata.as_str().to_owned(),
             scopes: scopes.joined().map(str::to_owned),
             allowed_networks: networks.joined(),
+            family: (family != id).then(|| id_bytes(family.as_uuid())),
+            limits: (!limits.is_empty()).then(|| limits.to_string()),
         }
     }
 }
@@ -97,6 +106,10 @@ impl TryFrom<KeyRow> for ApiKey {
         let place = Place { table: TABLE, row: id };
         Ok(Self::restore(ApiKeyParts {
             id: ApiKeyId::new(id),
+            family: ApiKeyId::new(match row.family {
+                Some(bytes) => place.read("family", id_from(&bytes))?,
+                None => id,
+            }),
             owner: place.read("owner", OwnerId::parse(row.owner).ok())?,
             name: place.read("name", KeyName::restore(row.name).ok())?,
             prefix: place.read("prefix", KeyPrefix::parse(row.prefix).ok())?,
@@ -117,6 +130,7 @@ impl TryFrom<KeyRow> for ApiKey {
                     AllowedNetworks::restore(row.allowed_networks.as_deref()).ok(),
                 )?,
             },
+            limits: place.read("limits", limits_from(row.limits.as_deref()))?,
             state: state_from(place, row.disabled_at, row.revoked_at)?,
             replaced_by: match row.replaced_by {
                 Some(bytes) => Some(ApiKeyId::new(place.read("replaced_by", id_from(&bytes))?)),

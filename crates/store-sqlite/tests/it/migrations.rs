@@ -18,8 +18,10 @@ struct Definition {
     sql: String,
 }
 
+/// Without SQLite's own table of the numbers that it gave out: it stays once it is there.
 fn definitions(db: &mut SqliteConnection) -> Vec<Definition> {
-    let sql = "select sql from sqlite_schema where sql is not null order by name";
+    let sql = "select sql from sqlite_schema \
+        where sql is not null and name <> 'sqlite_sequence' order by name";
     diesel::sql_query(sql).load(db).expect("read")
 }
 

@@ -9,8 +9,8 @@ use super::steps::{
     the_only_winner,
 };
 use crate::fixtures::{
-    a_digest, a_key, an_event, an_event_at, an_id, changed, disabled, enabled, metadata, moment,
-    owner, renamed, restrictions,
+    a_digest, a_key, an_event, an_event_at, an_id, changed, disabled, enabled, limits_of, metadata,
+    moment, owner, renamed, restrictions,
 };
 
 pub async fn a_key_with_every_option_unset_reads_back_equal(ports: &Ports) {
@@ -38,6 +38,8 @@ pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
             .created_at(moment(1))
             .with_metadata(MANIFOLD)
             .restricted_to(restrictions(&["docs:*", "a"], &["10.0.0.0/8", "2001:db8::/32"]))
+            .of_family(&a_key().build())
+            .limited_to("second=1 month=1000000000")
             .expiring(moment(2)),
     )
     .await;
@@ -49,6 +51,7 @@ pub async fn a_key_with_every_option_set_reads_back_equal(ports: &Ports) {
             parts.expires_at = Some(moment(3));
             parts.metadata = metadata(r#"{"a":1}"#);
             parts.restrictions = restrictions(&[], &["192.0.2.1"]);
+            parts.limits = limits_of("hour=7");
             parts.state = KeyState::Disabled { at: moment(4) };
             parts.replaced_by = Some(an_id());
         }),

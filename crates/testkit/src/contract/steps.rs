@@ -145,6 +145,7 @@ pub(super) async fn concurrently<T: Send + 'static>(
 pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
     let ApiKeyParts {
         id,
+        family,
         owner,
         name,
         prefix,
@@ -155,12 +156,14 @@ pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
         expires_at,
         metadata,
         restrictions,
+        limits,
         state,
         replaced_by,
         version,
     } = got.parts();
     let want = want.parts();
     assert_eq!(*id, want.id);
+    assert_eq!(*family, want.family, "family");
     assert_eq!(*owner, want.owner);
     assert_eq!(*name, want.name);
     assert_eq!(*prefix, want.prefix);
@@ -171,6 +174,7 @@ pub(super) fn assert_same_key(got: &ApiKey, want: &ApiKey) {
     assert_eq!(*expires_at, want.expires_at, "expires_at");
     assert_eq!(*metadata, want.metadata);
     assert_eq!(*restrictions, want.restrictions);
+    assert_eq!(*limits, want.limits);
     assert_eq!(*state, want.state);
     assert_eq!(*replaced_by, want.replaced_by, "replaced_by");
     assert_eq!(*version, want.version, "version");
