@@ -80,6 +80,7 @@ fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
     let ports = VerifierPorts {
         lookup: Arc::new(AnyKey),
         feed: Arc::<SqliteStore>::clone(&store),
+        shares: Arc::<SqliteStore>::clone(&store),
         hasher,
         clock: Arc::new(SystemClock),
         lease_clock: Arc::new(BootClock),

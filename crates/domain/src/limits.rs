@@ -1,6 +1,9 @@
 use std::fmt;
 
 use thiserror::Error;
+use time::{Duration, OffsetDateTime, Time};
+
+use crate::Timestamp;
 
 /// A calendar window, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +38,28 @@ impl Window {
     /// The window of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|window| window.as_str() == text)
+    }
+
+    /// The window that `at` is in: when it began, and when it ends.
+    pub fn around(self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let at = OffsetDateTime::from(at);
+        let midnight = at.replace_time(Time::MIDNIGHT);
+        let within = at - midnight;
+        let (began, lasts) = match self {
+            Self::Second => (at - Duration::nanoseconds(at.nanosecond().into()), Duration::SECOND),
+            Self::Minute => {
+                (midnight + Duration::minutes(within.whole_minutes()), Duration::MINUTE)
+            }
+            Self::Hour => (midnight + Duration::hours(within.whole_hours()), Duration::HOUR),
+            Self::Day => (midnight, Duration::DAY),
+            Self::Month => {
+                let days = at.month().length(at.year());
+                let first = midnight - Duration::days(i64::from(at.day()) - 1);
+                (first, Duration::days(days.into()))
+            }
+        };
+        let began = Timestamp::from(began);
+        (began, began.saturating_add(lasts.unsigned_abs()))
     }
 
     const fn place(self) -> usize {
@@ -150,6 +175,25 @@ mod tests {
         assert_eq!(Limit::new(1).map(Limit::get), Ok(1));
         assert_eq!(Limit::new(1_000_000_000), Ok(Limit::MAX));
         assert_eq!(Limit::new(1_000_000_001), Err(OutOfRange));
+    }
+
+    #[test]
+    fn windows_are_those_of_the_calendar() {
+        // 2028-02-29T23:59:59Z and 999 milliseconds.
+        let inside = Timestamp::from_unix_millis(1_835_481_599_999).expect("in range");
+        for (window, began, ends) in [
+            (Window::Second, "2028-02-29T23:59:59.000Z", "2028-03-01T00:00:00.000Z"),
+            (Window::Minute, "2028-02-29T23:59:00.000Z", "2028-03-01T00:00:00.000Z"),
+            (Window::Hour, "2028-02-29T23:00:00.000Z", "2028-03-01T00:00:00.000Z"),
+            (Window::Day, "2028-02-29T00:00:00.000Z", "2028-03-01T00:00:00.000Z"),
+            (Window::Month, "2028-02-01T00:00:00.000Z", "2028-03-01T00:00:00.000Z"),
+        ] {
+            let (since, until) = window.around(inside);
+            assert_eq!(since.rfc3339().as_str(), began, "{window:?}");
+            assert_eq!(until.rfc3339().as_str(), ends, "{window:?}");
+            assert_eq!(window.around(since), (since, until), "{window:?}");
+            assert_eq!(window.around(until).0, until, "{window:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A look-up answers `Option`: not finding something is an answer, an error means that the store
 //! failed. One call is one transaction.
 
+pub mod budgets;
 mod feed;
 mod keys;
 mod owners;
@@ -15,6 +16,7 @@ use std::error::Error as StdError;
 
 use thiserror::Error;
 
+pub use budgets::BudgetShares;
 pub use feed::{
     Barrier, ChangeFeed, Heartbeat, InstanceId, InstanceList, InstanceStatus, News, NoBarrier,
     Position, Registration,

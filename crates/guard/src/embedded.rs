@@ -64,7 +64,8 @@ impl Embedded {
         let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));
         let ports = VerifierPorts {
             lookup: Arc::<PostgresStore>::clone(&store),
-            feed: store,
+            feed: Arc::<PostgresStore>::clone(&store),
+            shares: store,
             hasher: Arc::new(hasher),
             clock,
             lease_clock: Arc::new(BootClock),

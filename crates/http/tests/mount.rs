@@ -42,6 +42,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
     let ports = VerifierPorts {
         lookup: store.clone(),
         feed: store.clone(),
+        shares: store.clone(),
         hasher: hasher.clone(),
         clock: clock.clone(),
         lease_clock: steady_clock.clone(),

@@ -9,9 +9,9 @@ use latchkey_accounts::{
     AccountLimits, AccountPorts, AccountService, PepperStanding, TokenPorts, TokenService,
 };
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Clock, Entropy, Housekeeping, InstanceList,
-    KeyLookup, KeyRegister, LastUseRepository, OwnerRepository, PepperRepository, SteadyClock,
-    StoreError,
+    ApiKeyRepository, AuditTrail, BudgetShares, ChangeFeed, Clock, Entropy, Housekeeping,
+    InstanceList, KeyLookup, KeyRegister, LastUseRepository, OwnerRepository, PepperRepository,
+    SteadyClock, StoreError,
 };
 use latchkey_domain::{
     ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, error_chain,
@@ -91,6 +91,7 @@ struct Repositories {
     lookup: Arc<dyn KeyLookup>,
     register: Arc<dyn KeyRegister>,
     feed: Arc<dyn ChangeFeed>,
+    shares: Arc<dyn BudgetShares>,
     last_uses: Arc<dyn LastUseRepository>,
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
@@ -142,7 +143,7 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + OwnerRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
-            S: LastUseRepository + PepperRepository,
+            S: BudgetShares + LastUseRepository + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
             S: ManagementTokenRepository,
             S: AuditTrail + Housekeeping,
@@ -153,6 +154,7 @@ impl Store {
                 lookup: Arc::<S>::clone(store),
                 register: Arc::<S>::clone(store),
                 feed: Arc::<S>::clone(store),
+                shares: Arc::<S>::clone(store),
                 last_uses: Arc::<S>::clone(store),
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
@@ -191,6 +193,7 @@ impl App {
             lookup,
             register,
             feed,
+            shares,
             last_uses,
             peppers,
             accounts,
@@ -207,6 +210,7 @@ impl App {
         let ports = VerifierPorts {
             lookup: Arc::clone(&lookup),
             feed: Arc::clone(&feed),
+            shares,
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             lease_clock: Arc::clone(&steady_clock),

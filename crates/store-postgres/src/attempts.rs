@@ -21,6 +21,8 @@ pub enum Purpose {
     Heartbeats,
     /// Looking at the other instances.
     Barrier,
+    /// The shares of budgets of this instance.
+    Budgets,
     /// Frequent reads.
     Reads,
     /// Changes, and the reads that are rare.
@@ -29,7 +31,7 @@ pub enum Purpose {
 
 /// How often connecting succeeded and failed, and when it may be tried again.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts([Tally; 4]);
+pub(crate) struct Attempts([Tally; 5]);
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -65,13 +67,15 @@ pub(crate) struct JustFailed {
 
 impl Purpose {
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::Heartbeats, Self::Barrier, Self::Reads, Self::Calls];
+    pub const ALL: [Self; 5] =
+        [Self::Heartbeats, Self::Barrier, Self::Budgets, Self::Reads, Self::Calls];
 
     /// One word.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Heartbeats => "heartbeats",
             Self::Barrier => "barrier",
+            Self::Budgets => "budgets",
             Self::Reads => "reads",
             Self::Calls => "calls",
         }
@@ -105,10 +109,11 @@ impl Attempts {
     }
 
     fn of(&self, purpose: Purpose) -> &Tally {
-        let [heartbeats, barrier, reads, calls] = &self.0;
+        let [heartbeats, barrier, budgets, reads, calls] = &self.0;
         match purpose {
             Purpose::Heartbeats => heartbeats,
             Purpose::Barrier => barrier,
+            Purpose::Budgets => budgets,
             Purpose::Reads => reads,
             Purpose::Calls => calls,
         }

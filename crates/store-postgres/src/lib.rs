@@ -60,6 +60,7 @@ mod schema;
 mod session;
 #[cfg(feature = "accounts")]
 mod sessions;
+mod shares;
 mod sql;
 #[cfg(feature = "accounts")]
 mod take_over;
@@ -99,6 +100,8 @@ pub struct PostgresStore {
     heartbeats: Arc<Link>,
     /// For looking at the other instances, and waking them.
     barrier: Arc<Link>,
+    /// For the shares of budgets: calls wait for these.
+    budgets: Arc<Link>,
     wakes: Arc<Wakes>,
     connector: Connector,
     place: String,
@@ -127,9 +130,10 @@ impl PostgresStore {
         let listen = (settings.pooler != Some(Pooler::Transaction)).then_some(LISTEN);
         let heartbeats = Arc::new(Link::new(connector.clone(), Purpose::Heartbeats, listen));
         let barrier = Arc::new(Link::new(connector.clone(), Purpose::Barrier, None));
+        let budgets = Arc::new(Link::new(connector.clone(), Purpose::Budgets, None));
         let wakes = Arc::new(Wakes::new(Arc::clone(&barrier)));
         let place = settings.to_string();
-        Ok(Self { pool, readers, heartbeats, barrier, wakes, connector, place })
+        Ok(Self { pool, readers, heartbeats, barrier, budgets, wakes, connector, place })
     }
 
     /// Brings the schema up to date. Any number of instances may do so concurrently. A schema that a

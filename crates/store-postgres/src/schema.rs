@@ -105,6 +105,7 @@ table! {
     budget_shares (budget_id, instance_id) {
         budget_id -> BigInt,
         instance_id -> Uuid,
+        holding -> BigInt,
         period -> BigInt,
         granted -> BigInt,
         returned -> BigInt,

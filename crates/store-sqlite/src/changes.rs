@@ -59,6 +59,11 @@ impl Changes {
         }
     }
 
+    /// The instances on the list.
+    pub(crate) fn instances(&self) -> Vec<InstanceId> {
+        self.log().instances.keys().copied().collect()
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,6 +144,8 @@ impl ChangeFeed for SqliteStore {
 
     async fn register(&self) -> Result<Registration, StoreError> {
         self.held().await?;
+        // Also those of the process before.
+        self.close_shares_of_absent().await?;
         Ok(self.0.changes.log().register())
     }
 
@@ -166,7 +173,7 @@ impl ChangeFeed for SqliteStore {
 
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {
         self.0.changes.log().remove(|it, _| it == instance);
-        Ok(())
+        self.close_shares_of_absent().await
     }
 
     async fn instances(&self) -> Result<InstanceList, StoreError> {
@@ -180,7 +187,7 @@ impl ChangeFeed for SqliteStore {
             };
             silent.iter().any(is_it)
         });
-        Ok(())
+        self.close_shares_of_absent().await
     }
 
     async fn trim(&self) -> Result<(), StoreError> {

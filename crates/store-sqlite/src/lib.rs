@@ -54,6 +54,7 @@ mod row;
 mod schema;
 #[cfg(feature = "accounts")]
 mod sessions;
+mod shares;
 mod writer;
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ diesel::table! {
     budget_shares (budget_id, instance_id) {
         budget_id -> BigInt,
         instance_id -> Binary,
+        holding -> BigInt,
         period -> BigInt,
         granted -> BigInt,
         returned -> BigInt,

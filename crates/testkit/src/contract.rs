@@ -49,7 +49,7 @@ use latchkey_accounts::ports::{
     AccountRepository, ManagementTokenRepository, NetworkRepository, SessionRepository,
 };
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
+    ApiKeyRepository, AuditTrail, BudgetShares, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
     LastUseRepository, OwnerRepository, PepperRepository,
 };
 
@@ -64,6 +64,7 @@ pub struct Ports {
     pub peppers: Arc<dyn PepperRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,
+    pub shares: Arc<dyn BudgetShares>,
     pub housekeeping: Arc<dyn Housekeeping>,
     /// What must live as long as the ports: a database, a folder.
     pub guard: Box<dyn Any + Send + Sync>,

@@ -18,7 +18,8 @@
 //! let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
 //! let ports = VerifierPorts {
 //!     lookup: Arc::<SqliteStore>::clone(&store),
-//!     feed: store,
+//!     feed: Arc::<SqliteStore>::clone(&store),
+//!     shares: store,
 //!     hasher,
 //!     clock: Arc::new(SystemClock),
 //!     lease_clock: Arc::new(BootClock),
@@ -51,7 +52,9 @@
 #![warn(clippy::future_not_send)]
 
 mod barrier;
+mod budgets;
 mod cache;
+mod charge;
 mod durations;
 pub mod freshness;
 mod interned;
@@ -70,6 +73,7 @@ mod verifier;
 use latchkey_domain::error_chain as cause;
 
 pub use barrier::{FeedBarrier, Passed};
+pub use budgets::{ChargeError, LimitState, OverBudget};
 pub use durations::Durations;
 pub use keeper::Heartbeats;
 pub use last_uses::LastUses;

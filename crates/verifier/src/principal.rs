@@ -4,6 +4,7 @@ use std::sync::Arc;
 use latchkey_domain::{ApiKey, ApiKeyId, ApiKeyParts, Environment, Restrictions, Timestamp};
 use triomphe::ThinArc;
 
+use crate::budgets::Budget;
 use crate::interned::Interned;
 use crate::last_uses::LastUse;
 
@@ -21,6 +22,8 @@ struct Fixed {
     /// One copy for all keys that have the same; `None` for [`Restrictions::NONE`].
     restrictions: Option<Arc<Restrictions>>,
     last_use: LastUse,
+    /// What a call has to find room in; most keys have none.
+    budgets: Option<ThinArc<(), Arc<Budget>>>,
 }
 
 struct Texts<'a> {
@@ -42,7 +45,7 @@ const TEST: u8 = 1;
 
 impl Principal {
     /// Whom the key stands for.
-    pub(crate) fn of(key: &ApiKey, interned: &Interned) -> Self {
+    pub(crate) fn of(key: &ApiKey, interned: &Interned, budgets: &[Arc<Budget>]) -> Self {
         // Without `..`: a new part is shown by verifications, or named here as one that is not.
         let ApiKeyParts {
             id,
@@ -70,6 +73,8 @@ impl Principal {
             expires_at: expires_at.map_or(NEVER, Timestamp::unix_millis),
             restrictions: interned.of(restrictions),
             last_use: LastUse::default(),
+            budgets: (!budgets.is_empty())
+                .then(|| ThinArc::from_header_and_iter((), budgets.iter().cloned())),
         };
         let length = u16::try_from(metadata.len()).expect("metadata has at most 2048 bytes");
         let [low, high] = length.to_le_bytes();
@@ -87,15 +92,22 @@ impl Principal {
 
     /// Whether `other` says the same about the same key, whenever either was used.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
-        let Fixed { key, expires_at, restrictions, last_use: _ } = self.fixed();
+        let Fixed { key, expires_at, restrictions, last_use: _, budgets: _ } = self.fixed();
         let of_other = other.fixed();
-        (key, expires_at) == (&of_other.key, &of_other.expires_at)
+        let budgets =
+            |it: &Self| it.budgets().iter().map(|budget| budget.of().id).collect::<Vec<_>>();
+        budgets(self) == budgets(other)
+            && (key, expires_at) == (&of_other.key, &of_other.expires_at)
             && *restrictions == of_other.restrictions
             && self.0.slice == other.0.slice
     }
 
     pub(crate) fn last_use(&self) -> &LastUse {
         &self.fixed().last_use
+    }
+
+    pub(crate) fn budgets(&self) -> &[Arc<Budget>] {
+        self.fixed().budgets.as_ref().map_or(&[], |budgets| &budgets.slice)
     }
 
     /// The key's id.

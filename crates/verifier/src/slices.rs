@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::BootTime;
+use latchkey_domain::ports::budgets::{Answer, Request, Share, Wanted};
 
 use crate::protocol::{LEASE, WAIT};
 
@@ -109,6 +110,17 @@ impl<C: Counter> Hand<C> {
         }
     }
 
+    /// Whether `cost` could be spent at `now`.
+    #[inline]
+    pub fn has(&self, cost: u64, now: BootTime) -> bool {
+        now < BootTime::from_nanos(self.until.read()) && self.held() >= cost
+    }
+
+    /// Until when what it holds may be spent.
+    pub fn until(&self) -> BootTime {
+        BootTime::from_nanos(self.until.read())
+    }
+
     /// What it holds. It may be less when somebody acts on that.
     #[inline]
     pub fn held(&self) -> u64 {
@@ -136,7 +148,7 @@ impl<C: Counter> Hand<C> {
     }
 
     /// Nothing that it holds may be spent any more, nor be put back.
-    fn empty(&self) {
+    pub fn give_up(&self) {
         self.change(|held| Some(Held { filling: held.filling.wrapping_add(1), amount: 0 }));
     }
 
@@ -153,42 +165,6 @@ impl<C: Counter> Hand<C> {
     }
 }
 
-/// What the store keeps of one instance's part in a budget, in one period. Both numbers only grow within the period.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Share {
-    /// The number of the period; of credits, always 0.
-    pub period: u64,
-    /// All that was handed out to the instance.
-    pub granted: u64,
-    /// What it gave back of that.
-    pub returned: u64,
-}
-
-/// A statement about one budget. One is under way at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Request {
-    /// Hand out so much, or as much as there is.
-    Take(u64),
-    /// Take so much back, if the share is of that period and has returned what it had then.
-    GiveBack {
-        /// How much.
-        amount: u64,
-        /// The share as it was known.
-        known: Share,
-    },
-}
-
-/// What a statement answers: how things are after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Answer {
-    /// The instance's part.
-    pub share: Share,
-    /// What the budget has left that is handed out to nobody.
-    pub left: u64,
-    /// How long the period still lasted; `None`: it has no end.
-    pub rest: Option<Duration>,
-}
-
 /// An instance's part in a budget, as far as the instance knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Holding {
@@ -199,7 +175,7 @@ pub struct Holding {
 
 impl Holding {
     /// What to send, where `wanted` is asked for, which may be nothing.
-    pub const fn next(&self, wanted: u64) -> Request {
+    pub const fn next(&self, wanted: Wanted) -> Request {
         match self.leaving {
             0 => Request::Take(wanted),
             amount => Request::GiveBack { amount, known: self.known },
@@ -217,10 +193,10 @@ impl Holding {
 
     /// A statement that was sent at `sent` has been answered: puts in the hand what the answer is the first to tell of.
     pub fn answered<C: Counter>(&mut self, hand: &Hand<C>, sent: BootTime, answer: Answer) {
-        let Answer { share, rest, left: _ } = answer;
+        let Answer { share, rest, .. } = answer;
         if share.period != self.known.period {
             // Before the time is extended, in which it might be spent.
-            hand.empty();
+            hand.give_up();
             *self = Self { known: Share { period: share.period, ..Share::default() }, leaving: 0 };
         }
         if share.returned > self.known.returned {
@@ -231,6 +207,16 @@ impl Holding {
         // Less where the database has lost what it said: then nothing is new.
         hand.add(share.granted.saturating_sub(self.known.granted));
         self.known = share;
+    }
+
+    /// The share as the store told it last.
+    pub const fn share(&self) -> Share {
+        self.known
+    }
+
+    /// What was taken out of the hand and is not given back yet.
+    pub const fn leaving(&self) -> u64 {
+        self.leaving
     }
 
     /// The instance is on the list no more, or again: it has a share of its own then, and the one of before is counted as

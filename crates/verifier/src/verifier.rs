@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey_domain::ports::{
-    ChangeFeed, Clock, InstanceId, KeyHasher, KeyLookup, SteadyClock, StoreError,
+    BudgetShares, ChangeFeed, Clock, InstanceId, KeyHasher, KeyLookup, SteadyClock, StoreError,
 };
 use latchkey_domain::{
     Candidates, ChangeNumber, Failover, FoundKey, KeyedDigest, Refusal, Secret, VerifyError,
@@ -13,6 +13,7 @@ use latchkey_domain::{
 use tokio::sync::Semaphore;
 
 use crate::barrier::FeedBarrier;
+use crate::budgets::Treasury;
 use crate::cache::{ByDigest, KeyCache, Known};
 use crate::freshness::{Fill, Freshness};
 use crate::interned::Interned;
@@ -33,9 +34,10 @@ const LOOK_UPS: usize = 256;
 pub struct Verifier {
     lookup: Arc<dyn KeyLookup>,
     hasher: Arc<dyn KeyHasher>,
-    clock: Arc<dyn Clock>,
-    lease_clock: Arc<dyn SteadyClock>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) lease_clock: Arc<dyn SteadyClock>,
     last_uses: Arc<LastUses>,
+    pub(crate) treasury: Treasury,
     freshness: Arc<Freshness>,
     keeper: Arc<Keeper>,
     answering: Answering,
@@ -70,6 +72,7 @@ pub struct Misses {
 pub struct VerifierPorts {
     pub lookup: Arc<dyn KeyLookup>,
     pub feed: Arc<dyn ChangeFeed>,
+    pub shares: Arc<dyn BudgetShares>,
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
     pub lease_clock: Arc<dyn SteadyClock>,
@@ -122,12 +125,13 @@ impl Verifier {
     ///
     /// `failover` says what the store keeps in a failover; with `None` the store is asked.
     pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
-        let VerifierPorts { lookup, feed, hasher, clock, lease_clock, last_uses } = ports;
+        let VerifierPorts { lookup, feed, shares, hasher, clock, lease_clock, last_uses } = ports;
         let answering =
             if lease_clock.never_stands_still() { answering } else { Answering::FromStore };
         let freshness = Arc::new(Freshness::new());
         let (ours, clock_of_leases) = (Arc::clone(&feed), Arc::clone(&lease_clock));
         let keeper = Arc::new(Keeper::new(ours, clock_of_leases, Arc::clone(&freshness)));
+        let treasury = Treasury::new(shares, Arc::clone(&lease_clock), keeper.standing());
         let of_ours = Some(Arc::clone(&keeper));
         let barrier = FeedBarrier::new(feed, Arc::clone(&lease_clock), of_ours);
         Self {
@@ -136,6 +140,7 @@ impl Verifier {
             clock,
             lease_clock,
             last_uses,
+            treasury,
             freshness,
             keeper,
             answering,
@@ -198,12 +203,17 @@ impl Verifier {
     /// Keeps the lease until [`leave`](Self::leave), and moves used keys to the pepper that signs. Never
     /// returns.
     pub async fn keep(&self) {
-        tokio::join!(self.keeper.keep(), self.renewals.keep_storing(&*self.lookup, &self.cache));
+        tokio::join!(
+            self.keeper.keep(),
+            self.treasury.keep(),
+            self.renewals.keep_storing(&*self.lookup, &self.cache)
+        );
     }
 
-    /// Answers nothing from the cache any more, and lets no change wait for this instance. Changes of
+    /// Gives back what is left of budgets, answers nothing from the cache any more, and lets no change wait for this instance. Changes of
     /// this process that wait for it must have been answered.
     pub async fn leave(&self) {
+        self.treasury.close().await;
         self.keeper.leave().await;
     }
 
@@ -358,7 +368,9 @@ impl Verifier {
         let answer = found.barred().map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.
             let last = self.cache.last(digest).and_then(|known| known.answer.ok());
-            let read = Principal::of(key, &self.restrictions);
+            let budgets: Vec<_> =
+                found.budgets.iter().map(|of| self.treasury.budget(*of)).collect();
+            let read = Principal::of(key, &self.restrictions, &budgets);
             last.filter(|last| last.says_the_same_as(&read)).unwrap_or(read)
         });
         if self.caches()

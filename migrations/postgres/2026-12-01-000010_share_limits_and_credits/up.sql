@@ -23,11 +23,13 @@ create unique index budgets_of_families on budgets (family, kind) where family i
 create unique index budgets_of_owners on budgets (owner, kind) where owner is not null;
 create index api_keys_by_family on api_keys (family) where family is not null;
 
--- What each instance was handed out in the budget's period, what it gave back of that, and what it says it has spent.
+-- What each instance was handed out in the budget's period, what it gave back of that, and what it says it has spent. An
+-- instance that forgets a budget and takes it up again has a higher `holding`, and begins at nothing.
 create table budget_shares (
     budget_id bigint not null references budgets (id) on delete cascade,
     instance_id uuid not null references instances (id) on delete cascade,
-    period bigint not null default 0,
+    holding bigint not null,
+    period bigint not null,
     granted bigint not null default 0,
     returned bigint not null default 0,
     spent bigint not null default 0,

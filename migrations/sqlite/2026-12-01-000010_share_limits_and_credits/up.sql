@@ -24,13 +24,15 @@ create unique index budgets_of_families on budgets (family, kind) where family i
 create unique index budgets_of_owners on budgets (owner, kind) where owner is not null;
 create index api_keys_by_family on api_keys (family) where family is not null;
 
--- What each instance was handed out in the budget's period, what it gave back of that, and what it says it has spent.
+-- What each instance was handed out in the budget's period, what it gave back of that, and what it says it has spent. An
+-- instance that forgets a budget and takes it up again has a higher `holding`, and begins at nothing.
 -- The process that holds the file keeps the list of instances; the shares of the process before are closed when it
 -- begins.
 create table budget_shares (
     budget_id integer not null references budgets (id) on delete cascade,
     instance_id blob not null,
-    period integer not null default 0,
+    holding integer not null,
+    period integer not null,
     granted integer not null default 0,
     returned integer not null default 0,
     spent integer not null default 0,

@@ -24,6 +24,7 @@ async fn fresh() -> AllPorts {
             peppers: Arc::<PostgresStore>::clone(&store),
             trail: Arc::<PostgresStore>::clone(&store),
             housekeeping: Arc::<PostgresStore>::clone(&store),
+            shares: Arc::<PostgresStore>::clone(&store),
             feed: store,
             guard: Box::new(database),
         },

@@ -23,6 +23,7 @@ async fn fresh() -> AllPorts {
             peppers: Arc::new(store.clone()),
             trail: Arc::new(store.clone()),
             housekeeping: Arc::new(store.clone()),
+            shares: Arc::new(store.clone()),
             feed: Arc::new(store),
             guard: Box::new(folder),
         },

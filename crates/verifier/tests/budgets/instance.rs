@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use latchkey_domain::BootTime;
-use latchkey_verifier::slices::{Answer, Hand, Holding, Request, Share, Spent};
+use latchkey_domain::ports::budgets::{Answer, Request, Share, Wanted};
+use latchkey_verifier::slices::{Hand, Holding, Spent};
 
 use crate::flaw::Flaw;
 use crate::number::Number;
@@ -55,7 +56,7 @@ impl Instance {
     }
 
     pub(crate) fn send(&mut self, wanted: u64, now: BootTime) {
-        let request = self.holding.next(wanted);
+        let request = self.holding.next(Wanted { least: 1, needed: wanted, ahead: 0 });
         self.begin(request, now);
     }
 
@@ -98,7 +99,9 @@ impl Instance {
     pub(crate) fn lose(&mut self, flaw: Option<Flaw>) {
         let Some(Call { statement, sent, stage }) = self.call.take() else { return };
         match (statement.request, flaw) {
-            (Request::Take(wanted), Some(Flaw::UnknownIsGranted)) => self.pretend(sent, wanted),
+            (Request::Take(wanted), Some(Flaw::UnknownIsGranted)) => {
+                self.pretend(sent, wanted.needed);
+            }
             (Request::GiveBack { amount, .. }, Some(Flaw::UnknownIsKept)) => {
                 self.known.returned += amount;
                 self.pretend(sent, amount);
@@ -113,7 +116,7 @@ impl Instance {
     /// Puts something in the hand that no answer has told of.
     pub(crate) fn pretend(&mut self, sent: BootTime, amount: u64) {
         self.known.granted += amount;
-        let answer = Answer { share: self.known, left: 0, rest: None };
+        let answer = told(self.known, None);
         self.holding.answered(&self.hand, sent, answer);
     }
 
@@ -166,10 +169,15 @@ impl Instance {
             let share = Share { granted: self.known.granted + 1, ..self.known };
             self.known = share;
             let (sent, rest) = self.window;
-            self.holding.answered(&self.hand, sent, Answer { share, left: 0, rest });
+            self.holding.answered(&self.hand, sent, told(share, rest));
         } else {
             self.hand.put_back(charged);
         }
         Some(())
     }
+}
+
+/// What nobody has answered.
+const fn told(share: Share, rest: Option<Duration>) -> Answer {
+    Answer { share, left: 0, amount: 0, rest, instances: 1 }
 }

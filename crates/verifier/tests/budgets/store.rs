@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use latchkey_verifier::slices::{Answer, Request, Share};
+use latchkey_domain::ports::budgets::{Answer, Request, Share};
 
 use crate::flaw::Flaw;
 
@@ -94,7 +94,7 @@ impl Store {
         }
         match request {
             Request::Take(wanted) => {
-                let granted = wanted.min(left);
+                let granted = wanted.of(left, 1);
                 self.handed_out += granted;
                 share.granted += granted;
             }
@@ -111,8 +111,7 @@ impl Store {
             }
         }
         let share = *share;
-        let left = self.left();
-        Some(Answer { share, left, rest })
+        Some(Answer { share, left: self.left(), amount: self.limit, rest, instances: 1 })
     }
 
     /// Adds a credit. Says whether that is done.

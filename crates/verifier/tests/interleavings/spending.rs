@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering as Tally};
 use std::time::Duration;
 
 use latchkey_domain::BootTime;
-use latchkey_verifier::slices::{Answer, Counter, Hand, Holding, Request, Share};
+use latchkey_domain::ports::budgets::{Answer, Request, Share, Wanted};
+use latchkey_verifier::slices::{Counter, Hand, Holding};
 use loom::model::Builder;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -59,7 +60,8 @@ impl Counter for Overwritten {
 }
 
 fn answer(period: u64, granted: u64, rest: Option<Duration>) -> Answer {
-    Answer { share: Share { period, granted, returned: 0 }, left: 0, rest }
+    let share = Share { period, granted, returned: 0 };
+    Answer { share, left: 0, amount: 0, rest, instances: 1 }
 }
 
 /// So many are enough to see a flaw.
@@ -85,7 +87,7 @@ fn most_used<C: Counter + 'static>(preemptions: Option<usize>) -> usize {
         });
         holding.let_go(&hand, 0);
         let spent: usize = verifications.into_iter().map(|it| it.join().expect("no panic")).sum();
-        let given_back = match holding.next(0) {
+        let given_back = match holding.next(Wanted::default()) {
             Request::GiveBack { amount, .. } => usize::try_from(amount).expect("two"),
             Request::Take(_) => 0,
         };

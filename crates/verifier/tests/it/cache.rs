@@ -50,6 +50,7 @@ async fn nothing_is_cached_where_the_clock_of_leases_may_stand_still() {
     let ports = VerifierPorts {
         lookup: Arc::<SqliteStore>::clone(&instance.store),
         feed: Arc::<SqliteStore>::clone(&instance.store),
+        shares: Arc::<SqliteStore>::clone(&instance.store),
         hasher: Arc::new(HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])))),
         clock: Arc::<FakeClock>::clone(&instance.clock),
         lease_clock: Arc::new(Dozing),

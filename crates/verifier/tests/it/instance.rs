@@ -97,6 +97,7 @@ impl Instance {
         let ports = VerifierPorts {
             lookup: Arc::<SqliteStore>::clone(&store),
             feed: Arc::<SqliteStore>::clone(&store),
+            shares: Arc::<SqliteStore>::clone(&store),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
             lease_clock: Arc::<FakeSteadyClock>::clone(&lease_clock),

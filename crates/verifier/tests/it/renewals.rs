@@ -24,6 +24,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
     let ports = VerifierPorts {
         lookup: Arc::<SqliteStore>::clone(&instance.store),
         feed: Arc::<SqliteStore>::clone(&instance.store),
+        shares: Arc::<SqliteStore>::clone(&instance.store),
         hasher: Arc::new(HmacHasher::new(&ring)),
         clock: Arc::<FakeClock>::clone(&instance.clock),
         lease_clock: Arc::<FakeSteadyClock>::clone(&instance.lease_clock),
