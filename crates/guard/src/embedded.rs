@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_domain::ports::{Clock, StoreError};
-use latchkey_domain::{Metadata, Secret, VerifyError};
+use latchkey_domain::{ApiKeyId, Metadata, RefusalReason, RefusedCall, Secret, VerifyError};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, SystemClock};
@@ -85,6 +85,10 @@ impl Embedded {
         self.last_uses.close().await;
         self.verifier.leave().await;
     }
+
+    fn refused(&self, key: ApiKeyId, reason: RefusalReason) {
+        self.verifier.refused(key, reason, RefusedCall::default());
+    }
 }
 
 #[async_trait]
@@ -93,10 +97,20 @@ impl Verify for Embedded {
         match self.verifier.verify_secret(secret).await {
             // Which proxies the hops may be believed from is not known here, and so no address.
             Ok(verified) if !verified.restrictions().networks.contain(None) => {
+                self.refused(verified.key(), RefusalReason::Network);
                 Err(Refusal::address_not_allowed().into())
             }
-            Ok(verified) => Ok(principal(&verified)?),
-            Err(VerifyError::Refused(_)) => Err(Refusal::invalid_key().into()),
+            Ok(verified) => {
+                let principal = principal(&verified)?;
+                self.verifier.accepted(&verified, 1);
+                Ok(principal)
+            }
+            Err(VerifyError::Refused(refused)) => {
+                if let Some((key, reason)) = refused.of_key() {
+                    self.refused(key, reason);
+                }
+                Err(Refusal::invalid_key().into())
+            }
             Err(VerifyError::Store(error)) => Err(Unavailable::new(error).into()),
         }
     }

@@ -5,7 +5,7 @@ use latchkey_domain::{Actor, Caller, UserAgent};
 use super::Http;
 use super::client_address::client_address;
 
-/// The id of a management request, as it is answered and logged.
+/// The id of a request, as it is answered and logged.
 pub(crate) struct RequestId(pub(crate) HeaderValue);
 
 /// Who asks, for the audit trail.

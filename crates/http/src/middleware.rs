@@ -107,7 +107,7 @@ where
             }
             None if common.kind == Kind::Verify && self.verifies => {
                 let path = VerifyPath::of(path_in(&req));
-                verify::from_cache(req.request(), path, &self.http, began)
+                verify::from_cache(req.request(), path, &self.http, began, &common.request_id)
             }
             None => None,
         };
@@ -125,7 +125,7 @@ where
         {
             self.http.hints.forwarded(header, self.http.settings.names.public_url);
         }
-        if common.kind.is_call() {
+        if common.kind.is_call() || common.kind == Kind::Verify {
             req.extensions_mut().insert(RequestId(common.request_id.clone()));
         }
         let handling = req.conn_data::<Arc<Progress>>().map(Progress::handling);

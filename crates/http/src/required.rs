@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
-use latchkey_domain::{Denial, Requirement};
+use latchkey_domain::{Denial, RefusalReason, Requirement};
 use latchkey_verifier::Principal;
 use url::form_urlencoded;
 
@@ -16,6 +16,8 @@ use crate::error::ApiError;
 const X_LATCHKEY_REQUIRE: HeaderName = HeaderName::from_static("x-latchkey-require");
 /// The requirements that one call may have.
 const MOST: usize = 64;
+/// Bytes that are kept of what a refused call required.
+const MOST_KEPT: usize = 1_000;
 
 /// Where the call was sent: the query has requirements on the exact path alone. Below that, gateways append what
 /// their client wrote.
@@ -90,6 +92,29 @@ fn required(req: &HttpRequest, path: VerifyPath) -> impl Iterator<Item = Cow<'_,
     plain
         .chain(encoded)
         .chain(lines.flat_map(|line| line.split(',').map(|text| Cow::Borrowed(text.trim()))))
+}
+
+/// What a refused call required, to be kept: its requirements with a blank between each two. Nothing where it required
+/// nothing, or what nobody can read.
+pub(crate) fn required_text(req: &HttpRequest, path: VerifyPath) -> Option<String> {
+    let all: Vec<_> = required(req, path).collect();
+    let is_readable = |text: &Cow<'_, str>| Requirement::parse(text.as_ref()).is_ok();
+    let mut text = Some(all.join(" "))
+        .filter(|_| !all.is_empty() && all.len() <= MOST && all.iter().all(is_readable))?;
+    // It is ASCII.
+    text.truncate(MOST_KEPT);
+    Some(text)
+}
+
+impl NotAccepted {
+    /// Why the call was refused, as it is counted for the key; a call that can't be read isn't counted.
+    pub(crate) const fn reason(&self) -> Option<RefusalReason> {
+        match self {
+            Self::Unreadable => None,
+            Self::Address => Some(RefusalReason::Network),
+            Self::Scope(_) => Some(RefusalReason::Scope),
+        }
+    }
 }
 
 impl From<&NotAccepted> for Outcome {

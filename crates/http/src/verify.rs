@@ -3,7 +3,7 @@ use std::time::Instant;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
-use latchkey_domain::VerifyError;
+use latchkey_domain::{RefusedCall, VerifyError};
 use latchkey_verifier::{Missed, Principal};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::Http;
 use super::body::{drain, has_body};
+use super::caller::RequestId;
+use super::client_address::client_address;
 use super::counts::Outcome;
 use super::error::{ApiError, ErrorBody};
-use super::required::{VerifyPath, judge};
+use super::required::{VerifyPath, judge, required_text};
 use super::wire_metadata::WireMetadata;
 use super::wire_restrictions::WireScopes;
 use super::wire_time::{ExpirySchema, WireTime};
@@ -97,6 +99,19 @@ struct Asked<'r> {
     path: VerifyPath,
     http: &'r Http,
     began: Instant,
+    /// That of the answer.
+    request_id: &'r HeaderValue,
+}
+
+impl Asked<'_> {
+    /// What is kept of it if it is refused.
+    fn refused(&self) -> RefusedCall {
+        RefusedCall {
+            address: client_address(self.req, self.http),
+            request_id: self.request_id.to_str().ok().map(str::to_owned),
+            required: required_text(self.req, self.path),
+        }
+    }
 }
 
 async fn look_up(
@@ -109,12 +124,14 @@ async fn look_up(
     drain(&req, &mut payload.into_inner()).await;
     // Taken out first: the look-up must not hold the borrow.
     let missed = req.extensions_mut().remove::<Missed>();
+    let request_id = req.extensions_mut().remove::<RequestId>();
+    let RequestId(request_id) = request_id.ok_or_else(|| ApiError::internal("no request id"))?;
     let verified = match (missed, presented(req.headers())) {
         (Some(missed), _) => Some(http.services.verifier.look_up(missed).await),
         (None, Some(text)) => Some(http.services.verifier.verify(text).await),
         (None, None) => None,
     };
-    answer(Asked { req: &req, path, http: &http, began }, verified)
+    answer(&Asked { req: &req, path, http: &http, began, request_id: &request_id }, verified)
 }
 
 /// The same, where it waits for nothing: there is no body, and the cache knows. What the cache does not know
@@ -124,6 +141,7 @@ pub(crate) fn from_cache(
     path: VerifyPath,
     http: &Http,
     began: Instant,
+    request_id: &HeaderValue,
 ) -> Option<Result<HttpResponse, ApiError>> {
     if has_body(req.headers()) {
         return None;
@@ -138,20 +156,37 @@ pub(crate) fn from_cache(
             }
         },
     };
-    Some(answer(Asked { req, path, http, began }, verified))
+    Some(answer(&Asked { req, path, http, began, request_id }, verified))
 }
 
 fn answer(
-    Asked { req, path, http, began }: Asked<'_>,
+    asked: &Asked<'_>,
     verified: Option<Result<Principal, VerifyError>>,
 ) -> Result<HttpResponse, ApiError> {
+    let Asked { req, path, http, began, .. } = *asked;
+    let services = &http.services;
     let (outcome, answer) = match verified {
         None => (Outcome::Missing, Err(ApiError::key_required())),
         Some(Ok(principal)) => match judge(&principal, req, path, http) {
-            Ok(()) => (Outcome::Accepted, Ok(good(&principal))),
-            Err(why) => (Outcome::from(&why), Err(why.into())),
+            Ok(()) => {
+                services.verifier.accepted(&principal, 1);
+                (Outcome::Accepted, Ok(good(&principal)))
+            }
+            Err(why) => {
+                if let Some(reason) = why.reason() {
+                    services.verifier.refused(principal.key(), reason, asked.refused());
+                }
+                (Outcome::from(&why), Err(why.into()))
+            }
         },
-        Some(Err(error)) => (Outcome::from(&error), Err(error.into())),
+        Some(Err(error)) => {
+            if let VerifyError::Refused(refused) = &error
+                && let Some((key, reason)) = refused.of_key()
+            {
+                services.verifier.refused(key, reason, asked.refused());
+            }
+            (Outcome::from(&error), Err(error.into()))
+        }
     };
     http.counts.verifications.count(outcome, began.elapsed());
     answer

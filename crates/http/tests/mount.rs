@@ -32,10 +32,14 @@ const PEPPERS: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What the host has joined, on a database in `dir`.
-async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
+async fn migrated(dir: &Path) -> Arc<SqliteStore> {
     let store = SqliteStore::open(&dir.join("latchkey.db")).expect("a new database");
     store.migrate().await.expect("the schema");
-    let store = Arc::new(store);
+    Arc::new(store)
+}
+
+async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
+    let store = migrated(dir).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
     let hasher = Arc::new(HmacHasher::new(&PepperRing::parse(PEPPERS).expect("a ring")));

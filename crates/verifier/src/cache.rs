@@ -1,12 +1,13 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::Duration;
 
-use latchkey_domain::{Bar, BootTime, Candidates, Digest, KeyedDigest, Refusal};
+use latchkey_domain::{BootTime, Candidates, Digest, KeyedDigest};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
-use crate::Principal;
+use crate::barred::Barred;
 use crate::freshness::{Fill, Freshness, Stamp};
+use crate::single_flight::Verdict;
 
 /// Keys that are cached at most; then those that were asked for least give way. About 260 bytes
 /// each.
@@ -30,7 +31,7 @@ type Map<V> = Cache<ByDigest, V, UnitWeighter, FirstBytes>;
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) stamp: Stamp,
-    pub(crate) answer: Result<Principal, Bar>,
+    pub(crate) answer: Verdict,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +53,7 @@ impl KeyCache {
         candidates: &'a Candidates,
         freshness: &Freshness,
         now: impl FnOnce() -> BootTime,
-    ) -> Option<(&'a KeyedDigest, Result<Principal, Bar>)> {
+    ) -> Option<(&'a KeyedDigest, Verdict)> {
         for candidate in candidates.as_slice() {
             if let Some(known) = self.keys.get(&ByDigest(candidate.digest)) {
                 return freshness.holds(known.stamp).then_some((candidate, known.answer));
@@ -61,7 +62,7 @@ impl KeyCache {
         let first = candidates.as_slice().first()?;
         let unknown = self.unknown.get(&ByDigest(first.digest))?;
         let holds = now() < unknown.until && freshness.unchanged_since(unknown.fill);
-        holds.then_some((first, Err(Refusal::Unknown.into())))
+        holds.then_some((first, Err(Barred::UNKNOWN)))
     }
 
     /// What was last cached under this digest, whether or not it still holds.

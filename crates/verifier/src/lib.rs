@@ -33,6 +33,8 @@
 //! tokio::spawn(async move { keeping.keep().await });
 //! tokio::spawn(async move { last_uses.keep_writing().await });
 //! if let Ok(principal) = verifier.verify(presented).await {
+//!     // Networks and scopes are judged here, and then the call is accepted.
+//!     verifier.accepted(&principal, 1);
 //!     println!("a key of {}", principal.owner());
 //! }
 //! # }
@@ -51,6 +53,7 @@
 //! 4. Close the store.
 #![warn(clippy::future_not_send)]
 
+mod barred;
 mod barrier;
 mod budgets;
 mod cache;
@@ -64,10 +67,12 @@ mod losses;
 mod others;
 mod principal;
 pub mod protocol;
+mod refusals;
 mod renewals;
 mod single_flight;
 pub mod slices;
 mod tally;
+mod uses;
 mod verifier;
 
 use latchkey_domain::error_chain as cause;

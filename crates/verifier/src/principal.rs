@@ -6,7 +6,7 @@ use triomphe::ThinArc;
 
 use crate::budgets::Budget;
 use crate::interned::Interned;
-use crate::last_uses::LastUse;
+use crate::uses::Uses;
 
 /// Who presents a good key: what a verification answers. Cheap to clone.
 ///
@@ -21,7 +21,7 @@ struct Fixed {
     expires_at: i64,
     /// One copy for all keys that have the same; `None` for [`Restrictions::NONE`].
     restrictions: Option<Arc<Restrictions>>,
-    last_use: LastUse,
+    uses: Uses,
     /// What a call has to find room in; most keys have none.
     budgets: Option<ThinArc<(), Arc<Budget>>>,
 }
@@ -72,7 +72,7 @@ impl Principal {
             key: *id,
             expires_at: expires_at.map_or(NEVER, Timestamp::unix_millis),
             restrictions: interned.of(restrictions),
-            last_use: LastUse::default(),
+            uses: Uses::default(),
             budgets: (!budgets.is_empty())
                 .then(|| ThinArc::from_header_and_iter((), budgets.iter().cloned())),
         };
@@ -92,7 +92,7 @@ impl Principal {
 
     /// Whether `other` says the same about the same key, whenever either was used.
     pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
-        let Fixed { key, expires_at, restrictions, last_use: _, budgets: _ } = self.fixed();
+        let Fixed { key, expires_at, restrictions, uses: _, budgets: _ } = self.fixed();
         let of_other = other.fixed();
         let budgets =
             |it: &Self| it.budgets().iter().map(|budget| budget.of().id).collect::<Vec<_>>();
@@ -102,8 +102,8 @@ impl Principal {
             && self.0.slice == other.0.slice
     }
 
-    pub(crate) fn last_use(&self) -> &LastUse {
-        &self.fixed().last_use
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.fixed().uses
     }
 
     pub(crate) fn budgets(&self) -> &[Arc<Budget>] {

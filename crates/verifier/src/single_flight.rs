@@ -1,14 +1,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use latchkey_domain::Bar;
 use tokio::sync::watch;
 
 use crate::Principal;
+use crate::barred::Barred;
 use crate::cache::{ByDigest, FirstBytes};
 use crate::freshness::{Fill, Freshness};
 
-pub(crate) type Verdict = Result<Principal, Bar>;
+pub(crate) type Verdict = Result<Principal, Barred>;
 
 /// Look-ups under way, so that a crowd that asks for the same key asks the store once.
 #[derive(Debug, Default)]

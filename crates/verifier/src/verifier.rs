@@ -7,11 +7,12 @@ use latchkey_domain::ports::{
     BudgetShares, ChangeFeed, Clock, InstanceId, KeyHasher, KeyLookup, SteadyClock, StoreError,
 };
 use latchkey_domain::{
-    Candidates, ChangeNumber, Failover, FoundKey, KeyedDigest, Refusal, Secret, VerifyError,
-    has_expired,
+    ApiKeyId, Candidates, ChangeNumber, Failover, FoundKey, KeyedDigest, Refusal, RefusalReason,
+    Refused, RefusedCall, Secret, VerifyError, has_expired,
 };
 use tokio::sync::Semaphore;
 
+use crate::barred::Barred;
 use crate::barrier::FeedBarrier;
 use crate::budgets::Treasury;
 use crate::cache::{ByDigest, KeyCache, Known};
@@ -19,6 +20,7 @@ use crate::freshness::{Fill, Freshness};
 use crate::interned::Interned;
 use crate::keeper::{Heartbeats, Keeper};
 use crate::last_uses::LastUses;
+use crate::refusals::Refusals;
 use crate::renewals::Renewals;
 use crate::single_flight::{Role, SingleFlight, Verdict};
 use crate::tally::Tally;
@@ -38,6 +40,7 @@ pub struct Verifier {
     pub(crate) lease_clock: Arc<dyn SteadyClock>,
     last_uses: Arc<LastUses>,
     pub(crate) treasury: Treasury,
+    refusals: Refusals,
     freshness: Arc<Freshness>,
     keeper: Arc<Keeper>,
     answering: Answering,
@@ -141,6 +144,7 @@ impl Verifier {
             lease_clock,
             last_uses,
             treasury,
+            refusals: Refusals::default(),
             freshness,
             keeper,
             answering,
@@ -161,6 +165,9 @@ impl Verifier {
     /// key, or of what holds for its owner, that was answered before this call is seen, also one that was
     /// made on another instance. A text that
     /// does not have the form of a key is refused without the store.
+    ///
+    /// The caller judges the [restrictions](Principal::restrictions) of the key, and then says how the call ended:
+    /// [`accepted`](Self::accepted), or [`refused`](Self::refused).
     pub async fn verify(&self, presented: &[u8]) -> Result<Principal, VerifyError> {
         match self.verify_from_cache(presented) {
             Ok(answer) => answer.map_err(VerifyError::Refused),
@@ -182,9 +189,9 @@ impl Verifier {
     pub fn verify_from_cache(
         &self,
         presented: &[u8],
-    ) -> Result<Result<Principal, Refusal>, Missed> {
+    ) -> Result<Result<Principal, Refused>, Missed> {
         let Ok(secret) = Secret::parse(presented) else {
-            return Ok(Err(Refusal::Malformed));
+            return Ok(Err(Refusal::Malformed.into()));
         };
         self.ask_cache(&secret).map(|answer| self.use_now(answer))
     }
@@ -193,6 +200,22 @@ impl Verifier {
     pub async fn look_up(&self, missed: Missed) -> Result<Principal, VerifyError> {
         let answer = Box::pin(self.ask_store(&missed.0)).await?;
         self.use_now(answer).map_err(VerifyError::Refused)
+    }
+
+    /// Counts a call that was accepted in full: it is the last use of its key, and has spent `cost`.
+    #[inline]
+    pub fn accepted(&self, principal: &Principal, cost: u32) {
+        self.last_uses.count(principal, cost, self.clock.now());
+    }
+
+    /// Counts a call that was refused although its key is known.
+    pub fn refused(&self, key: ApiKeyId, reason: RefusalReason, call: RefusedCall) {
+        self.refusals.add(key, reason, self.clock.now(), call);
+    }
+
+    /// Refused calls that were counted by reason alone, because too many keys were refused since the last write.
+    pub fn refused_beyond(&self) -> impl Iterator<Item = (RefusalReason, u64)> {
+        self.refusals.beyond()
     }
 
     /// What changes wait for, so that this verifier and all others have seen them.
@@ -281,13 +304,12 @@ impl Verifier {
 
     /// The wall clock decides about expiry, at the very last.
     #[inline]
-    fn use_now(&self, answer: Verdict) -> Result<Principal, Refusal> {
+    fn use_now(&self, answer: Verdict) -> Result<Principal, Refused> {
         let now = self.clock.now();
-        let principal = answer.map_err(|bar| bar.at(now))?;
+        let principal = answer.map_err(|barred| barred.at(now))?;
         if has_expired(principal.expires_at(), now) {
-            return Err(Refusal::Expired);
+            return Err(Refused { why: Refusal::Expired, key: Some(principal.key()) });
         }
-        self.last_uses.note(&principal, now);
         Ok(principal)
     }
 
@@ -358,14 +380,15 @@ impl Verifier {
             if self.caches() {
                 self.cache.insert_unknown(candidates, fill, self.lease_clock.now());
             }
-            return Ok(Err(Refusal::Unknown.into()));
+            return Ok(Err(Barred::UNKNOWN));
         };
         let key = &found.key;
-        if self.keeper.losses().refuse(key.parts().id) {
-            return Ok(Err(Refusal::Revoked.into()));
+        let id = key.parts().id;
+        if self.keeper.losses().refuse(id) {
+            return Ok(Err(Barred::of(id, Refusal::Revoked.into())));
         }
         let digest = &key.parts().digest;
-        let answer = found.barred().map(|()| {
+        let answer = found.barred().map_err(|bar| Barred::of(id, bar)).map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.
             let last = self.cache.last(digest).and_then(|known| known.answer.ok());
             let budgets: Vec<_> =
@@ -374,12 +397,12 @@ impl Verifier {
             last.filter(|last| last.says_the_same_as(&read)).unwrap_or(read)
         });
         if self.caches()
-            && let Some(stamp) = self.freshness.stamp(fill, key.parts().id)
+            && let Some(stamp) = self.freshness.stamp(fill, id)
         {
             self.cache.insert(digest, Known { stamp, answer: answer.clone() });
         }
         if answer.is_ok() {
-            self.renewals.offer(key.parts().id, digest, candidates);
+            self.renewals.offer(id, digest, candidates);
         }
         Ok(answer)
     }

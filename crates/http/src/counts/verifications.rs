@@ -54,7 +54,7 @@ struct Shard {
 impl From<&VerifyError> for Outcome {
     fn from(error: &VerifyError) -> Self {
         match error {
-            VerifyError::Refused(refusal) => Self::Refused(*refusal),
+            VerifyError::Refused(refused) => Self::Refused(refused.why),
             VerifyError::Store(_) => Self::Unavailable,
         }
     }

@@ -230,8 +230,22 @@ fn an_unused_or_refused_key_shows_no_use(setup: Setup) {
     server.verify(&used.key).expect_status(200);
     // The last character belongs to the checksum.
     server.verify(&unused.key[..45]).expect_error(401);
-    shown_use(&ada, &used);
-    assert_eq!(last_use(&ada, &unused), Value::Null);
+    let elsewhere = json!({ "name": "elsewhere", "allowedNetworks": ["203.0.113.0/24"] });
+    let narrow = json!({ "name": "narrow", "scopes": ["docs:read"] });
+    let [elsewhere, narrow] = [elsewhere, narrow].map(|key| ada.create_key_with(&key));
+    server.verify(&elsewhere.key).expect_refusal(403, "address_not_allowed");
+    let asking =
+        |scope: &str| get(&format!("{VERIFY}?scope={scope}")).header("x-api-key", &narrow.key);
+    server.send(&asking("docs:write")).expect_refusal(403, "insufficient_scope");
+    server.send(&asking("*")).expect_refusal(400, "invalid_request");
+    let later = ada.create_key("later");
+    server.verify(&later.key).expect_status(200);
+    for key in [&used, &later] {
+        shown_use(&ada, key);
+    }
+    for key in [unused, elsewhere, narrow] {
+        assert_eq!(last_use(&ada, &key), Value::Null);
+    }
 }
 
 fn a_key_works_until_its_expiry_and_stays_in_the_list(setup: Setup) {

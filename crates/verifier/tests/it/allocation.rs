@@ -11,14 +11,18 @@ use latchkey_verifier::Verifier;
 
 use crate::instance::Instance;
 
-/// How many allocations a verification makes that is answered without waiting; and the refusal.
+/// How many allocations a verification makes that is answered without waiting, and accepted if the key is good; and the
+/// refusal.
 pub(crate) fn allocations(verifier: &Verifier, presented: &[u8]) -> (u64, Option<Refusal>) {
     let mut refusal = None;
     let made = measure(|| {
         let verification = pin!(verifier.verify(presented));
         refusal = match verification.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(_principal)) => None,
-            Poll::Ready(Err(VerifyError::Refused(refusal))) => Some(refusal),
+            Poll::Ready(Ok(principal)) => {
+                verifier.accepted(&principal, 1);
+                None
+            }
+            Poll::Ready(Err(VerifyError::Refused(refused))) => Some(refused.why),
             Poll::Ready(Err(VerifyError::Store(error))) => panic!("{error:?}"),
             Poll::Pending => panic!("it waits"),
         };

@@ -173,11 +173,14 @@ impl Instance {
         self.verifier.barrier().pass(change).await;
     }
 
-    /// What a verification answers that does not fail.
+    /// What a verification answers that does not fail. A call with a good key is accepted.
     pub(crate) async fn verify(&self, secret: &Secret) -> Result<Principal, Refusal> {
         match self.verifier.verify(secret.expose().as_bytes()).await {
-            Ok(principal) => Ok(principal),
-            Err(VerifyError::Refused(refusal)) => Err(refusal),
+            Ok(principal) => {
+                self.verifier.accepted(&principal, 1);
+                Ok(principal)
+            }
+            Err(VerifyError::Refused(refused)) => Err(refused.why),
             Err(VerifyError::Store(error)) => panic!("{error:?}"),
         }
     }

@@ -50,7 +50,7 @@ async fn a_key_stays_cached_while_it_moves_and_is_accepted_without_an_allocation
     let issued = instance.issue().await;
     let verifier = promoted(&instance).await;
     let secret = issued.secret.expose().as_bytes();
-    verifier.verify(secret).await.expect("it is good");
+    verifier.accepted(&verifier.verify(secret).await.expect("it is good"), 1);
     while peppers_in_use(&instance).await != [2] {
         assert_eq!(allocations(&verifier, secret), (0, None));
     }
