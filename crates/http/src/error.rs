@@ -5,11 +5,13 @@ mod refusals;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use latchkey_domain::{NotNow, error_chain};
+use latchkey_verifier::OverBudget;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -99,10 +101,24 @@ impl ApiError {
 
     /// 429: to be asked again after a while.
     pub(crate) fn too_many(message: &'static str, not_now: NotNow) -> Self {
-        let wait = not_now.retry_after();
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let error = Self::new(ErrorCode::TooManyAttempts, message);
-        error.with(header::RETRY_AFTER, HeaderValue::from(seconds))
+        Self::new(ErrorCode::TooManyAttempts, message).retry_after(not_now.retry_after())
+    }
+
+    /// 429 for a good key without room in one of its budgets; 403 where the caller `forbids`.
+    pub(crate) fn over_budget(over: OverBudget, forbids: bool) -> Self {
+        match over {
+            OverBudget::Rate { retry_after } => {
+                let code = if forbids { ErrorCode::RateForbidden } else { ErrorCode::RateLimited };
+                Self::new(code, "Rate limit exceeded")
+                    .with(X_API_KEY_REFUSAL, HeaderValue::from_static("rate"))
+                    .retry_after(retry_after)
+            }
+            OverBudget::Credits => {
+                let code = if forbids { ErrorCode::CreditsForbidden } else { ErrorCode::NoCredits };
+                Self::new(code, "No credits left")
+                    .with(X_API_KEY_REFUSAL, HeaderValue::from_static("credits"))
+            }
+        }
     }
 
     /// 503: the service can't tell right now, and says when to ask again.
@@ -133,6 +149,10 @@ impl ApiError {
         self.cause.as_ref().map(|cause| error_chain(cause.as_ref()))
     }
 
+    fn retry_after(self, wait: Duration) -> Self {
+        self.with(header::RETRY_AFTER, HeaderValue::from(seconds_up(wait)))
+    }
+
     fn challenged(self) -> Self {
         let challenge = HeaderValue::from_static("Session realm=\"dashboard\"");
         self.with(header::WWW_AUTHENTICATE, challenge)
@@ -148,6 +168,11 @@ impl ApiError {
         let challenge = HeaderValue::from_static("ApiKey realm=\"api\", Bearer realm=\"api\"");
         self.with(header::WWW_AUTHENTICATE, challenge)
     }
+}
+
+/// Whole seconds, rounded up.
+pub(crate) fn seconds_up(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl fmt::Display for ApiError {

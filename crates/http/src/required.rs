@@ -6,12 +6,12 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 use latchkey_domain::{Denial, RefusalReason, Requirement};
 use latchkey_verifier::Principal;
-use url::form_urlencoded;
 
 use crate::Http;
 use crate::client_address::certain_address;
 use crate::counts::Outcome;
 use crate::error::ApiError;
+use crate::price::{Price, exact_query};
 
 const X_LATCHKEY_REQUIRE: HeaderName = HeaderName::from_static("x-latchkey-require");
 /// The requirements that one call may have.
@@ -39,19 +39,22 @@ impl VerifyPath {
 pub(crate) enum NotAccepted {
     /// A requirement can't be read.
     Unreadable,
+    /// The cost can't be read, or how a full budget is to be answered.
+    UnreadablePrice,
     /// The key may not be used from this address.
     Address,
     /// The key lacks a scope. All that was required, with a blank between each two.
     Scope(String),
 }
 
-/// Judges a good key. Query and header add up: nothing in a request takes a requirement away.
+/// Judges a good key by all but its budgets, and reads what these are charged. Query and header add up: nothing in a request
+/// takes a requirement away.
 pub(crate) fn judge(
     principal: &Principal,
     req: &HttpRequest,
     path: VerifyPath,
     http: &Http,
-) -> Result<(), NotAccepted> {
+) -> Result<Price, NotAccepted> {
     let restrictions = principal.restrictions();
     let address = restrictions.networks.list().and_then(|_networks| certain_address(req, http));
     let all = || {
@@ -67,7 +70,8 @@ pub(crate) fn judge(
     if !is_readable {
         return Err(NotAccepted::Unreadable);
     }
-    judged.map_err(|denial| match denial {
+    let price = Price::of(req, path).map_err(|_unreadable| NotAccepted::UnreadablePrice)?;
+    judged.map(|()| price).map_err(|denial| match denial {
         // Behind what decided there may be more.
         _ if all().any(|read| read.is_none()) => NotAccepted::Unreadable,
         Denial::Network => NotAccepted::Address,
@@ -77,21 +81,11 @@ pub(crate) fn judge(
 
 /// The texts of the requirements. A line that is no text stands for one that nobody can read.
 fn required(req: &HttpRequest, path: VerifyPath) -> impl Iterator<Item = Cow<'_, str>> {
-    let query = if path == VerifyPath::Exact { req.query_string() } else { "" };
-    let is_encoded = query.bytes().any(|byte| matches!(byte, b'%' | b'+'));
-    let (plain, encoded) = if is_encoded { ("", query) } else { (query, "") };
-    let plain = plain.split('&').filter_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (name == "scope").then_some(Cow::Borrowed(value))
-    });
-    // The same, several times as slowly.
-    let encoded = form_urlencoded::parse(encoded.as_bytes());
-    let encoded = encoded.filter_map(|(name, value)| (name == "scope").then_some(value));
+    let of_query =
+        exact_query(req, path).filter_map(|(name, value)| (name == "scope").then_some(value));
     let lines = req.headers().get_all(X_LATCHKEY_REQUIRE);
     let lines = lines.map(|line| line.to_str().unwrap_or_default());
-    plain
-        .chain(encoded)
-        .chain(lines.flat_map(|line| line.split(',').map(|text| Cow::Borrowed(text.trim()))))
+    of_query.chain(lines.flat_map(|line| line.split(',').map(|text| Cow::Borrowed(text.trim()))))
 }
 
 /// What a refused call required, to be kept: its requirements with a blank between each two. Nothing where it required
@@ -110,7 +104,7 @@ impl NotAccepted {
     /// Why the call was refused, as it is counted for the key; a call that can't be read isn't counted.
     pub(crate) const fn reason(&self) -> Option<RefusalReason> {
         match self {
-            Self::Unreadable => None,
+            Self::Unreadable | Self::UnreadablePrice => None,
             Self::Address => Some(RefusalReason::Network),
             Self::Scope(_) => Some(RefusalReason::Scope),
         }
@@ -120,7 +114,7 @@ impl NotAccepted {
 impl From<&NotAccepted> for Outcome {
     fn from(why: &NotAccepted) -> Self {
         match why {
-            NotAccepted::Unreadable => Self::Unreadable,
+            NotAccepted::Unreadable | NotAccepted::UnreadablePrice => Self::Unreadable,
             NotAccepted::Address => Self::Denied(Denial::Network),
             NotAccepted::Scope(_) => Self::Denied(Denial::Scope),
         }
@@ -132,6 +126,9 @@ impl From<NotAccepted> for ApiError {
         match why {
             NotAccepted::Unreadable => Self::bad_request(
                 "scope and X-Latchkey-Require must each be scopes joined by |, without *",
+            ),
+            NotAccepted::UnreadablePrice => Self::bad_request(
+                "cost and X-Latchkey-Cost must each be a whole number from 0 to 1000000, and refusals 403, once at most",
             ),
             NotAccepted::Address => Self::address_not_allowed(),
             NotAccepted::Scope(required) => Self::insufficient_scope(&required),

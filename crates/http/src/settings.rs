@@ -36,6 +36,8 @@ pub struct HttpSettings {
     /// Whether the API is described here: in `/openapi.json`, and among the pages in `/docs` and `/llms.txt`.
     /// Otherwise no page links there.
     pub reference: bool,
+    /// Whether a verification of a key with limits answers `RateLimit` and `RateLimit-Policy`.
+    pub limit_headers: bool,
     /// What the host calls those settings, for the log and for refusals that an operator can help with.
     pub names: SettingNames,
 }

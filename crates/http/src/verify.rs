@@ -3,8 +3,8 @@ use std::time::Instant;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
-use latchkey_domain::{RefusedCall, VerifyError};
-use latchkey_verifier::{Missed, Principal};
+use latchkey_domain::{ApiKeyId, RefusalReason, RefusedCall, VerifyError};
+use latchkey_verifier::{ChargeError, Missed, OverBudget, Principal};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ use super::caller::RequestId;
 use super::client_address::client_address;
 use super::counts::Outcome;
 use super::error::{ApiError, ErrorBody};
+use super::limit_headers::limit_headers;
+use super::price::Price;
 use super::required::{VerifyPath, judge, required_text};
 use super::wire_metadata::WireMetadata;
 use super::wire_restrictions::WireScopes;
@@ -57,6 +59,9 @@ pub(crate) struct VerifiedBody<'a> {
     get, path = "/api/v1/verify", operation_id = "verifyApiKey", tag = "Verification", security(("apiKey" = []), ("bearer" = [])),
     params(
         ("scope" = Option<Vec<String>>, Query, description = "A scope the key must have, or several joined by `|`, of which it must have one. Repeat it to require all. Counts on this exact path only", example = json!(["docs:read|docs:write"])),
+        ("cost" = Option<u32>, Query, minimum = 0, maximum = 1_000_000, description = "What the call costs, of credits and of each limit; 1 by default. 0 asks whether there is any room. Counts on this exact path only", example = json!(5)),
+        ("refusals" = Option<String>, Query, description = "`403`: a full budget is answered by 403 instead of 429, for gateways that know no other. Counts on this exact path only", example = json!("403")),
+        ("X-Latchkey-Cost" = Option<u32>, Header, minimum = 0, maximum = 1_000_000, description = "Raises the cost on every path", example = json!(5)),
         ("X-Latchkey-Require" = Option<String>, Header, description = "The same, with commas for repetition. Counts on every path, and adds to the query", example = "docs:read"),
     ),
     responses(
@@ -64,15 +69,21 @@ pub(crate) struct VerifiedBody<'a> {
             ("X-Api-Key-Id" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Owner" = String, description = "For a gateway to pass on"),
             ("X-Api-Key-Environment" = String, description = "For a gateway to pass on"),
+            ("RateLimit-Policy" = String, description = "The limits of the key and of its owner, if there are any"),
+            ("RateLimit" = String, description = "What is left of each, and in how many seconds its window ends"),
             ("X-Api-Key-Scopes" = String, description = "The scopes of the key, separated by spaces. Left out where the key is not restricted"),
         )),
         (status = 401, description = "Missing or invalid key", body = ErrorBody, headers(
             ("WWW-Authenticate" = String, description = "The two ways to present a key"),
         )),
-        (status = 400, description = "The key is good, and the requirement is malformed", body = ErrorBody),
+        (status = 400, description = "The key is good, and the requirement or the cost is malformed", body = ErrorBody),
         (status = 403, description = "The key is good, but not allowed from this address or for this", body = ErrorBody, headers(
             ("WWW-Authenticate" = String, description = "The scopes that are required, if one of them is missing"),
-            ("X-Api-Key-Refusal" = String, description = "`scope` or `network`"),
+            ("X-Api-Key-Refusal" = String, description = "`scope` or `network`; `rate` or `credits` where the call asked for 403"),
+        )),
+        (status = 429, description = "The key is good, and a budget has no room", body = ErrorBody, headers(
+            ("X-Api-Key-Refusal" = String, description = "`rate` or `credits`"),
+            ("Retry-After" = String, description = "For `rate`: the seconds until the window ends"),
         )),
     ),
 )]
@@ -103,14 +114,83 @@ struct Asked<'r> {
     request_id: &'r HeaderValue,
 }
 
+/// A good key that may be used for the call, and that is not charged yet.
+struct Uncharged(Principal, Price);
+
+/// A verification that was refused, and what it counts as.
+type NotGood = (Outcome, ApiError);
+
 impl Asked<'_> {
-    /// What is kept of it if it is refused.
-    fn refused(&self) -> RefusedCall {
-        RefusedCall {
+    /// Judges the key by all but its budgets.
+    fn judge(
+        &self,
+        verified: Option<Result<Principal, VerifyError>>,
+    ) -> Result<(Principal, Price), NotGood> {
+        let verified = verified.ok_or_else(|| (Outcome::Missing, ApiError::key_required()))?;
+        let principal = verified.map_err(|error| {
+            if let VerifyError::Refused(refused) = &error
+                && let Some((key, reason)) = refused.of_key()
+            {
+                self.refused(key, reason);
+            }
+            (Outcome::from(&error), error.into())
+        })?;
+        match judge(&principal, self.req, self.path, self.http) {
+            Ok(price) => Ok((principal, price)),
+            Err(why) => {
+                if let Some(reason) = why.reason() {
+                    self.refused(principal.key(), reason);
+                }
+                Err((Outcome::from(&why), why.into()))
+            }
+        }
+    }
+
+    /// The budgets have been charged, or have no room.
+    fn finish(
+        &self,
+        principal: &Principal,
+        price: Price,
+        charged: Result<(), ChargeError>,
+    ) -> Result<HttpResponse, NotGood> {
+        let verifier = &self.http.services.verifier;
+        let over = match charged {
+            Ok(()) => {
+                verifier.accepted(principal, price.cost);
+                let limits = self.http.settings.limit_headers.then(|| verifier.limits(principal));
+                return Ok(good(principal, limits.and_then(limit_headers)));
+            }
+            Err(ChargeError::Store(error)) => {
+                return Err((Outcome::Unavailable, ApiError::unavailable(error)));
+            }
+            Err(ChargeError::Over(over)) => over,
+        };
+        let (outcome, reason) = match over {
+            OverBudget::Rate { .. } => (Outcome::OverLimit, RefusalReason::Rate),
+            OverBudget::Credits => (Outcome::NoCredits, RefusalReason::Credits),
+        };
+        self.refused(principal.key(), reason);
+        Err((outcome, ApiError::over_budget(over, price.forbids)))
+    }
+
+    /// Counts the call, and gives its answer.
+    fn answer(&self, finished: Result<HttpResponse, NotGood>) -> Result<HttpResponse, ApiError> {
+        let (outcome, answer) = match finished {
+            Ok(good) => (Outcome::Accepted, Ok(good)),
+            Err((outcome, error)) => (outcome, Err(error)),
+        };
+        self.http.counts.verifications.count(outcome, self.began.elapsed());
+        answer
+    }
+
+    /// Counts the refusal for the key, and keeps what an owner may want to know of it.
+    fn refused(&self, key: ApiKeyId, reason: RefusalReason) {
+        let call = RefusedCall {
             address: client_address(self.req, self.http),
             request_id: self.request_id.to_str().ok().map(str::to_owned),
             required: required_text(self.req, self.path),
-        }
+        };
+        self.http.services.verifier.refused(key, reason, call);
     }
 }
 
@@ -124,18 +204,29 @@ async fn look_up(
     drain(&req, &mut payload.into_inner()).await;
     // Taken out first: the look-up must not hold the borrow.
     let missed = req.extensions_mut().remove::<Missed>();
+    let uncharged = req.extensions_mut().remove::<Uncharged>();
     let request_id = req.extensions_mut().remove::<RequestId>();
     let RequestId(request_id) = request_id.ok_or_else(|| ApiError::internal("no request id"))?;
-    let verified = match (missed, presented(req.headers())) {
-        (Some(missed), _) => Some(http.services.verifier.look_up(missed).await),
-        (None, Some(text)) => Some(http.services.verifier.verify(text).await),
-        (None, None) => None,
+    let asked = Asked { req: &req, path, http: &http, began, request_id: &request_id };
+    let verifier = &http.services.verifier;
+    let judged = match (uncharged, missed, presented(req.headers())) {
+        (Some(Uncharged(principal, price)), _, _) => Ok((principal, price)),
+        (None, Some(missed), _) => asked.judge(Some(verifier.look_up(missed).await)),
+        (None, None, Some(text)) => asked.judge(Some(verifier.verify(text).await)),
+        (None, None, None) => asked.judge(None),
     };
-    answer(&Asked { req: &req, path, http: &http, began, request_id: &request_id }, verified)
+    asked.answer(match judged {
+        Err(refused) => Err(refused),
+        Ok((principal, price)) => {
+            let charged = verifier.charge(&principal, price.cost).await;
+            asked.finish(&principal, price, charged)
+        }
+    })
 }
 
-/// The same, where it waits for nothing: there is no body, and the cache knows. What the cache does not know
-/// is left with the request for [`look_up`], so that the key is parsed and hashed once.
+/// The same, where it waits for nothing: there is no body, the cache knows, and what the call costs is at hand. What the
+/// cache does not know, or a key that is not charged yet, is left with the request for [`look_up`], so that the key is
+/// parsed and hashed once.
 pub(crate) fn from_cache(
     req: &HttpRequest,
     path: VerifyPath,
@@ -156,43 +247,25 @@ pub(crate) fn from_cache(
             }
         },
     };
-    Some(answer(&Asked { req, path, http, began, request_id }, verified))
-}
-
-fn answer(
-    asked: &Asked<'_>,
-    verified: Option<Result<Principal, VerifyError>>,
-) -> Result<HttpResponse, ApiError> {
-    let Asked { req, path, http, began, .. } = *asked;
-    let services = &http.services;
-    let (outcome, answer) = match verified {
-        None => (Outcome::Missing, Err(ApiError::key_required())),
-        Some(Ok(principal)) => match judge(&principal, req, path, http) {
-            Ok(()) => {
-                services.verifier.accepted(&principal, 1);
-                (Outcome::Accepted, Ok(good(&principal)))
-            }
-            Err(why) => {
-                if let Some(reason) = why.reason() {
-                    services.verifier.refused(principal.key(), reason, asked.refused());
+    let asked = Asked { req, path, http, began, request_id };
+    let finished = match asked.judge(verified) {
+        Err(refused) => Err(refused),
+        Ok((principal, price)) => {
+            match http.services.verifier.charge_from_memory(&principal, price.cost) {
+                Some(charged) => {
+                    asked.finish(&principal, price, charged.map_err(ChargeError::Over))
                 }
-                (Outcome::from(&why), Err(why.into()))
+                None => {
+                    req.extensions_mut().insert(Uncharged(principal, price));
+                    return None;
+                }
             }
-        },
-        Some(Err(error)) => {
-            if let VerifyError::Refused(refused) = &error
-                && let Some((key, reason)) = refused.of_key()
-            {
-                services.verifier.refused(key, reason, asked.refused());
-            }
-            (Outcome::from(&error), Err(error.into()))
         }
     };
-    http.counts.verifications.count(outcome, began.elapsed());
-    answer
+    Some(asked.answer(finished))
 }
 
-fn good(principal: &Principal) -> HttpResponse {
+fn good(principal: &Principal, limits: Option<[(HeaderName, HeaderValue); 2]>) -> HttpResponse {
     let mut buffer = Uuid::encode_buffer();
     let id: &str = principal.key().as_uuid().hyphenated().encode_lower(&mut buffer);
     let scopes = &principal.restrictions().scopes;
@@ -209,6 +282,9 @@ fn good(principal: &Principal) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(scopes) = scopes.joined() {
         response.insert_header((X_API_KEY_SCOPES, scopes));
+    }
+    for header in limits.into_iter().flatten() {
+        response.insert_header(header);
     }
     response
         .insert_header((X_API_KEY_ID, id))

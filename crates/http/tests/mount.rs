@@ -113,6 +113,7 @@ async fn mounted(dir: &Path) -> Data<Http> {
         pages: false,
         product: Product::default(),
         reference: true,
+        limit_headers: true,
         names: SettingNames::default(),
     };
     let services = Arc::new(services(dir, &entropy).await);

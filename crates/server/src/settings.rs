@@ -159,6 +159,8 @@ impl fmt::Display for Settings {
         self.show_what_keys_may_be(f)?;
         writeln!(f, "LATCHKEY_ACCOUNTS={}", choice(self.http.accounts, "on", "off"))?;
         writeln!(f, "LATCHKEY_DOCS={}", choice(self.http.reference, "on", "off"))?;
+        let limit_headers = choice(self.http.limit_headers, "on", "off");
+        writeln!(f, "LATCHKEY_RATELIMIT_HEADERS={limit_headers}")?;
         JwtSettings::show(self.jwt.as_ref(), f)?;
         let sign_in = self.http.sign_in_url.as_ref().map_or("none", |url| url.as_str());
         writeln!(f, "LATCHKEY_SIGN_IN_URL={sign_in}")?;

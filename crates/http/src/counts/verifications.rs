@@ -22,6 +22,10 @@ pub(crate) enum Outcome {
     Unreadable,
     /// A good key was not allowed that.
     Denied(Denial),
+    /// A good key had reached a limit.
+    OverLimit,
+    /// A good key had too few credits left.
+    NoCredits,
     /// Whether the key is good could not be told.
     Unavailable,
 }
@@ -46,6 +50,8 @@ struct Shard {
     unreadable: AtomicU64,
     network: AtomicU64,
     scope: AtomicU64,
+    rate: AtomicU64,
+    credits: AtomicU64,
     unavailable: AtomicU64,
     buckets: [AtomicU64; BUCKETS],
     nanos: AtomicU64,
@@ -61,7 +67,7 @@ impl From<&VerifyError> for Outcome {
 }
 
 impl Outcome {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 14] = [
         ("accepted", Self::Accepted),
         ("missing", Self::Missing),
         ("malformed", Self::Refused(Refusal::Malformed)),
@@ -73,6 +79,8 @@ impl Outcome {
         ("unreadable", Self::Unreadable),
         ("network", Self::Denied(Denial::Network)),
         ("scope", Self::Denied(Denial::Scope)),
+        ("rate", Self::OverLimit),
+        ("credits", Self::NoCredits),
         ("unavailable", Self::Unavailable),
     ];
 }
@@ -91,6 +99,8 @@ impl Shard {
             Outcome::Unreadable => &self.unreadable,
             Outcome::Denied(Denial::Network) => &self.network,
             Outcome::Denied(Denial::Scope) => &self.scope,
+            Outcome::OverLimit => &self.rate,
+            Outcome::NoCredits => &self.credits,
             Outcome::Unavailable => &self.unavailable,
         }
     }

@@ -35,12 +35,18 @@ pub(crate) enum ErrorCode {
     HeadTooLarge,
     UnsupportedMediaType,
     TooManyAttempts,
+    RateLimited,
+    NoCredits,
+    /// As [`RateLimited`](Self::RateLimited), for gateways that know no 429.
+    RateForbidden,
+    /// As [`NoCredits`](Self::NoCredits), for gateways that know no 429.
+    CreditsForbidden,
     Internal,
     Unavailable,
 }
 
 impl ErrorCode {
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::InvalidRequest,
         Self::ExpectationFailed,
         Self::WrongPassword,
@@ -71,6 +77,10 @@ impl ErrorCode {
         Self::HeadTooLarge,
         Self::UnsupportedMediaType,
         Self::TooManyAttempts,
+        Self::RateLimited,
+        Self::NoCredits,
+        Self::RateForbidden,
+        Self::CreditsForbidden,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -128,6 +138,10 @@ impl ErrorCode {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
             Self::TooManyAttempts => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::NoCredits => (StatusCode::TOO_MANY_REQUESTS, "no_credits"),
+            Self::RateForbidden => (StatusCode::FORBIDDEN, "rate_limited"),
+            Self::CreditsForbidden => (StatusCode::FORBIDDEN, "no_credits"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         }

@@ -77,17 +77,17 @@ impl RawSettings {
         let session_cookie =
             p.keep("LATCHKEY_SESSION_COOKIE", cookie(self.session_cookie.as_deref(), https));
         let session_lifetime = self.session_lifetime(p);
-        let accounts = self.accounts.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
-        let accounts = p.keep("LATCHKEY_ACCOUNTS", accounts);
-        let docs = self.docs.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
-        let docs = p.keep("LATCHKEY_DOCS", docs);
+        let on = |setting: Option<&str>| setting.map_or(Ok(true), |it| either(it, "on", "off"));
+        let accounts = p.keep("LATCHKEY_ACCOUNTS", on(self.accounts.as_deref()));
+        let docs = p.keep("LATCHKEY_DOCS", on(self.docs.as_deref()));
+        let limit_headers = on(self.ratelimit_headers.as_deref());
+        let limit_headers = p.keep("LATCHKEY_RATELIMIT_HEADERS", limit_headers);
         let jwt = self.jwt(p);
         let product = self.product(p);
         let sign_in_url = self.sign_in_url(p);
         let attempts = count(self.sign_in_attempts_per_minute.as_deref(), 10);
         let attempts = p.keep("LATCHKEY_SIGN_IN_ATTEMPTS_PER_MINUTE", attempts);
-        let cache = self.verify_cache.as_deref().map_or(Ok(true), |it| either(it, "on", "off"));
-        let verify_cache = p.keep("LATCHKEY_VERIFY_CACHE", cache);
+        let verify_cache = p.keep("LATCHKEY_VERIFY_CACHE", on(self.verify_cache.as_deref()));
         let connections = count(self.connections_per_address.as_deref(), 1_000);
         let connections_per_address = p.keep("LATCHKEY_CONNECTIONS_PER_ADDRESS", connections);
         let keep_revoked = self.keep_revoked.as_deref().unwrap_or("365d");
@@ -123,6 +123,7 @@ impl RawSettings {
                 pages: true,
                 product: product?,
                 reference: docs?,
+                limit_headers: limit_headers?,
                 names: NAMES,
             },
             data_dir,
