@@ -7,7 +7,7 @@
 -- the lock then would judge a share of before.
 create function settle_shares(
     of_instance uuid, budgets_asked bigint[], holdings bigint[], spent bigint[],
-    least bigint[], needed bigint[], ahead bigint[],
+    fewest bigint[], needed bigint[], ahead bigint[],
     given_back bigint[], of_period bigint[], of_returned bigint[]
 ) returns table (
     place bigint, in_period bigint, granted_now bigint, returned_now bigint, room bigint, whole bigint,
@@ -26,9 +26,9 @@ begin
     return query
     with asked as (
         select * from unnest(
-            budgets_asked, holdings, spent, least, needed, ahead, given_back, of_period, of_returned
+            budgets_asked, holdings, spent, fewest, needed, ahead, given_back, of_period, of_returned
         ) with ordinality as statement (
-            budget, holding, spent, least, needed, ahead, given_back, of_period, of_returned, place
+            budget, holding, spent, fewest, needed, ahead, given_back, of_period, of_returned, place
         )
     ), clock as materialized (
         select clock_timestamp() at time zone 'UTC' as now
@@ -59,7 +59,7 @@ begin
         from known
     ), moved as materialized (
         select judged.*,
-            case when judged.given_back > 0 or was_room < judged.least then 0
+            case when judged.given_back > 0 or was_room < judged.fewest then 0
                 else least(was_room, greatest(judged.needed, least(judged.ahead, was_room / (2 * listed))))
             end as handed
         from judged
