@@ -25,7 +25,7 @@ use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
 use latchkey_testkit::fixtures::pepper;
-use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts};
+use latchkey_verifier::{Answering, Principal, UsageWriter, Verifier, VerifierPorts};
 use made_up::AnyKey;
 
 fn main() {
@@ -84,7 +84,7 @@ fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
         hasher,
         clock: Arc::new(SystemClock),
         lease_clock: Arc::new(BootClock),
-        last_uses: Arc::new(LastUses::new(store)),
+        usage: Arc::new(UsageWriter::new(store)),
     };
     Arc::new(Verifier::new(ports, Answering::FromCache, None))
 }

@@ -28,7 +28,7 @@ pub use owners::{FoundOwner, OwnerRepository};
 pub use system::{Clock, Entropy, EntropyError, SteadyClock};
 pub use trail::AuditTrail;
 pub use upkeep::{Housekeeping, KeyRegister, PepperRepository, PepperUse};
-pub use verification::{KeyHasher, KeyLookup, LastUseRepository};
+pub use verification::{KeyHasher, KeyLookup, UsageRepository};
 
 /// The store failed; whether the call took effect is unknown. To be logged, never matched.
 #[derive(Debug, Error)]

@@ -7,7 +7,7 @@ use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_verifier::{
-    Answering, LastUses, Principal as Verified, Verifier, VerifierPorts, other_instances_alive,
+    Answering, Principal as Verified, UsageWriter, Verifier, VerifierPorts, other_instances_alive,
 };
 use thiserror::Error;
 
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Embedded {
     verifier: Arc<Verifier>,
-    last_uses: Arc<LastUses>,
+    usage: Arc<UsageWriter>,
 }
 
 /// Why a database can't be verified with.
@@ -61,7 +61,7 @@ impl Embedded {
         hasher.confirm(&store, other_instances_alive(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let last_uses = Arc::new(LastUses::new(Arc::<PostgresStore>::clone(&store)));
+        let usage = Arc::new(UsageWriter::new(Arc::<PostgresStore>::clone(&store)));
         let ports = VerifierPorts {
             lookup: Arc::<PostgresStore>::clone(&store),
             feed: Arc::<PostgresStore>::clone(&store),
@@ -69,20 +69,20 @@ impl Embedded {
             hasher: Arc::new(hasher),
             clock,
             lease_clock: Arc::new(BootClock),
-            last_uses: Arc::clone(&last_uses),
+            usage: Arc::clone(&usage),
         };
         let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
-        let (keeping, writing) = (Arc::clone(&verifier), Arc::clone(&last_uses));
+        let (keeping, writing) = (Arc::clone(&verifier), Arc::clone(&usage));
         tokio::spawn(async move { keeping.keep().await });
         tokio::spawn(async move { writing.keep_writing().await });
-        Ok(Self { verifier, last_uses })
+        Ok(Self { verifier, usage })
     }
 
     /// Writes the last uses that are not yet written, and takes this process off the list of instances;
     /// later verifications ask the database. Call it before the process ends: otherwise the next
     /// revoke waits until the lease of this process ends.
     pub async fn close(&self) {
-        self.last_uses.close().await;
+        self.usage.close().await;
         self.verifier.leave().await;
     }
 

@@ -24,7 +24,7 @@ use latchkey_http::{Http, HttpSettings, Product, Services, SettingNames, SignUp,
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_verifier::{Answering, LastUses, Verifier, VerifierPorts};
+use latchkey_verifier::{Answering, UsageWriter, Verifier, VerifierPorts};
 use serde_json::{Value, json};
 
 const PEPPERS: &str = "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -50,7 +50,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         hasher: hasher.clone(),
         clock: clock.clone(),
         lease_clock: steady_clock.clone(),
-        last_uses: Arc::new(LastUses::new(store.clone())),
+        usage: Arc::new(UsageWriter::new(store.clone())),
     };
     let verifier = Verifier::new(ports, Answering::FromStore, None);
     let (barrier, ids) = (Arc::new(verifier.barrier()), Arc::new(IdSequence::new(entropy.clone())));

@@ -10,8 +10,8 @@ use latchkey_accounts::{
 };
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, BudgetShares, ChangeFeed, Clock, Entropy, Housekeeping,
-    InstanceList, KeyLookup, KeyRegister, LastUseRepository, OwnerRepository, PepperRepository,
-    SteadyClock, StoreError,
+    InstanceList, KeyLookup, KeyRegister, OwnerRepository, PepperRepository, SteadyClock,
+    StoreError, UsageRepository,
 };
 use latchkey_domain::{
     ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, error_chain,
@@ -25,7 +25,7 @@ use latchkey_store_postgres::{PoolUse, PostgresStore, Purpose};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, OsEntropy, SystemClock};
 use latchkey_verifier::{
-    Answering, FeedBarrier, LastUses, Verifier, VerifierPorts, other_instances_alive,
+    Answering, FeedBarrier, UsageWriter, Verifier, VerifierPorts, other_instances_alive,
 };
 
 use crate::embedded;
@@ -49,7 +49,7 @@ pub(crate) struct App {
     hasher: Arc<HmacHasher>,
     pub(crate) connections: Arc<Tally>,
     pub(crate) started: Timestamp,
-    pub(crate) last_uses: Arc<LastUses>,
+    pub(crate) usage: Arc<UsageWriter>,
     pub(crate) clocks: Clocks,
     pub(crate) housekeeping: Arc<dyn Housekeeping>,
     store: Store,
@@ -92,7 +92,7 @@ struct Repositories {
     register: Arc<dyn KeyRegister>,
     feed: Arc<dyn ChangeFeed>,
     shares: Arc<dyn BudgetShares>,
-    last_uses: Arc<dyn LastUseRepository>,
+    usage: Arc<dyn UsageRepository>,
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
     sessions: Arc<dyn SessionRepository>,
@@ -143,7 +143,7 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + OwnerRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
-            S: BudgetShares + LastUseRepository + PepperRepository,
+            S: BudgetShares + UsageRepository + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
             S: ManagementTokenRepository,
             S: AuditTrail + Housekeeping,
@@ -155,7 +155,7 @@ impl Store {
                 register: Arc::<S>::clone(store),
                 feed: Arc::<S>::clone(store),
                 shares: Arc::<S>::clone(store),
-                last_uses: Arc::<S>::clone(store),
+                usage: Arc::<S>::clone(store),
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
                 sessions: Arc::<S>::clone(store),
@@ -194,7 +194,7 @@ impl App {
             register,
             feed,
             shares,
-            last_uses,
+            usage,
             peppers,
             accounts,
             sessions,
@@ -206,7 +206,7 @@ impl App {
 
         let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
-        let last_uses = Arc::new(LastUses::new(last_uses));
+        let usage = Arc::new(UsageWriter::new(usage));
         let ports = VerifierPorts {
             lookup: Arc::clone(&lookup),
             feed: Arc::clone(&feed),
@@ -214,7 +214,7 @@ impl App {
             hasher: Arc::<HmacHasher>::clone(&hasher),
             clock: Arc::clone(&clock),
             lease_clock: Arc::clone(&steady_clock),
-            last_uses: Arc::clone(&last_uses),
+            usage: Arc::clone(&usage),
         };
         let verifier = Verifier::new(ports, answering(&settings), settings.failover);
         let barrier = Arc::new(verifier.barrier());
@@ -275,7 +275,7 @@ impl App {
             hasher,
             connections: Arc::default(),
             started: clock.now(),
-            last_uses,
+            usage,
             clocks: Clocks::new(clock, Arc::clone(&housekeeping)),
             housekeeping,
             store,
@@ -312,7 +312,7 @@ impl App {
     /// Writes what was only noted, leaves the other instances, and closes the database. No change may
     /// run any more.
     pub(crate) async fn settle(&self) {
-        self.last_uses.close().await;
+        self.usage.close().await;
         if let Err(error) = self.services.tokens.write_uses().await {
             tracing::warn!(
                 error = error_chain(&error),

@@ -209,7 +209,7 @@ async fn keep_verifying(app: Arc<App>) {
 }
 
 async fn keep_writing(app: Arc<App>) {
-    app.last_uses.keep_writing().await;
+    app.usage.keep_writing().await;
 }
 
 /// While that fails, it is said once.

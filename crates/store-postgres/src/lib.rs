@@ -37,7 +37,6 @@ mod fault;
 mod hosts;
 mod housekeeping;
 mod key_changes;
-mod last_uses;
 mod link;
 mod look_up;
 #[cfg(feature = "accounts")]
@@ -67,6 +66,7 @@ mod take_over;
 mod tls;
 mod unnamed;
 mod url;
+mod usage;
 mod wakes;
 
 use std::fmt;

@@ -9,9 +9,8 @@ use diesel::sql_types::{BigInt, Integer, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _};
 use latchkey_accounts::ports::SessionRepository;
 use latchkey_domain::ports::{
-    ApiKeyRepository, AuditTrail, ChangeFeed as _, Heartbeat, KeyLookup, KeyRegister,
-    LastUseRepository, OverlapError, PepperRepository as _, Registration, Replacement, SelectedKey,
-    UpdateError,
+    ApiKeyRepository, AuditTrail, ChangeFeed as _, Heartbeat, KeyLookup, KeyRegister, OverlapError,
+    PepperRepository as _, Registration, Replacement, SelectedKey, UpdateError, UsageRepository,
 };
 use latchkey_domain::{
     Action, AuditEvent, Candidates, Creator, KeyPrefix, KeySearch, OwnerPattern, Selection,
@@ -116,7 +115,7 @@ async fn ask_everything(store: &PostgresStore) {
     assert_eq!(store.page(None, 50).await.unwrap().len(), 50);
     assert_eq!(store.in_use().await.unwrap().len(), 2);
     assert_eq!(store.under_pepper(a_digest().pepper, 50).await.unwrap().len(), 50);
-    LastUseRepository::record(store, &[(an_id(), moment(0))]).await.unwrap();
+    UsageRepository::record(store, &[(an_id(), moment(0))]).await.unwrap();
     assert_eq!(store.events_of(&owner("owner7"), None, None, 50).await.unwrap().len(), 50);
     assert_eq!(store.events_of(&owner("owner7"), Some(an_id()), None, 50).await.unwrap(), []);
     assert_eq!(store.all_events(None, 50).await.unwrap().len(), 50);

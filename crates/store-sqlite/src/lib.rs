@@ -36,7 +36,6 @@ mod contents;
 mod fault;
 mod hold;
 mod housekeeping;
-mod last_uses;
 mod look_up;
 #[cfg(feature = "accounts")]
 mod management_tokens;
@@ -55,6 +54,7 @@ mod schema;
 #[cfg(feature = "accounts")]
 mod sessions;
 mod shares;
+mod usage;
 mod writer;
 
 #[cfg(test)]

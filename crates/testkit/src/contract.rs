@@ -50,7 +50,7 @@ use latchkey_accounts::ports::{
 };
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, BudgetShares, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
-    LastUseRepository, OwnerRepository, PepperRepository,
+    OwnerRepository, PepperRepository, UsageRepository,
 };
 
 /// The ports of one adapter for keys, over one empty store.
@@ -60,7 +60,7 @@ pub struct Ports {
     pub owners: Arc<dyn OwnerRepository>,
     pub lookup: Arc<dyn KeyLookup>,
     pub register: Arc<dyn KeyRegister>,
-    pub last_uses: Arc<dyn LastUseRepository>,
+    pub usage: Arc<dyn UsageRepository>,
     pub peppers: Arc<dyn PepperRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,

@@ -12,10 +12,10 @@
 //! use latchkey_domain::ports::{Barrier, KeyHasher};
 //! use latchkey_store_sqlite::SqliteStore;
 //! use latchkey_system::{BootClock, SystemClock};
-//! use latchkey_verifier::{Answering, LastUses, Verifier, VerifierPorts};
+//! use latchkey_verifier::{Answering, UsageWriter, Verifier, VerifierPorts};
 //!
 //! # async fn verify(store: Arc<SqliteStore>, hasher: Arc<dyn KeyHasher>, presented: &[u8]) {
-//! let last_uses = Arc::new(LastUses::new(Arc::<SqliteStore>::clone(&store)));
+//! let usage = Arc::new(UsageWriter::new(Arc::<SqliteStore>::clone(&store)));
 //! let ports = VerifierPorts {
 //!     lookup: Arc::<SqliteStore>::clone(&store),
 //!     feed: Arc::<SqliteStore>::clone(&store),
@@ -23,7 +23,7 @@
 //!     hasher,
 //!     clock: Arc::new(SystemClock),
 //!     lease_clock: Arc::new(BootClock),
-//!     last_uses: Arc::clone(&last_uses),
+//!     usage: Arc::clone(&usage),
 //! };
 //! let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
 //! // The changes of this process wait for it, by its place in `ApiKeyPorts`.
@@ -31,7 +31,7 @@
 //!
 //! let keeping = Arc::clone(&verifier);
 //! tokio::spawn(async move { keeping.keep().await });
-//! tokio::spawn(async move { last_uses.keep_writing().await });
+//! tokio::spawn(async move { usage.keep_writing().await });
 //! if let Ok(principal) = verifier.verify(presented).await {
 //!     // Networks and scopes are judged here, and then the call is accepted.
 //!     verifier.accepted(&principal, 1);
@@ -46,7 +46,7 @@
 //!
 //! 1. Answer the requests that have begun, and take no others: a change waits for the barrier, and the
 //!    barrier needs this verifier.
-//! 2. [`LastUses::close`] ends [`LastUses::keep_writing`], and writes the last uses that are not yet
+//! 2. [`UsageWriter::close`] ends [`UsageWriter::keep_writing`], and writes the last uses that are not yet
 //!    written.
 //! 3. [`Verifier::leave`] ends [`Verifier::keep`], and takes this instance off the list. Without this
 //!    call the next change waits for the lease of this instance, 3.3 seconds at most.
@@ -62,7 +62,6 @@ mod durations;
 pub mod freshness;
 mod interned;
 mod keeper;
-mod last_uses;
 mod losses;
 mod others;
 mod principal;
@@ -72,6 +71,7 @@ mod renewals;
 mod single_flight;
 pub mod slices;
 mod tally;
+mod usage_writer;
 mod uses;
 mod verifier;
 
@@ -81,8 +81,8 @@ pub use barrier::{FeedBarrier, Passed};
 pub use budgets::{ChargeError, LimitState, OverBudget};
 pub use durations::Durations;
 pub use keeper::Heartbeats;
-pub use last_uses::LastUses;
 pub use losses::LostHistory;
 pub use others::other_instances_alive;
 pub use principal::Principal;
+pub use usage_writer::UsageWriter;
 pub use verifier::{Answering, Missed, Misses, Status, Verifier, VerifierPorts};

@@ -19,11 +19,11 @@ use crate::cache::{ByDigest, KeyCache, Known};
 use crate::freshness::{Fill, Freshness};
 use crate::interned::Interned;
 use crate::keeper::{Heartbeats, Keeper};
-use crate::last_uses::LastUses;
 use crate::refusals::Refusals;
 use crate::renewals::Renewals;
 use crate::single_flight::{Role, SingleFlight, Verdict};
 use crate::tally::Tally;
+use crate::usage_writer::UsageWriter;
 use crate::{LostHistory, Principal};
 
 /// How long a verification waits for a lease that it needs: a few heartbeats.
@@ -38,7 +38,7 @@ pub struct Verifier {
     hasher: Arc<dyn KeyHasher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lease_clock: Arc<dyn SteadyClock>,
-    last_uses: Arc<LastUses>,
+    usage: Arc<UsageWriter>,
     pub(crate) treasury: Treasury,
     refusals: Refusals,
     freshness: Arc<Freshness>,
@@ -79,7 +79,7 @@ pub struct VerifierPorts {
     pub hasher: Arc<dyn KeyHasher>,
     pub clock: Arc<dyn Clock>,
     pub lease_clock: Arc<dyn SteadyClock>,
-    pub last_uses: Arc<LastUses>,
+    pub usage: Arc<UsageWriter>,
 }
 
 /// Whether a verifier answers from the cache.
@@ -128,7 +128,7 @@ impl Verifier {
     ///
     /// `failover` says what the store keeps in a failover; with `None` the store is asked.
     pub fn new(ports: VerifierPorts, answering: Answering, failover: Option<Failover>) -> Self {
-        let VerifierPorts { lookup, feed, shares, hasher, clock, lease_clock, last_uses } = ports;
+        let VerifierPorts { lookup, feed, shares, hasher, clock, lease_clock, usage } = ports;
         let answering =
             if lease_clock.never_stands_still() { answering } else { Answering::FromStore };
         let freshness = Arc::new(Freshness::new());
@@ -142,7 +142,7 @@ impl Verifier {
             hasher,
             clock,
             lease_clock,
-            last_uses,
+            usage,
             treasury,
             refusals: Refusals::default(),
             freshness,
@@ -205,7 +205,7 @@ impl Verifier {
     /// Counts a call that was accepted in full: it is the last use of its key, and has spent `cost`.
     #[inline]
     pub fn accepted(&self, principal: &Principal, cost: u32) {
-        self.last_uses.count(principal, cost, self.clock.now());
+        self.usage.count(principal, cost, self.clock.now());
     }
 
     /// Counts a call that was refused although its key is known.
@@ -262,8 +262,8 @@ impl Verifier {
             lease_left: (self.caches() && now < end).then(|| end.since(now)),
             instance: self.keeper.standing().borrow().instance,
             applied: self.keeper.standing().borrow().applied,
-            unwritten_uses: self.last_uses.unwritten(),
-            last_use_lag: self.last_uses.lag(),
+            unwritten_uses: self.usage.unwritten(),
+            last_use_lag: self.usage.lag(),
             history_lost: self.keeper.losses().count(),
         }
     }

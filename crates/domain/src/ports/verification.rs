@@ -33,7 +33,7 @@ pub trait KeyLookup: Send + Sync + fmt::Debug {
 /// Where last uses are kept: apart from the keys, so that writing them never locks a row that a
 /// revoke needs.
 #[async_trait]
-pub trait LastUseRepository: Send + Sync + fmt::Debug {
+pub trait UsageRepository: Send + Sync + fmt::Debug {
     /// Records uses of keys; an instant never moves back, in any order of calls.
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError>;
 }

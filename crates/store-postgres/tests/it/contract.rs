@@ -20,7 +20,7 @@ async fn fresh() -> AllPorts {
             owners: Arc::<PostgresStore>::clone(&store),
             lookup: Arc::<PostgresStore>::clone(&store),
             register: Arc::<PostgresStore>::clone(&store),
-            last_uses: Arc::<PostgresStore>::clone(&store),
+            usage: Arc::<PostgresStore>::clone(&store),
             peppers: Arc::<PostgresStore>::clone(&store),
             trail: Arc::<PostgresStore>::clone(&store),
             housekeeping: Arc::<PostgresStore>::clone(&store),

@@ -19,7 +19,7 @@ async fn fresh() -> AllPorts {
             owners: Arc::new(store.clone()),
             lookup: Arc::new(store.clone()),
             register: Arc::new(store.clone()),
-            last_uses: Arc::new(store.clone()),
+            usage: Arc::new(store.clone()),
             peppers: Arc::new(store.clone()),
             trail: Arc::new(store.clone()),
             housekeeping: Arc::new(store.clone()),

@@ -68,7 +68,7 @@ pub async fn nothing_else_is_told(ports: &Ports) {
     let mut instances = [Instance::joined(ports).await];
 
     added(ports, a_key()).await;
-    ports.last_uses.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
+    ports.usage.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
     let stored = key.parts().digest.digest;
     let renewed = ports.lookup.redigest(key.parts().id, &stored, &a_digest()).await;
     renewed.expect("the store answers");

@@ -9,7 +9,7 @@ const BATCH: u32 = 100;
 
 async fn used(ports: &Ports, key: &ApiKey) {
     let uses = [(key.parts().id, moment(1))];
-    ports.last_uses.record(&uses).await.expect("the use is recorded");
+    ports.usage.record(&uses).await.expect("the use is recorded");
 }
 
 async fn revoked(ports: &Ports, at: Timestamp) -> ApiKey {
@@ -94,7 +94,7 @@ pub async fn last_uses_of_keys_that_are_gone_are_forgotten(ports: &Ports) {
     used(ports, &key).await;
     let gone: Vec<ApiKeyId> = (0..5).map(|_| an_id()).collect();
     let uses: Vec<_> = gone.iter().map(|id| (*id, moment(1))).collect();
-    ports.last_uses.record(&uses).await.expect("the uses are recorded");
+    ports.usage.record(&uses).await.expect("the uses are recorded");
     let mut after = None;
     loop {
         let page = ports.housekeeping.remove_uses_without_key(after, 2).await;

@@ -64,7 +64,7 @@ pub async fn parallel_calls_with_the_same_keys_all_succeed(ports: &Ports) {
     uses.push((key.parts().id, moment(0)));
     uses.extend((0..50).map(|_| (an_id(), moment(0))));
     let answers = concurrently((0..20_i64).map(|n| {
-        let last_uses = Arc::clone(&ports.last_uses);
+        let last_uses = Arc::clone(&ports.usage);
         // Every other call has the keys in the opposite order, which invites a deadlock.
         let mut uses: Vec<_> = uses.iter().map(|(id, _)| (*id, moment(n))).collect();
         if n % 2 == 0 {
@@ -90,7 +90,7 @@ pub async fn recording_a_use_leaves_the_key_as_it_is(ports: &Ports) {
 }
 
 async fn record(ports: &Ports, uses: &[(ApiKeyId, Timestamp)]) {
-    ports.last_uses.record(uses).await.expect("uses are recorded");
+    ports.usage.record(uses).await.expect("uses are recorded");
 }
 
 async fn last_use(ports: &Ports, key: &ApiKey) -> Option<Timestamp> {

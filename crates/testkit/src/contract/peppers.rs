@@ -87,7 +87,7 @@ pub async fn of_each_pepper_the_last_use_of_an_unrevoked_key_is_told(ports: &Por
     }
     added(ports, a_key().under_pepper(3)).await;
     let recorded: Vec<_> = uses.iter().map(|(key, at)| (key.parts().id, *at)).collect();
-    ports.last_uses.record(&recorded).await.expect("uses are recorded");
+    ports.usage.record(&recorded).await.expect("uses are recorded");
     revoke(ports, &uses[1].0, moment(10)).await;
 
     let told = usage(ports).await.into_iter().map(|usage| (usage.keys, usage.last_used_at));

@@ -104,7 +104,7 @@ async fn random_keys(ports: &Ports, dice: &mut Dice) -> Vec<KeyInUse> {
         let last_used_at = (dice.roll(2) == 0).then(|| dice.instant());
         if let Some(at) = last_used_at {
             let used = [(key.parts().id, at)];
-            ports.last_uses.record(&used).await.expect("the store answers");
+            ports.usage.record(&used).await.expect("the store answers");
         }
         keys.push(KeyInUse { key, last_used_at });
     }

@@ -56,7 +56,7 @@ async fn nothing_is_cached_where_the_clock_of_leases_may_stand_still() {
         hasher: Arc::new(HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])))),
         clock: Arc::<FakeClock>::clone(&instance.clock),
         lease_clock: Arc::new(Dozing),
-        last_uses: Arc::clone(&instance.last_uses),
+        usage: Arc::clone(&instance.usage),
     };
     assert!(instance.verifier.status().caches);
     assert!(!Verifier::new(ports, Answering::FromCache, None).status().caches);

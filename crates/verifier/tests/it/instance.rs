@@ -2,9 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{
-    ApiKeyRepository, Barrier, KeyHasher, LastUseRepository, SteadyClock,
-};
+use latchkey_domain::ports::{ApiKeyRepository, Barrier, KeyHasher, SteadyClock, UsageRepository};
 use latchkey_domain::{
     ApiKey, ApiKeyPorts, ApiKeyService, BootTime, Brand, Candidates, Environment, IdSequence,
     IssuePolicy, IssuedKey, KeyLimits, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp,
@@ -14,7 +12,7 @@ use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::{CountingEntropy, FakeClock};
 use latchkey_testkit::fixtures::{a_caller, an_event, owner, pepper};
-use latchkey_verifier::{Answering, LastUses, Principal, Verifier, VerifierPorts};
+use latchkey_verifier::{Answering, Principal, UsageWriter, Verifier, VerifierPorts};
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -55,7 +53,7 @@ impl KeyHasher for CountingHasher {
 /// An instance of Latchkey without HTTP.
 pub(crate) struct Instance {
     pub(crate) verifier: Arc<Verifier>,
-    pub(crate) last_uses: Arc<LastUses>,
+    pub(crate) usage: Arc<UsageWriter>,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) lease_clock: Arc<FakeSteadyClock>,
@@ -81,7 +79,7 @@ impl Instance {
     }
 
     /// One that writes its last uses to what `repository` makes of the store.
-    pub(crate) async fn writing_to<R: LastUseRepository + 'static>(
+    pub(crate) async fn writing_to<R: UsageRepository + 'static>(
         answering: Answering,
         repository: impl FnOnce(Arc<SqliteStore>) -> Arc<R>,
     ) -> Self {
@@ -93,7 +91,7 @@ impl Instance {
         let lease_clock = Arc::new(FakeSteadyClock::default());
         let hasher = HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])));
         let hasher = Arc::new(CountingHasher { hasher, hashed: AtomicU64::new(0) });
-        let last_uses = Arc::new(LastUses::new(repository(Arc::clone(&store))));
+        let usage = Arc::new(UsageWriter::new(repository(Arc::clone(&store))));
         let ports = VerifierPorts {
             lookup: Arc::<SqliteStore>::clone(&store),
             feed: Arc::<SqliteStore>::clone(&store),
@@ -101,7 +99,7 @@ impl Instance {
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
             lease_clock: Arc::<FakeSteadyClock>::clone(&lease_clock),
-            last_uses: Arc::clone(&last_uses),
+            usage: Arc::clone(&usage),
         };
         let verifier = Arc::new(Verifier::new(ports, answering, None));
         let entropy = Arc::new(CountingEntropy::default());
@@ -125,7 +123,7 @@ impl Instance {
         let keeper = tokio::spawn(async move { kept.keep().await });
         Self {
             verifier,
-            last_uses,
+            usage,
             store,
             clock,
             lease_clock,

@@ -5,5 +5,5 @@
 mod allocation;
 mod cache;
 mod instance;
-mod last_uses;
 mod renewals;
+mod usage_writer;

@@ -28,7 +28,7 @@ async fn promoted(instance: &Instance) -> Arc<Verifier> {
         hasher: Arc::new(HmacHasher::new(&ring)),
         clock: Arc::<FakeClock>::clone(&instance.clock),
         lease_clock: Arc::<FakeSteadyClock>::clone(&instance.lease_clock),
-        last_uses: Arc::clone(&instance.last_uses),
+        usage: Arc::clone(&instance.usage),
     };
     let verifier = Arc::new(Verifier::new(ports, Answering::FromCache, None));
     let kept = Arc::clone(&verifier);

@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use latchkey_domain::ports::{ApiKeyRepository as _, LastUseRepository, StoreError};
+use latchkey_domain::ports::{ApiKeyRepository as _, StoreError, UsageRepository};
 use latchkey_domain::{ApiKeyId, IssuedKey, Timestamp};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fixtures::moment;
@@ -32,8 +32,8 @@ impl Writing {
         let instance = Instance::with_lease().await;
         // Its clock stands, so the lease goes on.
         instance.stop_heartbeats();
-        let last_uses = Arc::clone(&instance.last_uses);
-        tokio::spawn(async move { last_uses.keep_writing().await });
+        let usage = Arc::clone(&instance.usage);
+        tokio::spawn(async move { usage.keep_writing().await });
         // It begins at once, with nothing to write.
         yield_now().await;
         Self { instance, _blocking: sender }
@@ -103,7 +103,7 @@ async fn a_last_use_never_moves_back_with_the_clock() {
     writing.use_at(3_000, &issued).await;
     writing.pass(60).await;
     writing.use_at(2_000, &issued).await;
-    writing.instance.last_uses.close().await;
+    writing.instance.usage.close().await;
     assert_eq!(writing.stored(&issued).await, Some(moment(5_000)));
 }
 
@@ -114,7 +114,7 @@ async fn an_attempt_with_an_expired_key_is_no_use() {
     writing.use_at(999, &issued).await;
     writing.instance.clock.set(moment(1_000));
     assert!(writing.instance.verify(&issued.secret).await.is_err());
-    writing.instance.last_uses.close().await;
+    writing.instance.usage.close().await;
     assert_eq!(writing.stored(&issued).await, Some(moment(999)));
 }
 
@@ -126,7 +126,7 @@ async fn closing_writes_what_was_used_for_the_first_time_and_since_the_last_writ
     writing.pass(1).await;
     writing.use_at(3_000, &again).await;
     writing.use_at(4_000, &first).await;
-    writing.instance.last_uses.close().await;
+    writing.instance.usage.close().await;
     assert_eq!(writing.stored(&again).await, Some(moment(3_000)));
     assert_eq!(writing.stored(&first).await, Some(moment(4_000)));
     assert_eq!(writing.instance.verifier.status().unwritten_uses, 0);
@@ -139,7 +139,7 @@ async fn a_use_that_could_not_be_written_waits_for_the_next_time() {
     assert!(instance.verify(&issued.secret).await.is_ok());
     instance.store.close().await;
     for _ in 0..2 {
-        instance.last_uses.close().await;
+        instance.usage.close().await;
         assert_eq!(instance.verifier.status().unwritten_uses, 1);
     }
 }
@@ -153,7 +153,7 @@ struct SlowStore {
 }
 
 #[async_trait]
-impl LastUseRepository for SlowStore {
+impl UsageRepository for SlowStore {
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError> {
         self.begun.add_permits(1);
         self.let_through.acquire().await.expect("it is never closed").forget();
@@ -172,8 +172,8 @@ async fn used_again_while_it_is_written() -> (Instance, Arc<SlowStore>, IssuedKe
     let slow = slow.expect("the instance asked for it");
     let issued = instance.issue().await;
     instance.verify(&issued.secret).await.expect("it is good");
-    let last_uses = Arc::clone(&instance.last_uses);
-    let writing = tokio::spawn(async move { last_uses.keep_writing().await });
+    let usage = Arc::clone(&instance.usage);
+    let writing = tokio::spawn(async move { usage.keep_writing().await });
     slow.begun.acquire().await.expect("it is never closed").forget();
     instance.clock.set(moment(1_000));
     instance.verify(&issued.secret).await.expect("it is good");
@@ -189,8 +189,8 @@ async fn stored(instance: &Instance, issued: &IssuedKey) -> Option<Timestamp> {
 #[tokio::test]
 async fn closing_waits_for_a_write_in_flight_and_writes_what_was_used_meanwhile() {
     let (instance, slow, issued, writing) = used_again_while_it_is_written().await;
-    let last_uses = Arc::clone(&instance.last_uses);
-    let closing = tokio::spawn(async move { last_uses.close().await });
+    let usage = Arc::clone(&instance.usage);
+    let closing = tokio::spawn(async move { usage.close().await });
     yield_now().await;
     slow.let_through.add_permits(2);
     closing.await.expect("it does not panic");
@@ -203,6 +203,6 @@ async fn closing_writes_what_a_task_that_was_aborted_had_begun_to_write() {
     let (instance, slow, issued, writing) = used_again_while_it_is_written().await;
     writing.abort();
     slow.let_through.add_permits(2);
-    instance.last_uses.close().await;
+    instance.usage.close().await;
     assert_eq!(stored(&instance, &issued).await, Some(moment(1_000)));
 }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::query_dsl::methods::FilterDsl as _;
 use diesel::upsert::excluded;
-use latchkey_domain::ports::{LastUseRepository, StoreError};
+use latchkey_domain::ports::{StoreError, UsageRepository};
 use latchkey_domain::{ApiKeyId, Timestamp};
 
 use crate::SqliteStore;
@@ -13,7 +13,7 @@ use crate::schema::last_uses;
 const BATCH: usize = 500;
 
 #[async_trait]
-impl LastUseRepository for SqliteStore {
+impl UsageRepository for SqliteStore {
     /// A long list takes several transactions. Nobody needs it whole: each use stands for itself,
     /// and recording it again is harmless.
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError> {

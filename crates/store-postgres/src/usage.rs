@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use latchkey_domain::ports::{LastUseRepository, StoreError};
+use latchkey_domain::ports::{StoreError, UsageRepository};
 use latchkey_domain::{ApiKeyId, Timestamp};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ on conflict (key_id) do update set used_at = excluded.used_at \
 where last_uses.used_at < excluded.used_at";
 
 #[async_trait]
-impl LastUseRepository for PostgresStore {
+impl UsageRepository for PostgresStore {
     async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError> {
         if uses.is_empty() {
             return Ok(());

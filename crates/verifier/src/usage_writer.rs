@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use latchkey_domain::ports::LastUseRepository;
+use latchkey_domain::ports::UsageRepository;
 use latchkey_domain::{ApiKeyId, Timestamp};
 use tokio::sync::Notify;
 
@@ -22,7 +22,7 @@ type Batch = Vec<(ApiKeyId, Timestamp)>;
 /// Collects when keys were last used and writes that in batches, so that a verification waits for no
 /// write: a first use within two seconds, later ones at most once a minute for each key.
 #[derive(Debug)]
-pub struct LastUses {
+pub struct UsageWriter {
     /// Used for the first time, or again after a minute without a use.
     first: Mutex<Vec<Principal>>,
     /// Keys that were written, in slots a tick apart; the front one is due next.
@@ -34,12 +34,12 @@ pub struct LastUses {
     /// Keys in that batch.
     unsure_keys: AtomicUsize,
     closing: Notify,
-    repository: Arc<dyn LastUseRepository>,
+    repository: Arc<dyn UsageRepository>,
 }
 
-impl LastUses {
+impl UsageWriter {
     /// Writes to `repository`, once [`keep_writing`](Self::keep_writing) runs.
-    pub fn new(repository: Arc<dyn LastUseRepository>) -> Self {
+    pub fn new(repository: Arc<dyn UsageRepository>) -> Self {
         Self {
             first: Mutex::default(),
             written: Mutex::default(),
@@ -126,7 +126,7 @@ impl LastUses {
 
 /// Principals whose uses are due to be written. When it is dropped, also because the task was, they wait for the next time.
 struct Due<'a> {
-    uses: &'a LastUses,
+    uses: &'a UsageWriter,
     left: Vec<Principal>,
 }
 
