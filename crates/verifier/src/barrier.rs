@@ -1,12 +1,9 @@
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use latchkey_domain::ports::{
-    Barrier, ChangeFeed, InstanceId, InstanceList, InstanceStatus, SteadyClock,
-};
+use latchkey_domain::ports::{Barrier, ChangeFeed, InstanceList, InstanceStatus, SteadyClock};
 use latchkey_domain::{BootTime, ChangeNumber};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
@@ -15,6 +12,7 @@ use crate::Durations;
 use crate::cause;
 use crate::keeper::{Keeper, Standing};
 use crate::protocol::{Silence, Wait};
+use crate::silent::{Silences, expel};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
@@ -132,7 +130,7 @@ impl Inner {
     /// Runs while anybody waits, and until those who kept them waiting are off the list.
     async fn watch(self: Arc<Self>) {
         let mut standing = self.keeper.as_ref().map(|keeper| keeper.standing());
-        let mut silent = HashMap::new();
+        let mut silent = Silences::new();
         let mut pause = SHORTEST_PAUSE;
         let mut arrived = true;
         loop {
@@ -201,11 +199,7 @@ impl Inner {
 
     /// Takes instances off the list that have kept somebody waiting and have been silent for longer
     /// than a lease, so that nobody waits for them again.
-    async fn expel_dead(
-        &self,
-        instances: &[InstanceStatus],
-        silent: &mut HashMap<InstanceId, Silence>,
-    ) {
+    async fn expel_dead(&self, instances: &[InstanceStatus], silent: &mut Silences) {
         let now = self.clock.now();
         silent.retain(|_, silence| instances.contains(&silence.status));
         for status in instances {
@@ -216,23 +210,7 @@ impl Inner {
         }
         let dead: Vec<_> =
             silent.values().filter(|it| it.is_over(now)).map(|it| it.status).collect();
-        if dead.is_empty() {
-            return;
-        }
-        match self.feed.expel(&dead).await {
-            Ok(()) => {
-                tracing::warn!(
-                    instances = dead.len(),
-                    "removed instances that do not respond from the list"
-                );
-            }
-            Err(error) => {
-                tracing::debug!(
-                    error = cause(&error),
-                    "could not remove instances that do not respond"
-                );
-            }
-        }
+        expel(&*self.feed, &dead).await;
     }
 
     fn is_done(&self) -> bool {

@@ -68,6 +68,7 @@ mod principal;
 pub mod protocol;
 mod refusals;
 mod renewals;
+mod silent;
 mod single_flight;
 pub mod slices;
 mod tally;

@@ -21,6 +21,7 @@ use crate::interned::Interned;
 use crate::keeper::{Heartbeats, Keeper};
 use crate::refusals::Refusals;
 use crate::renewals::Renewals;
+use crate::silent::keep_expelling;
 use crate::single_flight::{Role, SingleFlight, Verdict};
 use crate::tally::Tally;
 use crate::usage_writer::UsageWriter;
@@ -35,6 +36,7 @@ const LOOK_UPS: usize = 256;
 /// from the store.
 pub struct Verifier {
     lookup: Arc<dyn KeyLookup>,
+    feed: Arc<dyn ChangeFeed>,
     hasher: Arc<dyn KeyHasher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lease_clock: Arc<dyn SteadyClock>,
@@ -136,9 +138,10 @@ impl Verifier {
         let keeper = Arc::new(Keeper::new(ours, clock_of_leases, Arc::clone(&freshness)));
         let treasury = Treasury::new(shares, Arc::clone(&lease_clock), keeper.standing());
         let of_ours = Some(Arc::clone(&keeper));
-        let barrier = FeedBarrier::new(feed, Arc::clone(&lease_clock), of_ours);
+        let barrier = FeedBarrier::new(Arc::clone(&feed), Arc::clone(&lease_clock), of_ours);
         Self {
             lookup,
+            feed,
             hasher,
             clock,
             lease_clock,
@@ -223,18 +226,19 @@ impl Verifier {
         self.barrier.clone()
     }
 
-    /// Keeps the lease until [`leave`](Self::leave), and moves used keys to the pepper that signs. Never
-    /// returns.
+    /// Keeps the lease until [`leave`](Self::leave), gets slices of budgets, takes instances off the list that are gone, and
+    /// moves used keys to the pepper that signs. Never returns.
     pub async fn keep(&self) {
         tokio::join!(
             self.keeper.keep(),
             self.treasury.keep(),
+            keep_expelling(&*self.feed, &*self.lease_clock),
             self.renewals.keep_storing(&*self.lookup, &self.cache)
         );
     }
 
-    /// Gives back what is left of budgets, answers nothing from the cache any more, and lets no change wait for this instance. Changes of
-    /// this process that wait for it must have been answered.
+    /// Gives back what is left of budgets, answers nothing from the cache any more, and lets no change wait for this
+    /// instance. Changes of this process that wait for it must have been answered.
     pub async fn leave(&self) {
         self.treasury.close().await;
         self.keeper.leave().await;
