@@ -5,7 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, OwnerSettings, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, BudgetHolder, BudgetKind, KeyedDigest, Network, OwnerId,
+    OwnerSettings, Timestamp,
 };
 use thiserror::Error;
 
@@ -28,6 +29,8 @@ pub enum Part {
     Owners,
     /// Keys, revoked ones too.
     Keys,
+    /// How much of what keys and owners may use was handed out.
+    Budgets,
     /// Last uses of keys.
     LastUses,
     /// The audit trail.
@@ -45,8 +48,24 @@ pub enum Record {
     Token(ManagementToken),
     Owner { owner: OwnerId, held: u32, closed_at: Option<Timestamp>, settings: OwnerSettings },
     Key(ApiKey),
+    Budget(StoredBudget),
     LastUse { key: ApiKeyId, at: Timestamp },
     Event(AuditEvent),
+}
+
+/// A budget as a store counts it. What was handed out counts as spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBudget {
+    /// Whose it is.
+    pub holder: BudgetHolder,
+    /// What it counts.
+    pub kind: BudgetKind,
+    /// The limit, or all credits that were ever granted in the period; `None`: nothing is counted at present.
+    pub amount: Option<u64>,
+    /// The latest window that something was handed out of, or how often the counting of credits began again.
+    pub period: i64,
+    /// How much was handed out in that period.
+    pub handed_out: u64,
 }
 
 /// A store that can be read whole. It must not be changed meanwhile.
@@ -91,7 +110,7 @@ pub enum TakeOverError {
 
 impl Part {
     /// All of them, in an order in which they can be stored: what others refer to comes first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Peppers,
         Self::Accounts,
         Self::Networks,
@@ -99,6 +118,7 @@ impl Part {
         Self::Tokens,
         Self::Owners,
         Self::Keys,
+        Self::Budgets,
         Self::LastUses,
         Self::Events,
     ];
@@ -114,6 +134,7 @@ impl fmt::Display for Part {
             Self::Tokens => "management tokens",
             Self::Owners => "owners",
             Self::Keys => "keys",
+            Self::Budgets => "budgets",
             Self::LastUses => "last uses",
             Self::Events => "audit events",
         })

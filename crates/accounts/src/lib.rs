@@ -25,7 +25,7 @@ mod token;
 mod token_service;
 
 pub use account::{Account, AccountId, AccountParts, AccountState};
-pub use contents::{Contents, Part, Record, TakeOverError};
+pub use contents::{Contents, Part, Record, StoredBudget, TakeOverError};
 pub use email::{Email, EmailError};
 pub use errors::{
     CreateAccountError, EndSessionError, OperatorError, OwnAccountError, SignInError, SignUpError,

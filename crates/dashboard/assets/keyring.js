@@ -133,8 +133,8 @@ export class Keyring {
   }
 
   /** @param {Issued} created @param {KeyRequest} asked */
-  added(created, { scopes = null, allowedNetworks = null }) {
-    this.#become([itemOf(created, { scopes, allowedNetworks }), ...this.keys ?? []], 'created', created)
+  added(created, { scopes = null, allowedNetworks = null, limits = null, credits = null }) {
+    this.#become([itemOf(created, { scopes, allowedNetworks, limits, credits }), ...this.keys ?? []], 'created', created)
     tell(this.#panel, 'created', { ...about(created), environment: created.environment })
     // The server writes networks its own way.
     if (allowedNetworks) this.refresh()
@@ -171,9 +171,9 @@ export class Keyring {
 
 /**
  * A new key as the list has it, without its text and who made it, which nothing here shows.
- * @param {Issued} issued @param {Pick<Key, 'scopes' | 'allowedNetworks'>} restrictions @returns {Key}
+ * @param {Issued} issued @param {Pick<Key, 'scopes' | 'allowedNetworks' | 'limits' | 'credits'>} like @returns {Key}
  */
-function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }, { scopes, allowedNetworks }) {
-  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes, allowedNetworks }
+function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }, { scopes, allowedNetworks, limits, credits }) {
+  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes, allowedNetworks, limits, credits }
   return { id, name, keyPrefix, createdAt, environment, expiresAt, ...later }
 }

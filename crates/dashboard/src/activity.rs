@@ -1,3 +1,5 @@
+mod budgets;
+
 use askama::Template;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, OwnerDifference,
@@ -74,6 +76,9 @@ impl Teller {
         if let Action::OwnerChanged { difference: Some(difference) } = &event.action {
             return self.owner_changes(difference);
         }
+        if let Some(sentence) = self.of_credits(event) {
+            return vec![sentence];
+        }
         let Some(KeyLabel { name, .. }) = &event.label else { return self.unnamed(event) };
         let name = name.as_str();
         match &event.action {
@@ -108,8 +113,15 @@ impl Teller {
     /// What an owner changed about a key whose name is `name` afterwards.
     fn changes<'e>(self, difference: &'e KeyDifference, name: &'e str) -> Vec<Vec<Part<'e>>> {
         use Part::{Instant, Name};
-        let KeyDifference { name: names, enabled, expires_at, metadata, scopes, allowed_networks } =
-            difference;
+        let KeyDifference {
+            name: names,
+            enabled,
+            expires_at,
+            metadata,
+            scopes,
+            allowed_networks,
+            limits,
+        } = difference;
         let mut told = Vec::new();
         let mut tell = |words, more: &[(&str, Part<'e>)]| {
             told.push(sentence(
@@ -145,6 +157,13 @@ impl Teller {
                 Some(list) => tell("told.networks", &[("list", self.enumerated(&list))]),
             }
         }
+        if let Some([_, limits]) = limits {
+            if limits.is_empty() {
+                tell("told.limitsNone", &[]);
+            } else {
+                tell("told.limits", &[("list", self.limits(limits))]);
+            }
+        }
         told
     }
 
@@ -163,7 +182,7 @@ impl Teller {
 
     /// What somebody who manages owners changed for the owner.
     fn owner_changes(self, difference: &OwnerDifference) -> Vec<Vec<Part<'static>>> {
-        let OwnerDifference { max_keys, suspended } = difference;
+        let OwnerDifference { max_keys, suspended, limits } = difference;
         let limit = max_keys.as_ref().map(|[_, limit]| match limit {
             Some(limit) => {
                 Part::Text(self.language.fill("told.limitSet", &limit.get().to_string()))
@@ -174,7 +193,8 @@ impl Teller {
             let words = if *is_suspended { "told.suspended" } else { "told.resumed" };
             Part::Words(self.language.say(words))
         });
-        limit.into_iter().chain(suspension).map(|part| vec![part]).collect()
+        let limits = limits.as_ref().map(|[_, limits]| self.limits_of_owner(limits));
+        limit.into_iter().chain(suspension).map(|part| vec![part]).chain(limits).collect()
     }
 }
 

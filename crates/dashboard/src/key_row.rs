@@ -70,7 +70,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    pub(crate) fn of(KeyInUse { key, last_used_at }: &KeyInUse, now: Timestamp) -> Self {
+    pub(crate) fn of(KeyInUse { key, last_used_at, .. }: &KeyInUse, now: Timestamp) -> Self {
         let key = key.parts();
         let is_expired = has_expired(key.expires_at, now);
         let is_replaced = key.replaced_by.is_some();

@@ -195,7 +195,8 @@ impl ApiKey {
         change: &KeyChange,
         now: Timestamp,
     ) -> Result<Self, TransitionError> {
-        let KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks } = change;
+        let KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks, limits } =
+            change;
         let mut next = self.clone();
         if let Some(name) = name {
             next = next.rename(name.clone())?;
@@ -216,6 +217,9 @@ impl ApiKey {
         }
         if let Some(networks) = allowed_networks {
             next = next.changed(|parts| parts.restrictions.networks = networks.clone())?;
+        }
+        if let Some(limits) = limits {
+            next = next.changed(|parts| parts.limits = *limits)?;
         }
         let differs = KeyDifference::between(self, &next).is_some();
         next.0.version = self.0.version + i32::from(differs);

@@ -7,8 +7,8 @@ use crate::characters::{is_disruptive, is_hidden};
 use crate::id::parse_canonical;
 use crate::ports::EntropyError;
 use crate::{
-    Actor, ApiKey, ApiKeyId, ApiKeyParts, FoundSecret, IdSequence, KeyDifference, KeyLabel,
-    MalformedId, OwnerDifference, OwnerId, Timestamp, TokenId,
+    Actor, ApiKey, ApiKeyId, ApiKeyParts, Credits, FoundSecret, IdSequence, KeyDifference,
+    KeyLabel, Limits, MalformedId, OwnerDifference, OwnerId, Timestamp, TokenId,
 };
 
 /// One line of the audit trail: who did what to whose things. No secret is ever in it.
@@ -120,7 +120,7 @@ pub enum Action {
         /// Which one.
         key: ApiKeyId,
         /// How it differs from what it was; `None` in events from before this was kept.
-        difference: Option<KeyDifference>,
+        difference: Option<Box<KeyDifference>>,
     },
     /// A key was issued in the place of another.
     KeyRotated {
@@ -140,6 +140,21 @@ pub enum Action {
         /// How it differs from what held; `None` where it was removed with what is personal.
         difference: Option<OwnerDifference>,
     },
+    /// Credits were added or taken, or are not counted any more.
+    CreditsAdded {
+        /// The key that they are for; `None`: all keys of the owner.
+        key: Option<ApiKeyId>,
+        /// What was left before and after, `None` where they were not counted. `None` in place of both where that was
+        /// removed with what is personal; before an event is stored, only the store knows it.
+        credits: Option<[Option<Credits>; 2]>,
+    },
+    /// An instance ended with credits in hand that nobody can use any more.
+    CreditsStranded {
+        /// The first key of the family that they were for; `None`: all keys of the owner.
+        key: Option<ApiKeyId>,
+        /// How many; `None` where that was removed with what is personal.
+        stranded: Option<u64>,
+    },
     /// A management token was made.
     TokenCreated(TokenId),
     /// A management token was revoked.
@@ -150,7 +165,7 @@ pub enum Action {
 
 impl Action {
     /// The name of every action.
-    pub const NAMES: [&str; 22] = [
+    pub const NAMES: [&str; 24] = [
         "account.created",
         "account.disabled",
         "account.enabled",
@@ -170,6 +185,8 @@ impl Action {
         "key.leaked",
         "keys.revoked",
         "owner.changed",
+        "credits.added",
+        "credits.stranded",
         "token.created",
         "token.revoked",
         "history.lost",
@@ -177,7 +194,7 @@ impl Action {
 
     /// The action with this name, done to `key`, which `successor` replaced, to `token`, or to many `keys`; the
     /// reverse of [`name`](Self::name), [`key`](Self::key), [`successor`](Self::successor),
-    /// [`token`](Self::token) and [`keys`](Self::keys). A change is restored without its difference.
+    /// [`token`](Self::token) and [`keys`](Self::keys). What was changed is restored without how.
     pub fn restore(
         name: &str,
         key: Option<ApiKeyId>,
@@ -209,6 +226,8 @@ impl Action {
             }
             ("key.revoked", Some(key), None, None) => Self::KeyRevoked(key),
             ("key.leaked", Some(key), None, None) => Self::KeyLeaked(key),
+            ("credits.added", key, None, None) => Self::CreditsAdded { key, credits: None },
+            ("credits.stranded", key, None, None) => Self::CreditsStranded { key, stranded: None },
             ("owner.changed", None, None, None) => Self::OwnerChanged { difference: None },
             ("token.created", None, None, Some(token)) => Self::TokenCreated(token),
             ("token.revoked", None, None, Some(token)) => Self::TokenRevoked(token),
@@ -239,6 +258,8 @@ impl Action {
             Self::KeyLeaked(_) => "key.leaked",
             Self::KeysRevoked(_) => "keys.revoked",
             Self::OwnerChanged { .. } => "owner.changed",
+            Self::CreditsAdded { .. } => "credits.added",
+            Self::CreditsStranded { .. } => "credits.stranded",
             Self::TokenCreated(_) => "token.created",
             Self::TokenRevoked(_) => "token.revoked",
             Self::HistoryLost => "history.lost",
@@ -253,6 +274,7 @@ impl Action {
             | Self::KeyRotated { key, .. }
             | Self::KeyRevoked(key)
             | Self::KeyLeaked(key) => Some(*key),
+            Self::CreditsAdded { key, .. } | Self::CreditsStranded { key, .. } => *key,
             Self::AccountCreated
             | Self::AccountDisabled
             | Self::AccountEnabled
@@ -285,6 +307,17 @@ impl Action {
     pub const fn token(&self) -> Option<TokenId> {
         match self {
             Self::TokenCreated(token) | Self::TokenRevoked(token) => Some(*token),
+            _ => None,
+        }
+    }
+
+    /// The limits that a change gave a key.
+    pub const fn limits_given(&self) -> Option<Limits> {
+        match self {
+            Self::KeyChanged { difference: Some(difference), .. } => match difference.limits {
+                Some([_, given]) => Some(given),
+                None => None,
+            },
             _ => None,
         }
     }
@@ -382,13 +415,14 @@ mod tests {
                 with(None, None, None, Some(vec![key, successor])),
             ];
             let found: Vec<_> = found.into_iter().flatten().collect();
-            let [action] = &found[..] else {
-                panic!("{name}: {found:?}");
-            };
-            assert_eq!(action.name(), name);
-            let keys = action.keys().map(<[_]>::to_vec);
-            let restored = with(action.key(), action.successor(), action.token(), keys);
-            assert_eq!(restored.as_ref(), Some(action));
+            // Credits are those of one key or of all.
+            assert_eq!(found.len(), if name.starts_with("credits.") { 2 } else { 1 }, "{name}");
+            for action in found {
+                assert_eq!(action.name(), name);
+                let keys = action.keys().map(<[_]>::to_vec);
+                let restored = with(action.key(), action.successor(), action.token(), keys);
+                assert_eq!(restored, Some(action));
+            }
         }
         assert_eq!(Action::restore("key.lost", Some(key), None, None, None), None);
     }

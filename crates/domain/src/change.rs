@@ -5,7 +5,8 @@ use thiserror::Error;
 use crate::ports::{EntropyError, KeyInUse, OverlapError, StoreError};
 use crate::{
     Action, AllowedNetworks, ApiKeyId, ApiKeyService, AuditEvent, Caller, Grants, KeyDifference,
-    KeyName, Metadata, NotNow, OwnerId, ScopeRefused, Timestamp, TransitionError, has_expired,
+    KeyName, Limits, Metadata, NotNow, OwnerId, ScopeRefused, Timestamp, TransitionError,
+    has_expired,
 };
 
 /// How often a key is read again because somebody else changed it meanwhile.
@@ -52,6 +53,8 @@ pub struct KeyChange {
     pub scopes: Option<Grants>,
     /// From where it may be used.
     pub allowed_networks: Option<AllowedNetworks>,
+    /// How much may be used in each window, by it and the other keys of its family.
+    pub limits: Option<Limits>,
 }
 
 impl KeyChange {
@@ -66,6 +69,7 @@ impl KeyChange {
                 metadata: None,
                 scopes: None,
                 allowed_networks: None,
+                limits: None,
             }
         )
     }
@@ -160,7 +164,7 @@ impl ApiKeyService {
             let Some(difference) = KeyDifference::between(&found.key, &key) else {
                 return Ok((found, None));
             };
-            let action = Action::KeyChanged { key: id, difference: Some(difference) };
+            let action = Action::KeyChanged { key: id, difference: Some(Box::new(difference)) };
             let event = AuditEvent::of_key(&self.ids, now, &key, action, caller)?;
             let limit = self.policy.max_keys_per_owner;
             let stored = if key.overlaps(now) && !found.key.overlaps(now) {

@@ -3,7 +3,7 @@ use thiserror::Error;
 use crate::ports::{EntropyError, InsertError, StoreError};
 use crate::{
     Action, AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, ApiKeyService, AuditEvent, Caller,
-    Creator, Environment, Grants, KeyName, KeyState, Limits, Metadata, NotNow, OwnerId,
+    Creator, Credits, Environment, Grants, KeyName, KeyState, Limits, Metadata, NotNow, OwnerId,
     Restrictions, ScopeRefused, Secret, Timestamp, has_expired,
 };
 
@@ -27,6 +27,8 @@ pub struct NewKey {
     pub networks: AllowedNetworks,
     /// How much may be used in each window.
     pub limits: Limits,
+    /// How many credits it has for good, if they are counted.
+    pub credits: Option<Credits>,
 }
 
 impl NewKey {
@@ -42,6 +44,7 @@ impl NewKey {
             scopes: None,
             networks,
             limits: Limits::NONE,
+            credits: None,
         }
     }
 
@@ -79,6 +82,12 @@ impl NewKey {
     #[must_use]
     pub fn limited(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, with so many credits, if they are counted.
+    #[must_use]
+    pub fn with_credits(self, credits: Option<Credits>) -> Self {
+        Self { credits, ..self }
     }
 }
 
@@ -140,12 +149,12 @@ impl ApiKeyService {
         }
         new.scopes = Some(self.scopes_of_new(new.scopes.take(), &caller.actor)?);
         new.created_by.get_or_insert_with(|| Creator::of(&caller.actor));
-        let limit = self.policy.max_keys_per_owner;
+        let (limit, credits) = (self.policy.max_keys_per_owner, new.credits);
         for _attempt in 0..3 {
             let issued = self.make_key(owner.clone(), None, new.clone(), now)?;
             let action = Action::KeyCreated(issued.key.parts().id);
             let event = AuditEvent::of_key(&self.ids, now, &issued.key, action, caller)?;
-            match self.keys.insert(&issued.key, limit, &event).await {
+            match self.keys.insert(&issued.key, credits, limit, &event).await {
                 Ok(()) => return Ok(issued),
                 // One chance in 2^190; then another secret is made.
                 Err(InsertError::Duplicate) => {}
@@ -177,6 +186,8 @@ impl ApiKeyService {
             scopes,
             networks,
             limits,
+            // Of its family.
+            credits: _,
         } = new;
         let scopes = scopes.expect("they are decided before a key is made");
         let secret = Secret::generate(&self.policy.brand, environment, &*self.entropy)?;

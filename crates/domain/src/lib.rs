@@ -56,10 +56,12 @@
 //! | [`IssueError::ExpiryNotInFuture`], [`ChangeError::ExpiryNotInFuture`], [`ChangeError::Nothing`], [`NameError`], [`MetadataError`] | 400 |
 //! | [`NameMissing`], [`NamePartError`], [`OverlapTooLong`], [`ReportLeaksError::NoKey`] | 400 |
 //! | [`IssueError::Scopes`], [`ChangeError::Scopes`], [`GrantsError`], [`AllowedNetworksError`] | 400 |
+//! | [`MalformedLimits`], [`TooManyCredits`], [`MalformedAddition`] | 400 |
+//! | [`AddCreditsError::Refused`] | 409 |
 //! | [`IssueError::LimitReached`], [`ChangeError::LimitReached`], [`RevokeAllError::TooMany`] | 409 |
 //! | [`IssueError::OwnerSuspended`], [`ChangeError::OwnerSuspended`] | 409 |
 //! | [`IssueError::OwnerClosed`] | 401: the owner's account is disabled |
-//! | [`ChangeError::NotFound`], [`RevokeError::NotFound`] | 404 |
+//! | [`ChangeError::NotFound`], [`RevokeError::NotFound`], [`AddCreditsError::NotFound`] | 404 |
 //! | [`ChangeError::Refused`], [`ChangeError::Contended`], [`ChangeOwnerError::Contended`], [`RevokeAllError::Contended`] | 409 |
 //! | the [`NotNow`] variant of any error above | 429, with `Retry-After` |
 //! | the `Store` or `Entropy` variant of any error above | 503, and a line in the log |
@@ -69,6 +71,7 @@
 #![warn(clippy::future_not_send)]
 
 mod actor;
+mod add_credits;
 mod allowed_networks;
 mod api_key;
 mod attempts;
@@ -80,6 +83,7 @@ mod change;
 mod characters;
 mod checked_text;
 mod creator;
+mod credits;
 mod digest;
 mod environment;
 mod error_chain;
@@ -121,6 +125,7 @@ pub use async_trait::async_trait;
 pub use {time, uuid};
 
 pub use actor::Actor;
+pub use add_credits::AddCreditsError;
 pub use allowed_networks::{AllowedNetworks, AllowedNetworksError, NetworkError, read_network};
 pub use api_key::{ApiKey, ApiKeyParts, KeyState, Refusal, TransitionError, has_expired};
 pub use attempts::{Attempt, Attempts, NotNow};
@@ -131,6 +136,9 @@ pub use budget::{BudgetHolder, BudgetId, BudgetKind, KeyBudget};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use characters::is_plain;
 pub use creator::Creator;
+pub use credits::{
+    Addition, CreditChange, Credits, CreditsRefused, MalformedAddition, TooManyCredits,
+};
 pub use digest::{Candidates, Digest, KeyedDigest, MAX_LIVE_PEPPERS, PepperId};
 pub use environment::{Environment, UnknownEnvironment};
 pub use error_chain::error_chain;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 
 use thiserror::Error;
 use time::{Duration, OffsetDateTime, Time};
@@ -75,7 +76,7 @@ impl Window {
 
 /// How much may be used in each window: 1 to 1,000,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Limit(u32);
+pub struct Limit(NonZeroU32);
 
 /// The number is no [`Limit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -84,16 +85,19 @@ pub struct OutOfRange;
 
 impl Limit {
     /// The highest limit.
-    pub const MAX: Self = Self(1_000_000_000);
+    pub const MAX: Self = Self(NonZeroU32::new(1_000_000_000).expect("not zero"));
 
     /// Accepts 1 to 1,000,000,000.
     pub const fn new(limit: u32) -> Result<Self, OutOfRange> {
-        if limit == 0 || limit > Self::MAX.0 { Err(OutOfRange) } else { Ok(Self(limit)) }
+        match NonZeroU32::new(limit) {
+            Some(limit) if limit.get() <= Self::MAX.0.get() => Ok(Self(limit)),
+            _ => Err(OutOfRange),
+        }
     }
 
     /// The number.
     pub const fn get(self) -> u32 {
-        self.0
+        self.0.get()
     }
 }
 

@@ -2,7 +2,9 @@ use thiserror::Error;
 
 use crate::change::ATTEMPTS;
 use crate::ports::{EntropyError, FoundOwner, StoreError, UpdateError};
-use crate::{Action, ApiKeyService, AuditEvent, Caller, OwnerDifference, OwnerId, Timestamp};
+use crate::{
+    Action, ApiKeyService, AuditEvent, Caller, Limits, OwnerDifference, OwnerId, Timestamp,
+};
 
 /// What holds for one owner, as somebody who manages owners has decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct OwnerSettings {
     pub max_keys: Option<MaxKeys>,
     /// Since when the owner is suspended, if it is: none of its keys may be used, and it gets no new ones.
     pub suspended_at: Option<Timestamp>,
+    /// How much all its keys together may use in each window.
+    pub limits: Limits,
 }
 
 /// A limit on the keys of one owner: 0 to 1,000,000.
@@ -46,7 +50,7 @@ impl OwnerSettings {
 
     /// The settings after `change` at `now`. A suspension that goes on keeps its instant.
     fn change(&self, change: &OwnerChange, now: Timestamp) -> Self {
-        let OwnerChange { max_keys, suspended } = change;
+        let OwnerChange { max_keys, suspended, limits } = change;
         Self {
             max_keys: max_keys.unwrap_or(self.max_keys),
             suspended_at: match suspended {
@@ -54,6 +58,7 @@ impl OwnerSettings {
                 Some(false) => None,
                 Some(true) => Some(self.suspended_at.unwrap_or(now)),
             },
+            limits: limits.unwrap_or(self.limits),
         }
     }
 }
@@ -66,6 +71,8 @@ pub struct OwnerChange {
     pub max_keys: Option<Option<MaxKeys>>,
     /// Whether it is suspended.
     pub suspended: Option<bool>,
+    /// Other limits on what its keys use.
+    pub limits: Option<Limits>,
 }
 
 /// Why an owner was not changed.
@@ -151,13 +158,23 @@ mod tests {
     fn a_suspension_keeps_the_instant_at_which_it_began() {
         let suspend = OwnerChange { suspended: Some(true), ..OwnerChange::default() };
         let resume = OwnerChange { suspended: Some(false), ..OwnerChange::default() };
-        let before = OwnerSettings { max_keys: MaxKeys::new(5).ok(), suspended_at: None };
+        let before = OwnerSettings { max_keys: MaxKeys::new(5).ok(), ..OwnerSettings::default() };
         let suspended = before.change(&suspend, at(1));
         assert_eq!(suspended, OwnerSettings { suspended_at: Some(at(1)), ..before });
         assert_eq!(suspended.change(&suspend, at(2)), suspended);
         assert_eq!(suspended.change(&OwnerChange::default(), at(2)), suspended);
         assert_eq!(suspended.change(&resume, at(2)), before);
-        let as_allowed = OwnerChange { max_keys: Some(None), suspended: None };
+        let as_allowed = OwnerChange { max_keys: Some(None), ..OwnerChange::default() };
         assert_eq!(suspended.change(&as_allowed, at(2)).max_keys, None);
+    }
+
+    #[test]
+    fn limits_stay_until_others_are_named() {
+        let daily = Limits::from_storage("day=9").expect("limits");
+        let limit = |limits| OwnerChange { limits: Some(limits), ..OwnerChange::default() };
+        let limited = OwnerSettings::default().change(&limit(daily), at(0));
+        assert_eq!(limited.limits, daily);
+        assert_eq!(limited.change(&OwnerChange::default(), at(1)), limited);
+        assert_eq!(limited.change(&limit(Limits::NONE), at(1)), OwnerSettings::default());
     }
 }

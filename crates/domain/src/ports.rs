@@ -22,7 +22,8 @@ pub use feed::{
     Position, Registration,
 };
 pub use keys::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, SelectedKey, UpdateError,
+    AddedCredits, ApiKeyRepository, CreditsError, InsertError, KeyInUse, OverlapError, Replacement,
+    SelectedKey, UpdateError,
 };
 pub use owners::{FoundOwner, OwnerRepository};
 pub use system::{Clock, Entropy, EntropyError, SteadyClock};

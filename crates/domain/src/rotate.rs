@@ -115,6 +115,7 @@ impl ApiKeyService {
                 scopes: Some(scopes),
                 networks,
                 limits: old.limits,
+                credits: None,
             };
             let issued = self.make_key(owner.clone(), Some(old.family), new, now)?;
             let successor = issued.key.parts().id;
@@ -155,6 +156,7 @@ impl ApiKeyService {
         let Some(predecessor) = predecessor else { return Ok(None) };
         let Some(ended) = predecessor.end_overlap(now) else { return Ok(None) };
         let difference = KeyDifference::between(&predecessor, &ended);
+        let difference = difference.map(Box::new);
         let action = Action::KeyChanged { key: ended.parts().id, difference };
         let event = AuditEvent::of_key(&self.ids, now, &ended, action, caller)?;
         Ok(Some((ended, event)))

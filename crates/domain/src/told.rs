@@ -1,6 +1,6 @@
 use crate::{
-    AllowedNetworks, ApiKey, ApiKeyParts, Grants, KeyName, KeyPrefix, KeyState, MaxKeys, Metadata,
-    OwnerSettings, Timestamp,
+    AllowedNetworks, ApiKey, ApiKeyParts, Grants, KeyName, KeyPrefix, KeyState, Limits, MaxKeys,
+    Metadata, OwnerSettings, Timestamp,
 };
 
 /// What an event says of a key besides its id, so that the trail can be read when the key has
@@ -36,6 +36,8 @@ pub struct KeyDifference {
     pub scopes: Option<[Grants; 2]>,
     /// From where it may be used.
     pub allowed_networks: Option<[AllowedNetworks; 2]>,
+    /// How much may be used in each window.
+    pub limits: Option<[Limits; 2]>,
 }
 
 impl KeyDifference {
@@ -48,7 +50,7 @@ impl KeyDifference {
             metadata,
             restrictions,
             state,
-            limits: _,
+            limits,
             // Never change.
             id: _,
             family: _,
@@ -71,6 +73,7 @@ impl KeyDifference {
             metadata: pair(metadata, &after.metadata),
             scopes: pair(&restrictions.scopes, &after.restrictions.scopes),
             allowed_networks: pair(&restrictions.networks, &after.restrictions.networks),
+            limits: pair(limits, &after.limits),
         };
         (difference != Self::default()).then_some(difference)
     }
@@ -83,16 +86,21 @@ pub struct OwnerDifference {
     pub max_keys: Option<[Option<MaxKeys>; 2]>,
     /// Whether it is suspended.
     pub suspended: Option<[bool; 2]>,
+    /// How much all its keys may use in each window.
+    pub limits: Option<[Limits; 2]>,
 }
 
 impl OwnerDifference {
     /// What differs; `None` if nothing does.
     pub fn between(before: &OwnerSettings, after: &OwnerSettings) -> Option<Self> {
         // Without `..`: each setting is told of.
-        let OwnerSettings { max_keys, suspended_at } = before;
+        let OwnerSettings { max_keys, suspended_at, limits } = before;
         let [was, is] = [suspended_at, &after.suspended_at].map(Option::is_some);
-        let difference =
-            Self { max_keys: pair(max_keys, &after.max_keys), suspended: pair(&was, &is) };
+        let difference = Self {
+            max_keys: pair(max_keys, &after.max_keys),
+            suspended: pair(&was, &is),
+            limits: pair(limits, &after.limits),
+        };
         (difference != Self::default()).then_some(difference)
     }
 }
@@ -107,8 +115,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, Limits, OwnerId, PepperId,
-        Restrictions, TransitionError,
+        ApiKeyId, Digest, Environment, KeyChange, KeyedDigest, OwnerId, PepperId, Restrictions,
+        TransitionError,
     };
 
     fn at(millis: i64) -> Timestamp {
@@ -153,6 +161,7 @@ mod tests {
             metadata: Some(Metadata::default()),
             scopes: Some(Grants::default()),
             allowed_networks: Some(AllowedNetworks::default()),
+            limits: Some(Limits::NONE),
         };
         assert_eq!(KeyDifference::between(&before, &after(same)?), None);
 
@@ -186,7 +195,12 @@ mod tests {
         let here = AllowedNetworks::parse(["10.0.0.0/8"]).expect("a network");
         let change = KeyChange { allowed_networks: Some(here.clone()), ..KeyChange::default() };
         let allowed_networks = Some([AllowedNetworks::default(), here]);
-        let want = KeyDifference { allowed_networks, ..none };
+        let want = KeyDifference { allowed_networks, ..none.clone() };
+        assert_eq!(KeyDifference::between(&before, &after(change)?), Some(want));
+
+        let daily = Limits::from_storage("day=9").expect("limits");
+        let change = KeyChange { limits: Some(daily), ..KeyChange::default() };
+        let want = KeyDifference { limits: Some([Limits::NONE, daily]), ..none };
         assert_eq!(KeyDifference::between(&before, &after(change)?), Some(want));
         Ok(())
     }

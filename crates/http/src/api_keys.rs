@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyId, KeyChange, NewKey, OwnerId, Rotation};
+use latchkey_domain::{ApiKeyId, CreditChange, KeyChange, NewKey, OwnerId, Rotation};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,7 @@ use super::acting::{ActingAfresh, ActingFor};
 use super::body::{InOrder, JsonBody, OptionalJsonBody};
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
+use super::wire_limits::CreditsBody;
 
 /// List keys.
 ///
@@ -91,8 +92,9 @@ pub(crate) async fn get(
 
 /// Change a key.
 ///
-/// Renames, disables or enables a key, or changes its expiry. Members that you leave out stay as they
-/// are. An expired key works again when you extend or remove its expiry. A rotated key can only be made
+/// Renames, disables or enables a key, or changes its expiry, scopes, networks or limits. Members that you leave out stay
+/// as they are. Other limits hold also for the keys that the key replaced and that replaced it; what the present window has
+/// used stays used. An expired key works again when you extend or remove its expiry. A rotated key can only be made
 /// to expire sooner.
 #[utoipa::path(
     patch, path = "/api/v1/api-keys/{id}", operation_id = "changeApiKey", tag = "API keys",
@@ -144,6 +146,32 @@ pub(crate) async fn rotate(
     >,
 ) -> Result<HttpResponse, ApiError> {
     rotated(&req, &http, acting, body.read()?).await
+}
+
+/// Add credits to a key.
+///
+/// A negative number takes some; below what is left nothing is changed. Concurrent calls all count. A key shares its
+/// credits with the keys that it replaced and that replaced it.
+#[utoipa::path(
+    post, path = "/api/v1/api-keys/{id}/credits", operation_id = "addCredits", tag = "API keys",
+    params(("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")),
+    request_body = CreditsBody,
+    responses(
+        (status = 200, description = "The key with its credits", body = ItemBody<'_>),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid session", body = ErrorBody),
+        (status = 403, description = "The call came from another site", body = ErrorBody),
+        (status = 404, description = "No such key in this account, or it is revoked", body = ErrorBody),
+        (status = 409, description = "Fewer credits are left than are to be taken, or there would be too many", body = ErrorBody),
+        (status = 429, description = "Too many changes by one account; see Retry-After", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn add_credits(
+    req: HttpRequest,
+    http: Data<Http>,
+    InOrder(acting, JsonBody(body)): InOrder<ActingFor, JsonBody<CreditsBody>>,
+) -> Result<HttpResponse, ApiError> {
+    credited(&req, &http, acting, body.read()?).await
 }
 
 /// Revoke a key.
@@ -216,6 +244,19 @@ pub(crate) async fn changed(
     let (work, id) = (Data::clone(http), id_in(req));
     let changing = async move { work.services.api_keys.change(&owner, id, &change, &caller).await };
     let key = http.finish(changing).await??;
+    Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
+}
+
+pub(crate) async fn credited(
+    req: &HttpRequest,
+    http: &Data<Http>,
+    ActingFor { owner, caller }: ActingFor,
+    change: CreditChange,
+) -> Result<HttpResponse, ApiError> {
+    let (work, id) = (Data::clone(http), id_in(req));
+    let adding =
+        async move { work.services.api_keys.add_credits(&owner, id, change, &caller).await };
+    let key = http.finish(adding).await??;
     Ok(HttpResponse::Ok().json(ItemBody::from(&key)))
 }
 

@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use latchkey_domain::{
-    Action, ApiKeyId, AuditEvent, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix, MaxKeys,
-    Metadata, OwnerDifference, OwnerId, UserAgent,
+    Action, ApiKeyId, AuditEvent, Credits, EventId, KeyDifference, KeyLabel, KeyName, KeyPrefix,
+    MaxKeys, Metadata, OwnerDifference, OwnerId, UserAgent,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use super::Http;
 use super::acting::ActingFor;
 use super::error::{ApiError, ErrorBody};
 use super::query::query_in;
+use super::wire_limits::WireLimits;
 use super::wire_metadata::WireMetadata;
 use super::wire_restrictions::{WireNetworks, WireScopes};
 use super::wire_time::WireTime;
@@ -51,7 +52,8 @@ pub(crate) struct EventBody<'a> {
     at: WireTime,
     #[schema(value_type = ActionName)]
     action: &'static str,
-    /// The key that the event is about, if any; for `key.rotated` the one that was replaced.
+    /// The key that the event is about, if any; for `key.rotated` the one that was replaced; for `credits.stranded` the
+    /// first of those that share the credits.
     #[schema(required, example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17")]
     key_id: Option<String>,
     /// The keys of `keys.revoked`; null in all other events.
@@ -78,13 +80,14 @@ pub(crate) struct EventBody<'a> {
     /// The key's prefix; null where `keyName` is.
     #[schema(required, example = "sk_live_abc1")]
     key_prefix: Option<&'a str>,
-    /// What was changed. Null but for `key.changed` and `owner.changed`, and in events from before this was
-    /// kept.
+    /// What was changed. Null but for `key.changed`, `owner.changed`, `credits.added` and `credits.stranded`, and in
+    /// events from before this was kept.
     #[schema(required)]
     changes: Option<ChangesBody<'a>>,
 }
 
-/// What was changed about a key or an owner: of each member that differs, what was before and what was after.
+/// What was changed about a key or an owner: of each member that differs, what was before and what was after; of credits
+/// that are lost, how many.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChangesBody<'a> {
@@ -107,6 +110,18 @@ pub(crate) struct ChangesBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 2, max_items = 2)]
     allowed_networks: Option<[WireNetworks<'a>; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2)]
+    limits: Option<[WireLimits<'a>; 2]>,
+    /// The credits of `credits.added`; null stands for credits that are not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([20, 1020]))]
+    credits: Option<[Option<u64>; 2]>,
+    /// How many credits of `credits.stranded` nobody can use any more. What is left stays the same: they counted as
+    /// spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 12)]
+    stranded: Option<u64>,
     /// The owner's own limit on keys; null stands for the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 2, max_items = 2, example = json!([null, 500]))]
@@ -228,24 +243,32 @@ impl<'a> From<&'a AuditEvent> for EventBody<'a> {
 impl<'a> ChangesBody<'a> {
     fn of(action: &'a Action) -> Option<Self> {
         match action {
-            Action::KeyChanged { difference, .. } => difference.as_ref().map(Self::from),
+            Action::KeyChanged { difference, .. } => difference.as_deref().map(Self::from),
             Action::OwnerChanged { difference } => difference.as_ref().map(Self::from),
+            Action::CreditsAdded { credits: Some(both), .. } => {
+                let credits = Some(both.map(|it| it.map(Credits::get)));
+                Some(Self { credits, ..Self::default() })
+            }
+            Action::CreditsStranded { stranded: stranded @ Some(_), .. } => {
+                Some(Self { stranded: *stranded, ..Self::default() })
+            }
             _ => None,
         }
     }
 }
 
-impl From<&OwnerDifference> for ChangesBody<'_> {
-    fn from(difference: &OwnerDifference) -> Self {
-        let OwnerDifference { max_keys, suspended } = difference;
+impl<'a> From<&'a OwnerDifference> for ChangesBody<'a> {
+    fn from(difference: &'a OwnerDifference) -> Self {
+        let OwnerDifference { max_keys, suspended, limits } = difference;
         let max_keys = max_keys.map(|both| both.map(|limit| limit.map(MaxKeys::get)));
-        Self { max_keys, suspended: *suspended, ..Self::default() }
+        let limits = limits.as_ref().map(|both| both.each_ref().map(WireLimits));
+        Self { max_keys, suspended: *suspended, limits, ..Self::default() }
     }
 }
 
 impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
     fn from(difference: &'a KeyDifference) -> Self {
-        let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
+        let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks, limits } =
             difference;
         let wire = |it: &'a Metadata| WireMetadata(it.as_str());
         Self {
@@ -257,6 +280,7 @@ impl<'a> From<&'a KeyDifference> for ChangesBody<'a> {
             allowed_networks: allowed_networks
                 .as_ref()
                 .map(|both| both.each_ref().map(WireNetworks)),
+            limits: limits.as_ref().map(|both| both.each_ref().map(WireLimits)),
             ..Self::default()
         }
     }

@@ -93,6 +93,7 @@ pub mod spans;
 mod this_machine;
 mod trace_context;
 mod verify;
+mod wire_limits;
 mod wire_metadata;
 mod wire_restrictions;
 mod wire_time;
@@ -109,6 +110,7 @@ pub use routes::{admin_application, application, configure, metrics_application}
 pub use services::{Host, Services};
 pub use settings::{HttpSettings, SettingNames, SignUp};
 pub use shared::Http;
+pub use wire_limits::WireLimits;
 pub use wire_metadata::WireMetadata;
 pub use wire_restrictions::{WireNetworks, WireScopes};
 pub use wire_time::WireTime;

@@ -18,7 +18,7 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, s
     servers((url = "/", description = "Where this document came from")),
     paths(
         api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
-        api_keys::revoke, scopes::list,
+        api_keys::revoke, api_keys::add_credits, scopes::list,
         verify::verify, leaks::report,
         accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
         accounts::change_password, care::change_email, care::confirm, care::delete_account,
@@ -26,6 +26,7 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, s
         audit::list,
         admin::api_keys::list, admin::api_keys::create, admin::api_keys::get,
         admin::api_keys::change, admin::api_keys::rotate, admin::api_keys::revoke,
+        admin::api_keys::add_credits, admin::owners::add_credits,
         admin::search::find, admin::search::revoke, admin::owners::get, admin::owners::put,
         admin::events::list, admin::scopes::list,
         operations::healthz, operations::readyz, operations::metrics,

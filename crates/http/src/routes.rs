@@ -145,6 +145,7 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
                 .delete(api_keys::revoke),
         )
         .service(resource(&v1("api-keys/{id}/rotate"), "POST").post(api_keys::rotate))
+        .service(resource(&v1("api-keys/{id}/credits"), "POST").post(api_keys::add_credits))
         .service(resource(&v1("scopes"), "GET, HEAD").get(scopes::list))
         .service(resource(&v1("leaks"), "POST").post(leaks::report))
         .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
@@ -188,6 +189,14 @@ fn management(config: &mut ServiceConfig) {
             not_for_pages(&admin("owners/{owner}/api-keys/{id}/rotate"), "POST")
                 .post(admin::api_keys::rotate::<Backend>),
         )
+        .service(
+            not_for_pages(&admin("owners/{owner}/api-keys/{id}/credits"), "POST")
+                .post(admin::api_keys::add_credits::<Backend>),
+        )
+        .service(
+            not_for_pages(&admin("owners/{owner}/credits"), "POST")
+                .post(admin::owners::add_credits::<Backend>),
+        )
         .service(not_for_pages(&admin("api-keys"), "GET, HEAD").get(admin::search::find::<Backend>))
         .service(
             not_for_pages(&admin("api-keys/revoke"), "POST").post(admin::search::revoke::<Backend>),
@@ -223,6 +232,14 @@ fn operators(config: &mut ServiceConfig) {
         )
         .service(
             for_operators(&api("api-keys/revoke"), "POST").post(admin::search::revoke::<Operator>),
+        )
+        .service(
+            for_operators(&api("owners/{owner}/api-keys/{id}/credits"), "POST")
+                .post(admin::api_keys::add_credits::<Operator>),
+        )
+        .service(
+            for_operators(&api("owners/{owner}/credits"), "POST")
+                .post(admin::owners::add_credits::<Operator>),
         )
         .service(
             for_operators(&api("owners/{owner}"), "GET, HEAD, PUT")

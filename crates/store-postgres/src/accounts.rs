@@ -13,12 +13,13 @@ use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::audit::event_row;
+use crate::budget_changes::forgotten;
 use crate::cached_sql::cached;
 use crate::changes::change_number;
 use crate::fault::{change_email, changed, failed, insert_account};
 use crate::row::AccountRow;
 use crate::schema::{accounts, change_clock};
-use crate::sql::{Sql, new_row, sql, value};
+use crate::sql::{Plain, Sql, new_row, sql, value};
 
 /// As many keys as are revoked in one transaction: while it has the change clock, others wait. As many
 /// keys are removed, and events stripped.
@@ -208,7 +209,7 @@ impl AccountRepository for PostgresStore {
         remove_revoked(&mut connection, account).await?;
         drop(connection);
         let (Next { id, version }, event) = (Next::of(account), event_row(event));
-        let personal = is_personal();
+        let (personal, forgotten) = (is_personal(), Sql::of(Plain(forgotten!("rest"))));
         // With whatever is left. The keys, whose trigger takes the change clock, go last: they ask for
         // what the other parts did.
         self.change_account(sql!(
@@ -224,16 +225,17 @@ impl AccountRepository for PostgresStore {
             ), event as ( \
                 insert into audit_events " event " from deleted \
             ), rest as materialized ( \
-                select id from api_keys, deleted \
+                select id, coalesce(family, id) as family from api_keys, deleted \
                 where api_keys.owner = deleted.owner and revoked_at is null \
                 union all \
-                select id from api_keys, deleted \
+                select id, coalesce(family, id) from api_keys, deleted \
                 where api_keys.owner = deleted.owner and revoked_at is not null \
             ), unused as ( \
                 delete from last_uses where key_id = any(array(select id from rest)) returning 1 \
-            ), removed as ( \
+            ), " forgotten ", removed as ( \
                 delete from api_keys where id = any(array(select id from rest)) \
                     and (select count(*) from stripped) >= 0 and (select count(*) from unused) >= 0 \
+                    and (select count(*) from forgotten) >= 0 \
             ) \
             select from deleted"
         ))
@@ -318,6 +320,7 @@ async fn remove_revoked(
 ) -> Result<(), StoreError> {
     let (Next { id, version }, owner) = (Next::of(account), owner_of(account));
     let most = value::<BigInt, _>(BATCH);
+    let forgotten = Sql::of(Plain(forgotten!("locked")));
     let some = sql!(
         "with closed as ( \
             select from accounts \
@@ -327,11 +330,11 @@ async fn remove_revoked(
             where owner = " owner " and revoked_at is not null and exists(select from closed) \
             order by revoked_at desc, id desc limit " most " \
         ), locked as ( \
-            select id from api_keys where id = any(array(select id from batch)) \
-            order by id for update \
+            select id, coalesce(family, id) as family from api_keys \
+            where id = any(array(select id from batch)) order by id for update \
         ), unused as ( \
             delete from last_uses where key_id = any(array(select id from locked)) \
-        ), removed as ( \
+        ), " forgotten ", removed as ( \
             delete from api_keys where id = any(array(select id from locked)) \
         ) \
         select count(*) from batch"

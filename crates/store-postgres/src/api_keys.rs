@@ -5,15 +5,20 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, SelectedKey, StoreError,
-    UpdateError,
+    AddedCredits, ApiKeyRepository, CreditsError, InsertError, KeyInUse, OverlapError, Replacement,
+    SelectedKey, StoreError, UpdateError,
 };
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Selection, Timestamp};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, AuditEvent, ChangeNumber, CreditChange, Credits, OwnerId, Selection,
+    Timestamp,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::budgets::CreditsOfKey;
 use crate::cached_sql::cached;
 use crate::changes::change_number;
+use crate::credits::Account;
 use crate::fault::{failed, insert_key};
 use crate::primary::prove_primary;
 use crate::row::{KeyInUseRow, KeyRow, OwnerRow, key_in_use, owner_from};
@@ -53,14 +58,15 @@ impl PostgresStore {
     }
 }
 
-/// Keys with their last uses: a look-up for each key, where a join would be free to read all last
+/// Keys with their last uses and credits: a look-up for each key, where a join would be free to read all last
 /// uses there are.
 #[auto_type]
 pub(crate) fn in_use() -> _ {
     let last_use =
         last_uses::table.filter(last_uses::key_id.eq(api_keys::id)).select(last_uses::used_at);
     let key: AsSelect<KeyRow, Pg> = KeyRow::as_select();
-    api_keys::table.select((key, last_use.single_value()))
+    let credits: CreditsOfKey = CreditsOfKey;
+    api_keys::table.select((key, last_use.single_value(), credits))
 }
 
 #[auto_type]
@@ -73,13 +79,14 @@ impl ApiKeyRepository for PostgresStore {
     async fn insert(
         &self,
         key: &ApiKey,
+        credits: Option<Credits>,
         limit: u32,
         event: &AuditEvent,
     ) -> Result<(), InsertError> {
         let mut connection = self.connection().await?;
         let mut limit_now = limit;
         for _attempt in 0..ATTEMPTS {
-            let insert = cached(key_changes::insert(key, limit, event));
+            let insert = cached(key_changes::insert(key, credits, limit, event));
             if insert.execute(&mut *connection).await.map_err(insert_key)? == 1 {
                 return Ok(());
             }
@@ -109,6 +116,16 @@ impl ApiKeyRepository for PostgresStore {
 
     async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError> {
         self.change(key_changes::update(key, event)).await?.ok_or(UpdateError::Stale)
+    }
+
+    async fn add_credits(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        change: CreditChange,
+        event: &AuditEvent,
+    ) -> Result<AddedCredits, CreditsError> {
+        self.change_credits(&Account::of_key(owner, id), change, event).await
     }
 
     async fn revive(

@@ -1,12 +1,12 @@
-//! How much may be used: what a verification reads of it.
+//! How much may be used: what a verification and lists read of it.
 
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, BigInt, Bool, Record, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Record, Text};
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{BudgetId, BudgetKind, KeyBudget};
+use latchkey_domain::{BudgetId, BudgetKind, Credits, KeyBudget};
 use uuid::Uuid;
 
 use crate::fault::Place;
@@ -23,23 +23,39 @@ const OF_KEY: &str = "array(\
     union all \
     select row(id, kind, true) from budgets where owner = api_keys.owner and amount is not null)";
 
-impl Expression for BudgetsOfKey {
-    type SqlType = Array<Record<(BigInt, Text, Bool)>>;
+/// How many credits are left for the family of the key of a row; null where they are not counted.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct CreditsOfKey;
+
+const CREDITS_OF_KEY: &str = "(\
+    select amount - handed_out from budgets \
+    where family = coalesce(api_keys.family, api_keys.id) and kind = 'credits')";
+
+/// An expression that always is the same text.
+macro_rules! written {
+    ($expression:ty, $kind:ty, $text:expr) => {
+        impl Expression for $expression {
+            type SqlType = $kind;
+        }
+
+        impl<From> SelectableExpression<From> for $expression {}
+        impl<From> AppearsOnTable<From> for $expression {}
+
+        impl<Grouped> ValidGrouping<Grouped> for $expression {
+            type IsAggregate = diesel::expression::is_aggregate::Never;
+        }
+
+        impl QueryFragment<Pg> for $expression {
+            fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                pass.push_sql($text);
+                Ok(())
+            }
+        }
+    };
 }
 
-impl<From> SelectableExpression<From> for BudgetsOfKey {}
-impl<From> AppearsOnTable<From> for BudgetsOfKey {}
-
-impl<Grouped> ValidGrouping<Grouped> for BudgetsOfKey {
-    type IsAggregate = diesel::expression::is_aggregate::Never;
-}
-
-impl QueryFragment<Pg> for BudgetsOfKey {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        pass.push_sql(OF_KEY);
-        Ok(())
-    }
-}
+written!(BudgetsOfKey, Array<Record<(BigInt, Text, Bool)>>, OF_KEY);
+written!(CreditsOfKey, Nullable<BigInt>, CREDITS_OF_KEY);
 
 /// The place of a budget: its id is no UUID.
 const PLACE: Place = Place { table: "budgets", row: Uuid::nil() };
@@ -51,4 +67,10 @@ pub(crate) fn budgets_from(rows: Vec<(i64, String, bool)>) -> Result<Vec<KeyBudg
         Ok(KeyBudget { id: BudgetId(id), kind, is_owners })
     };
     rows.into_iter().map(budget).collect()
+}
+
+/// What is left of credits.
+pub(crate) fn credits_from(left: Option<i64>) -> Result<Option<Credits>, StoreError> {
+    let credits = |left| u64::try_from(left).ok().and_then(|left| Credits::new(left).ok());
+    left.map(|left| PLACE.read("amount", credits(left))).transpose()
 }

@@ -9,24 +9,29 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::PostgresStore;
+use crate::budget_changes::forgotten;
 use crate::fault::failed;
 
 /// Not `now()`: a pooler may hand over a transaction that has begun.
 const NOW: &str = "select clock_timestamp() as at";
 
 /// What another instance is removing is left to it.
-const REMOVE_REVOKED_KEYS: &str = "\
+const REMOVE_REVOKED_KEYS: &str = concat!(
+    "\
 with page as materialized ( \
     select id, revoked_at from api_keys where id > $2 order by id limit $3 \
-), old as ( \
-    select id from api_keys \
+), old as materialized ( \
+    select id, coalesce(family, id) as family from api_keys \
     where id in (select id from page where revoked_at < $1) order by id for update skip locked \
 ), unused as ( \
     delete from last_uses using old where last_uses.key_id = old.id \
-), gone as ( \
+), ",
+    forgotten!("old"),
+    ", gone as ( \
     delete from api_keys using old where api_keys.id = old.id \
 ) \
-select id from page order by id desc limit 1";
+select id from page order by id desc limit 1"
+);
 
 /// A key is committed before anybody can use it.
 const REMOVE_USES_WITHOUT_KEY: &str = "\

@@ -1,21 +1,28 @@
-//! The statements that change keys. Each locks the keys, adds the events, and then changes the keys,
-//! whose trigger takes the clock of changes: all changes wait for that, so it is locked last.
+//! The statements that change keys. Each locks the keys, then their owners, then budgets, adds the events, and then
+//! changes the keys, whose trigger takes the clock of changes: all changes wait for that, so it is locked last.
 
 use diesel::dsl::sql as literal;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use latchkey_domain::ports::{Replacement, SelectedKey};
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, OwnerId};
+use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Credits, OwnerId};
 use time::OffsetDateTime;
 
 use crate::audit::event_row;
+use crate::budget_changes::{Shared, begun};
 use crate::row::{EventRow, KeyRow};
 use crate::schema::audit_events;
 use crate::sql::{Sql, changes, new_row, sql, value};
 
 /// Takes a place for the owner, under the lock of the owner's row, and the key with it or neither. The
 /// limit of the owner itself goes before that of the policy.
-pub(crate) fn insert(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
+pub(crate) fn insert(
+    key: &ApiKey,
+    credits: Option<Credits>,
+    limit: u32,
+    event: &AuditEvent,
+) -> Sql {
+    let budgets = begun(key, credits);
     let owner = value::<Text, _>(key.parts().owner.as_str().to_owned());
     let limit = value::<BigInt, _>(i64::from(limit));
     let (key, event) = (new_row(KeyRow::from(key)), event_row(event));
@@ -28,7 +35,7 @@ pub(crate) fn insert(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
             where mine.held < coalesce(mine.max_keys, " limit ") \
                 and mine.closed_at is null and mine.suspended_at is null \
             returning owner \
-        ), event as ( \
+        ), " budgets "event as ( \
             insert into audit_events " event " from place \
         ) \
         insert into api_keys " key " from place"
@@ -52,14 +59,16 @@ impl Next {
 
 /// Answers the number of the change, or no row.
 pub(crate) fn update(key: &ApiKey, event: &AuditEvent) -> Sql {
+    let Shared { lock, locked, budgets, set, siblings } =
+        Shared::of(key, event, &sql!("(select from found) as go"));
     let (Next { id, version, changes }, event) = (Next::of(key), event_row(event));
     sql!(
-        "with found as ( \
+        "with " lock "found as ( \
             select from api_keys \
-            where id = " id " and version = " version " - 1 and revoked_at is null for update \
-        ), event as ( \
-            insert into audit_events " event " from found returning id \
-        ) \
+            where id = " id " and version = " version " - 1 and revoked_at is null" locked " for update \
+        ), " budgets "event as ( \
+            insert into audit_events " event " from found" set " returning id \
+        )" siblings " \
         update api_keys as key set " changes " from event where key.id = " id " \
         returning latest_change"
     )
@@ -70,16 +79,18 @@ pub(crate) fn update(key: &ApiKey, event: &AuditEvent) -> Sql {
 pub(crate) fn revive(key: &ApiKey, limit: u32, event: &AuditEvent) -> Sql {
     let now = value::<Timestamptz, _>(OffsetDateTime::from(event.at));
     let limit = value::<BigInt, _>(i64::from(limit));
+    let Shared { lock, locked, budgets, set, siblings } =
+        Shared::of(key, event, &sql!("(select from room where working < most) as go"));
     let (Next { id, version, changes }, event) = (Next::of(key), event_row(event));
     sql!(
-        "with found as ( \
+        "with " lock "found as ( \
             select owner from api_keys \
-            where id = " id " and version = " version " - 1 and revoked_at is null for update \
+            where id = " id " and version = " version " - 1 and revoked_at is null" locked " for update \
         ), room as ( \
             select overlap.* from found, overlap_of_owner(owner, " now ", null, " limit ") as overlap \
-        ), event as ( \
-            insert into audit_events " event " from room where working < most returning id \
-        ), revived as ( \
+        ), " budgets "event as ( \
+            insert into audit_events " event " from room" set " where working < most returning id \
+        )" siblings ", revived as ( \
             update api_keys as key set " changes " from event where key.id = " id " \
             returning latest_change \
         ) \
@@ -163,10 +174,10 @@ impl Predecessor {
 pub(crate) fn revoke(owner: &OwnerId, id: ApiKeyId, event: &AuditEvent) -> Sql {
     let (id, owner) =
         (value::<SqlUuid, _>(id.as_uuid()), value::<Text, _>(owner.as_str().to_owned()));
-    let EventRow { whose, deed, label: _, keys } = EventRow::from(event);
+    let EventRow { whose, deed, label: _, keys, changes } = EventRow::from(event);
     let name = audit_events::key_name.eq(literal::<Nullable<Text>>("found.name"));
     let prefix = audit_events::key_prefix.eq(literal::<Nullable<Text>>("found.prefix"));
-    let event = new_row((whose, deed, name, prefix, keys));
+    let event = new_row((whose, deed, name, prefix, keys, changes));
     sql!(
         "with found as ( \
             select name, prefix from api_keys \
@@ -186,7 +197,7 @@ pub(crate) fn revoke(owner: &OwnerId, id: ApiKeyId, event: &AuditEvent) -> Sql {
 /// Answers one row: the keys that were revoked, the number of the change, and whether a key was replaced
 /// meanwhile, so that none was revoked.
 pub(crate) fn revoke_all(keys: &[SelectedKey], events: &[AuditEvent]) -> Option<Sql> {
-    let EventRow { whose: _, deed, label, keys: _ } = EventRow::from(events.first()?);
+    let EventRow { whose: _, deed, label, keys: _, changes } = EventRow::from(events.first()?);
     let at = value::<Timestamptz, _>(OffsetDateTime::from(events.first()?.at));
     let ids: Vec<_> = keys.iter().map(|key| key.id.as_uuid()).collect();
     let successors: Vec<_> =
@@ -206,6 +217,7 @@ pub(crate) fn revoke_all(keys: &[SelectedKey], events: &[AuditEvent]) -> Option<
         deed,
         label,
         audit_events::key_ids.eq(literal::<Nullable<Array<SqlUuid>>>("told.key_ids")),
+        changes,
     ));
     Some(sql!(
         "with locked as materialized ( \

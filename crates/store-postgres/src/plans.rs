@@ -124,7 +124,7 @@ async fn ask_everything(store: &PostgresStore) {
 /// Sends the statements of changes; all but the new key find nothing.
 async fn change(store: &PostgresStore) {
     let another = a_key().owned_by("another").build();
-    ApiKeyRepository::insert(store, &another, 10, &an_event()).await.unwrap();
+    ApiKeyRepository::insert(store, &another, None, 10, &an_event()).await.unwrap();
     store.touch(&a_digest().digest, moment(0)).await.unwrap();
     store.remove(&a_digest().digest, None).await.unwrap();
     let gone = ApiKeyRepository::find(store, &owner("owner7"), an_id()).await;

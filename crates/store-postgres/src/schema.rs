@@ -180,5 +180,5 @@ table! {
 joinable!(known_networks -> accounts (account_id));
 joinable!(sessions -> accounts (account_id));
 allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
-allow_tables_to_appear_in_same_query!(api_keys, change_clock, key_owners, last_uses);
+allow_tables_to_appear_in_same_query!(api_keys, budgets, change_clock, key_owners, last_uses);
 allow_tables_to_appear_in_same_query!(change_clock, instances);

@@ -3,8 +3,8 @@ use diesel::result::Error as DieselError;
 use diesel_async::{
     AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _,
 };
-use latchkey_accounts::{Contents, Part, Record, TakeOverError};
-use latchkey_domain::{KeyedDigest, OwnerSettings};
+use latchkey_accounts::{Contents, Part, Record, StoredBudget, TakeOverError};
+use latchkey_domain::{BudgetHolder, KeyedDigest, OwnerSettings};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -13,15 +13,15 @@ use crate::attempts::Purpose;
 use crate::fault::failed;
 use crate::row::{AccountRow, EventRow, KeyRow, SessionRow, TokenRow};
 use crate::schema::{
-    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, management_tokens,
-    peppers, sessions,
+    accounts, api_keys, audit_events, budgets, key_owners, known_networks, last_uses,
+    management_tokens, peppers, sessions,
 };
 
 /// Records in a statement. It has at most 65,535 arguments, and an event has fourteen.
 const PAGE: u32 = 1_000;
 
 /// Keeps out everybody who would write, to the end of the transaction; a server that starts now waits.
-const LOCK: &str = "lock table accounts, api_keys, audit_events, key_owners, known_networks, \
+const LOCK: &str = "lock table accounts, api_keys, audit_events, budgets, key_owners, known_networks, \
     last_uses, management_tokens, peppers, sessions in exclusive mode";
 
 impl PostgresStore {
@@ -91,6 +91,7 @@ async fn count(db: &mut AsyncPgConnection, part: Part) -> QueryResult<i64> {
         Part::Tokens => management_tokens::table.count().load(db).await,
         Part::Owners => key_owners::table.count().load(db).await,
         Part::Keys => api_keys::table.count().load(db).await,
+        Part::Budgets => budgets::table.count().load(db).await,
         Part::LastUses => last_uses::table.count().load(db).await,
         Part::Events => audit_events::table.count().load(db).await,
     }?;
@@ -139,6 +140,10 @@ async fn insert(db: &mut AsyncPgConnection, part: Part, page: &[Record]) -> Quer
             });
             diesel::insert_into(api_keys::table).values(rows).execute(db).await
         }
+        Part::Budgets => {
+            let rows = rows(page, BudgetRow::of);
+            diesel::insert_into(budgets::table).values(rows).execute(db).await
+        }
         Part::LastUses => {
             let rows = rows(page, LastUseRow::of);
             diesel::insert_into(last_uses::table).values(rows).execute(db).await
@@ -182,6 +187,18 @@ struct OwnerRow {
     closed_at: Option<OffsetDateTime>,
     max_keys: Option<i32>,
     suspended_at: Option<OffsetDateTime>,
+    limits: Option<String>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = budgets)]
+struct BudgetRow {
+    family: Option<Uuid>,
+    owner: Option<String>,
+    kind: &'static str,
+    amount: Option<i64>,
+    period: i64,
+    handed_out: i64,
 }
 
 #[derive(Insertable)]
@@ -212,7 +229,7 @@ impl NetworkRow {
 impl OwnerRow {
     fn of(record: &Record) -> Option<Self> {
         let Record::Owner { owner, held, closed_at, settings } = record else { return None };
-        let OwnerSettings { max_keys, suspended_at } = settings;
+        let OwnerSettings { max_keys, suspended_at, limits } = settings;
         let max_keys = max_keys.map(|limit| i32::try_from(limit.get())).transpose();
         Some(Self {
             owner: owner.as_str().to_owned(),
@@ -220,6 +237,28 @@ impl OwnerRow {
             closed_at: closed_at.map(Into::into),
             max_keys: max_keys.ok()?,
             suspended_at: suspended_at.map(Into::into),
+            limits: (!limits.is_empty()).then(|| limits.to_string()),
+        })
+    }
+}
+
+impl BudgetRow {
+    fn of(record: &Record) -> Option<Self> {
+        let Record::Budget(StoredBudget { holder, kind, amount, period, handed_out }) = record
+        else {
+            return None;
+        };
+        let (family, owner) = match holder {
+            BudgetHolder::Family(first) => (Some(first.as_uuid()), None),
+            BudgetHolder::Owner(owner) => (None, Some(owner.as_str().to_owned())),
+        };
+        Some(Self {
+            family,
+            owner,
+            kind: kind.as_str(),
+            amount: amount.map(u64::cast_signed),
+            period: *period,
+            handed_out: handed_out.cast_signed(),
         })
     }
 }

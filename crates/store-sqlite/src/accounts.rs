@@ -8,6 +8,7 @@ use latchkey_domain::{ApiKeyId, AuditEvent, ChangeNumber, Digest, OwnerId, Times
 
 use crate::SqliteStore;
 use crate::audit;
+use crate::budget_changes::forget;
 use crate::fault::{DbResult, Fault, is_taken};
 use crate::query;
 use crate::row::{AccountRow, EventRow, id_bytes, id_from};
@@ -206,7 +207,9 @@ fn remove_owner(db: &mut SqliteConnection, owner: &OwnerId) -> QueryResult<usize
     let keys = || api_keys::table.filter(api_keys::owner.eq(owner.as_str()));
     let used = last_uses::key_id.eq_any(keys().select(api_keys::id));
     diesel::delete(last_uses::table.filter(used)).execute(db)?;
+    let gone = keys().select((api_keys::id, api_keys::family)).load(db)?;
     diesel::delete(keys()).execute(db)?;
+    forget(db, gone)?;
     diesel::update(audit_events::table.filter(audit_events::owner.eq(owner.as_str())))
         .set((
             audit_events::address.eq(None::<String>),

@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use latchkey_domain::ports::{
-    ApiKeyRepository, InsertError, KeyInUse, OverlapError, Replacement, SelectedKey, StoreError,
-    UpdateError,
+    AddedCredits, ApiKeyRepository, CreditsError, InsertError, KeyInUse, OverlapError, Replacement,
+    SelectedKey, StoreError, UpdateError,
 };
 use latchkey_domain::{
-    Action, ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Selection, Timestamp,
+    Action, ApiKey, ApiKeyId, AuditEvent, ChangeNumber, CreditChange, Credits, OwnerId, Selection,
+    Timestamp,
 };
 
 use crate::SqliteStore;
 use crate::audit;
+use crate::budget_changes::{self, Holder};
 use crate::fault::{DbResult, Fault, Place, is_taken};
 use crate::owners;
 use crate::query;
@@ -24,10 +26,12 @@ impl ApiKeyRepository for SqliteStore {
     async fn insert(
         &self,
         key: &ApiKey,
+        credits: Option<Credits>,
         limit: u32,
         event: &AuditEvent,
     ) -> Result<(), InsertError> {
         let (row, event) = (KeyRow::from(key), EventRow::from(event));
+        let (holder, limits) = (Holder::family_of(key), key.parts().limits);
         self.write(move |db| {
             hold_limit(db, &row.owner, limit)?;
             take_place(db, &row.owner)?;
@@ -36,18 +40,40 @@ impl ApiKeyRepository for SqliteStore {
                 Err(error) if is_taken(&error, &["api_keys.id", "api_keys.digest"]) => {
                     Err(Fault(InsertError::Duplicate))
                 }
-                added => Ok(added.and_then(|_one| audit::add(db, event))?),
+                added => {
+                    added?;
+                    budget_changes::begin(db, &holder, &limits, credits)?;
+                    Ok(audit::add(db, event)?)
+                }
             }
         })
         .await
     }
 
     async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError> {
-        let (key, event) = (key.clone(), EventRow::from(event));
+        let (key, event) = (key.clone(), event.clone());
         self.change(move |db| {
-            let changed = store_next(db, &key)?;
-            audit::add(db, event)?;
+            let changed = store_change(db, &key, &event)?;
+            audit::add(db, EventRow::from(&event))?;
             Ok(changed)
+        })
+        .await
+    }
+
+    async fn add_credits(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        change: CreditChange,
+        event: &AuditEvent,
+    ) -> Result<AddedCredits, CreditsError> {
+        let owner = owner.as_str().to_owned();
+        self.change_credits(change, event, move |db| {
+            let key = query::live_keys_of(&owner).filter(api_keys::id.eq(id_bytes(id.as_uuid())));
+            let key: Option<(Vec<u8>, Option<Vec<u8>>)> =
+                key.select((api_keys::id, api_keys::family)).get_result(db).optional()?;
+            let (id, family) = key.ok_or(Fault(CreditsError::NotFound))?;
+            Ok(Holder::Family(family.unwrap_or(id)))
         })
         .await
     }
@@ -58,11 +84,11 @@ impl ApiKeyRepository for SqliteStore {
         limit: u32,
         event: &AuditEvent,
     ) -> Result<ChangeNumber, OverlapError> {
-        let (key, at, event) = (key.clone(), event.at, EventRow::from(event));
+        let (key, event) = (key.clone(), event.clone());
         self.change(move |db| {
-            let changed = store_next(db, &key)?;
-            audit::add(db, event)?;
-            hold_overlap(db, key.parts().owner.as_str(), limit, at)?;
+            let changed = store_change(db, &key, &event)?;
+            audit::add(db, EventRow::from(&event))?;
+            hold_overlap(db, key.parts().owner.as_str(), limit, event.at)?;
             Ok(changed)
         })
         .await
@@ -258,6 +284,23 @@ impl ApiKeyRepository for SqliteStore {
         let (owner, since) = (owner.as_str().to_owned(), since.unix_millis());
         self.read(move |db| keys_in_use(query::revoked(&owner, since, limit).load(db)?)).await
     }
+}
+
+/// The same where the limits of the key may change, which are those of its family.
+fn store_change<E>(
+    db: &mut SqliteConnection,
+    key: &ApiKey,
+    event: &AuditEvent,
+) -> DbResult<Vec<ApiKeyId>, E>
+where
+    E: From<UpdateError> + From<StoreError>,
+{
+    let mut changed = store_next(db, key)?.to_vec();
+    if let Some(limits) = event.action.limits_given() {
+        budget_changes::limit(db, &Holder::family_of(key), &limits)?;
+        changed.extend(budget_changes::share_limits(db, key)?);
+    }
+    Ok(changed)
 }
 
 /// Stores the next version of a key, if the stored one is the version just before it and is not

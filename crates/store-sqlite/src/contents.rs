@@ -1,8 +1,15 @@
 use async_trait::async_trait;
+use diesel::dsl::sql as literal;
 use diesel::prelude::*;
-use latchkey_accounts::{Account, AccountId, Contents, ManagementToken, Part, Record, Session};
+use diesel::sql_types::{Binary, Bool, Integer, Text};
+use latchkey_accounts::{
+    Account, AccountId, Contents, ManagementToken, Part, Record, Session, StoredBudget,
+};
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, KeyedDigest, Network, OwnerId, Timestamp};
+use latchkey_domain::{
+    ApiKey, ApiKeyId, AuditEvent, BudgetHolder, BudgetKind, KeyedDigest, Network, OwnerId,
+    Timestamp,
+};
 use uuid::Uuid;
 
 use crate::SqliteStore;
@@ -12,8 +19,8 @@ use crate::row::{
     instant_from, pepper_from, settings_from,
 };
 use crate::schema::{
-    accounts, api_keys, audit_events, key_owners, known_networks, last_uses, management_tokens,
-    peppers, sessions,
+    accounts, api_keys, audit_events, budgets, key_owners, known_networks, last_uses,
+    management_tokens, peppers, sessions,
 };
 
 /// Before any id.
@@ -36,6 +43,7 @@ impl Contents for SqliteStore {
             Part::Tokens => tokens(db, after.as_ref(), limit),
             Part::Owners => owners(db, after.as_ref(), limit),
             Part::Keys => keys(db, after.as_ref(), limit),
+            Part::Budgets => budgets(db, after.as_ref(), limit),
             Part::LastUses => last_uses(db, after.as_ref(), limit),
             Part::Events => events(db, after.as_ref(), limit),
         })
@@ -53,6 +61,7 @@ impl Contents for SqliteStore {
                     Part::Tokens => management_tokens::table.count().get_result(db),
                     Part::Owners => key_owners::table.count().get_result(db),
                     Part::Keys => api_keys::table.count().get_result(db),
+                    Part::Budgets => budgets::table.count().get_result(db),
                     Part::LastUses => last_uses::table.count().get_result(db),
                     Part::Events => audit_events::table.count().get_result(db),
                 }?)
@@ -137,21 +146,23 @@ fn tokens(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page
     rows.into_iter().map(|row| Ok(Record::Token(ManagementToken::try_from(row)?))).collect()
 }
 
+/// The row of an owner.
+type OwnerColumns = (String, i64, Option<i64>, Option<i64>, Option<i64>, Option<String>);
+
 fn owners(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
     let after = match after {
         Some(Record::Owner { owner, .. }) => owner.as_str().to_owned(),
         _ => String::new(),
     };
     let rows = key_owners::table.filter(key_owners::owner.gt(after)).order(key_owners::owner);
-    let rows =
-        rows.limit(limit).load::<(String, i64, Option<i64>, Option<i64>, Option<i64>)>(db)?;
+    let rows = rows.limit(limit).load::<OwnerColumns>(db)?;
     let place = Place { table: "key_owners", row: Uuid::nil() };
-    let rows = rows.into_iter().map(|(owner, held, closed_at, max_keys, suspended_at)| {
+    let rows = rows.into_iter().map(|(owner, held, closed_at, max_keys, suspended_at, limits)| {
         Ok(Record::Owner {
             owner: place.read("owner", OwnerId::parse(owner).ok())?,
             held: place.read("held", u32::try_from(held).ok())?,
             closed_at: place.read("closed_at", instant_from(closed_at).ok())?,
-            settings: settings_from(max_keys, suspended_at)?,
+            settings: settings_from(max_keys, suspended_at, limits.as_deref())?,
         })
     });
     rows.collect()
@@ -165,6 +176,54 @@ fn keys(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
     let rows = api_keys::table.filter(api_keys::id.gt(after)).order(api_keys::id).limit(limit);
     let rows = rows.select(KeyRow::as_select()).load(db)?;
     rows.into_iter().map(|row| Ok(Record::Key(ApiKey::try_from(row)?))).collect()
+}
+
+/// The row of a budget.
+type BudgetColumns = (Option<Vec<u8>>, Option<String>, String, Option<i64>, i64, i64);
+
+/// Those of owners come before those of families, which are ordered by their first keys.
+fn budgets(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
+    let (family, owner, kind) = match after {
+        Some(Record::Budget(StoredBudget { holder: BudgetHolder::Owner(owner), kind, .. })) => {
+            (FIRST, owner.as_str().to_owned(), kind.as_str())
+        }
+        Some(Record::Budget(StoredBudget { holder: BudgetHolder::Family(id), kind, .. })) => {
+            (id_bytes(id.as_uuid()), String::new(), kind.as_str())
+        }
+        _ => (FIRST, String::new(), ""),
+    };
+    let place = literal::<Bool>("(coalesce(family, x''), coalesce(owner, ''), kind) > (");
+    let behind = place.bind::<Binary, _>(family).sql(", ").bind::<Text, _>(owner).sql(", ");
+    let order = literal::<Integer>("coalesce(family, x''), coalesce(owner, ''), kind");
+    let rows = budgets::table
+        .filter(behind.bind::<Text, _>(kind).sql(")"))
+        .order(order)
+        .limit(limit)
+        .select((
+            budgets::family,
+            budgets::owner,
+            budgets::kind,
+            budgets::amount,
+            budgets::period,
+            budgets::handed_out,
+        ))
+        .load::<BudgetColumns>(db)?;
+    let place = Place { table: "budgets", row: Uuid::nil() };
+    let rows = rows.into_iter().map(|(family, owner, kind, amount, period, handed_out)| {
+        let holder = match (family, owner) {
+            (Some(id), None) => id_from(&id).map(ApiKeyId::new).map(BudgetHolder::Family),
+            (_, Some(owner)) => OwnerId::parse(owner).ok().map(BudgetHolder::Owner),
+            (None, None) => None,
+        };
+        Ok(Record::Budget(StoredBudget {
+            holder: place.read("owner", holder)?,
+            kind: place.read("kind", BudgetKind::parse(&kind))?,
+            amount: place.read("amount", amount.map(u64::try_from).transpose().ok())?,
+            period,
+            handed_out: place.read("handed_out", u64::try_from(handed_out).ok())?,
+        }))
+    });
+    rows.collect()
 }
 
 fn last_uses(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
@@ -207,14 +266,15 @@ mod tests {
         name: String,
     }
 
-    /// A new table is a part of the contents too, or says here why it is none.
+    /// A new table is a part of the contents too, or says here why it is none. Shares are those of processes that run,
+    /// and what they hold counts as spent.
     #[tokio::test]
     async fn every_table_but_those_about_the_schema_is_a_part() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
         store.migrate().await.expect("migrates");
         let tables = "select name from sqlite_schema where type = 'table' \
-            and name not like '%schema%' and name not like 'sqlite_%' and name not like 'budget%' \
+            and name not like '%schema%' and name not like 'sqlite_%' and name <> 'budget_shares' \
             order by name";
         let tables: Vec<Table> =
             store.read(move |db| Ok(sql_query(tables).load(db)?)).await.expect("the store answers");
@@ -223,6 +283,7 @@ mod tests {
             "accounts",
             "api_keys",
             "audit_events",
+            "budgets",
             "key_owners",
             "known_networks",
             "last_uses",

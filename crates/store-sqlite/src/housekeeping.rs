@@ -6,6 +6,7 @@ use latchkey_domain::ports::{Housekeeping, StoreError};
 use latchkey_domain::{ApiKeyId, Timestamp};
 
 use crate::SqliteStore;
+use crate::budget_changes::forget;
 use crate::row::{id_bytes, id_from};
 use crate::schema::{api_keys, audit_events, last_uses};
 
@@ -51,7 +52,10 @@ impl Housekeeping for SqliteStore {
             self.write::<_, StoreError>(move |db| {
                 diesel::delete(last_uses::table.filter(last_uses::key_id.eq_any(&old)))
                     .execute(db)?;
-                diesel::delete(api_keys::table.filter(api_keys::id.eq_any(&old))).execute(db)?;
+                let keys = api_keys::table.filter(api_keys::id.eq_any(&old));
+                let gone = keys.clone().select((api_keys::id, api_keys::family)).load(db)?;
+                diesel::delete(keys).execute(db)?;
+                forget(db, gone)?;
                 Ok(())
             })
             .await?;

@@ -28,11 +28,13 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod backup;
+mod budget_changes;
 mod budgets;
 mod changes;
 mod connection;
 #[cfg(feature = "accounts")]
 mod contents;
+mod credits;
 mod fault;
 mod hold;
 mod housekeeping;

@@ -14,7 +14,7 @@ use latchkey_domain::{
 };
 use uuid::Uuid;
 
-use crate::budgets::BudgetsOfKey;
+use crate::budgets::{BudgetsOfKey, CreditsOfKey};
 use crate::row::{EventRow, KeyRow, id_bytes};
 use crate::schema::{api_keys, audit_events, key_owners, last_uses};
 
@@ -133,6 +133,15 @@ pub(crate) fn keys_under(pepper: i64, limit: u32) -> _ {
 #[auto_type(no_type_alias)]
 pub(crate) fn live_keys_of<'a>(owner: &'a str) -> _ {
     api_keys::table.filter(api_keys::owner.eq(owner)).filter(api_keys::revoked_at.is_null())
+}
+
+/// The ids of the unrevoked keys of a family.
+#[auto_type(no_type_alias)]
+pub(crate) fn live_keys_of_family<'a>(first: &'a [u8]) -> _ {
+    api_keys::table
+        .filter(api_keys::id.nullable().eq(first).or(api_keys::family.eq(first)))
+        .filter(api_keys::revoked_at.is_null())
+        .select(api_keys::id)
 }
 
 pub(crate) fn events_of(
@@ -357,9 +366,12 @@ fn keys_in_use() -> _ {
 #[auto_type]
 fn with_last_use() -> _ {
     let row: AsSelect<KeyRow, Sqlite> = KeyRow::as_select();
-    api_keys::table
-        .left_join(last_uses::table.on(last_uses::key_id.eq(api_keys::id)))
-        .select((row, last_uses::used_at.nullable()))
+    let credits: CreditsOfKey = CreditsOfKey;
+    api_keys::table.left_join(last_uses::table.on(last_uses::key_id.eq(api_keys::id))).select((
+        row,
+        last_uses::used_at.nullable(),
+        credits,
+    ))
 }
 
 /// One of the digests a secret may be stored under, the first one again where there are fewer: a

@@ -4,6 +4,7 @@
 #[cfg(feature = "accounts")]
 mod accounts;
 mod audit;
+mod changes;
 mod keys;
 mod owners;
 #[cfg(feature = "accounts")]

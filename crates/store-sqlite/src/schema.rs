@@ -118,6 +118,7 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         max_keys -> Nullable<BigInt>,
         suspended_at -> Nullable<BigInt>,
+        limits -> Nullable<Text>,
     }
 }
 
@@ -157,7 +158,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, key_owners, last_uses);
+diesel::allow_tables_to_appear_in_same_query!(api_keys, budgets, key_owners, last_uses);
 diesel::allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
 diesel::joinable!(known_networks -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));

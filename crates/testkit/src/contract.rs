@@ -19,6 +19,7 @@ mod steps;
 
 mod accounts;
 mod audit;
+mod budgets;
 mod changes;
 mod disabling;
 mod housekeeping;
@@ -212,6 +213,20 @@ promises! { $
         what_is_no_beginning_or_end_of_a_suspension_is_not_told
         a_key_made_while_its_owner_is_suspended_is_told_or_refused
     }
+    budgets {
+        a_key_without_limits_and_credits_has_no_budgets
+        the_limits_and_credits_of_a_new_key_are_its_budgets
+        changed_limits_are_the_budgets_of_all_keys_of_the_family
+        limits_of_a_stale_version_change_nothing
+        credits_are_added_and_taken_and_never_fall_below_none
+        credits_begin_and_cease_to_count
+        credits_of_a_missing_or_revoked_key_are_not_found
+        concurrent_additions_all_count
+        of_concurrent_subtractions_no_more_than_there_is_is_taken
+        the_budgets_of_an_owner_hold_for_all_its_keys
+        keys_are_told_where_a_budget_begins_or_ceases_to_count
+        the_budgets_of_a_family_go_with_its_last_key
+    }
     lists {
         an_owner_without_keys_has_an_empty_list
         a_list_has_the_newest_first_and_equal_times_by_id_descending
@@ -279,6 +294,7 @@ promises! { $
     }
     audit {
         an_event_reads_back_equal
+        an_event_about_credits_reads_back_equal
         an_event_of_a_changed_owner_reads_back_equal
         an_event_that_is_recorded_again_is_there_once
         an_event_is_in_the_trail_of_its_owner_alone

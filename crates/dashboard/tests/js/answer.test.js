@@ -12,7 +12,7 @@ const OURS = {
 /** @type {Key} */
 const ITEM = {
   id: 'a', name: 'Production', keyPrefix: 'sk_live_abc1', lastUsedAt: null, createdAt: '2026-03-24T15:30:00.000Z', environment: 'live', enabled: true,
-  expiresAt: null, replacedBy: null, createdBy: null, metadata: {}, scopes: null, allowedNetworks: null,
+  expiresAt: null, replacedBy: null, createdBy: null, metadata: {}, scopes: null, allowedNetworks: null, limits: null, credits: null,
 }
 /** @type {Issued} */
 const ISSUED = { id: 'b', name: 'Production', key: 'sk_live_…', keyPrefix: 'sk_live_abc2', createdAt: ITEM.createdAt, environment: 'live', expiresAt: null }

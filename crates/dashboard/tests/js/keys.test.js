@@ -15,7 +15,7 @@ const SECRET = 'sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7'
 /** @param {Partial<Key>} more @returns {Key} */
 const key = (more = {}) => ({
   id: 'a', name: 'Production', keyPrefix: 'sk_live_abc1', lastUsedAt: null, createdAt: at(-1), environment: 'live', enabled: true, expiresAt: null, replacedBy: null,
-  createdBy: null, metadata: {}, scopes: null, allowedNetworks: null, ...more,
+  createdBy: null, metadata: {}, scopes: null, allowedNetworks: null, limits: null, credits: null, ...more,
 })
 
 test('a key that works is active and nothing else', () => {

@@ -34,7 +34,18 @@ test('a change says what was before and after', () => {
   assert.deepEqual(changed({ scopes: [['a'], null] }), ['Gave “B” full access'])
   assert.deepEqual(changed({ allowedNetworks: [null, ['10.0.0.0/8']] }), ['Allowed “B” only from 10.0.0.0/8'])
   assert.deepEqual(changed({ allowedNetworks: [['::/0'], null] }), ['Allowed “B” from every network'])
+  assert.deepEqual(changed({ limits: [null, [{ limit: 5, every: 'second' }, { limit: 1000, every: 'day' }]] }), ['Limits of “B” set to 5 a second, 1000 a day'])
+  assert.deepEqual(changed({ limits: [[{ limit: 5, every: 'hour' }], null] }), ['Limits of “B” removed'])
   assert.deepEqual(changed({ newer: [1, 2] }), ['Changed “B”'])
+})
+
+test('an event about credits says what was left', () => {
+  const added = (/** @type {[number | null, number | null]} */ credits) => read(event('credits.added', { changes: { credits } }))
+  assert.deepEqual(added([null, 5]), ['Credits of “B” counted from now on: 5'])
+  assert.deepEqual(added([5, 0]), ['Credits of “B” changed from 5 to 0'])
+  assert.deepEqual(added([5, null]), ['Credits of “B” no longer counted'])
+  assert.deepEqual(read(event('credits.stranded', { changes: { stranded: 7 } })), ['7 credits of “B” lost with an instance that crashed'])
+  assert.deepEqual(read(event('credits.added', { keyName: null, changes: { credits: [1, 2] } })), ['Credits added or taken'])
 })
 
 test('events from before names were kept are told without them', () => {
@@ -47,4 +58,5 @@ test('the changes are one cell', () => {
   assert.equal(changesCell({ name: ['A', 'B'], expiresAt: [null, '2027'] }), 'name: A → B; expiresAt: Never → 2027')
   assert.equal(changesCell({ metadata: [{}, { plan: 'pro' }] }), 'metadata: {} → {"plan":"pro"}')
   assert.equal(changesCell({ scopes: [null, ['a', 'b']] }), 'scopes: null → ["a","b"]')
+  assert.equal(changesCell({ credits: [null, 5], stranded: 7 }), 'credits: null → 5; stranded: 7')
 })

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use super::StoreError;
-use crate::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Selection, Timestamp};
+use crate::{
+    ApiKey, ApiKeyId, AuditEvent, ChangeNumber, CreditChange, Credits, CreditsRefused, OwnerId,
+    Selection, Timestamp,
+};
 
 /// Where keys are kept, as the use cases of their owners need it.
 ///
@@ -17,11 +20,23 @@ use crate::{ApiKey, ApiKeyId, AuditEvent, ChangeNumber, OwnerId, Selection, Time
 pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
     /// Adds a new key, unless its owner holds `limit` keys that are neither revoked nor replaced.
     /// However many inserts run concurrently, the limit is not exceeded. A suspended owner gets no key.
-    async fn insert(&self, key: &ApiKey, limit: u32, event: &AuditEvent)
-    -> Result<(), InsertError>;
+    ///
+    /// With the key begin the budgets of its family: one for each of its limits, and one that counts `credits`, if there
+    /// is a number.
+    async fn insert(
+        &self,
+        key: &ApiKey,
+        credits: Option<Credits>,
+        limit: u32,
+        event: &AuditEvent,
+    ) -> Result<(), InsertError>;
 
     /// Stores the next version of a key, if the stored one is the version just before it and is
     /// not revoked.
+    ///
+    /// Where the event says that its limits changed, they hold for its whole family: for each unrevoked key of it, whose
+    /// version rises too if that changes the key, and for its budgets. What the present window has used stays used.
+    /// Where a budget begins or ceases to count, this is a change of each unrevoked key of the family.
     async fn update(&self, key: &ApiKey, event: &AuditEvent) -> Result<ChangeNumber, UpdateError>;
 
     /// As [`update`](Self::update), of a replaced key that is to work again, unless its owner has
@@ -33,6 +48,18 @@ pub trait ApiKeyRepository: Send + Sync + fmt::Debug {
         limit: u32,
         event: &AuditEvent,
     ) -> Result<ChangeNumber, OverlapError>;
+
+    /// Adds credits to the budget that the key `id` of `owner` shares with its family, takes some from it, or stops
+    /// counting. Stores the event with what was left before and after. However many calls run concurrently, each counts
+    /// once, and there are never less than none. Where counting begins or ends, this is a change of each unrevoked key of
+    /// the family. An end of counting that has ended already leaves no event.
+    async fn add_credits(
+        &self,
+        owner: &OwnerId,
+        id: ApiKeyId,
+        change: CreditChange,
+        event: &AuditEvent,
+    ) -> Result<AddedCredits, CreditsError>;
 
     /// Stores the next version of a key, adds its successor, and ends its predecessor: all or
     /// nothing. Both old keys must be as for [`update`](Self::update). The limit on keys is not
@@ -141,6 +168,33 @@ pub struct KeyInUse {
     pub key: ApiKey,
     /// When it last passed a verification, as far as recorded; `None` if it never did.
     pub last_used_at: Option<Timestamp>,
+    /// How many credits are left for its family, as the store counts: those that instances hold in hand are spent.
+    /// `None`: they are not counted.
+    pub credits: Option<Credits>,
+}
+
+/// What an addition of credits left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddedCredits {
+    /// How many are left; `None`: they are not counted.
+    pub left: Option<Credits>,
+    /// The latest change of any key when this was made, or a later one: the change that began or ended the counting is
+    /// not after it.
+    pub as_of: ChangeNumber,
+}
+
+/// Why credits were not added.
+#[derive(Debug, Error)]
+pub enum CreditsError {
+    /// There is no such key, or it is revoked.
+    #[error("there is no such key, or it is revoked")]
+    NotFound,
+    /// What is left does not allow it.
+    #[error(transparent)]
+    Refused(#[from] CreditsRefused),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Why a key was not added.

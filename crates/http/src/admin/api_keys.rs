@@ -6,10 +6,12 @@ use super::proof::{For, KeysEnd, KeysRead, KeysWrite, Prover};
 use crate::Http;
 use crate::accounts::Success;
 use crate::api_keys::{
-    IssuedBody, ItemBody, KeyFilter, RotatedBody, changed, found, issued, listed, revoked, rotated,
+    IssuedBody, ItemBody, KeyFilter, RotatedBody, changed, credited, found, issued, listed,
+    revoked, rotated,
 };
 use crate::body::{InOrder, JsonBody, OptionalJsonBody};
 use crate::error::{ApiError, ErrorBody, ErrorCode};
+use crate::wire_limits::CreditsBody;
 
 /// List an owner's keys.
 ///
@@ -115,6 +117,34 @@ pub(crate) async fn change<P: Prover>(
     InOrder(by, JsonBody(body)): InOrder<For<KeysWrite, P>, JsonBody<ChangeForOwnerBody>>,
 ) -> Result<HttpResponse, ApiError> {
     changed(&req, &http, by.acting, body.read()?).await
+}
+
+/// Add credits to an owner's key.
+///
+/// A negative number takes some; below what is left nothing is changed. Concurrent calls all count. A key shares its
+/// credits with the keys that it replaced and that replaced it.
+#[utoipa::path(
+    post, path = "/api/v1/admin/owners/{owner}/api-keys/{id}/credits", operation_id = "addCreditsOfKey", tag = "Management",
+    params(
+        ("owner" = String, Path, description = "Whose key", example = "user_123"),
+        ("id" = String, Path, description = "The ID of the key", example = "019d1fb2-5b00-7c4e-a2d1-8f3b6e9a0c17"),
+    ),
+    request_body = CreditsBody, security(("managementToken" = [])),
+    responses(
+        (status = 200, description = "The key with its credits", body = ItemBody<'_>),
+        (status = 400, description = "Invalid request", body = ErrorBody),
+        (status = 401, description = "Missing or invalid management token", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:write`, or may not act for this owner", body = ErrorBody),
+        (status = 404, description = "No such key of this owner, or it is revoked", body = ErrorBody),
+        (status = 409, description = "Fewer credits are left than are to be taken, or there would be too many", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn add_credits<P: Prover>(
+    req: HttpRequest,
+    http: Data<Http>,
+    InOrder(by, JsonBody(body)): InOrder<For<KeysWrite, P>, JsonBody<CreditsBody>>,
+) -> Result<HttpResponse, ApiError> {
+    credited(&req, &http, by.acting, body.read()?).await
 }
 
 /// Rotate an owner's key.

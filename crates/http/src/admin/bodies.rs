@@ -7,6 +7,7 @@ use crate::Http;
 use crate::api_keys::{ChangeBody, CreateBody, EnvironmentBody, RotateBody, present};
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
+use crate::wire_limits::{LimitBody, WireLimits};
 use crate::wire_metadata::WireMetadata;
 use crate::wire_restrictions::{WireNetworks, WireScopes};
 use crate::wire_time::{ExpirySchema, WireTime};
@@ -43,6 +44,14 @@ pub(crate) struct CreateForOwnerBody {
     #[schema(value_type = WireNetworks<'_>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     allowed_networks: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireLimits<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    limits: Option<Option<Vec<LimitBody>>>,
+    /// How many credits the key has for good. Null or left out: they are not counted.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
+    credits: Option<i64>,
 }
 
 /// What to change about an owner's key; at least one member.
@@ -75,6 +84,10 @@ pub(crate) struct ChangeForOwnerBody {
     #[schema(value_type = WireNetworks<'_>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     allowed_networks: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireLimits<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    limits: Option<Option<Vec<LimitBody>>>,
 }
 
 /// How to rotate an owner's key.
@@ -93,9 +106,19 @@ pub(crate) struct RotateForOwnerBody {
 
 impl CreateForOwnerBody {
     pub(super) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
-        let Self { name, environment, expires_at, created_by, metadata, scopes, allowed_networks } =
-            self;
-        let new = CreateBody { name, environment, expires_at, scopes, allowed_networks };
+        let Self {
+            name,
+            environment,
+            expires_at,
+            created_by,
+            metadata,
+            scopes,
+            allowed_networks,
+            limits,
+            credits,
+        } = self;
+        let new =
+            CreateBody { name, environment, expires_at, scopes, allowed_networks, limits, credits };
         let new = new.read(http)?;
         let new = new.created_by(creator(created_by)?);
         Ok(match parsed(metadata)? {
@@ -107,13 +130,14 @@ impl CreateForOwnerBody {
 
 impl ChangeForOwnerBody {
     pub(super) fn read(self) -> Result<KeyChange, ApiError> {
-        let Self { name, enabled, expires_at, metadata, scopes, allowed_networks } = self;
-        let change = ChangeBody { name, enabled, expires_at, scopes, allowed_networks }.read()?;
+        let Self { name, enabled, expires_at, metadata, scopes, allowed_networks, limits } = self;
+        let change = ChangeBody { name, enabled, expires_at, scopes, allowed_networks, limits };
+        let change = change.read()?;
         let change = KeyChange { metadata: parsed(metadata)?, ..change };
         if change.is_nothing() {
             // To a session the use case's refusal names what a session may change.
-            let message =
-                "Nothing to change: name, enabled, expiresAt, metadata, scopes or allowedNetworks";
+            let message = "Nothing to change: name, enabled, expiresAt, metadata, scopes, \
+                           allowedNetworks or limits";
             return Err(ApiError::bad_request(message));
         }
         Ok(change)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
-    ApiKeyId, Creator, Environment, IssuedKey, KeyChange, KeyName, KeyState, NewKey, Overlap,
-    Rotation,
+    ApiKeyId, Creator, Credits, Environment, IssuedKey, KeyChange, KeyName, KeyState, Limits,
+    NewKey, Overlap, Rotation,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::Http;
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
+use crate::wire_limits::{LimitBody, WireLimits, credits_in, limits_in};
 use crate::wire_metadata::WireMetadata;
 use crate::wire_restrictions::{GivenRestrictions, WireNetworks, WireScopes};
 use crate::wire_time::{ExpirySchema, WireTime};
@@ -56,6 +57,14 @@ pub(crate) struct CreateBody {
     #[schema(value_type = WireNetworks<'_>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     pub(crate) allowed_networks: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireLimits<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(crate) limits: Option<Option<Vec<LimitBody>>>,
+    /// How many credits the key has for good. Null or left out: they are not counted.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
+    pub(crate) credits: Option<i64>,
 }
 
 /// What to change about a key; at least one member.
@@ -84,6 +93,10 @@ pub(crate) struct ChangeBody {
     #[schema(value_type = WireNetworks<'_>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     pub(crate) allowed_networks: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = WireLimits<'_>, required = false)]
+    #[expect(clippy::option_option, reason = "left out and null are two things")]
+    pub(crate) limits: Option<Option<Vec<LimitBody>>>,
 }
 
 /// How to rotate a key.
@@ -169,6 +182,11 @@ pub(crate) struct ItemBody<'a> {
     metadata: WireMetadata<'a>,
     scopes: WireScopes<'a>,
     allowed_networks: WireNetworks<'a>,
+    limits: WireLimits<'a>,
+    /// How many credits are left for the key and those that it shares them with. What instances hold in hand counts as
+    /// spent. Null: not counted.
+    #[schema(required, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    credits: Option<u64>,
     /// When it was revoked; only in lists that hold revoked keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<WireTime>, required = false)]
@@ -187,20 +205,24 @@ where
 
 impl CreateBody {
     pub(crate) fn read(self, http: &Http) -> Result<NewKey, ApiError> {
-        let Self { name, environment, expires_at, scopes, allowed_networks } = self;
+        let Self { name, environment, expires_at, scopes, allowed_networks, limits, credits } =
+            self;
         let name = http.services.api_keys.policy().name(name.map(KeyName::parse).transpose()?)?;
         let new = NewKey::new(name, environment.into()).expiring(expires_at.map(|WireTime(at)| at));
+        let new = new.limited(limits_in(limits)?.unwrap_or(Limits::NONE));
+        let new = new.with_credits(credits_in(credits)?);
         GivenRestrictions { scopes, allowed_networks }.restrict(new)
     }
 }
 
 impl ChangeBody {
     pub(crate) fn read(self) -> Result<KeyChange, ApiError> {
-        let Self { name, enabled, expires_at, scopes, allowed_networks } = self;
+        let Self { name, enabled, expires_at, scopes, allowed_networks, limits } = self;
         let name = name.map(KeyName::parse).transpose()?;
         let expires_at = expires_at.map(|at| at.map(|WireTime(at)| at));
         // Metadata is read only by session.
-        let change = KeyChange { name, enabled, expires_at, ..KeyChange::default() };
+        let limits = limits_in(limits)?;
+        let change = KeyChange { name, enabled, expires_at, limits, ..KeyChange::default() };
         GivenRestrictions { scopes, allowed_networks }.add_to(change)
     }
 }
@@ -268,6 +290,8 @@ impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
             metadata: WireMetadata(key.metadata.as_str()),
             scopes: WireScopes(&key.restrictions.scopes),
             allowed_networks: WireNetworks(&key.restrictions.networks),
+            limits: WireLimits(&key.limits),
+            credits: found.credits.map(Credits::get),
             revoked_at: None,
         }
     }

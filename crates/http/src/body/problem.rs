@@ -64,7 +64,7 @@ pub(crate) fn of_member(path: &str, what: &str) -> String {
         let member = if is_plain(member) { member } else { A_MEMBER };
         return format!("{member} is not known here; expected {expected}");
     }
-    let member = if is_plain(path) { path } else { A_MEMBER };
+    let member = if is_plain_path(path) { path } else { A_MEMBER };
     if expected.is_empty() {
         format!("{member} has a wrong value")
     } else {
@@ -77,8 +77,22 @@ fn in_words(expected: &str) -> String {
     match expected {
         "a boolean" => "true or false".to_owned(),
         "u32" => "a whole number, not negative".to_owned(),
+        "i64" => "a whole number".to_owned(),
         other => other.replace('`', "\""),
     }
+}
+
+/// Names of members as ours are, also of those in a list: `limits[0].every`.
+fn is_plain_path(path: &str) -> bool {
+    path.split('.').all(|step| match step.split_once('[') {
+        None => is_plain(step),
+        Some((name, place)) => {
+            let digits = place.strip_suffix(']').unwrap_or_default();
+            is_plain(name)
+                && (1..=5).contains(&digits.len())
+                && digits.bytes().all(|b| b.is_ascii_digit())
+        }
+    })
 }
 
 /// The name of a member as ours are. Others might hold anything.

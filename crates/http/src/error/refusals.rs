@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use latchkey_domain::ports::{EntropyError, StoreError};
 use latchkey_domain::{
-    AllowedNetworksError, ChangeError, ChangeOwnerError, GrantsError, IssueError, MetadataError,
-    NameError, NameMissing, NamePartError, NotNow, OverlapTooLong, ReportLeaksError,
-    RevokeAllError, RevokeError, ScopeRefused, TransitionError, VerifyError,
+    AddCreditsError, AllowedNetworksError, ChangeError, ChangeOwnerError, CreditsRefused,
+    GrantsError, IssueError, MetadataError, NameError, NameMissing, NamePartError, NotNow,
+    OverlapTooLong, ReportLeaksError, RevokeAllError, RevokeError, ScopeRefused, TransitionError,
+    VerifyError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -164,7 +165,7 @@ impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Nothing => Self::bad_request(
-                "Nothing to change: name, enabled, expiresAt, scopes or allowedNetworks",
+                "Nothing to change: name, enabled, expiresAt, scopes, allowedNetworks or limits",
             ),
             ChangeError::NotNow(not_now) => too_many_changes(not_now),
             ChangeError::ExpiryNotInFuture => Self::bad_request(NOT_IN_FUTURE),
@@ -198,6 +199,25 @@ impl From<ChangeOwnerError> for ApiError {
             }
             ChangeOwnerError::Entropy(error) => error.into(),
             ChangeOwnerError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AddCreditsError> for ApiError {
+    fn from(error: AddCreditsError) -> Self {
+        match error {
+            AddCreditsError::NotNow(not_now) => too_many_changes(not_now),
+            AddCreditsError::NotFound => Self::key_not_found(),
+            AddCreditsError::Refused(CreditsRefused::TooFew { left }) => {
+                let message = format!("Only {left} credits are left; nothing was taken");
+                Self::new(ErrorCode::Conflict, message)
+            }
+            AddCreditsError::Refused(CreditsRefused::TooMany) => {
+                let message = "There can be at most 1000000000000 credits; nothing was added";
+                Self::new(ErrorCode::Conflict, message)
+            }
+            AddCreditsError::Entropy(error) => error.into(),
+            AddCreditsError::Store(error) => error.into(),
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use latchkey_accounts::{Account, AccountParts, AccountState};
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{ApiKeyParts, Creator, KeyState, Restrictions, Timestamp};
+use latchkey_domain::{ApiKeyParts, Creator, Credits, KeyState, Restrictions, Timestamp};
 use serde::Serialize;
 
-use latchkey_http::{WireMetadata, WireNetworks, WireScopes, WireTime};
+use latchkey_http::{WireLimits, WireMetadata, WireNetworks, WireScopes, WireTime};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -33,6 +33,8 @@ enum Line<'a> {
         metadata: WireMetadata<'a>,
         scopes: WireScopes<'a>,
         allowed_networks: WireNetworks<'a>,
+        limits: WireLimits<'a>,
+        credits: Option<u64>,
     },
 }
 
@@ -66,7 +68,7 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         expires_at,
         metadata,
         restrictions: Restrictions { scopes, networks },
-        limits: _,
+        limits,
         state,
         replaced_by,
         version: _,
@@ -93,5 +95,7 @@ pub(super) fn key(found: &KeyInUse) -> serde_json::Result<String> {
         metadata: WireMetadata(metadata.as_str()),
         scopes: WireScopes(scopes),
         allowed_networks: WireNetworks(networks),
+        limits: WireLimits(limits),
+        credits: found.credits.map(Credits::get),
     })
 }

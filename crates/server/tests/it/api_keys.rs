@@ -12,16 +12,18 @@ use crate::person::{ADA, BOB, KEYS, Person, key_path, rotate_path, text};
 use crate::secret::checksum;
 use crate::server::Setup;
 
-pub(crate) const ITEM: [&str; 13] = [
+pub(crate) const ITEM: [&str; 15] = [
     "allowedNetworks",
     "createdAt",
     "createdBy",
+    "credits",
     "enabled",
     "environment",
     "expiresAt",
     "id",
     "keyPrefix",
     "lastUsedAt",
+    "limits",
     "metadata",
     "name",
     "replacedBy",

@@ -116,6 +116,7 @@ mod issuer;
 mod jwt;
 mod killed_trail;
 mod leaks;
+mod limits_of_keys;
 mod log;
 mod management;
 mod many_owners;

@@ -419,9 +419,9 @@ fn a_change_of_nothing_is_answered_with_what_the_caller_may_change() {
     let key = ada.create_key("a");
     let by_session = ada.change(&key.id, &json!({})).expect_refusal(400, "invalid_request");
     by_session.expect_body(
-        r#"{"error":"Nothing to change: name, enabled, expiresAt, scopes or allowedNetworks"}"#,
+        r#"{"error":"Nothing to change: name, enabled, expiresAt, scopes, allowedNetworks or limits"}"#,
     );
     let by_token = backend.send(patch(&key_of(&owner, &key.id)).json("{}"));
     let by_token = by_token.expect_refusal(400, "invalid_request");
-    by_token.expect_body(r#"{"error":"Nothing to change: name, enabled, expiresAt, metadata, scopes or allowedNetworks"}"#);
+    by_token.expect_body(r#"{"error":"Nothing to change: name, enabled, expiresAt, metadata, scopes, allowedNetworks or limits"}"#);
 }

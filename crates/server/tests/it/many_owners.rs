@@ -59,13 +59,23 @@ fn a_suspended_owner_has_no_good_key_until_the_suspension_ends(setup: Setup) {
     let server = setup.start();
     let backend = server.backend("keys:write,owners:write", "*");
     let before = backend.get(&owner_path("ada")).expect_status(200).json();
-    assert_eq!(before, json!({ "owner": "ada", "maxKeys": null, "suspended": false, "keys": 0 }));
+    assert_eq!(
+        before,
+        json!({
+            "owner": "ada", "maxKeys": null, "suspended": false, "keys": 0, "limits": null, "credits": null,
+        })
+    );
     let key = backend.create_key("ada", &json!({ "name": "a" }));
     let others = backend.create_key("bob", &json!({ "name": "b" }));
     server.verify(&key.key).expect_status(200);
 
     let suspended = backend.suspend("ada", true).json();
-    assert_eq!(suspended, json!({ "owner": "ada", "maxKeys": null, "suspended": true, "keys": 1 }));
+    assert_eq!(
+        suspended,
+        json!({
+            "owner": "ada", "maxKeys": null, "suspended": true, "keys": 1, "limits": null, "credits": null,
+        })
+    );
     server.verify(&key.key).expect_refusal(401, "invalid_key");
     server.verify(&others.key).expect_status(200);
     let new = backend.post(&keys_of("ada"), &json!({ "name": "c" }));

@@ -2,15 +2,13 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
-    Action, Actor, AllowedNetworks, ApiKeyId, AuditEvent, Caller, EventId, Grants, KeyDifference,
-    KeyLabel, KeyName, KeyPrefix, MaxKeys, Metadata, OwnerDifference, OwnerId, Timestamp, TokenId,
-    UserAgent,
+    Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyLabel, KeyName, KeyPrefix, OwnerId,
+    TokenId, UserAgent,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::changes::{changes_of, with_changes};
 use crate::fault::Place;
 use crate::schema::audit_events;
 
@@ -25,6 +23,8 @@ pub(crate) struct EventRow {
     pub(crate) label: LabelRow,
     #[diesel(embed)]
     pub(crate) keys: KeysRow,
+    #[diesel(embed)]
+    pub(crate) changes: ChangesRow,
 }
 
 /// Which event of whose trail. Where many are added, each has its own.
@@ -47,7 +47,6 @@ pub(crate) struct DeedRow {
     address: Option<String>,
     user_agent: Option<String>,
     request_id: Option<String>,
-    changes: Option<String>,
     token_id: Option<Uuid>,
 }
 
@@ -64,6 +63,13 @@ pub(crate) struct LabelRow {
 #[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
 pub(crate) struct KeysRow {
     key_ids: Option<Vec<Uuid>>,
+}
+
+/// What was changed. Of credits the rows that a change finds say it.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events, check_for_backend(Pg), treat_none_as_default_value = false)]
+pub(crate) struct ChangesRow {
+    changes: Option<String>,
 }
 
 impl From<&AuditEvent> for EventRow {
@@ -87,19 +93,20 @@ impl From<&AuditEvent> for EventRow {
             address: address.map(|address| address.to_string()),
             user_agent: user_agent.as_ref().map(|agent| agent.as_str().to_owned()),
             request_id: request_id.clone(),
-            changes: changes_of(action),
             token_id: action.token().map(TokenId::as_uuid),
         };
         let key_ids = action.keys().map(|keys| keys.iter().map(|key| key.as_uuid()).collect());
         let (label, keys) = (LabelRow { key_name, key_prefix }, KeysRow { key_ids });
-        Self { whose, deed, label, keys }
+        let changes = ChangesRow { changes: changes_of(action) };
+        Self { whose, deed, label, keys, changes }
     }
 }
 
 impl TryFrom<EventRow> for AuditEvent {
     type Error = StoreError;
 
-    fn try_from(EventRow { whose, deed, label, keys }: EventRow) -> Result<Self, StoreError> {
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let EventRow { whose, deed, label, keys, changes } = row;
         let place = Place { table: "audit_events", row: whose.id };
         let (key, successor) =
             (deed.key_id.map(ApiKeyId::new), deed.replaced_by.map(ApiKeyId::new));
@@ -107,7 +114,7 @@ impl TryFrom<EventRow> for AuditEvent {
         let keys = keys.key_ids.map(|ids| ids.into_iter().map(ApiKeyId::new).collect());
         let action = Action::restore(&deed.action, key, successor, token, keys);
         let action = place.read("action", action)?;
-        let action = match deed.changes {
+        let action = match changes.changes {
             Some(json) => place.read("changes", with_changes(action, &json))?,
             None => action,
         };
@@ -126,131 +133,6 @@ impl TryFrom<EventRow> for AuditEvent {
                 address: place.read("address", address.ok())?,
                 user_agent: deed.user_agent.as_deref().and_then(UserAgent::of),
                 request_id: deed.request_id,
-            },
-        })
-    }
-}
-
-/// What a change of a key or an owner changed, as it is stored.
-fn changes_of(action: &Action) -> Option<String> {
-    match action {
-        Action::KeyChanged { difference: Some(it), .. } => Some(Changes::written(it)),
-        Action::OwnerChanged { difference: Some(it) } => Some(OwnerChanges::written(it)),
-        _ => None,
-    }
-}
-
-/// The action with what it changed.
-fn with_changes(mut action: Action, json: &str) -> Option<Action> {
-    match &mut action {
-        Action::KeyChanged { difference, .. } => *difference = Some(Changes::read(json)?),
-        Action::OwnerChanged { difference } => *difference = Some(OwnerChanges::read(json)?),
-        _ => {}
-    }
-    Some(action)
-}
-
-/// An [`OwnerDifference`] as it is stored. What a newer version added is not read.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OwnerChanges {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    max_keys: Option<[Option<u32>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    suspended: Option<[bool; 2]>,
-}
-
-impl OwnerChanges {
-    fn written(difference: &OwnerDifference) -> String {
-        let OwnerDifference { max_keys, suspended } = difference;
-        let max_keys = max_keys.map(|both| both.map(|limit| limit.map(MaxKeys::get)));
-        let changes = Self { max_keys, suspended: *suspended };
-        serde_json::to_string(&changes).expect("booleans and numbers are JSON")
-    }
-
-    fn read(json: &str) -> Option<OwnerDifference> {
-        let Self { max_keys, suspended } = serde_json::from_str(json).ok()?;
-        let limit = |keys: Option<u32>| keys.map(MaxKeys::new).transpose().ok();
-        let max_keys = match max_keys {
-            Some([before, after]) => Some([limit(before)?, limit(after)?]),
-            None => None,
-        };
-        Some(OwnerDifference { max_keys, suspended })
-    }
-}
-
-/// A [`KeyDifference`] as it is stored. What a newer version added is not read.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Changes {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<[String; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    enabled: Option<[bool; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<[Option<i64>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<[Box<RawValue>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scopes: Option<[Option<String>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    allowed_networks: Option<[Option<String>; 2]>,
-}
-
-impl Changes {
-    fn written(difference: &KeyDifference) -> String {
-        let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
-            difference;
-        let raw = |it: &Metadata| {
-            RawValue::from_string(it.as_str().to_owned()).expect("metadata is JSON")
-        };
-        let changes = Self {
-            name: name.as_ref().map(|both| both.each_ref().map(|it| it.as_str().to_owned())),
-            enabled: *enabled,
-            expires_at: expires_at.map(|both| both.map(|at| at.map(Timestamp::unix_millis))),
-            metadata: metadata.as_ref().map(|both| both.each_ref().map(raw)),
-            scopes: scopes
-                .as_ref()
-                .map(|both| both.each_ref().map(|it| it.joined().map(str::to_owned))),
-            allowed_networks: allowed_networks
-                .as_ref()
-                .map(|both| both.each_ref().map(AllowedNetworks::joined)),
-        };
-        serde_json::to_string(&changes).expect("texts, booleans, numbers and JSON are JSON")
-    }
-
-    fn read(json: &str) -> Option<KeyDifference> {
-        let Self { name, enabled, expires_at, metadata, scopes, allowed_networks } =
-            serde_json::from_str(json).ok()?;
-        let name = name.map(|both| both.map(|name| KeyName::restore(name).ok()));
-        let metadata = metadata.map(|both| both.map(|raw| Metadata::parse(raw.get()).ok()));
-        let scopes = scopes.map(|both| both.map(|it| Grants::restore(it.as_deref()).ok()));
-        let allowed_networks = allowed_networks
-            .map(|both| both.map(|it| AllowedNetworks::restore(it.as_deref()).ok()));
-        let instant = |millis: Option<i64>| millis.map(Timestamp::from_unix_millis);
-        let expires_at = expires_at.map(|both| both.map(instant));
-        Some(KeyDifference {
-            name: match name {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-            enabled,
-            expires_at: match expires_at {
-                Some([Some(None), _] | [_, Some(None)]) => return None,
-                Some(both) => Some(both.map(Option::flatten)),
-                None => None,
-            },
-            metadata: match metadata {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-            scopes: match scopes {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-            allowed_networks: match allowed_networks {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
             },
         })
     }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{keyed_digest, limits_from, metadata_from};
+use crate::budgets::credits_from;
 use crate::fault::Place;
 use crate::schema::api_keys;
 
@@ -138,9 +139,10 @@ pub(crate) fn owner_from(owner: String, key: ApiKeyId) -> Result<OwnerId, StoreE
     Place { table: "api_keys", row: key.as_uuid() }.read("owner", OwnerId::parse(owner).ok())
 }
 
-/// A key, and its last use if one is recorded.
-pub(crate) type KeyInUseRow = (KeyRow, Option<OffsetDateTime>);
+/// A key, its last use if one is recorded, and its credits if they are counted.
+pub(crate) type KeyInUseRow = (KeyRow, Option<OffsetDateTime>, Option<i64>);
 
-pub(crate) fn key_in_use((key, used_at): KeyInUseRow) -> Result<KeyInUse, StoreError> {
-    Ok(KeyInUse { key: key.try_into()?, last_used_at: used_at.map(Timestamp::from) })
+pub(crate) fn key_in_use((key, used_at, left): KeyInUseRow) -> Result<KeyInUse, StoreError> {
+    let (last_used_at, credits) = (used_at.map(Timestamp::from), credits_from(left)?);
+    Ok(KeyInUse { key: key.try_into()?, last_used_at, credits })
 }

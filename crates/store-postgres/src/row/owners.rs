@@ -5,6 +5,7 @@ use latchkey_domain::{MaxKeys, OwnerSettings};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::limits_from;
 use crate::fault::Place;
 use crate::schema::key_owners;
 
@@ -16,6 +17,7 @@ pub(crate) struct OwnerRow {
     pub(crate) closed_at: Option<OffsetDateTime>,
     max_keys: Option<i32>,
     suspended_at: Option<OffsetDateTime>,
+    limits: Option<String>,
 }
 
 /// The id of an owner is no UUID.
@@ -28,11 +30,12 @@ impl OwnerRow {
     }
 
     pub(crate) fn settings(&self) -> Result<OwnerSettings, StoreError> {
-        let Self { held: _, closed_at: _, max_keys, suspended_at } = self;
+        let Self { held: _, closed_at: _, max_keys, suspended_at, limits } = self;
         let limit = |keys| u32::try_from(keys).ok().and_then(|keys| MaxKeys::new(keys).ok());
         Ok(OwnerSettings {
             max_keys: max_keys.map(|keys| PLACE.read("max_keys", limit(keys))).transpose()?,
             suspended_at: suspended_at.map(Into::into),
+            limits: PLACE.read("limits", limits_from(limits.as_deref()))?,
         })
     }
 }

@@ -46,7 +46,7 @@ impl Fixture {
 
     async fn key(&self, owner: &str) -> ApiKey {
         let key = a_key().owned_by(owner).build();
-        ApiKeyRepository::insert(&self.store, &key, 10, &an_event()).await.unwrap();
+        ApiKeyRepository::insert(&self.store, &key, None, 10, &an_event()).await.unwrap();
         key
     }
 
@@ -375,7 +375,7 @@ async fn disabling_that_was_interrupted_is_finished_by_the_next_command() {
         it.run(&closed).await;
         assert_eq!(it.unrevoked().await, MANY - 2_000);
         let late = a_key().owned_by_account(&account).build();
-        ApiKeyRepository::insert(&it.store, &late, 100_000, &an_event()).await.unwrap_err();
+        ApiKeyRepository::insert(&it.store, &late, None, 100_000, &an_event()).await.unwrap_err();
 
         let off = disabled_account(&account, moment(7));
         if by_enabling {
@@ -446,7 +446,7 @@ async fn of_an_account_that_is_not_disabled_or_was_enabled_since_nothing_is_remo
     let on = enabled_account(&off);
     it.store.enable(&on, &an_event()).await.unwrap();
     let key = a_key().owned_by_account(&on).build();
-    ApiKeyRepository::insert(&it.store, &key, 100_000, &an_event()).await.unwrap();
+    ApiKeyRepository::insert(&it.store, &key, None, 100_000, &an_event()).await.unwrap();
     for wrong in [&off, &on] {
         let refused = it.store.delete(wrong, &an_event()).await.unwrap_err();
         assert!(matches!(refused, UpdateError::Stale), "{refused:?}");

@@ -35,7 +35,7 @@ async fn a_database_may_come_late_and_be_restarted() {
     assert!(ready.is_err(), "without a schema it is not ready");
     store.migrate().await.unwrap();
     store.ready().await.unwrap();
-    store.insert(&a_key().build(), 10, &an_event()).await.unwrap();
+    store.insert(&a_key().build(), None, 10, &an_event()).await.unwrap();
 
     // Every connection of the pool will be dead.
     let calls = (0..20).map(|_call| {
@@ -64,7 +64,7 @@ async fn a_restart_between_two_calls_is_not_noticed() {
     let cluster = PrivateCluster::start();
     let store = store(cluster.url());
     store.migrate().await.unwrap();
-    store.insert(&a_key().build(), 10, &an_event()).await.unwrap();
+    store.insert(&a_key().build(), None, 10, &an_event()).await.unwrap();
     cluster.stop_immediately();
     cluster.start_again();
     assert_eq!(count(&store).await, 1);

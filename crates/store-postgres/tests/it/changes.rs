@@ -28,7 +28,7 @@ impl Fixture {
     async fn new() -> Self {
         let (store, database) = migrated().await;
         let key = a_key().build();
-        ApiKeyRepository::insert(&store, &key, 10, &an_event()).await.unwrap();
+        ApiKeyRepository::insert(&store, &key, None, 10, &an_event()).await.unwrap();
         let registration = store.register().await.unwrap();
         Self { database, store, key, registration }
     }
@@ -105,7 +105,7 @@ async fn a_change_of_any_column_that_a_verification_may_show_is_told() {
     let (mut told, mut untold) = (Vec::new(), Vec::new());
     for (column, value) in other_values(&psql).await {
         psql.batch_execute("delete from api_keys").await.unwrap();
-        ApiKeyRepository::insert(&it.store, &a_key().build(), 10, &an_event()).await.unwrap();
+        ApiKeyRepository::insert(&it.store, &a_key().build(), None, 10, &an_event()).await.unwrap();
         let Registration { instance, position } = it.store.register().await.unwrap();
         psql.batch_execute(&format!("update api_keys set {column} = {value}")).await.unwrap();
         let news = news(it.store.heartbeat(instance, position).await.unwrap());
@@ -134,7 +134,7 @@ async fn a_suspension_that_is_typed_into_psql_is_told_of_the_owners_keys() {
     let it = Fixture::new().await;
     let psql = it.psql().await;
     let (mine, other) = (it.key.parts().id, a_key().owned_by("other").build());
-    ApiKeyRepository::insert(&it.store, &other, 10, &an_event()).await.unwrap();
+    ApiKeyRepository::insert(&it.store, &other, None, 10, &an_event()).await.unwrap();
     let other = other.parts().id;
     for (change, told) in [
         ("update key_owners set suspended_at = now() where owner = 'owner'", vec![mine]),
@@ -182,7 +182,7 @@ async fn a_budget_that_is_typed_into_psql_is_told_and_read_where_it_begins_or_ce
     let psql = it.psql().await;
     let mine = it.key.parts().id;
     let successor = a_key().of_family(&it.key).build();
-    ApiKeyRepository::insert(&it.store, &successor, 10, &an_event()).await.unwrap();
+    ApiKeyRepository::insert(&it.store, &successor, None, 10, &an_event()).await.unwrap();
     let both = vec![mine, successor.parts().id];
     let family = format!("(family, kind, amount) values ('{mine}', 'credits', ");
     for (change, told, kinds) in [
@@ -295,7 +295,7 @@ async fn a_restored_database_is_another_history() {
 async fn a_number_never_shows_before_a_smaller_one() {
     let it = Fixture::new().await;
     let other = a_key().build();
-    ApiKeyRepository::insert(&it.store, &other, 10, &an_event()).await.unwrap();
+    ApiKeyRepository::insert(&it.store, &other, None, 10, &an_event()).await.unwrap();
     let (first, second) = (it.psql().await, it.psql().await);
     let revoke = |id| format!("update api_keys set revoked_at = now() where id = '{id}'");
     first.batch_execute(&format!("begin; {}", revoke(it.key.parts().id))).await.unwrap();

@@ -24,7 +24,7 @@ async fn a_value_that_cannot_be_read_back_is_named_by_its_place() {
         ("pepper_id", "65536"),
     ] {
         let key = a_key().owned_by(column).build();
-        store.insert(&key, 10, &an_event()).await.unwrap();
+        store.insert(&key, None, 10, &an_event()).await.unwrap();
         let damage = format!("update api_keys set {column} = {value} where owner = '{column}'");
         client.batch_execute(&damage).await.unwrap();
         let error = store.list(&key.parts().owner).await.expect_err(column);

@@ -19,13 +19,15 @@ async fn disabling_an_account_waits_for_no_call_that_waits_for_it() {
         let mut keys: Vec<ApiKey> = Vec::new();
         for _key in 0..40 {
             keys.push(a_key().owned_by_account(&account).build());
-            ApiKeyRepository::insert(&store, keys.last().unwrap(), 100, &an_event()).await.unwrap();
+            ApiKeyRepository::insert(&store, keys.last().unwrap(), None, 100, &an_event())
+                .await
+                .unwrap();
         }
 
         let mut others: Vec<ApiKey> = Vec::new();
         for _key in 0..20 {
             others.push(a_key().owned_by("another").build());
-            ApiKeyRepository::insert(&store, others.last().unwrap(), 100, &an_event())
+            ApiKeyRepository::insert(&store, others.last().unwrap(), None, 100, &an_event())
                 .await
                 .unwrap();
         }

@@ -3,14 +3,12 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{
-    Action, Actor, AllowedNetworks, ApiKeyId, AuditEvent, Caller, EventId, Grants, KeyDifference,
-    KeyLabel, KeyName, KeyPrefix, MaxKeys, Metadata, OwnerDifference, OwnerId, Timestamp, TokenId,
-    UserAgent,
+    Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyLabel, KeyName, KeyPrefix, OwnerId,
+    Timestamp, TokenId, UserAgent,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::changes::{changes_of, with_changes};
 use super::{id_bytes, id_from};
 use crate::fault::{Corrupt, Place};
 use crate::schema::audit_events;
@@ -126,129 +124,4 @@ fn ids_written(keys: &[ApiKeyId]) -> String {
 fn ids_read(json: &str) -> Option<Vec<ApiKeyId>> {
     let texts: Vec<String> = serde_json::from_str(json).ok()?;
     texts.iter().map(|text| ApiKeyId::parse(text).ok()).collect()
-}
-
-/// What a change of a key or an owner changed, as it is stored.
-fn changes_of(action: &Action) -> Option<String> {
-    match action {
-        Action::KeyChanged { difference: Some(it), .. } => Some(Changes::written(it)),
-        Action::OwnerChanged { difference: Some(it) } => Some(OwnerChanges::written(it)),
-        _ => None,
-    }
-}
-
-/// The action with what it changed.
-fn with_changes(mut action: Action, json: &str) -> Option<Action> {
-    match &mut action {
-        Action::KeyChanged { difference, .. } => *difference = Some(Changes::read(json)?),
-        Action::OwnerChanged { difference } => *difference = Some(OwnerChanges::read(json)?),
-        _ => {}
-    }
-    Some(action)
-}
-
-/// An [`OwnerDifference`] as it is stored. What a newer version added is not read.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OwnerChanges {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    max_keys: Option<[Option<u32>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    suspended: Option<[bool; 2]>,
-}
-
-impl OwnerChanges {
-    fn written(difference: &OwnerDifference) -> String {
-        let OwnerDifference { max_keys, suspended } = difference;
-        let max_keys = max_keys.map(|both| both.map(|limit| limit.map(MaxKeys::get)));
-        let changes = Self { max_keys, suspended: *suspended };
-        serde_json::to_string(&changes).expect("booleans and numbers are JSON")
-    }
-
-    fn read(json: &str) -> Option<OwnerDifference> {
-        let Self { max_keys, suspended } = serde_json::from_str(json).ok()?;
-        let limit = |keys: Option<u32>| keys.map(MaxKeys::new).transpose().ok();
-        let max_keys = match max_keys {
-            Some([before, after]) => Some([limit(before)?, limit(after)?]),
-            None => None,
-        };
-        Some(OwnerDifference { max_keys, suspended })
-    }
-}
-
-/// A [`KeyDifference`] as it is stored. What a newer version added is not read.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Changes {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<[String; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    enabled: Option<[bool; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<[Option<i64>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    metadata: Option<[Box<RawValue>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scopes: Option<[Option<String>; 2]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    allowed_networks: Option<[Option<String>; 2]>,
-}
-
-impl Changes {
-    fn written(difference: &KeyDifference) -> String {
-        let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
-            difference;
-        let raw = |it: &Metadata| {
-            RawValue::from_string(it.as_str().to_owned()).expect("metadata is JSON")
-        };
-        let changes = Self {
-            name: name.as_ref().map(|both| both.each_ref().map(|it| it.as_str().to_owned())),
-            enabled: *enabled,
-            expires_at: expires_at.map(|both| both.map(|at| at.map(Timestamp::unix_millis))),
-            metadata: metadata.as_ref().map(|both| both.each_ref().map(raw)),
-            scopes: scopes
-                .as_ref()
-                .map(|both| both.each_ref().map(|it| it.joined().map(str::to_owned))),
-            allowed_networks: allowed_networks
-                .as_ref()
-                .map(|both| both.each_ref().map(AllowedNetworks::joined)),
-        };
-        serde_json::to_string(&changes).expect("texts, booleans, numbers and JSON are JSON")
-    }
-
-    fn read(json: &str) -> Option<KeyDifference> {
-        let Self { name, enabled, expires_at, metadata, scopes, allowed_networks } =
-            serde_json::from_str(json).ok()?;
-        let name = name.map(|both| both.map(|name| KeyName::restore(name).ok()));
-        let metadata = metadata.map(|both| both.map(|raw| Metadata::parse(raw.get()).ok()));
-        let scopes = scopes.map(|both| both.map(|it| Grants::restore(it.as_deref()).ok()));
-        let allowed_networks = allowed_networks
-            .map(|both| both.map(|it| AllowedNetworks::restore(it.as_deref()).ok()));
-        let instant = |millis: Option<i64>| millis.map(Timestamp::from_unix_millis);
-        let expires_at = expires_at.map(|both| both.map(instant));
-        Some(KeyDifference {
-            name: match name {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-            enabled,
-            expires_at: match expires_at {
-                Some([Some(None), _] | [_, Some(None)]) => return None,
-                Some(both) => Some(both.map(Option::flatten)),
-                None => None,
-            },
-            metadata: match metadata {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-            scopes: match scopes {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-            allowed_networks: match allowed_networks {
-                Some([before, after]) => Some([before?, after?]),
-                None => None,
-            },
-        })
-    }
 }

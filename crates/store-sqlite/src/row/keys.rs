@@ -11,6 +11,7 @@ use super::{
     digest_columns, digest_from, id_bytes, id_from, instant_from, limits_from, metadata_from,
     pepper_from,
 };
+use crate::budgets::credits_from;
 use crate::fault::{Corrupt, DbResult, Place};
 use crate::schema::api_keys;
 
@@ -141,15 +142,18 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
-pub(crate) fn keys_in_use(rows: Vec<(KeyRow, Option<i64>)>) -> DbResult<Vec<KeyInUse>> {
+pub(crate) fn keys_in_use(rows: Vec<KeyInUseRow>) -> DbResult<Vec<KeyInUse>> {
     Ok(rows.into_iter().map(key_in_use).collect::<Result<_, _>>()?)
 }
 
-/// A key and its last use, as a join gives them.
-pub(crate) fn key_in_use((row, used_at): (KeyRow, Option<i64>)) -> Result<KeyInUse, Corrupt> {
+/// A key, its last use and its credits.
+pub(crate) type KeyInUseRow = (KeyRow, Option<i64>, Option<i64>);
+
+pub(crate) fn key_in_use((row, used_at, left): KeyInUseRow) -> Result<KeyInUse, Corrupt> {
     let key = ApiKey::try_from(row)?;
     let place = Place { table: "last_uses", row: key.parts().id.as_uuid() };
-    Ok(KeyInUse { last_used_at: place.read("used_at", instant_from(used_at).ok())?, key })
+    let last_used_at = place.read("used_at", instant_from(used_at).ok())?;
+    Ok(KeyInUse { key, last_used_at, credits: credits_from(left)? })
 }
 
 pub(crate) fn id_and_owner(id: &[u8], owner: String) -> Result<(ApiKeyId, OwnerId), Corrupt> {

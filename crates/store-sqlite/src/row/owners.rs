@@ -3,7 +3,7 @@ use diesel::sqlite::Sqlite;
 use latchkey_domain::{MaxKeys, OwnerSettings, Timestamp};
 use uuid::Uuid;
 
-use super::instant_from;
+use super::{instant_from, limits_from};
 use crate::fault::{Corrupt, Place};
 use crate::schema::key_owners;
 
@@ -15,6 +15,7 @@ pub(crate) struct OwnerRow {
     pub(crate) closed_at: Option<i64>,
     max_keys: Option<i64>,
     suspended_at: Option<i64>,
+    limits: Option<String>,
 }
 
 impl OwnerRow {
@@ -24,8 +25,8 @@ impl OwnerRow {
     }
 
     pub(crate) fn settings(&self) -> Result<OwnerSettings, Corrupt> {
-        let Self { held: _, closed_at: _, max_keys, suspended_at } = self;
-        settings_from(*max_keys, *suspended_at)
+        let Self { held: _, closed_at: _, max_keys, suspended_at, limits } = self;
+        settings_from(*max_keys, *suspended_at, limits.as_deref())
     }
 }
 
@@ -35,16 +36,21 @@ const PLACE: Place = Place { table: "key_owners", row: Uuid::nil() };
 pub(crate) fn settings_from(
     max_keys: Option<i64>,
     suspended_at: Option<i64>,
+    limits: Option<&str>,
 ) -> Result<OwnerSettings, Corrupt> {
     let limit = |keys| u32::try_from(keys).ok().and_then(|keys| MaxKeys::new(keys).ok());
     Ok(OwnerSettings {
         max_keys: max_keys.map(|keys| PLACE.read("max_keys", limit(keys))).transpose()?,
         suspended_at: PLACE.read("suspended_at", instant_from(suspended_at).ok())?,
+        limits: PLACE.read("limits", limits_from(limits))?,
     })
 }
 
-/// `max_keys` and `suspended_at`.
-pub(crate) fn settings_columns(settings: &OwnerSettings) -> (Option<i64>, Option<i64>) {
-    let OwnerSettings { max_keys, suspended_at } = settings;
-    (max_keys.map(|keys| keys.get().into()), suspended_at.map(Timestamp::unix_millis))
+/// `max_keys`, `suspended_at` and `limits`.
+pub(crate) fn settings_columns(
+    settings: &OwnerSettings,
+) -> (Option<i64>, Option<i64>, Option<String>) {
+    let OwnerSettings { max_keys, suspended_at, limits } = settings;
+    let limits = (!limits.is_empty()).then(|| limits.to_string());
+    (max_keys.map(|keys| keys.get().into()), suspended_at.map(Timestamp::unix_millis), limits)
 }

@@ -16,7 +16,7 @@ async fn fixture() -> (SqliteStore, ApiKey, TempDir) {
     let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
     store.migrate().await.expect("migrates");
     let key = a_key().build();
-    ApiKeyRepository::insert(&store, &key, 10, &an_event()).await.expect("added");
+    ApiKeyRepository::insert(&store, &key, None, 10, &an_event()).await.expect("added");
     (store, key, folder)
 }
 

@@ -13,7 +13,7 @@ use latchkey_testkit::fixtures::{a_key, an_event};
 async fn after(path: &Path, key: &ApiKey, damage: &str) -> Result<(), StoreError> {
     let store = SqliteStore::open(path).expect("opens");
     store.migrate().await.expect("migrates");
-    store.insert(key, 10, &an_event()).await.expect("stored");
+    store.insert(key, None, 10, &an_event()).await.expect("stored");
     let mut db = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
     db.batch_execute(&format!("pragma ignore_check_constraints = on; {damage}")).expect("done");
     store.list(&key.parts().owner).await.map(|keys| assert!(keys.is_empty()))

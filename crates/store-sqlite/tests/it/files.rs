@@ -149,14 +149,14 @@ async fn nothing_is_answered_from_a_database_that_was_taken_away() {
     let (store, _) = a_store_with_a_key(&path).await;
     for (keys, replaced) in [(2, false), (3, true)] {
         let (key, registration) = (a_key().build(), store.register().await.expect("held"));
-        store.insert(&key, 10, &an_event()).await.expect("stored");
+        store.insert(&key, None, 10, &an_event()).await.expect("stored");
         fs::rename(&path, &elsewhere).expect("moved");
         if replaced {
             fs::copy(&elsewhere, &path).expect("copied");
         }
         let told = lost(&store).await;
         assert!(told.contains("latchkey.db was moved, removed or replaced"), "{told}");
-        assert!(store.insert(&a_key().build(), 10, &an_event()).await.is_err());
+        assert!(store.insert(&a_key().build(), None, 10, &an_event()).await.is_err());
         assert!(store.list(&key.parts().owner).await.is_err());
         let news = store.heartbeat(registration.instance, registration.position).await;
         assert_eq!(news.expect("answered"), Heartbeat::Unlisted, "the cache is void");
@@ -177,7 +177,7 @@ async fn a_log_that_was_removed_is_noticed_and_a_clean_stop_loses_nothing() {
     fs::remove_file(path.with_extension("db-wal")).expect("it is there");
     let told = lost(&store).await;
     assert!(told.contains("latchkey.db-wal was removed"), "{told}");
-    assert!(store.insert(&a_key().build(), 10, &an_event()).await.is_err());
+    assert!(store.insert(&a_key().build(), None, 10, &an_event()).await.is_err());
     store.close().await;
     drop(store);
     let store = SqliteStore::open(&path).expect("opens");
@@ -204,7 +204,7 @@ async fn a_store_with_a_key(path: &Path) -> (SqliteStore, ApiKey) {
     let store = SqliteStore::open(path).expect("opens");
     store.migrate().await.expect("migrates");
     let key = a_key().build();
-    store.insert(&key, 10, &an_event()).await.expect("stored");
+    store.insert(&key, None, 10, &an_event()).await.expect("stored");
     (store, key)
 }
 

@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey_domain::{
-    Action, Actor, AllowedNetworks, ApiKey, ApiKeyId, AuditEvent, Caller, EventId, Grants,
-    KeyDifference, KeyLabel, KeyName, MaxKeys, OwnerDifference, OwnerId, Timestamp, UserAgent,
+    Action, Actor, AllowedNetworks, ApiKey, ApiKeyId, AuditEvent, Caller, Credits, EventId, Grants,
+    KeyDifference, KeyLabel, KeyName, Limits, MaxKeys, OwnerDifference, OwnerId, Timestamp,
+    UserAgent,
 };
 
 use super::steps::{
@@ -14,7 +15,8 @@ use super::{AllPorts, Ports};
 use crate::fixtures::{
     a_caller, a_key, a_replacement, a_session, a_token, account_with_email, account_with_operator,
     account_with_password, an_account, an_event, an_event_at, an_id, changed, disabled,
-    disabled_account, enabled, metadata, moment, networks_of, owner, renamed, replaced, scopes_of,
+    disabled_account, enabled, limits_of, metadata, moment, networks_of, owner, renamed, replaced,
+    scopes_of,
 };
 
 const MANY: u32 = 1_000;
@@ -68,8 +70,9 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
         KeyDifference { scopes: Some([Grants::UNRESTRICTED, scopes_of(&[])]), ..none.clone() },
         KeyDifference {
             allowed_networks: Some([networks_of(&["::/0"]), AllowedNetworks::ANY]),
-            ..none
+            ..none.clone()
         },
+        KeyDifference { limits: Some([limits_of("day=5"), Limits::NONE]), ..none },
         KeyDifference {
             name: Some(called.clone()),
             enabled: Some([true, false]),
@@ -80,11 +83,12 @@ pub async fn an_event_reads_back_equal(ports: &Ports) {
                 AllowedNetworks::ANY,
                 networks_of(&["10.0.0.0/8", "192.0.2.1"]),
             ]),
+            limits: Some([Limits::NONE, limits_of("second=1 month=1000000000")]),
         },
     ] {
         let [_, name] = called.clone();
         let label = KeyLabel { name, ..KeyLabel::from(&a_key().build()) };
-        let action = Action::KeyChanged { key, difference: Some(difference) };
+        let action = Action::KeyChanged { key, difference: Some(Box::new(difference)) };
         want.push(recorded(ports, AuditEvent { action, label: Some(label), ..an_event() }).await);
     }
     for at in [Timestamp::MIN, Timestamp::MAX] {
@@ -99,14 +103,33 @@ pub async fn an_event_of_a_changed_owner_reads_back_equal(ports: &Ports) {
     for difference in [
         None,
         Some(OwnerDifference::default()),
-        Some(OwnerDifference { max_keys: Some([None, limit(0)]), suspended: None }),
+        Some(OwnerDifference { max_keys: Some([None, limit(0)]), ..OwnerDifference::default() }),
         Some(OwnerDifference {
             max_keys: Some([limit(1_000_000), None]),
             suspended: Some([true, false]),
+            limits: Some([limits_of("hour=9"), Limits::NONE]),
         }),
     ] {
         let action = Action::OwnerChanged { difference };
         want.push(recorded(ports, AuditEvent { action, ..an_event() }).await);
+    }
+    assert_eq!(all(ports).await, want);
+}
+
+pub async fn an_event_about_credits_reads_back_equal(ports: &Ports) {
+    let mut want = Vec::new();
+    let left = [None, Some(Credits::NONE), Some(Credits::MAX)];
+    for key in [None, Some(an_id())] {
+        let none = [
+            Action::CreditsAdded { key, credits: None },
+            Action::CreditsStranded { key, stranded: None },
+            Action::CreditsStranded { key, stranded: Some(u64::MAX) },
+        ];
+        let added = left.iter().flat_map(|before| left.map(|after| [*before, after]));
+        let added = added.map(|both| Action::CreditsAdded { key, credits: Some(both) });
+        for action in none.into_iter().chain(added) {
+            want.push(recorded(ports, AuditEvent { action, ..an_event() }).await);
+        }
     }
     assert_eq!(all(ports).await, want);
 }
@@ -198,11 +221,11 @@ pub async fn whatever_changes_a_key_leaves_one_event(ports: &Ports) {
     };
     let changed = |before: &ApiKey, after| Action::KeyChanged {
         key: id(before),
-        difference: KeyDifference::between(before, after),
+        difference: KeyDifference::between(before, after).map(Box::new),
     };
     let key = a_key().build();
     let of = &key.parts().owner;
-    let it = ports.keys.insert(&key, AMPLE, &event(&key, Action::KeyCreated(id(&key)))).await;
+    let it = ports.keys.insert(&key, None, AMPLE, &event(&key, Action::KeyCreated(id(&key)))).await;
     it.expect("a new key is added");
     let off = disabled(&key, moment(1));
     let it = ports.keys.update(&off, &event(&off, changed(&key, &off))).await;
@@ -316,8 +339,8 @@ pub async fn what_is_refused_leaves_no_event(ports: &Ports) {
     let before = all(ports).await;
 
     let (of, stale) = (&key.parts().owner, changed(&changed(&key, |_| ()), |_| ()));
-    assert!(ports.keys.insert(&key, AMPLE, &an_event()).await.is_err());
-    assert!(ports.keys.insert(&a_key().build(), 1, &an_event()).await.is_err());
+    assert!(ports.keys.insert(&key, None, AMPLE, &an_event()).await.is_err());
+    assert!(ports.keys.insert(&a_key().build(), None, 1, &an_event()).await.is_err());
     assert!(ports.keys.update(&stale, &an_event()).await.is_err());
     assert!(ports.keys.update(&changed(&dead, |_| ()), &an_event()).await.is_err());
     assert!(
@@ -390,7 +413,7 @@ pub async fn an_event_that_cannot_be_kept_undoes_its_change(ports: &Ports) {
     let before = all(ports).await;
 
     let other = a_key().build();
-    assert!(ports.keys.insert(&other, AMPLE, &taken).await.is_err());
+    assert!(ports.keys.insert(&other, None, AMPLE, &taken).await.is_err());
     assert!(by_digest(ports, &other).await.is_none());
     assert!(ports.keys.update(&disabled(&key, moment(1)), &taken).await.is_err());
     let (old, new) = succeeded(&key);

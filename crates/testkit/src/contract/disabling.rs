@@ -58,7 +58,7 @@ pub async fn a_disabled_account_gets_no_more_keys(ports: &AllPorts) {
     for account in [with_keys, without] {
         stored_disabled(ports, &account, 7).await;
         let key = a_key().owned_by_account(&account).build();
-        let it = ports.keys.insert(&key, AMPLE, &an_event()).await;
+        let it = ports.keys.insert(&key, None, AMPLE, &an_event()).await;
         assert!(matches!(it, Err(InsertError::OwnerClosed)), "got {it:?}");
         assert!(by_digest(ports, &key).await.is_none());
     }
@@ -69,7 +69,7 @@ pub async fn a_key_made_while_its_account_is_disabled_does_not_live(ports: &AllP
     let account = registered(ports, an_account()).await;
     let inserts = concurrently((0..30).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().owned_by_account(&account).build());
-        async move { keys.insert(&key, AMPLE, &an_event()).await }
+        async move { keys.insert(&key, None, AMPLE, &an_event()).await }
     }));
     let (answers, _) = tokio::join!(inserts, stored_disabled(ports, &account, 7));
     for it in answers {

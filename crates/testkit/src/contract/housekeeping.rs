@@ -83,8 +83,8 @@ pub async fn removing_gives_no_place_back_twice(ports: &Ports) {
     revoke(ports, &one, moment(1)).await;
     remove_revoked_keys(ports, moment(9), BATCH).await;
     let more = a_key().build();
-    ports.keys.insert(&more, 2, &an_event()).await.expect("there is a place");
-    let it = ports.keys.insert(&a_key().build(), 2, &an_event()).await;
+    ports.keys.insert(&more, None, 2, &an_event()).await.expect("there is a place");
+    let it = ports.keys.insert(&a_key().build(), None, 2, &an_event()).await;
     assert!(matches!(it, Err(InsertError::LimitReached { .. })), "got {it:?}");
     assert!(find(ports, &two).await.is_some());
 }

@@ -125,7 +125,7 @@ pub async fn an_unknown_key_is_none(ports: &Ports) {
 pub async fn a_duplicate_id_is_refused_and_nothing_written(ports: &Ports) {
     let key = added(ports, a_key().named("first")).await;
     let same = a_key().with_id(key.parts().id).named("second").owned_by("another").build();
-    let it = ports.keys.insert(&same, AMPLE, &an_event()).await;
+    let it = ports.keys.insert(&same, None, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
 
     assert_same_key(&find(ports, &key).await.expect("it is there").key, &key);
@@ -136,7 +136,7 @@ pub async fn a_duplicate_id_is_refused_and_nothing_written(ports: &Ports) {
 pub async fn a_duplicate_digest_is_refused_and_nothing_written(ports: &Ports) {
     let key = added(ports, a_key().named("first")).await;
     let same = a_key().with_digest(key.parts().digest).named("second").owned_by("another").build();
-    let it = ports.keys.insert(&same, AMPLE, &an_event()).await;
+    let it = ports.keys.insert(&same, None, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
 
     assert_same_key(&by_digest(ports, &key).await.expect("it is there"), &key);
@@ -147,7 +147,7 @@ pub async fn the_digest_of_a_revoked_key_stays_taken(ports: &Ports) {
     let key = added(ports, a_key()).await;
     revoke(ports, &key, moment(1)).await;
     let same = a_key().with_digest(key.parts().digest).build();
-    let it = ports.keys.insert(&same, AMPLE, &an_event()).await;
+    let it = ports.keys.insert(&same, None, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
 }
 

@@ -35,7 +35,7 @@ pub async fn the_limit_counts_each_owner_alone(ports: &Ports) {
 pub async fn parallel_inserts_do_not_exceed_the_limit(ports: &Ports) {
     let answers = concurrently((0..100).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
-        async move { keys.insert(&key, 20, &an_event()).await }
+        async move { keys.insert(&key, None, 20, &an_event()).await }
     }))
     .await;
     let mut stored = 0;
@@ -58,7 +58,7 @@ pub async fn parallel_inserts_and_revocations_keep_the_count(ports: &Ports) {
     }
     let inserts = concurrently((0..40).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
-        async move { keys.insert(&key, 10, &an_event()).await.is_ok() }
+        async move { keys.insert(&key, None, 10, &an_event()).await.is_ok() }
     }));
     let revocations =
         concurrently(
@@ -85,7 +85,7 @@ pub async fn a_refused_duplicate_takes_no_place(ports: &Ports) {
     for same in [a_key().with_id(key.parts().id), a_key().with_digest(key.parts().digest)]
         .map(KeyBuilder::build)
     {
-        let it = ports.keys.insert(&same, 2, &an_event()).await;
+        let it = ports.keys.insert(&same, None, 2, &an_event()).await;
         assert!(matches!(it, Err(InsertError::Duplicate)), "got {it:?}");
     }
     fits(ports, a_key(), 2).await;
@@ -128,13 +128,13 @@ pub async fn a_disabled_and_an_expired_key_keep_their_place(ports: &Ports) {
 
 async fn fits(ports: &Ports, key: KeyBuilder, limit: u32) -> ApiKey {
     let key = key.build();
-    ports.keys.insert(&key, limit, &an_event()).await.expect("there is a place left");
+    ports.keys.insert(&key, None, limit, &an_event()).await.expect("there is a place left");
     key
 }
 
 async fn exceeds(ports: &Ports, key: KeyBuilder, limit: u32) -> ApiKey {
     let key = key.build();
-    let it = ports.keys.insert(&key, limit, &an_event()).await;
+    let it = ports.keys.insert(&key, None, limit, &an_event()).await;
     assert!(matches!(it, Err(InsertError::LimitReached { .. })), "got {it:?}");
     key
 }

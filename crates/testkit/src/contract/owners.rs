@@ -6,7 +6,8 @@ use latchkey_domain::ports::{
     FoundOwner, InsertError, OverlapError, Replacement, StoreError, UpdateError,
 };
 use latchkey_domain::{
-    Action, ApiKey, AuditEvent, ChangeNumber, MaxKeys, OwnerDifference, OwnerId, OwnerSettings,
+    Action, ApiKey, AuditEvent, ChangeNumber, Limits, MaxKeys, OwnerDifference, OwnerId,
+    OwnerSettings,
 };
 
 use super::Ports;
@@ -15,14 +16,16 @@ use super::steps::{
     the_only_winner,
 };
 use crate::fixtures::{
-    a_key, a_replacement, an_event, disabled, enabled, ending, moment, owner, replaced,
+    a_key, a_replacement, an_event, disabled, enabled, ending, limits_of, moment, owner, replaced,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
-const NOTHING: OwnerSettings = OwnerSettings { max_keys: None, suspended_at: None };
+const NOTHING: OwnerSettings =
+    OwnerSettings { max_keys: None, suspended_at: None, limits: Limits::NONE };
 
 pub async fn an_unknown_owner_holds_nothing_and_has_no_settings(ports: &Ports) {
-    let FoundOwner { settings, held, as_of: _ } = known(ports).await;
+    let FoundOwner { settings, held, credits, as_of: _ } = known(ports).await;
+    assert_eq!(credits, None);
     assert_eq!((settings, held), (NOTHING, 0));
 }
 
@@ -31,7 +34,8 @@ pub async fn the_settings_of_an_owner_read_back_equal(ports: &Ports) {
     for after in [
         limited(0),
         OwnerSettings { suspended_at: Some(moment(1)), ..limited(1_000_000) },
-        OwnerSettings { max_keys: None, suspended_at: Some(moment(1)) },
+        OwnerSettings { suspended_at: Some(moment(1)), ..NOTHING },
+        OwnerSettings { limits: limits_of("minute=5 month=7"), ..limited(3) },
         NOTHING,
         suspended(),
     ] {
@@ -107,7 +111,11 @@ pub async fn a_limit_of_the_owner_holds_instead_of_the_policys(ports: &Ports) {
     let two = limited(2);
     change(ports, &NOTHING, &two).await;
     for policy in [0, AMPLE] {
-        ports.keys.insert(&a_key().build(), policy, &an_event()).await.expect("a place is left");
+        ports
+            .keys
+            .insert(&a_key().build(), None, policy, &an_event())
+            .await
+            .expect("a place is left");
     }
     for policy in [0, AMPLE] {
         exceeds(ports, policy, 2).await;
@@ -117,7 +125,11 @@ pub async fn a_limit_of_the_owner_holds_instead_of_the_policys(ports: &Ports) {
     exceeds(ports, AMPLE, 0).await;
     change(ports, &none, &NOTHING).await;
     exceeds(ports, 2, 2).await;
-    ports.keys.insert(&a_key().build(), 3, &an_event()).await.expect("the policy's limit holds");
+    ports
+        .keys
+        .insert(&a_key().build(), None, 3, &an_event())
+        .await
+        .expect("the policy's limit holds");
 }
 
 pub async fn a_limit_below_what_is_held_touches_no_key(ports: &Ports) {
@@ -138,7 +150,7 @@ pub async fn parallel_inserts_do_not_exceed_the_limit_of_the_owner(ports: &Ports
     change(ports, &NOTHING, &limited(7)).await;
     let answers = concurrently((0..40).map(|_| {
         let (keys, key) = (Arc::clone(&ports.keys), a_key().build());
-        async move { keys.insert(&key, 20, &an_event()).await }
+        async move { keys.insert(&key, None, 20, &an_event()).await }
     }))
     .await;
     let stored = answers.iter().filter(|it| it.is_ok()).count();
@@ -169,7 +181,7 @@ pub async fn a_suspended_owner_gets_no_keys(ports: &Ports) {
     let key = added(ports, a_key()).await;
     change(ports, &NOTHING, &suspended()).await;
     let before = all_events(ports).await;
-    let it = ports.keys.insert(&a_key().build(), AMPLE, &an_event()).await;
+    let it = ports.keys.insert(&a_key().build(), None, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::OwnerSuspended)), "got {it:?}");
     for (overlap, limit) in [(HOUR, Some(AMPLE)), (Duration::ZERO, None)] {
         let rotation = Replacement { limit, ..a_rotation(&key, overlap) };
@@ -253,7 +265,7 @@ pub async fn a_key_made_while_its_owner_is_suspended_is_told_or_refused(ports: &
         let made = concurrently((0..8).map(|_| {
             let keys = Arc::clone(&ports.keys);
             let key = a_key().owned_by(of.as_str()).build();
-            async move { keys.insert(&key, AMPLE, &an_event()).await.map(|()| key) }
+            async move { keys.insert(&key, None, AMPLE, &an_event()).await.map(|()| key) }
         }))
         .await;
         suspension.await.expect("no panic").expect("it is as found");
@@ -271,11 +283,11 @@ pub async fn a_key_made_while_its_owner_is_suspended_is_told_or_refused(ports: &
 }
 
 fn limited(keys: u32) -> OwnerSettings {
-    OwnerSettings { max_keys: MaxKeys::new(keys).ok(), suspended_at: None }
+    OwnerSettings { max_keys: MaxKeys::new(keys).ok(), ..NOTHING }
 }
 
 fn suspended() -> OwnerSettings {
-    OwnerSettings { max_keys: None, suspended_at: Some(moment(0)) }
+    OwnerSettings { suspended_at: Some(moment(0)), ..NOTHING }
 }
 
 async fn known(ports: &Ports) -> FoundOwner {
@@ -302,7 +314,7 @@ async fn all_events(ports: &Ports) -> Vec<AuditEvent> {
 }
 
 async fn exceeds(ports: &Ports, policy: u32, limit: u32) {
-    let it = ports.keys.insert(&a_key().build(), policy, &an_event()).await;
+    let it = ports.keys.insert(&a_key().build(), None, policy, &an_event()).await;
     assert!(
         matches!(it, Err(InsertError::LimitReached { limit: held }) if held == limit),
         "got {it:?}"

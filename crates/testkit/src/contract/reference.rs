@@ -11,15 +11,17 @@ use latchkey_domain::ports::{
 use latchkey_domain::{
     AllowedNetworks, ApiKeyId, ApiKeyPorts, ApiKeyService, Brand, Caller, ChangeError,
     ChangeNumber, Creator, Environment, Grants, IdSequence, IssueError, IssuePolicy, IssuedKey,
-    KeyChange, KeyLimits, KeyName, Metadata, NewKey, Overlap, OwnerId, Refusal, RevokeError,
-    Timestamp,
+    KeyChange, KeyLimits, KeyName, Limits, Metadata, NewKey, Overlap, OwnerId, Refusal,
+    RevokeError, Timestamp,
 };
 
 use self::model::{Known, Model, Refused};
 use super::Ports;
 use super::steps::concurrently;
 use crate::fakes::{CountingEntropy, FakeClock, PlainHasher};
-use crate::fixtures::{a_caller, an_id, metadata, networks_of, owner, scatter, scopes_of};
+use crate::fixtures::{
+    a_caller, an_id, limits_of, metadata, networks_of, owner, scatter, scopes_of,
+};
 
 mod model;
 
@@ -201,6 +203,10 @@ impl Walk {
         }
     }
 
+    fn some_limits(&mut self) -> Limits {
+        limits_of(self.pick(&["", "", "minute=5", "second=1 day=1000"]))
+    }
+
     async fn create(&mut self, of: &OwnerId, place: &str) {
         let (name, expires_at) = (self.a_name(), self.an_expiry(None));
         let environment = self.pick(&[Environment::Live, Environment::Test]);
@@ -211,7 +217,8 @@ impl Walk {
             .created_by(made_by.map(|it| Creator::parse(it).expect("a creator")))
             .with_metadata(self.some_metadata())
             .with_scopes(Some(self.some_scopes()))
-            .from_networks(self.some_networks());
+            .from_networks(self.some_networks())
+            .limited(self.some_limits());
         match self.service.issue(of.clone(), new.clone(), &a_caller()).await {
             Ok(issued) => {
                 assert_eq!(want, Ok(()), "{place}");
@@ -223,6 +230,7 @@ impl Walk {
                     metadata: new.metadata.as_str().to_owned(),
                     scopes: new.scopes.as_ref().and_then(Grants::joined).map(str::to_owned),
                     networks: new.networks.joined(),
+                    limits: new.limits.to_string(),
                     ..self.begun(of, &issued)
                 };
                 assert!(known.is(&issued.key), "{place}: {known:?} is not {issued:?}");
@@ -245,6 +253,8 @@ impl Walk {
             metadata: String::new(),
             scopes: None,
             networks: None,
+            family: issued.key.parts().id,
+            limits: String::new(),
             enabled: true,
             revoked: false,
             replaced_by: None,
@@ -262,6 +272,7 @@ impl Walk {
             metadata: (self.roll(4) == 0).then(|| self.some_metadata()),
             scopes: (self.roll(4) == 0).then(|| self.some_scopes()),
             allowed_networks: (self.roll(4) == 0).then(|| self.some_networks()),
+            limits: (self.roll(4) == 0).then(|| self.some_limits()),
         };
         let want = self.model.change(of, id, &change, self.now());
         let waits = self.model.waits(of, id, want.err());

@@ -121,7 +121,7 @@ pub async fn the_address_of_a_deleted_account_is_free_and_its_id_is_closed(ports
     assert_same_account(&by_email(ports, &gone).await.expect("it is there"), &new);
     added(ports, a_key().owned_by_account(&new)).await;
     let key = a_key().owned_by_account(&gone).build();
-    let it = ports.keys.insert(&key, AMPLE, &an_event()).await;
+    let it = ports.keys.insert(&key, None, AMPLE, &an_event()).await;
     assert!(matches!(it, Err(InsertError::OwnerClosed)), "got {it:?}");
 }
 

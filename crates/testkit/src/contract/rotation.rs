@@ -198,8 +198,8 @@ fn succeeded(key: &ApiKey, overlap: Duration) -> (ApiKey, ApiKey) {
 /// The owner of fixtures holds `count` keys: with that limit no other fits, with one more it does.
 async fn holds(ports: &Ports, count: u32) {
     let key = a_key().build();
-    let it = ports.keys.insert(&key, count, &an_event()).await;
+    let it = ports.keys.insert(&key, None, count, &an_event()).await;
     assert!(matches!(it, Err(InsertError::LimitReached { .. })), "got {it:?}");
-    ports.keys.insert(&key, count + 1, &an_event()).await.expect("there is a place left");
+    ports.keys.insert(&key, None, count + 1, &an_event()).await.expect("there is a place left");
     revoke(ports, &key, moment(9)).await;
 }

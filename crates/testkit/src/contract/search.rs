@@ -100,13 +100,13 @@ async fn random_keys(ports: &Ports, dice: &mut Dice) -> Vec<KeyInUse> {
     let mut keys = Vec::new();
     for _key in 0..KEYS {
         let key = a_random_key(dice);
-        ports.keys.insert(&key, AMPLE, &an_event()).await.expect("a new key is added");
+        ports.keys.insert(&key, None, AMPLE, &an_event()).await.expect("a new key is added");
         let last_used_at = (dice.roll(2) == 0).then(|| dice.instant());
         if let Some(at) = last_used_at {
             let used = [(key.parts().id, at)];
             ports.usage.record(&used).await.expect("the store answers");
         }
-        keys.push(KeyInUse { key, last_used_at });
+        keys.push(KeyInUse { key, last_used_at, credits: None });
     }
     keys
 }
@@ -125,7 +125,7 @@ fn a_random_search(dice: &mut Dice) -> KeySearch {
 }
 
 /// What the ports promise of a search, told once more and in another way.
-fn finds(search: &KeySearch, KeyInUse { key, last_used_at }: &KeyInUse) -> bool {
+fn finds(search: &KeySearch, KeyInUse { key, last_used_at, .. }: &KeyInUse) -> bool {
     let ApiKeyParts { owner, name, created_by, created_at, state, expires_at, replaced_by, .. } =
         key.parts();
     let lower = |text: &str| -> String {

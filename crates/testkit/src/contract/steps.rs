@@ -17,7 +17,7 @@ pub(super) const AMPLE: u32 = 1_000;
 /// Adds a key that must go in.
 pub(super) async fn added(ports: &Ports, key: KeyBuilder) -> ApiKey {
     let key = key.build();
-    ports.keys.insert(&key, AMPLE, &an_event()).await.expect("a new key is added");
+    ports.keys.insert(&key, None, AMPLE, &an_event()).await.expect("a new key is added");
     key
 }
 

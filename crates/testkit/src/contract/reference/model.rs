@@ -37,6 +37,9 @@ pub(super) struct Known {
     pub(super) metadata: String,
     pub(super) scopes: Option<String>,
     pub(super) networks: Option<String>,
+    /// The first key of those that took each other's place.
+    pub(super) family: ApiKeyId,
+    pub(super) limits: String,
     pub(super) enabled: bool,
     pub(super) revoked: bool,
     pub(super) replaced_by: Option<ApiKeyId>,
@@ -68,6 +71,8 @@ impl Known {
             && self.metadata == shown.metadata.as_str()
             && self.scopes.as_deref() == shown.restrictions.scopes.joined()
             && self.networks == shown.restrictions.networks.joined()
+            && self.family == shown.family
+            && self.limits == shown.limits.to_string()
             && self.enabled == enabled
             && self.replaced_by == shown.replaced_by
     }
@@ -108,15 +113,23 @@ impl Told {
                 different(&before.metadata, &after.metadata),
                 different(&before.scopes, &after.scopes),
                 different(&before.networks, &after.networks),
+                different(&before.limits, &after.limits),
             )
         });
         let difference = match done {
-            Action::KeyChanged { difference, .. } => difference.as_ref(),
+            Action::KeyChanged { difference, .. } => difference.as_deref(),
             _ => None,
         };
         let difference = difference.map(|difference| {
-            let KeyDifference { name, enabled, expires_at, metadata, scopes, allowed_networks } =
-                difference;
+            let KeyDifference {
+                name,
+                enabled,
+                expires_at,
+                metadata,
+                scopes,
+                allowed_networks,
+                limits,
+            } = difference;
             (
                 name.as_ref().map(|both| both.each_ref().map(|name| name.as_str().to_owned())),
                 *enabled,
@@ -126,6 +139,7 @@ impl Told {
                     .as_ref()
                     .map(|both| both.each_ref().map(|it| it.joined().map(str::to_owned))),
                 allowed_networks.as_ref().map(|both| both.each_ref().map(AllowedNetworks::joined)),
+                limits.map(|both| both.map(|limits| limits.to_string())),
             )
         });
         owner.as_ref() == Some(&after.owner)
@@ -217,7 +231,8 @@ impl Model {
             return Err(Refused::Invalid);
         }
         let others = self.overlapping(of, Some(id), now);
-        let KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks } = change;
+        let KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks, limits } =
+            change;
         let expires_at = expires_at.map(|end| end.map(Timestamp::unix_millis));
         if let Some(Some(end)) = expires_at
             && end <= now
@@ -250,11 +265,20 @@ impl Model {
         if let Some(networks) = allowed_networks {
             key.networks = networks.joined();
         }
+        if let Some(limits) = limits {
+            key.limits = limits.to_string();
+        }
         let after = key.clone();
         let shown = |key: &Known| {
-            let restrictions = (key.scopes.clone(), key.networks.clone());
+            let restrictions = (key.scopes.clone(), key.networks.clone(), key.limits.clone());
             (key.name.clone(), key.enabled, key.expires_at, key.metadata.clone(), restrictions)
         };
+        if before.limits != after.limits {
+            let of_family = |key: &&mut Known| key.family == after.family && !key.revoked;
+            for key in self.keys.iter_mut().filter(of_family) {
+                key.limits.clone_from(&after.limits);
+            }
+        }
         if shown(&before) != shown(&after) {
             self.tell("key.changed", None, before, after);
         }
@@ -304,6 +328,8 @@ impl Model {
             metadata: old.metadata.clone(),
             scopes: old.scopes.clone(),
             networks: old.networks.clone(),
+            family: old.family,
+            limits: old.limits.clone(),
             ..begun
         };
         let before = old.clone();
