@@ -389,6 +389,21 @@ func TestAllKeysAreFoundAndThoseOfALeaverRevoked(t *testing.T) {
 	expect(t, len(events) == 1 && events[0].Action == "keys.revoked" && len(events[0].KeyIDs) == 6, events)
 }
 
+func TestLimitsAndCreditsAreSetAndShown(t *testing.T) {
+	manage, _ := backend(t, `"/api/v1/admin/owners/{owner}/credits"`)
+	number := func(n int64) *int64 { return &n }
+	daily := []Limit{{7, "day"}}
+	members := Members{"name": "a", "limits": []Members{{"limit": 7, "every": "day"}}, "credits": 5}
+	id := must(manage.CreateKey(ctx, "org_6", members)).ID
+	key := must(manage.AddCredits(ctx, "org_6", id, number(-2)))
+	expect(t, *key.Credits == 3 && len(key.Limits) == 1 && key.Limits[0] == daily[0], key)
+	expect(t, must(manage.ChangeKey(ctx, "org_6", id, Members{"limits": nil})).Limits == nil)
+	expect(t, *must(manage.AddOwnerCredits(ctx, "org_6", number(9))).Credits == 9)
+	expect(t, must(manage.AddOwnerCredits(ctx, "org_6", nil)).Credits == nil)
+	events := must(manage.AuditEvents(ctx, Filters{"owner": "org_6", "limit": "1"}))
+	expect(t, len(events) == 1 && events[0].Action == "credits.added" && events[0].Changes["credits"] != nil, events)
+}
+
 func TestAnOwnerIsSuspendedAndComesBack(t *testing.T) {
 	manage, statusWith := backend(t, `"/api/v1/admin/owners/{owner}"`)
 	key := must(manage.CreateKey(ctx, "org_3", Members{"name": "a"})).Key

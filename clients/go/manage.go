@@ -29,6 +29,13 @@ type (
 	Filters map[string]string
 )
 
+// Limit is how much may be used in each window of the calendar, in UTC: Every is "second", "minute", "hour", "day" or
+// "month".
+type Limit struct {
+	Limit int
+	Every string
+}
+
 // Key is a key as lists show it. Key is its text, which only CreateKey and RotateKey tell.
 type Key struct {
 	ID, Key, Name, KeyPrefix, Environment, OwnerID, CreatedBy, Replaces, ReplacedBy string
@@ -37,6 +44,8 @@ type Key struct {
 	CreatedAt, LastUsedAt, ExpiresAt, RevokedAt *time.Time
 	Metadata                                    map[string]any
 	Scopes, AllowedNetworks                     []string
+	Limits                                      []Limit
+	Credits                                     *int64 // nil: not counted
 }
 
 type page struct {
@@ -50,15 +59,18 @@ type Owner struct {
 	MaxKeys   *int
 	Suspended bool
 	Keys      int
+	Limits    []Limit // of all keys together
+	Credits   *int64  // nil: not counted
 }
 
 // Event is one of the audit trail.
 type Event struct {
 	ID, Action, Actor, OwnerID, KeyID, Address, UserAgent, RequestID, KeyName, KeyPrefix string
 
-	At      time.Time
-	KeyIDs  []string
-	Changes map[string][2]any
+	At     time.Time
+	KeyIDs []string
+	// Of each member that changed, a list of what was before and after; "stranded" is a number alone.
+	Changes map[string]any
 }
 
 // ManageError is a call that Latchkey refused; Code is its X-Error-Code. Status is 0 where nobody answered: a change may
@@ -111,6 +123,12 @@ func (m *Manage) RotateKey(ctx context.Context, owner, id string, members Member
 	return call[Key](ctx, m, "POST", below(owner, "api-keys", id, "rotate"), nil, members)
 }
 
+// AddCredits adds credits to those of a key, or takes them where the number is negative. With nil they are not counted
+// any more.
+func (m *Manage) AddCredits(ctx context.Context, owner, id string, add *int64) (Key, error) {
+	return call[Key](ctx, m, "POST", below(owner, "api-keys", id, "credits"), nil, Members{"add": add})
+}
+
 // RevokeKey ends a key permanently.
 func (m *Manage) RevokeKey(ctx context.Context, owner, id string) error {
 	_, err := call[struct{}](ctx, m, "DELETE", below(owner, "api-keys", id), nil, nil)
@@ -153,6 +171,11 @@ func (m *Manage) Keys(ctx context.Context, filters Filters, each func(Key) error
 // GetOwner is about an owner, who need not be known.
 func (m *Manage) GetOwner(ctx context.Context, owner string) (Owner, error) {
 	return call[Owner](ctx, m, "GET", below(owner), nil, nil)
+}
+
+// AddOwnerCredits is AddCredits for those that all keys of an owner share.
+func (m *Manage) AddOwnerCredits(ctx context.Context, owner string, add *int64) (Owner, error) {
+	return call[Owner](ctx, m, "POST", below(owner, "credits"), nil, Members{"add": add})
 }
 
 // SetOwner needs the members "maxKeys" and "suspended".

@@ -1,5 +1,11 @@
 import type { Environment } from './index.js'
 
+/** How much may be used in each window of the calendar, in UTC. */
+export interface Limit {
+  limit: number
+  every: 'second' | 'minute' | 'hour' | 'day' | 'month'
+}
+
 /** Times are RFC 3339. Members that a release of Latchkey does not know are refused by it. */
 export interface NewKey {
   name: string
@@ -8,6 +14,10 @@ export interface NewKey {
   metadata?: Record<string, unknown>
   scopes?: string[] | null
   allowedNetworks?: string[] | null
+  /** At most one for each `every`. */
+  limits?: Limit[] | null
+  /** Null: they are not counted. */
+  credits?: number | null
   /** Who makes it, for `search` and `revokeAll`; the token unless told otherwise. */
   createdBy?: string
 }
@@ -37,9 +47,12 @@ export interface Key {
   metadata: Record<string, unknown>
   scopes?: string[] | null
   allowedNetworks?: string[] | null
+  limits?: Limit[] | null
+  /** How many are left, as the database has it; null: they are not counted. */
+  credits?: number | null
 }
 
-export type Changes = Partial<Pick<Key, 'name' | 'enabled' | 'expiresAt' | 'metadata' | 'scopes' | 'allowedNetworks'>>
+export type Changes = Partial<Pick<Key, 'name' | 'enabled' | 'expiresAt' | 'metadata' | 'scopes' | 'allowedNetworks' | 'limits'>>
 
 export interface FoundKey extends Key {
   ownerId: string
@@ -65,6 +78,16 @@ export interface OwnerSettings {
   /** Null: the server's own limit. */
   maxKeys: number | null
   suspended: boolean
+  /** Of all keys together; left out, they stay. */
+  limits?: Limit[] | null
+}
+
+export interface OwnerState extends OwnerSettings {
+  owner: string
+  /** Those that count towards `maxKeys`. */
+  keys: number
+  /** How many are left for all keys together; null: they are not counted. */
+  credits?: number | null
 }
 
 /** A scope that keys may be given. */
@@ -91,7 +114,8 @@ export interface AuditEvent {
   requestId: string | null
   keyName: string | null
   keyPrefix: string | null
-  changes: Record<string, [unknown, unknown]> | null
+  /** Of each member that changed, what was before and after; `stranded` is a number alone. */
+  changes: ({ stranded?: number } & Record<string, unknown>) | null
 }
 
 /** The keys of one owner: visible ASCII of your choice, 1 to 255 characters. */
@@ -103,8 +127,12 @@ export interface Owner {
   rotate(keyId: string, how?: { overlapSeconds?: number; createdBy?: string }): Promise<IssuedKey & { replaces: string }>
   /** When it returns, every instance refuses the key. */
   revoke(keyId: string): Promise<void>
-  settings(): Promise<OwnerSettings & { owner: string; keys: number }>
-  set(settings: OwnerSettings): Promise<OwnerSettings & { owner: string; keys: number }>
+  /** Adds credits, or takes them where the number is negative; with null they are not counted any more. */
+  addCredits(keyId: string, add: number | null): Promise<Key>
+  settings(): Promise<OwnerState>
+  set(settings: OwnerSettings): Promise<OwnerState>
+  /** The same for the credits that all keys share. */
+  addSharedCredits(add: number | null): Promise<OwnerState>
 }
 
 export interface Management {

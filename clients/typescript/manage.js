@@ -37,8 +37,10 @@ export function management(url, token, { timeout = 10_000, fetch: given } = {}) 
         change: (keyId, body) => call('PATCH', `${keys}/${segment(keyId)}`, { body }),
         rotate: (keyId, body = {}) => call('POST', `${keys}/${segment(keyId)}/rotate`, { body }),
         revoke: async keyId => void (await call('DELETE', `${keys}/${segment(keyId)}`)),
+        addCredits: (keyId, add) => call('POST', `${keys}/${segment(keyId)}/credits`, { body: { add } }),
         settings: () => call('GET', `owners/${segment(id)}`),
         set: body => call('PUT', `owners/${segment(id)}`, { body }),
+        addSharedCredits: add => call('POST', `owners/${segment(id)}/credits`, { body: { add } }),
       }
     },
     async *search(query = {}) {

@@ -57,6 +57,10 @@ class Manage:
     def rotate_key(self, owner: str, key_id: str, **members: Any) -> Json:
         return cast(Json, self._call("POST", _owner(owner, "api-keys", key_id, "rotate"), None, members))
 
+    def add_credits(self, owner: str, key_id: str, add: int | None) -> Json:
+        """Adds credits to those of a key, or takes them where the number is negative; None: they are not counted any more."""
+        return cast(Json, self._call("POST", _owner(owner, "api-keys", key_id, "credits"), None, {"add": add}))
+
     def revoke_key(self, owner: str, key_id: str) -> None:
         self._call("DELETE", _owner(owner, "api-keys", key_id))
 
@@ -82,6 +86,10 @@ class Manage:
         """`maxKeys` None: the setting of the installation."""
         body = {"maxKeys": maxKeys, "suspended": suspended, **members}
         return cast(Json, self._call("PUT", _owner(owner), None, body))
+
+    def add_owner_credits(self, owner: str, add: int | None) -> Json:
+        """The same for the credits that all keys of an owner share."""
+        return cast(Json, self._call("POST", _owner(owner, "credits"), None, {"add": add}))
 
     def scopes(self) -> list[Json]:
         """The catalogue of scopes that keys may be given; empty where every scope may be."""

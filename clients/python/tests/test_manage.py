@@ -129,6 +129,20 @@ class OnTheRealLatchkey(unittest.TestCase):
         self.assertEqual(self.latchkey.verify(key).owner_id, "org_3")
         self.assertEqual(manage.owner("org_3")["keys"], 1)
 
+    def test_limits_and_credits_are_set_and_shown(self):
+        manage = self.backend('"/api/v1/admin/owners/{owner}/credits"')
+        daily = [{"limit": 7, "every": "day"}]
+        made = manage.create_key("org_6", name="a", limits=daily, credits=5)["id"]
+        self.assertEqual(manage.add_credits("org_6", made, -2)["credits"], 3)
+        self.assertEqual(manage.change_key("org_6", made, limits=None)["limits"], None)
+        owner = manage.set_owner("org_6", maxKeys=None, suspended=False, limits=daily)
+        self.assertEqual((owner["limits"], owner["credits"]), (daily, None))
+        self.assertEqual(manage.add_owner_credits("org_6", 9)["credits"], 9)
+        self.assertEqual(manage.add_owner_credits("org_6", None)["credits"], None)
+        with self.assertRaises(ManageError) as refused:
+            manage.add_credits("org_6", made, -4)
+        self.assertEqual((refused.exception.status, refused.exception.code), (409, "conflict"))
+
     def test_a_token_keeps_to_its_owners(self):
         with self.assertRaises(ManageError) as refused:
             self.backend().list_keys("other")

@@ -100,6 +100,18 @@ describe('a backend', () => {
     assert.deepEqual(await failure(owner.create({ name: 'y' })), [409, 'limit_reached'])
   })
 
+  it('sets limits and credits', async () => {
+    const owner = keys.owner('org_8')
+    const daily = [{ limit: 7, every: 'day' }]
+    const { id } = await owner.create({ name: 'x', limits: daily, credits: 5 })
+    assert.equal((await owner.addCredits(id, -2)).credits, 3)
+    assert.deepEqual(await failure(owner.addCredits(id, -4)), [409, 'conflict'])
+    assert.equal((await owner.change(id, { limits: null })).limits, null)
+    assert.deepEqual((await owner.set({ maxKeys: null, suspended: false, limits: daily })).limits, daily)
+    assert.equal((await owner.addSharedCredits(9)).credits, 9)
+    assert.equal((await owner.addSharedCredits(null)).credits, null)
+  })
+
   it('reads the audit trail', async () => {
     const { id } = await keys.owner('org_7').create({ name: 'x' })
     assert.deepEqual(await keys.scopes(), [])
