@@ -41,6 +41,7 @@ mod revocation;
 mod rotation;
 mod search;
 mod sessions;
+mod shares;
 
 use std::any::Any;
 use std::ops::Deref;
@@ -266,6 +267,20 @@ promises! { $
         who_joins_while_keys_change_is_told_or_began_later
         a_position_of_another_history_is_refused
         a_change_wakes_the_instances_that_wait
+    }
+    shares {
+        what_is_handed_out_is_left_for_nobody_else
+        nothing_is_handed_out_that_nobody_could_use
+        half_of_an_equal_part_is_handed_out_ahead
+        what_is_given_back_can_be_handed_out_again
+        a_give_back_counts_once_however_often_it_is_sent
+        a_late_give_back_counts_nothing
+        of_concurrent_takes_no_more_is_handed_out_than_there_is
+        a_later_holding_begins_at_nothing_and_ends_the_one_before
+        an_instance_that_is_not_on_the_list_gets_nothing
+        each_window_begins_with_its_whole_limit
+        a_limit_that_changes_leaves_what_was_used
+        the_budgets_of_an_instance_are_settled_in_one_call
     }
     last_uses {
         a_recorded_use_shows_wherever_the_key_does

@@ -1,7 +1,7 @@
 //! The protocol of budgets that are shared by instances, as far as it is decisions.
 //!
 //! The store hands a budget out in slices. An instance spends its slice from memory, and gives back what it does not
-//! use. No I/O; the model in `tests/budgets/` and the interleavings run this code. Nothing else does yet.
+//! use. No I/O; the model in `tests/budgets/` and the interleavings run this code, and `budgets` does.
 //!
 //! Why never more is spent than was granted. What a [`Hand`] holds, the store has counted as handed out before: it counts in
 //! the statement whose [`Answer`] is the first to tell of it. The answer has all that the share was ever granted, so that it

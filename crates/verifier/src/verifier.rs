@@ -395,8 +395,9 @@ impl Verifier {
         let answer = found.barred().map_err(|bar| Barred::of(id, bar)).map(|()| {
             // The same one as long as it says the same: its last use is known to be collected.
             let last = self.cache.last(digest).and_then(|known| known.answer.ok());
-            let budgets: Vec<_> =
-                found.budgets.iter().map(|of| self.treasury.budget(*of)).collect();
+            let mut budgets = found.budgets.clone();
+            budgets.sort_unstable_by_key(|of| (of.is_owners, of.kind));
+            let budgets: Vec<_> = budgets.into_iter().map(|of| self.treasury.budget(of)).collect();
             let read = Principal::of(key, &self.restrictions, &budgets);
             last.filter(|last| last.says_the_same_as(&read)).unwrap_or(read)
         });

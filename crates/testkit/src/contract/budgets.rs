@@ -32,7 +32,7 @@ fn add(number: i64) -> CreditChange {
 }
 
 /// Adds a key with credits.
-async fn with_credits(ports: &Ports, key: KeyBuilder, number: u64) -> ApiKey {
+pub(super) async fn with_credits(ports: &Ports, key: KeyBuilder, number: u64) -> ApiKey {
     let key = key.build();
     let added = ports.keys.insert(&key, Some(credits(number)), AMPLE, &an_event()).await;
     added.expect("a new key is added");
@@ -75,7 +75,7 @@ async fn changed_credits(ports: &Ports, key: &ApiKey, by: CreditChange) -> Optio
 }
 
 /// Stores other limits, and returns the key with them.
-async fn limited(ports: &Ports, key: &ApiKey, limits: &str) -> ApiKey {
+pub(super) async fn limited(ports: &Ports, key: &ApiKey, limits: &str) -> ApiKey {
     let after = changed(key, |parts| parts.limits = limits_of(limits));
     let action = Action::KeyChanged {
         key: key.parts().id,

@@ -16,6 +16,10 @@ use crate::slices::{Hand, Holding, Spent, Unpaid};
 /// How long a call is refused by what the store said before. A flood of calls on a spent budget asks the store so often.
 const BELIEVED: Duration = Duration::from_millis(200);
 
+/// With fewer calls than this since the tick before the last, nothing is taken ahead: each asks for what it costs, and what the
+/// store shows is what is left.
+const FEW_CALLS: u64 = 8;
+
 /// A budget, as this instance spends it.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -44,6 +48,8 @@ struct State {
     marks: [u64; 2],
     /// What waiting calls cost, and the cheapest of them.
     waiting: Option<Wanted>,
+    /// What the last call cost that waited.
+    cost: u64,
 }
 
 /// Whether a budget has room for a call.
@@ -194,6 +200,7 @@ impl Budget {
     /// Notes that a call waits for room. One that costs nothing takes nothing.
     pub(super) fn wait_for(&self, cost: u64) {
         let mut state = self.state();
+        state.cost = cost.max(1);
         let waiting = state.waiting.get_or_insert(Wanted { least: u64::MAX, ..Wanted::default() });
         waiting.least = waiting.least.min(cost);
         waiting.needed += cost;
@@ -224,21 +231,23 @@ impl Budget {
             // It is neither at hand nor left.
             self.told.forget();
         }
+        // As much as one and a half seconds or so use.
+        let ahead_of = if own_use < FEW_CALLS * state.cost { 0 } else { own_use * 3 / 2 };
         let until = self.hand.until();
         let at_hand = if now < until { self.hand.held() } else { 0 };
-        // Half of a slice is left, or little of the time to spend it in: time for the next.
-        let is_low = own_use > 0 && (at_hand < own_use.div_ceil(2) || until < now.after(2 * TICK));
+        // A third of a slice was used, or there is little time left to spend it in.
+        let is_low = ahead_of > 0 && (at_hand < ahead_of * 2 / 3 || until < now.after(2 * TICK));
         let is_due = waiting.is_some() || state.holding.leaving() > 0 || self.is_by_second();
         if occasion == Occasion::Closing && state.holding.leaving() == 0 || !is_due && !is_low {
             return None;
         }
         let wanted = match waiting {
             _ if self.is_by_second() => Wanted::default(),
-            None => Wanted { ahead: own_use.saturating_sub(at_hand), ..Wanted::default() },
+            None => Wanted { ahead: ahead_of.saturating_sub(at_hand), ..Wanted::default() },
             Some(Wanted { least, needed, .. }) => Wanted {
                 least: least.saturating_sub(at_hand),
                 needed: needed.saturating_sub(at_hand),
-                ahead: own_use.saturating_sub(at_hand),
+                ahead: ahead_of.saturating_sub(at_hand),
             },
         };
         Some(Statement {

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod allocation;
+mod budgets;
 mod cache;
 mod instance;
 mod renewals;
