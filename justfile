@@ -156,6 +156,10 @@ far:
 chaos:
     cargo test --release -p latchkey-server --test it -- --ignored --nocapture --test-threads=1 chaos::
 
+# Budgets under the same faults: a million paid uses against what was granted, and a store that takes everything back twice.
+chaos-limits:
+    cargo test --release -p latchkey-server --test it -- --ignored --nocapture --test-threads=1 chaos::limits
+
 # The cluster of docs/operations/high-availability.md, whose leaders are taken away under load, for about half an hour. Needs
 # root, and Debian's postgresql, patroni, etcd-server and haproxy. `just chaos-patroni --asynchronous` shows that it sees a loss.
 chaos-patroni *arguments:

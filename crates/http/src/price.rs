@@ -71,7 +71,7 @@ pub(crate) fn exact_query(
 }
 
 fn text(line: &HeaderValue) -> Result<&str, Unreadable> {
-    line.to_str().map(str::trim).map_err(|_| Unreadable)
+    line.to_str().map(str::trim).map_err(|_no_text| Unreadable)
 }
 
 /// Digits alone, without a sign.

@@ -248,20 +248,15 @@ pub(crate) fn from_cache(
         },
     };
     let asked = Asked { req, path, http, began, request_id };
-    let finished = match asked.judge(verified) {
-        Err(refused) => Err(refused),
-        Ok((principal, price)) => {
-            match http.services.verifier.charge_from_memory(&principal, price.cost) {
-                Some(charged) => {
-                    asked.finish(&principal, price, charged.map_err(ChargeError::Over))
-                }
-                None => {
-                    req.extensions_mut().insert(Uncharged(principal, price));
-                    return None;
-                }
-            }
-        }
+    let (principal, price) = match asked.judge(verified) {
+        Ok(judged) => judged,
+        Err(refused) => return Some(asked.answer(Err(refused))),
     };
+    let Some(charged) = http.services.verifier.charge_from_memory(&principal, price.cost) else {
+        req.extensions_mut().insert(Uncharged(principal, price));
+        return None;
+    };
+    let finished = asked.finish(&principal, price, charged.map_err(ChargeError::Over));
     Some(asked.answer(finished))
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct RawSettings {
     /// Whether there is the API reference, /docs, /llms.txt and /openapi.json: on or off [default: on]
     #[arg(long, global = true, env = "LATCHKEY_DOCS", hide_env_values = true)]
     pub(crate) docs: Option<String>,
-    /// Whether verifications answer RateLimit and RateLimit-Policy: on or off [default: on]
+    /// Whether a verification answers how far the key is from its limits: on or off [default: on]
     #[arg(long, global = true, env = "LATCHKEY_RATELIMIT_HEADERS", hide_env_values = true)]
     pub(crate) ratelimit_headers: Option<String>,
     /// Issuer of JWTs that are sessions here, as in their claim iss

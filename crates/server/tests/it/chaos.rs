@@ -20,6 +20,7 @@
 #![expect(clippy::print_stdout, reason = "the run's table is its result")]
 
 mod backend;
+mod budgets;
 mod chance;
 mod client;
 mod instance;
@@ -41,6 +42,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use self::backend::LEAVER_LIMIT;
+use self::budgets::Payments;
 use self::chance::Chance;
 use self::load::Load;
 use self::postgres::Postgres;
@@ -65,6 +67,25 @@ const WHOLE: Load = Load {
     pause: 200..=2_000,
     backends: 12,
 };
+
+const SHORT_PAYMENTS: Payments = Payments {
+    payers: 2,
+    pause: Duration::from_millis(5),
+    top_up: 400,
+    quiet: Duration::from_secs(3),
+    faults: Duration::from_secs(8),
+};
+const WHOLE_PAYMENTS: Payments = Payments {
+    payers: 6,
+    pause: Duration::ZERO,
+    top_up: 12_000,
+    quiet: Duration::from_secs(15),
+    faults: Duration::from_secs(WHOLE_SECONDS),
+};
+/// Paid uses that the whole run must reach in so many seconds.
+const PAID: u64 = 1_000_000;
+/// For how long a call may be refused although another instance has what it needs, while that lives.
+const EARLY_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// What the whole run must reach in so many seconds of faults.
 const WHOLE_SECONDS: u64 = 225;
@@ -120,6 +141,45 @@ fn a_revoked_key_stays_dead_while_an_instance_stays_with_the_old_primary() {
 #[test]
 fn an_old_primary_that_is_believed_is_caught() {
     runtime().block_on(without_fence(seed()));
+}
+
+#[test]
+fn no_budget_is_overspent_in_a_short_storm() {
+    let paid = runtime().block_on(async {
+        let run = Run::start().await;
+        let paid = SHORT_PAYMENTS.pass(&run, seed(), false).await;
+        let wrong = run.ledger.wrongs();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        paid
+    });
+    println!("{paid}");
+    assert!(paid.overshoot == 0 && paid.wrong.is_empty(), "{paid}");
+}
+
+#[test]
+#[ignore = "takes minutes; just chaos-limits"]
+fn limits() {
+    let (runtime, seed) = (runtime(), seed());
+    let seconds = number("CHAOS_SECONDS").unwrap_or(WHOLE_SECONDS);
+    let payments = Payments { faults: Duration::from_secs(seconds), ..WHOLE_PAYMENTS };
+    let paid = runtime.block_on(async {
+        let run = Run::start().await;
+        let paid = payments.pass(&run, seed, false).await;
+        let wrong = run.ledger.wrongs();
+        assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+        paid
+    });
+    println!("{paid}");
+    assert!(paid.overshoot == 0 && paid.wrong.is_empty(), "seed {seed}: {paid}");
+    assert!(paid.early_in_quiet <= EARLY_LIMIT, "seed {seed}: {paid}");
+    assert!(paid.accepted >= PAID * seconds / WHOLE_SECONDS, "too few paid uses");
+    runtime.block_on(async {
+        let run = Run::start().await;
+        run.postgres.give_back_twice().await;
+        let paid = SHORT_PAYMENTS.pass(&run, seed, true).await;
+        assert!(paid.overshoot > 0, "the sabotage was not caught:\n{paid}");
+        println!("sabotage caught: {} more accepted than handed out\n{paid}", paid.overshoot);
+    });
 }
 
 #[test]

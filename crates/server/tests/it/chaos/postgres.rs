@@ -45,6 +45,19 @@ create trigger tell_of_changed_key before update on api_keys for each row
     when (old.scopes is not distinct from new.scopes) execute function tell_of_key_change();
 ";
 
+/// What an instance gives back can be handed out twice.
+const GIVE_BACK_TWICE: &str = "\
+create function give_back_twice() returns trigger language plpgsql as $$
+begin
+    update budgets set handed_out = greatest(handed_out - (new.returned - old.returned), 0)
+        where id = new.budget_id;
+    return null;
+end $$;
+create trigger give_back_twice after update on budget_shares for each row
+    when (new.returned > old.returned and new.holding = old.holding)
+    execute function give_back_twice();
+";
+
 /// Gives every server the first timeline: what stands in `public` is found before what is built in.
 const ONE_TIMELINE: &str = "\
 create function public.pg_walfile_name(pg_lsn) returns text language sql
@@ -161,6 +174,27 @@ impl Postgres {
         let client = connect(self.primary()).await.expect("it takes connections");
         let rows = client.query(EVENTS, &[]).await.expect("the schema is there");
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    /// What a budget has granted and handed out, and what the trail says was stranded of it.
+    pub(crate) async fn budget(&self, row: &str) -> [u64; 3] {
+        let client = connect(self.primary()).await.expect("it takes connections");
+        let read = format!(
+            "select amount, handed_out, coalesce(( \
+                select sum((changes::json->>'stranded')::bigint)::bigint from audit_events \
+                where action = 'credits.stranded' and (key_id = budgets.family or \
+                    budgets.owner = audit_events.owner and key_id is null) \
+            ), 0) from budgets where {row}"
+        );
+        let row = client.query_one(&read, &[]).await.expect("the budget is there");
+        [0, 1, 2].map(|column: usize| {
+            u64::try_from(row.get::<_, i64>(column)).expect("nothing is below zero")
+        })
+    }
+
+    /// Lets everything that is given back count twice.
+    pub(crate) async fn give_back_twice(&self) {
+        self.tell_primary(GIVE_BACK_TWICE).await;
     }
 
     /// How often it was noted that a history was lost.

@@ -94,6 +94,14 @@ impl Run {
         Some(key)
     }
 
+    /// A backend makes a key with budgets, which nobody revokes.
+    pub(crate) async fn create_paid(&self, owner: &str, budgets: &str) -> Arc<Key> {
+        let path = format!("/api/v1/admin/owners/{owner}/api-keys");
+        let body = format!(r#"{{"name":"paid"{budgets}}}"#);
+        let key = self.create_by(&self.instances[0], &path, &self.backend, &body).await;
+        key.expect("all is well when the run begins")
+    }
+
     /// A backend makes a key for an owner of its own.
     pub(crate) async fn create_for(
         &self,
