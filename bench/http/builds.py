@@ -4,7 +4,7 @@
     bench/http/builds.py BEFORE AFTER [WHAT ...] [--pairs 20]
 
 BEFORE and AFTER are release binaries; each has a Postgres of its own. WHAT is any of cached, uncached,
-revokes, required; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
+revokes, required, metered; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
 the median of the ratios in 95 of 100 measurements.
 """
 
@@ -21,11 +21,13 @@ from pathlib import Path
 
 from bench import Bench
 from calls import Calls
-from load import Unexpected
+from load import Unexpected, open_loop
 from run import RELEASE, machine
 
 MOST_CPU, MOST_REQUIRED, LEAST_REVOKES = 1.02, 1.05, 1.0
+MOST_METERED, MOST_METERED_P99 = 1.10, 1.30
 INSTANCES = 3
+METERED = 20  # keys that share the load
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
@@ -69,6 +71,28 @@ def requiring(benches: list[Bench]) -> str:
                lambda low, _: low > MOST_REQUIRED)
 
 
+def metering(benches: list[Bench]) -> str:
+    """AFTER alone: keys without budgets, and as many with credits and a limit for each minute."""
+    bench = benches[-1]
+    some = bench.keys.rows[:: len(bench.keys.rows) // (2 * METERED)][: 2 * METERED]
+    ids = ",".join(f"'{key_id}'" for _, _, key_id, _, _ in some[METERED:])
+    bench.postgres.ask("insert into budgets (family, kind, amount) select id, kind, 1000000000 from api_keys, "
+                       f"unnest(array['credits', 'minute']) as kind where id in ({ids})")
+    plain, metered = (bench.file(name, [row[0] for row in side])
+                      for name, side in (("plain", some[:METERED]), ("metered", some[METERED:])))
+    with bench.latchkey(DATABASE_URL=bench.postgres.url) as server:
+        cpu = bench.rounds(*(partial(bench.verifications, server, keys) for keys in (plain, metered)), warm=True)
+        at_rate = [partial(open_loop, RELEASE / "open_loop", server.port, keys, 1000, bench.options.seconds, 64)
+                   for keys in (plain, metered)]
+        slow = bench.rounds(*at_rate, warm=True)
+    return "\n".join([
+        row(f"CPU for each verification, without budgets and with two: at most {MOST_METERED}", "us",
+            [(without.cpu, with_two.cpu) for without, with_two in cpu], lambda low, _: low > MOST_METERED),
+        row(f"p99 of 1,000 verifications/s, open loop, the same: at most {MOST_METERED_P99}", "ms",
+            [(without.p99, with_two.p99) for without, with_two in slow], lambda low, _: low > MOST_METERED_P99),
+    ])
+
+
 def revoking(benches: list[Bench]) -> str:
     """All by one instance; each waits for the others."""
     with ExitStack() as stack:
@@ -88,6 +112,7 @@ MEASURED = {
     "uncached": partial(verifying, what="cache off", LATCHKEY_VERIFY_CACHE="off"),
     "revokes": revoking,
     "required": requiring,
+    "metered": metering,
 }
 
 
