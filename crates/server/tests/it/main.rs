@@ -127,6 +127,7 @@ mod other_owners;
 mod outage;
 mod own_account;
 mod pages;
+mod paid_calls;
 mod person;
 mod poolers;
 mod process;

@@ -48,7 +48,7 @@ struct State {
     marks: [u64; 2],
     /// What waiting calls cost, and the cheapest of them.
     waiting: Option<Wanted>,
-    /// What the last call cost that waited.
+    /// The highest cost of a call that waited, since the budget was not used for a second.
     cost: u64,
 }
 
@@ -200,7 +200,7 @@ impl Budget {
     /// Notes that a call waits for room. One that costs nothing takes nothing.
     pub(super) fn wait_for(&self, cost: u64) {
         let mut state = self.state();
-        state.cost = cost.max(1);
+        state.cost = state.cost.max(cost);
         let waiting = state.waiting.get_or_insert(Wanted { least: u64::MAX, ..Wanted::default() });
         waiting.least = waiting.least.min(cost);
         waiting.needed += cost;
@@ -232,7 +232,8 @@ impl Budget {
             self.told.forget();
         }
         // As much as one and a half seconds or so use.
-        let ahead_of = if own_use < FEW_CALLS * state.cost { 0 } else { own_use * 3 / 2 };
+        let is_busy = own_use >= FEW_CALLS * state.cost.max(1);
+        let ahead_of = if is_busy { own_use * 3 / 2 } else { 0 };
         let until = self.hand.until();
         let at_hand = if now < until { self.hand.held() } else { 0 };
         // A third of a slice was used, or there is little time left to spend it in.
@@ -289,6 +290,9 @@ impl Budget {
         let own_use = self.own_use(&state);
         let [_, later] = state.marks;
         state.marks = [later, self.total(&state)];
+        if own_use == 0 {
+            state.cost = 0;
+        }
         own_use > 0
             || self.hand.held() > 0
             || state.holding.leaving() > 0
