@@ -7,7 +7,8 @@ use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_verifier::{
-    Answering, Principal as Verified, UsageWriter, Verifier, VerifierPorts, other_instances_alive,
+    Answering, ChargeError, Principal as Verified, UsageWriter, Verifier, VerifierPorts,
+    other_instances_alive,
 };
 use thiserror::Error;
 
@@ -46,6 +47,9 @@ pub enum EmbeddedError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Each call costs the same.
+const COST: u32 = 1;
 
 impl Embedded {
     /// Opens a database that Latchkey has migrated, by its own settings `DATABASE_URL` and
@@ -102,7 +106,15 @@ impl Verify for Embedded {
             }
             Ok(verified) => {
                 let principal = principal(&verified)?;
-                self.verifier.accepted(&verified, 1);
+                match self.verifier.charge(&verified, COST).await {
+                    Ok(()) => {}
+                    Err(ChargeError::Store(error)) => return Err(Unavailable::new(error).into()),
+                    Err(ChargeError::Over(over)) => {
+                        self.refused(verified.key(), over.reason());
+                        return Err(Refusal::over_budget(over).into());
+                    }
+                }
+                self.verifier.accepted(&verified, COST);
                 Ok(principal)
             }
             Err(VerifyError::Refused(refused)) => {

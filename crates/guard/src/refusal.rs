@@ -61,6 +61,24 @@ impl Refusal {
             .with(X_API_KEY_REFUSAL, HeaderValue::from_static("network"))
     }
 
+    /// The key is good, and a budget has no room. 429, with `X-Api-Key-Refusal: rate` and `Retry-After`, or `credits`.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn over_budget(over: latchkey_verifier::OverBudget) -> Self {
+        use latchkey_verifier::OverBudget;
+        let refused = |code, sentence, budget| {
+            Self::of(StatusCode::TOO_MANY_REQUESTS, code, sentence)
+                .with(X_API_KEY_REFUSAL, HeaderValue::from_static(budget))
+        };
+        match over {
+            OverBudget::Rate { retry_after } => {
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                refused("rate_limited", "Rate limit exceeded", "rate")
+                    .with(RETRY_AFTER, HeaderValue::from(seconds))
+            }
+            OverBudget::Credits => refused("no_credits", "No credits left", "credits"),
+        }
+    }
+
     /// Whether the key is good could not be told. 503, with `Retry-After`.
     pub fn unavailable() -> Self {
         let sentence = "Temporarily unavailable; try again shortly";

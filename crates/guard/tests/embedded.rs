@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use latchkey_domain::ports::{ApiKeyRepository, Clock, Entropy};
 use latchkey_domain::{
-    ApiKeyPorts, ApiKeyService, Brand, Environment, IdSequence, IssuePolicy, IssuedKey, KeyChange,
-    KeyLimits, KeyName, NewKey,
+    ApiKeyPorts, ApiKeyService, Brand, Credits, Environment, IdSequence, IssuePolicy, IssuedKey,
+    KeyChange, KeyLimits, KeyName, NewKey,
 };
 use latchkey_guard::{Embedded, EmbeddedError, Guard};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
@@ -61,8 +61,12 @@ impl Latchkey {
     }
 
     async fn issue(&self) -> IssuedKey {
+        self.issue_with_credits(None).await
+    }
+
+    async fn issue_with_credits(&self, credits: Option<Credits>) -> IssuedKey {
         let name = KeyName::parse("Production").expect("a name");
-        let new = NewKey::new(name, Environment::Live);
+        let new = NewKey::new(name, Environment::Live).with_credits(credits);
         self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 
@@ -115,6 +119,24 @@ async fn a_key_of_some_networks_is_refused_where_no_address_is_known() {
     let changed = latchkey.service.change(&parts.owner, parts.id, &change, &a_caller()).await;
     changed.expect("it was not changed");
     assert_eq!(ask(&embedded, secret.expose()).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_charged_until_no_credits_are_left() {
+    let latchkey = Latchkey::new().await;
+    let (one, other) = (latchkey.embedded().await, latchkey.embedded().await);
+    let IssuedKey { secret, .. } = latchkey.issue_with_credits(Credits::new(3).ok()).await;
+    for embedded in [&one, &other, &one] {
+        assert_eq!(ask(embedded, secret.expose()).await, StatusCode::OK);
+    }
+    for embedded in [&one, &other] {
+        assert_eq!(ask(embedded, secret.expose()).await, StatusCode::TOO_MANY_REQUESTS);
+    }
+    // What it would charge, it can't ask for any more.
+    one.close().await;
+    let IssuedKey { secret, .. } = latchkey.issue_with_credits(Credits::new(3).ok()).await;
+    assert_eq!(ask(&one, secret.expose()).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&other, secret.expose()).await, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

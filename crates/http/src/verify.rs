@@ -165,11 +165,11 @@ impl Asked<'_> {
             }
             Err(ChargeError::Over(over)) => over,
         };
-        let (outcome, reason) = match over {
-            OverBudget::Rate { .. } => (Outcome::OverLimit, RefusalReason::Rate),
-            OverBudget::Credits => (Outcome::NoCredits, RefusalReason::Credits),
+        let outcome = match over {
+            OverBudget::Rate { .. } => Outcome::OverLimit,
+            OverBudget::Credits => Outcome::NoCredits,
         };
-        self.refused(principal.key(), reason);
+        self.refused(principal.key(), over.reason());
         Err((outcome, ApiError::over_budget(over, price.forbids)))
     }
 

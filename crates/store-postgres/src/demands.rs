@@ -41,6 +41,8 @@ pub(crate) const SERVING: &[Need] = &[
 pub(crate) const VERIFYING: &[Need] = &[
     ("__diesel_schema_migrations", &["select"]),
     ("api_keys", &["select"]),
+    ("budget_shares", ALL),
+    ("budgets", &["select", "update"]),
     ("change_clock", &["select"]),
     ("instances", ALL),
     ("key_changes", &["select", "delete"]),

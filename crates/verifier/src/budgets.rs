@@ -10,8 +10,8 @@ mod treasury;
 
 use std::time::Duration;
 
-use latchkey_domain::Window;
 use latchkey_domain::ports::StoreError;
+use latchkey_domain::{RefusalReason, Window};
 use thiserror::Error;
 
 pub(crate) use budget::{Budget, Now, Paid, Room};
@@ -29,6 +29,16 @@ pub enum OverBudget {
     /// There are too few credits.
     #[error("there are too few credits")]
     Credits,
+}
+
+impl OverBudget {
+    /// As it is counted for the key.
+    pub const fn reason(self) -> RefusalReason {
+        match self {
+            Self::Rate { .. } => RefusalReason::Rate,
+            Self::Credits => RefusalReason::Credits,
+        }
+    }
 }
 
 /// Why a call was not charged.

@@ -56,6 +56,8 @@ struct Queue {
     asked: HashMap<BudgetId, Arc<Budget>>,
     /// Something is held of these, or was spent lately. Those that are asked for are added.
     active: HashMap<BudgetId, Arc<Budget>>,
+    /// Nobody asks the store any more.
+    is_closed: bool,
 }
 
 impl Treasury {
@@ -100,6 +102,9 @@ impl Treasury {
         let (reply, answered) = oneshot::channel();
         {
             let mut queue = self.queue();
+            if queue.is_closed {
+                return Err(StoreError::new(CLOSED));
+            }
             for budget in budgets {
                 budget.wait_for(cost);
                 queue.asked.insert(budget.of().id, Arc::clone(budget));
@@ -110,7 +115,7 @@ impl Treasury {
         match answered.await {
             Ok(Ok(round)) => Ok(round),
             Ok(Err(why)) => Err(StoreError::new(why)),
-            Err(_) => Err(StoreError::new("nobody asks the store for budgets any more")),
+            Err(_) => Err(StoreError::new(CLOSED)),
         }
     }
 
@@ -134,6 +139,7 @@ impl Treasury {
 
     /// Gives back everything that is held.
     pub(crate) async fn close(&self) {
+        self.queue().is_closed = true;
         self.stop.notify_one();
         let _kept = self.keeping.lock().await;
         for _try in 0..LAST_TRIES {
@@ -223,6 +229,7 @@ impl Treasury {
 }
 
 const UNLISTED: &str = "this instance is not on the list of instances";
+const CLOSED: &str = "this instance has left, and asks for no budgets any more";
 
 impl Known {
     fn trim(&mut self) {
