@@ -14,6 +14,7 @@ REFUSED_WITHIN = 4  # seconds: the recipes' limit of 2, and some for a busy mach
 UNKNOWN = "sk_live_0123456789ABCDEFGHIJKLMNOPQRSTUV28hqg7"  # well-formed and never issued
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 REQUIRED = "?scope=reports:read"  # of what is below /reports/
+PLAIN = {"nginx": "/api/v1/verify?refusals=403"}  # what Latchkey is asked for, where that is not its path alone
 CLAIMS = ("x-api-key-id", "x-api-key-owner", "x-api-key-environment")
 FORGED = [
     ("X-Api-Key-Id", "forged"), ("x-api-key-OWNER", "forged"), ("X-API-KEY-ENVIRONMENT", "forged"), ("X-Api-Key-Scopes", "forged"),
@@ -196,6 +197,22 @@ class Cases:
             self._same(own, self._get([key, *claimed], source="127.0.0.6"), claimed)
         expect(self.service.requests == before, f"{self.name}: a refused request reached the service")
 
+    def a_full_budget_is_429(self):
+        month = [{"limit": 3, "every": "month"}]
+        for budgets, waits in (({"credits": 3}, False), ({"limits": month}, True)):
+            key = ("x-api-key", self.latchkey.issue(**budgets)["key"])
+            for _ in range(3):
+                self._passes([key])
+            own, before = self.latchkey.verify([key]), self.service.requests
+            expect(own[0] == 429, f"Latchkey answered {own[0]}", budgets)
+            for header in (None, ("X-Latchkey-Cost", "0")):
+                for query in ("", "?cost=0", "?refusals=403", "?refusals=429"):
+                    ours = self._get([key, header] if header else [key], path=f"/{query}")
+                    self._same(own, ours, budgets, header, query)
+                    told = ours[1]["Retry-After"]
+                    expect((told is not None) == waits, f"{self.name}: Retry-After {told}", budgets)
+            expect(self.service.requests == before, f"{self.name}: a refused request reached the service", budgets)
+
     def the_services_own_answers_pass(self):
         headers = [self._key()]
         for status in (204, 401, 403, 404, 500, 502, 503):
@@ -219,7 +236,7 @@ class Cases:
             self._asked_plainly(target)
 
     def _asked_plainly(self, *seen):
-        strange = [target for target in self.relay.targets if target != "/api/v1/verify"]
+        strange = [target for target in self.relay.targets if target != PLAIN.get(self.gateway.section, "/api/v1/verify")]
         expect(not strange, f"{self.name}: Latchkey was asked for {strange}", *seen)
 
     def no_spelling_of_a_path_is_a_way_round(self):
