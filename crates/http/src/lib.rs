@@ -29,6 +29,7 @@
 //!         pages: false,
 //!         product: Product::default(),
 //!         reference: true,
+//!         limit_headers: true,
 //!         names: SettingNames::default(),
 //!     };
 //!     let services = Arc::new(services);
