@@ -353,6 +353,8 @@ export default /** @satisfies {Catalogue} */ (
     "suspended": "Gesperrt: Kein API-Schlüssel gilt, bis die Sperre endet",
     "resumed": "Sperre beendet: Die API-Schlüssel gelten wieder"
   },
+  "limits": "Grenzen",
+  "creditsLeft": "Guthaben",
   "limitEvery": {
     "second": "{number} pro Sekunde",
     "minute": "{number} pro Minute",

@@ -353,6 +353,8 @@ export default /** @type {const} */ (
     "suspended": "Suspended: no API key works until the suspension ends",
     "resumed": "Suspension ended: API keys work again"
   },
+  "limits": "Limits",
+  "creditsLeft": "Credits left",
   "limitEvery": {
     "second": "{number} a second",
     "minute": "{number} a minute",

@@ -3,6 +3,17 @@
 use latchkey_domain::{Action, AuditEvent, KeyLabel, Limit, Limits, Window};
 
 use super::{Part, Teller, sentence};
+use crate::Language;
+
+impl Language {
+    /// Limits as a list: 100 a minute, 1000 a day.
+    pub(crate) fn limits(self, limits: &Limits) -> String {
+        let limit = |(window, limit): (Window, Limit)| {
+            self.fill(&format!("limitEvery.{}", window.as_str()), &limit.get().to_string())
+        };
+        limits.iter().map(limit).collect::<Vec<_>>().join(", ")
+    }
+}
 
 impl Teller {
     /// What all keys of an owner together may use from now on.
@@ -13,12 +24,9 @@ impl Teller {
         sentence(self.language.say("told.ownersLimits"), &[("list", self.limits(limits))])
     }
 
-    /// Limits as a list: 100 a minute, 1000 a day.
+    /// Limits as a list.
     pub(super) fn limits(self, limits: &Limits) -> Part<'static> {
-        let limit = |(window, limit): (Window, Limit)| {
-            self.language.fill(&format!("limitEvery.{}", window.as_str()), &limit.get().to_string())
-        };
-        Part::Text(limits.iter().map(limit).collect::<Vec<_>>().join(", "))
+        Part::Text(self.language.limits(limits))
     }
 
     /// What an event says of credits, if it does.

@@ -314,11 +314,15 @@ item(78, 'a rotated key shows what it took over', async ({ page, person }) => {
   assert.deepEqual(await fact(page, 'Allowed networks').getByRole('listitem').allTextContents(), ['10.0.0.0/8'])
 }, { settings: plain })
 
-item(31, 'the activity and the history of a key say the same of scopes and networks that were changed', async ({ page, person }) => {
+item(31, 'the activity and the history of a key say the same of scopes, networks and limits that were changed', async ({ page, person }) => {
   const key = await person.hasKey('Production')
   const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
-  for (const body of [{ scopes: letters }, { scopes: ['x:*'] }, { scopes: [] }, { scopes: null }, { allowedNetworks: ['10.0.0.0/8', '::1'] }, { allowedNetworks: null }]) await change(person, key, body)
+  for (const body of [{ scopes: letters }, { scopes: ['x:*'] }, { scopes: [] }, { scopes: null }, { allowedNetworks: ['10.0.0.0/8', '::1'] }, { allowedNetworks: null },
+    { limits: [{ limit: 5, every: 'minute' }] }, { limits: null }]) await change(person, key, body)
+  for (const add of [9, -4, null]) await person.json('POST', `/api/v1/api-keys/${key.id}/credits`, { add })
   const expected = [
+    'Credits of “Production” no longer counted', 'Credits of “Production” changed from 9 to 5', 'Credits of “Production” counted from now on: 9',
+    'Limits of “Production” removed', 'Limits of “Production” set to 5 a minute',
     'Allowed “Production” from every network', 'Allowed “Production” only from 10.0.0.0/8, ::1/128', 'Gave “Production” full access', 'Took all scopes from “Production”',
     'Scopes of “Production” set to x:*', 'Scopes of “Production” set to a, b, c, d, e and 2 more', 'Created “Production”',
   ]
@@ -361,11 +365,12 @@ item(79, 'the server draws what a key may be used for as the drawer does', async
   const { page, person, server } = window
   await person.hasKey('Two', { scopes: ['docs:read', 'docs:*'], allowedNetworks: ['10.0.0.0/8'] })
   await person.hasKey('None', { scopes: [] })
+  await person.hasKey('Limited', { scopes: ['docs:read'], limits: [{ limit: 1000, every: 'day' }, { limit: 5, every: 'second' }], credits: 0 })
   await server.command('account', 'operator', person.email, '--on')
   for (const { id, name } of await person.keys()) {
     const seen = async () => {
       const texts = []
-      for (const term of ['Scopes', 'Allowed networks']) {
+      for (const term of ['Scopes', 'Allowed networks', 'Limits', 'Credits left']) {
         for (const it of await fact(page, term).all()) texts.push(await it.evaluate(it => [it.textContent.trim(), ...[...it.querySelectorAll('li')].map(li => [li.textContent, li.title])]))
       }
       return texts
@@ -376,6 +381,7 @@ item(79, 'the server draws what a key may be used for as the drawer does', async
     await chooseAction(page, name, 'Details')
     assert.deepEqual(await seen(), byServer, name)
     assert.ok(byServer.length > 0)
+    if (name === 'Limited') assert.deepEqual(byServer.slice(-2), [['5 a second, 1000 a day'], ['0']])
   }
 }, { settings: plain })
 

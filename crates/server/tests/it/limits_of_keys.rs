@@ -33,7 +33,7 @@ fn shown(item: &Value) -> (Value, Value) {
 }
 
 impl Backend {
-    fn put(&self, owner: &str, body: &Value) -> Response {
+    pub(crate) fn put(&self, owner: &str, body: &Value) -> Response {
         self.send(request("PUT", &owner_path(owner)).json(body.to_string()))
     }
 }

@@ -30,6 +30,18 @@ fn before() -> Before {
     ada.post(PASSWORD, passwords.to_string()).expect_status(200);
     let [used, unused, off, revoked, rotated] =
         ["used", "unused", "off", "revoked", "rotated"].map(|name| ada.create_key(name));
+    let limits = json!([{ "limit": 50, "every": "minute" }]);
+    let limited = json!({ "name": "limited", "limits": limits, "credits": 9 });
+    let limited = ada.create_key_with(&limited);
+    server
+        .backend("owners:write", "*")
+        .put(
+            "org_1",
+            &json!({
+                "maxKeys": null, "suspended": false, "limits": limits,
+            }),
+        )
+        .expect_status(200);
     server.verify(&used.key).expect_status(200);
     ada.change(&off.id, &json!({ "enabled": false })).expect_status(200);
     ada.revoke(&revoked.id).expect_status(200);
@@ -45,7 +57,7 @@ fn before() -> Before {
     let events = ada.get(EVENTS).expect_status(200).json();
     let (_, setup) = server.stop();
     let trail = setup.run(&["audit", "export"], "").expect_code(0).stdout;
-    let good = vec![used, unused, rotated, new, expiring];
+    let good = vec![used, unused, rotated, new, expiring, limited];
     Before { setup, ada, good, bad: vec![off, revoked, bobs], list, events, trail }
 }
 
@@ -88,6 +100,9 @@ fn everything_is_there(before: &Before, server: &Server) {
     // Places that are held are counted on, and a revoked key stays revoked.
     assert_eq!(ada.list().len(), before.list.len() - 1);
     ada.create_key("made later");
+    let reader = server.backend("keys:read", "*");
+    let owner = reader.get("/api/v1/admin/owners/org_1").expect_status(200).json();
+    assert_eq!(owner["limits"], json!([{ "limit": 50, "every": "minute" }]));
 }
 
 #[test]
@@ -95,9 +110,14 @@ fn everything_moves_to_postgres_and_the_ring_opens_it_there() {
     let before = before();
     let database = Database::private_postgres();
     let said = move_to(&before.setup, &database).expect_code(0).stdout;
-    for part in
-        ["keys: 8", "accounts: 2", "last uses: 1", "LATCHKEY_PEPPERS_FILE=", "DATABASE_URL="]
-    {
+    for part in [
+        "keys: 9",
+        "budgets: 3",
+        "accounts: 2",
+        "last uses: 1",
+        "LATCHKEY_PEPPERS_FILE=",
+        "DATABASE_URL=",
+    ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
     let (_, password) = without_password(&database.url().expect("a server"));
