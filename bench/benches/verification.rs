@@ -24,7 +24,7 @@ use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_testkit::fixtures::pepper;
+use latchkey_testkit::fixtures::{a_writer, pepper};
 use latchkey_verifier::{Answering, Principal, UsageWriter, Verifier, VerifierPorts};
 use made_up::AnyKey;
 
@@ -84,7 +84,7 @@ fn verifier(store: SqliteStore, hasher: Arc<HmacHasher>) -> Arc<Verifier> {
         hasher,
         clock: Arc::new(SystemClock),
         lease_clock: Arc::new(BootClock),
-        usage: Arc::new(UsageWriter::new(store)),
+        usage: Arc::new(UsageWriter::new(store, a_writer())),
     };
     Arc::new(Verifier::new(ports, Answering::FromCache, None))
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
-    ApiKey, ApiKeyId, AuditEvent, BudgetHolder, BudgetKind, KeyedDigest, Network, OwnerId,
-    OwnerSettings, Timestamp,
+    ApiKey, ApiKeyId, AuditEvent, BudgetHolder, BudgetKind, CountedCalls, KeptRefusal, KeyedDigest,
+    Network, OwnerId, OwnerSettings, Timestamp, UsageSpan,
 };
 use thiserror::Error;
 
@@ -33,6 +33,10 @@ pub enum Part {
     Budgets,
     /// Last uses of keys.
     LastUses,
+    /// Counts of calls, by hour and by day; what is counted of the hour of a key's last use is with that.
+    Usage,
+    /// The last ones of each key.
+    Refusals,
     /// The audit trail.
     Events,
 }
@@ -43,13 +47,36 @@ pub enum Part {
 pub enum Record {
     Pepper(KeyedDigest),
     Account(Account),
-    Network { account: AccountId, network: Network, signed_in_at: Timestamp },
+    Network {
+        account: AccountId,
+        network: Network,
+        signed_in_at: Timestamp,
+    },
     Session(Session),
     Token(ManagementToken),
-    Owner { owner: OwnerId, held: u32, closed_at: Option<Timestamp>, settings: OwnerSettings },
+    Owner {
+        owner: OwnerId,
+        held: u32,
+        closed_at: Option<Timestamp>,
+        settings: OwnerSettings,
+    },
     Key(ApiKey),
     Budget(StoredBudget),
-    LastUse { key: ApiKeyId, at: Timestamp },
+    /// With what is counted of its hour.
+    LastUse {
+        key: ApiKeyId,
+        at: Timestamp,
+        of_hour: CountedCalls,
+    },
+    Usage {
+        key: ApiKeyId,
+        span: UsageSpan,
+        counted: CountedCalls,
+    },
+    Refusal {
+        key: ApiKeyId,
+        kept: KeptRefusal,
+    },
     Event(AuditEvent),
 }
 
@@ -110,7 +137,7 @@ pub enum TakeOverError {
 
 impl Part {
     /// All of them, in an order in which they can be stored: what others refer to comes first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Peppers,
         Self::Accounts,
         Self::Networks,
@@ -120,6 +147,8 @@ impl Part {
         Self::Keys,
         Self::Budgets,
         Self::LastUses,
+        Self::Usage,
+        Self::Refusals,
         Self::Events,
     ];
 }
@@ -136,6 +165,8 @@ impl fmt::Display for Part {
             Self::Keys => "keys",
             Self::Budgets => "budgets",
             Self::LastUses => "last uses",
+            Self::Usage => "counts of calls",
+            Self::Refusals => "refusals",
             Self::Events => "audit events",
         })
     }

@@ -118,6 +118,8 @@ mod selection;
 mod service;
 mod timestamp;
 mod told;
+mod usage;
+mod usage_service;
 mod verify;
 
 // In signatures of this crate: an adapter needs these versions and no other.
@@ -173,4 +175,9 @@ pub use selection::Selection;
 pub use service::{ApiKeyPorts, ApiKeyService, IssuePolicy, NameMissing, RevokeError};
 pub use timestamp::{Rfc3339, Timestamp};
 pub use told::{KeyDifference, KeyLabel, OwnerDifference};
+pub use usage::{
+    CountedCalls, KeptRefusal, KeyRefused, KeyUse, UnknownSpan, UsageBatch, UsageCounts,
+    UsagePeriod, UsagePeriodError, UsageSpan, UsageWriterId,
+};
+pub use usage_service::{UsageError, UsageService};
 pub use verify::VerifyError;

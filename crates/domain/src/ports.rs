@@ -10,6 +10,7 @@ mod owners;
 mod system;
 mod trail;
 mod upkeep;
+mod usage;
 mod verification;
 
 use std::error::Error as StdError;
@@ -29,7 +30,8 @@ pub use owners::{FoundOwner, OwnerRepository};
 pub use system::{Clock, Entropy, EntropyError, SteadyClock};
 pub use trail::AuditTrail;
 pub use upkeep::{Housekeeping, KeyRegister, PepperRepository, PepperUse};
-pub use verification::{KeyHasher, KeyLookup, UsageRepository};
+pub use usage::{OldUsage, UsageRegister, UsageRepository};
+pub use verification::{KeyHasher, KeyLookup};
 
 /// The store failed; whether the call took effect is unknown. To be logged, never matched.
 #[derive(Debug, Error)]

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use latchkey_domain::ports::{Clock, StoreError};
-use latchkey_domain::{ApiKeyId, Metadata, RefusalReason, RefusedCall, Secret, VerifyError};
+use latchkey_domain::ports::{Clock, EntropyError, StoreError};
+use latchkey_domain::{
+    ApiKeyId, Metadata, RefusalReason, RefusedCall, Secret, UsageWriterId, VerifyError,
+};
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
-use latchkey_system::{BootClock, SystemClock};
+use latchkey_system::{BootClock, OsEntropy, SystemClock};
 use latchkey_verifier::{
     Answering, ChargeError, Principal as Verified, UsageWriter, Verifier, VerifierPorts,
     other_instances_alive,
@@ -43,6 +45,9 @@ pub enum EmbeddedError {
     /// The ring is not the one that Latchkey uses there.
     #[error(transparent)]
     Confirm(#[from] ConfirmError),
+    /// The operating system gave no random bytes.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The database can't be used, or has not been migrated by Latchkey.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -65,7 +70,8 @@ impl Embedded {
         hasher.confirm(&store, other_instances_alive(&store)).await?;
         let store = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let usage = Arc::new(UsageWriter::new(Arc::<PostgresStore>::clone(&store)));
+        let this_process = UsageWriterId::draw(&OsEntropy)?;
+        let usage = Arc::new(UsageWriter::new(Arc::<PostgresStore>::clone(&store), this_process));
         let ports = VerifierPorts {
             lookup: Arc::<PostgresStore>::clone(&store),
             feed: Arc::<PostgresStore>::clone(&store),

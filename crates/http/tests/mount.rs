@@ -24,6 +24,7 @@ use latchkey_http::{Http, HttpSettings, Product, Services, SettingNames, SignUp,
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
+use latchkey_testkit::fixtures::a_writer;
 use latchkey_verifier::{Answering, UsageWriter, Verifier, VerifierPorts};
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         hasher: hasher.clone(),
         clock: clock.clone(),
         lease_clock: steady_clock.clone(),
-        usage: Arc::new(UsageWriter::new(store.clone())),
+        usage: Arc::new(UsageWriter::new(store.clone(), a_writer())),
     };
     let verifier = Verifier::new(ports, Answering::FromStore, None);
     let (barrier, ids) = (Arc::new(verifier.barrier()), Arc::new(IdSequence::new(entropy.clone())));

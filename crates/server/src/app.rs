@@ -14,7 +14,8 @@ use latchkey_domain::ports::{
     StoreError, UsageRepository,
 };
 use latchkey_domain::{
-    ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, error_chain,
+    ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, UsageWriterId,
+    error_chain,
 };
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher};
@@ -206,7 +207,7 @@ impl App {
 
         let steady_clock: Arc<dyn SteadyClock> = Arc::new(BootClock);
         let hasher = Arc::new(hasher(&settings, &*peppers, &*entropy).await?);
-        let usage = Arc::new(UsageWriter::new(usage));
+        let usage = Arc::new(UsageWriter::new(usage, UsageWriterId::draw(&*entropy)?));
         let ports = VerifierPorts {
             lookup: Arc::clone(&lookup),
             feed: Arc::clone(&feed),

@@ -1,5 +1,5 @@
 //! What the server removes in the background: sessions that are over, keys that were revoked long
-//! ago, old audit events, last uses of keys that are gone. The database's clock decides, and only
+//! ago, old audit events, old usage, last uses of keys that are gone. The database's clock decides, and only
 //! while this machine's agrees: a wrong one would remove for everybody what still counts.
 
 use std::fmt;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{Clock, Housekeeping, StoreError};
-use latchkey_domain::{ApiKeyId, Timestamp, error_chain};
+use latchkey_domain::ports::{Clock, Housekeeping, OldUsage, StoreError};
+use latchkey_domain::{ApiKeyId, Timestamp, UsageSpan, error_chain};
 use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
@@ -20,6 +20,8 @@ const PURGE_EVERY: Duration = Duration::from_hours(1);
 const REMOVE_EVERY: Duration = Duration::from_hours(24);
 /// Where the database was away or busy, and what is due would wait for a day.
 const RETRY: Duration = Duration::from_hours(1);
+/// A process that has written no usage for so long is gone, or has nothing under way.
+const KEEP_WRITERS: Duration = Duration::from_hours(24);
 /// As many rows as nobody notices, and the pause in which others come first.
 const BATCH: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -135,6 +137,16 @@ pub(crate) async fn keep_purging(app: &App) {
     }
 }
 
+/// Removes what is no longer kept of how much keys were used, each hour.
+pub(crate) async fn keep_removing_usage(app: &App) {
+    let mut hours = interval(PURGE_EVERY);
+    hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        hours.tick().await;
+        said(&remove_old_usage(app).await, "old usage was not removed");
+    }
+}
+
 /// Removes keys that were revoked longer ago than `keep`, and last uses of keys that are gone.
 pub(crate) async fn keep_removing_keys(app: &App, keep: Option<Duration>) {
     let mut looks = interval(often(keep));
@@ -189,6 +201,23 @@ async fn remove_uses(app: &App) -> Result<(), UntidyError> {
         }
         sleep(PAUSE).await;
     }
+}
+
+async fn remove_old_usage(app: &App) -> Result<(), UntidyError> {
+    let now = app.clocks.agreed().await?;
+    let [hours, days] = [UsageSpan::Hour, UsageSpan::Day];
+    for (old, keep) in [
+        (OldUsage::Counts(hours), hours.kept()),
+        (OldUsage::Counts(days), days.kept()),
+        (OldUsage::Refusals, days.kept()),
+        (OldUsage::Writers, KEEP_WRITERS),
+    ] {
+        let before = now.saturating_sub(keep);
+        while app.housekeeping.remove_usage(old, before, BATCH).await? > 0 {
+            sleep(PAUSE).await;
+        }
+    }
+    Ok(())
 }
 
 async fn remove_old_events(app: &App, keep: Duration) -> Result<(), UntidyError> {

@@ -238,6 +238,7 @@ async fn keep_house(app: Arc<App>) {
     tokio::join!(
         housekeeping::compare_clocks(&app.clocks),
         housekeeping::keep_purging(&app),
+        housekeeping::keep_removing_usage(&app),
         housekeeping::keep_removing_keys(&app, keep_revoked),
         remove_events,
     );

@@ -29,12 +29,15 @@ pub(crate) const SERVING: &[Need] = &[
     ("instances", ALL),
     ("key_changes", &["select", "insert", "delete"]),
     ("key_owners", ALL),
+    ("key_refusals", ALL),
+    ("key_usage", ALL),
     ("known_networks", ALL),
     ("last_uses", ALL),
     ("management_tokens", &["select", "insert", "update"]),
     ("peppers", &["select", "insert", "update"]),
     ("schema_compat", &["select"]),
     ("sessions", ALL),
+    ("usage_writers", ALL),
 ];
 
 /// What a service does that verifies in its own process. It sees no accounts, sessions or events.
@@ -47,8 +50,11 @@ pub(crate) const VERIFYING: &[Need] = &[
     ("instances", ALL),
     ("key_changes", &["select", "delete"]),
     ("key_owners", &["select"]),
+    ("key_refusals", ALL),
+    ("key_usage", &["select", "insert", "update"]),
     ("last_uses", &["select", "insert", "update"]),
     ("peppers", &["select", "insert", "update"]),
+    ("usage_writers", &["select", "insert", "update"]),
 ];
 
 /// Why a database can't be used, and what to do about it.

@@ -3,8 +3,8 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use latchkey_domain::ports::{Housekeeping, StoreError};
-use latchkey_domain::{ApiKeyId, Timestamp};
+use latchkey_domain::ports::{Housekeeping, OldUsage, StoreError};
+use latchkey_domain::{ApiKeyId, Timestamp, UsageSpan};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -54,6 +54,39 @@ with eldest as materialized ( \
     where id in (select id from eldest where at < $1) order by id for update skip locked \
 ) \
 delete from audit_events using old where audit_events.id = old.id";
+
+const REMOVE_HOURS: &str = "\
+with old as ( \
+    select key_id, span, start, outcome from key_usage \
+    where span = 'hour' and start at time zone 'UTC' < $1 at time zone 'UTC' \
+    order by start at time zone 'UTC' limit $2 for update skip locked \
+) \
+delete from key_usage as gone using old where (gone.key_id, gone.span, gone.start, gone.outcome) \
+    = (old.key_id, old.span, old.start, old.outcome)";
+
+const REMOVE_DAYS: &str = "\
+with old as ( \
+    select key_id, span, start, outcome from key_usage \
+    where span = 'day' and start at time zone 'UTC' < $1 at time zone 'UTC' \
+    order by start at time zone 'UTC' limit $2 for update skip locked \
+) \
+delete from key_usage as gone using old where (gone.key_id, gone.span, gone.start, gone.outcome) \
+    = (old.key_id, old.span, old.start, old.outcome)";
+
+const REMOVE_REFUSALS: &str = "\
+with old as ( \
+    select key_id, minute, reason from key_refusals where minute < $1 \
+    order by minute limit $2 for update skip locked \
+) \
+delete from key_refusals as gone using old \
+where (gone.key_id, gone.minute, gone.reason) = (old.key_id, old.minute, old.reason)";
+
+/// There are few.
+const REMOVE_WRITERS: &str = "\
+with old as ( \
+    select id from usage_writers where at < $1 limit $2 for update skip locked \
+) \
+delete from usage_writers as gone using old where gone.id = old.id";
 
 #[derive(QueryableByName)]
 struct Now {
@@ -108,6 +141,25 @@ impl Housekeeping for PostgresStore {
             .bind::<BigInt, _>(i64::from(limit));
         let rows = remove.load(&mut *self.connection().await?).await.map_err(failed)?;
         Ok(last(rows))
+    }
+
+    async fn remove_usage(
+        &self,
+        old: OldUsage,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        let statement = match old {
+            OldUsage::Counts(UsageSpan::Hour) => REMOVE_HOURS,
+            OldUsage::Counts(UsageSpan::Day) => REMOVE_DAYS,
+            OldUsage::Refusals => REMOVE_REFUSALS,
+            OldUsage::Writers => REMOVE_WRITERS,
+        };
+        let remove = sql_query(statement)
+            .bind::<Timestamptz, _>(OffsetDateTime::from(before))
+            .bind::<BigInt, _>(i64::from(limit));
+        let gone = remove.execute(&mut *self.connection().await?).await.map_err(failed)?;
+        u32::try_from(gone).map_err(failed)
     }
 
     async fn remove_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {

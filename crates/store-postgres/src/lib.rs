@@ -69,6 +69,7 @@ mod tls;
 mod unnamed;
 mod url;
 mod usage;
+mod usage_register;
 mod wakes;
 
 use std::fmt;

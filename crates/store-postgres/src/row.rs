@@ -9,6 +9,7 @@ mod keys;
 mod owners;
 #[cfg(feature = "accounts")]
 mod tokens;
+mod usage;
 
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{Digest, KeyedDigest, Limits, Metadata, PepperId};
@@ -23,6 +24,9 @@ pub(crate) use keys::{KeyInUseRow, KeyRow, key_in_use, owner_from};
 pub(crate) use owners::OwnerRow;
 #[cfg(feature = "accounts")]
 pub(crate) use tokens::TokenRow;
+#[cfg(feature = "accounts")]
+pub(crate) use usage::UsageRow;
+pub(crate) use usage::{RefusalRow, counted};
 
 fn keyed_digest(place: Place, pepper: i32, digest: &[u8]) -> Result<KeyedDigest, StoreError> {
     let pepper = place.read("pepper_id", pepper_from(pepper))?;

@@ -153,6 +153,32 @@ table! {
     last_uses (key_id) {
         key_id -> Uuid,
         used_at -> Timestamptz,
+        hour -> Timestamptz,
+        accepted -> BigInt,
+        cost -> BigInt,
+    }
+}
+
+table! {
+    key_refusals (key_id, minute, reason) {
+        key_id -> Uuid,
+        minute -> Timestamptz,
+        reason -> Text,
+        at -> Timestamptz,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        required -> Nullable<Text>,
+    }
+}
+
+table! {
+    key_usage (key_id, span, start, outcome) {
+        key_id -> Uuid,
+        span -> Text,
+        start -> Timestamptz,
+        outcome -> Text,
+        calls -> BigInt,
+        cost -> BigInt,
     }
 }
 

@@ -11,17 +11,18 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::attempts::Purpose;
 use crate::fault::failed;
-use crate::row::{AccountRow, EventRow, KeyRow, SessionRow, TokenRow};
+use crate::row::{AccountRow, EventRow, KeyRow, RefusalRow, SessionRow, TokenRow, UsageRow};
 use crate::schema::{
-    accounts, api_keys, audit_events, budgets, key_owners, known_networks, last_uses,
-    management_tokens, peppers, sessions,
+    accounts, api_keys, audit_events, budgets, key_owners, key_refusals, key_usage, known_networks,
+    last_uses, management_tokens, peppers, sessions,
 };
 
 /// Records in a statement. It has at most 65,535 arguments, and an event has fourteen.
 const PAGE: u32 = 1_000;
 
 /// Keeps out everybody who would write, to the end of the transaction; a server that starts now waits.
-const LOCK: &str = "lock table accounts, api_keys, audit_events, budgets, key_owners, known_networks, \
+const LOCK: &str = "lock table accounts, api_keys, audit_events, budgets, key_owners, \
+    key_refusals, key_usage, known_networks, \
     last_uses, management_tokens, peppers, sessions in exclusive mode";
 
 impl PostgresStore {
@@ -93,6 +94,8 @@ async fn count(db: &mut AsyncPgConnection, part: Part) -> QueryResult<i64> {
         Part::Keys => api_keys::table.count().load(db).await,
         Part::Budgets => budgets::table.count().load(db).await,
         Part::LastUses => last_uses::table.count().load(db).await,
+        Part::Usage => key_usage::table.count().load(db).await,
+        Part::Refusals => key_refusals::table.count().load(db).await,
         Part::Events => audit_events::table.count().load(db).await,
     }?;
     Ok(counts.into_iter().sum())
@@ -144,9 +147,8 @@ async fn insert(db: &mut AsyncPgConnection, part: Part, page: &[Record]) -> Quer
             let rows = rows(page, BudgetRow::of);
             diesel::insert_into(budgets::table).values(rows).execute(db).await
         }
-        Part::LastUses => {
-            let rows = rows(page, LastUseRow::of);
-            diesel::insert_into(last_uses::table).values(rows).execute(db).await
+        Part::LastUses | Part::Usage | Part::Refusals => {
+            return insert_usage(db, part, page).await;
         }
         Part::Events => {
             let rows = rows(page, |it| match it {
@@ -154,6 +156,30 @@ async fn insert(db: &mut AsyncPgConnection, part: Part, page: &[Record]) -> Quer
                 _ => None,
             });
             diesel::insert_into(audit_events::table).values(rows).execute(db).await
+        }
+    }
+    .map(drop)
+}
+
+async fn insert_usage(db: &mut AsyncPgConnection, part: Part, page: &[Record]) -> QueryResult<()> {
+    match part {
+        Part::LastUses => {
+            let rows = rows(page, LastUseRow::of);
+            diesel::insert_into(last_uses::table).values(rows).execute(db).await
+        }
+        Part::Usage => {
+            let rows = rows(page, |it| match it {
+                Record::Usage { key, span, counted } => UsageRow::of(*key, *span, counted),
+                _ => None,
+            });
+            diesel::insert_into(key_usage::table).values(rows).execute(db).await
+        }
+        _ => {
+            let rows = rows(page, |it| match it {
+                Record::Refusal { key, kept } => Some(RefusalRow::of(*key, kept)),
+                _ => None,
+            });
+            diesel::insert_into(key_refusals::table).values(rows).execute(db).await
         }
     }
     .map(drop)
@@ -206,6 +232,9 @@ struct BudgetRow {
 struct LastUseRow {
     key_id: Uuid,
     used_at: OffsetDateTime,
+    hour: OffsetDateTime,
+    accepted: i64,
+    cost: i64,
 }
 
 impl PepperRow {
@@ -265,7 +294,13 @@ impl BudgetRow {
 
 impl LastUseRow {
     fn of(record: &Record) -> Option<Self> {
-        let Record::LastUse { key, at } = record else { return None };
-        Some(Self { key_id: key.as_uuid(), used_at: (*at).into() })
+        let Record::LastUse { key, at, of_hour } = record else { return None };
+        Some(Self {
+            key_id: key.as_uuid(),
+            used_at: (*at).into(),
+            hour: of_hour.start.into(),
+            accepted: i64::try_from(of_hour.calls).ok()?,
+            cost: i64::try_from(of_hour.cost).ok()?,
+        })
     }
 }

@@ -1,3 +1,5 @@
+mod usage;
+
 use async_trait::async_trait;
 use diesel::dsl::sql as literal;
 use diesel::prelude::*;
@@ -19,8 +21,8 @@ use crate::row::{
     instant_from, pepper_from, settings_from,
 };
 use crate::schema::{
-    accounts, api_keys, audit_events, budgets, key_owners, known_networks, last_uses,
-    management_tokens, peppers, sessions,
+    accounts, api_keys, audit_events, budgets, key_owners, key_refusals, key_usage, known_networks,
+    last_uses, management_tokens, peppers, sessions,
 };
 
 /// Before any id.
@@ -44,7 +46,9 @@ impl Contents for SqliteStore {
             Part::Owners => owners(db, after.as_ref(), limit),
             Part::Keys => keys(db, after.as_ref(), limit),
             Part::Budgets => budgets(db, after.as_ref(), limit),
-            Part::LastUses => last_uses(db, after.as_ref(), limit),
+            Part::LastUses => usage::last_uses(db, after.as_ref(), limit),
+            Part::Usage => usage::counts(db, after.as_ref(), limit),
+            Part::Refusals => usage::refusals(db, after.as_ref(), limit),
             Part::Events => events(db, after.as_ref(), limit),
         })
         .await
@@ -63,6 +67,8 @@ impl Contents for SqliteStore {
                     Part::Keys => api_keys::table.count().get_result(db),
                     Part::Budgets => budgets::table.count().get_result(db),
                     Part::LastUses => last_uses::table.count().get_result(db),
+                    Part::Usage => key_usage::table.count().get_result(db),
+                    Part::Refusals => key_refusals::table.count().get_result(db),
                     Part::Events => audit_events::table.count().get_result(db),
                 }?)
             })
@@ -226,23 +232,6 @@ fn budgets(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Pag
     rows.collect()
 }
 
-fn last_uses(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
-    let after = match after {
-        Some(Record::LastUse { key, .. }) => id_bytes(key.as_uuid()),
-        _ => FIRST,
-    };
-    let rows = last_uses::table.filter(last_uses::key_id.gt(after)).order(last_uses::key_id);
-    let rows = rows.limit(limit).load::<(Vec<u8>, i64)>(db)?;
-    let rows = rows.into_iter().map(|(key, used_at)| {
-        let nowhere = Place { table: "last_uses", row: Uuid::nil() };
-        let id = nowhere.read("key_id", id_from(&key))?;
-        let place = Place { row: id, ..nowhere };
-        let at = place.read("used_at", Timestamp::from_unix_millis(used_at))?;
-        Ok(Record::LastUse { key: ApiKeyId::new(id), at })
-    });
-    rows.collect()
-}
-
 fn events(db: &mut SqliteConnection, after: Option<&Record>, limit: i64) -> Page {
     let after = match after {
         Some(Record::Event(event)) => id_bytes(event.id.as_uuid()),
@@ -274,8 +263,8 @@ mod tests {
         let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
         store.migrate().await.expect("migrates");
         let tables = "select name from sqlite_schema where type = 'table' \
-            and name not like '%schema%' and name not like 'sqlite_%' and name <> 'budget_shares' \
-            order by name";
+            and name not like '%schema%' and name not like 'sqlite_%' \
+            and name not in ('budget_shares', 'usage_writers') order by name";
         let tables: Vec<Table> =
             store.read(move |db| Ok(sql_query(tables).load(db)?)).await.expect("the store answers");
         let names: Vec<_> = tables.into_iter().map(|table| table.name).collect();
@@ -285,6 +274,8 @@ mod tests {
             "audit_events",
             "budgets",
             "key_owners",
+            "key_refusals",
+            "key_usage",
             "known_networks",
             "last_uses",
             "management_tokens",

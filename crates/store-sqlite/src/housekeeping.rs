@@ -1,17 +1,18 @@
 use async_trait::async_trait;
 use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::query_dsl::methods::LoadQuery;
 use diesel::sql_types::BigInt;
-use latchkey_domain::ports::{Housekeeping, StoreError};
-use latchkey_domain::{ApiKeyId, Timestamp};
+use diesel::sqlite::Sqlite;
+use latchkey_domain::ports::{Housekeeping, OldUsage, StoreError};
+use latchkey_domain::{ApiKeyId, Timestamp, UsageSpan};
 
 use crate::SqliteStore;
 use crate::budget_changes::forget;
 use crate::row::{id_bytes, id_from};
-use crate::schema::{api_keys, audit_events, last_uses};
-
-/// Milliseconds since the Unix epoch, by the clock of the machine that the file is on.
-const NOW: &str = "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)";
+use crate::schema::{api_keys, audit_events, key_refusals, key_usage, last_uses, usage_writers};
+use crate::usage::NOW;
 
 /// Every id comes after no bytes at all.
 fn start(after: Option<ApiKeyId>) -> Vec<u8> {
@@ -95,6 +96,26 @@ impl Housekeeping for SqliteStore {
         last(&page)
     }
 
+    async fn remove_usage(
+        &self,
+        old: OldUsage,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError> {
+        let (before, limit) = (before.unix_millis(), i64::from(limit));
+        let gone = self.write::<_, StoreError>(move |db| {
+            Ok(match old {
+                OldUsage::Counts(span) => remove_counts(db, span, before, limit)?,
+                OldUsage::Refusals => remove_refusals(db, before, limit)?,
+                OldUsage::Writers => {
+                    diesel::delete(usage_writers::table.filter(usage_writers::at.lt(before)))
+                        .execute(db)?
+                }
+            })
+        });
+        u32::try_from(gone.await?).map_err(StoreError::new)
+    }
+
     async fn remove_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let eldest = audit_events::table
             .order(audit_events::id.asc())
@@ -112,4 +133,44 @@ impl Housekeeping for SqliteStore {
         });
         u32::try_from(gone.await?).map_err(StoreError::new)
     }
+}
+
+fn remove_counts(
+    db: &mut SqliteConnection,
+    span: UsageSpan,
+    before: i64,
+    limit: i64,
+) -> QueryResult<usize> {
+    let old: Vec<(Vec<u8>, i64, String)> = old_counts(span, before, limit).load(db)?;
+    for (key, start, outcome) in &old {
+        let row = key_usage::table.find((key, span.as_str(), start, outcome));
+        diesel::delete(row).execute(db)?;
+    }
+    Ok(old.len())
+}
+
+pub(crate) fn old_counts(
+    span: UsageSpan,
+    before: i64,
+    limit: i64,
+) -> impl LoadQuery<'static, SqliteConnection, (Vec<u8>, i64, String)> + QueryFragment<Sqlite> {
+    key_usage::table
+        .filter(key_usage::span.eq(span.as_str()))
+        .filter(key_usage::start.lt(before))
+        .order((key_usage::span, key_usage::start))
+        .limit(limit)
+        .select((key_usage::key_id, key_usage::start, key_usage::outcome))
+}
+
+fn remove_refusals(db: &mut SqliteConnection, before: i64, limit: i64) -> QueryResult<usize> {
+    let old = key_refusals::table
+        .filter(key_refusals::minute.lt(before))
+        .order(key_refusals::minute)
+        .limit(limit)
+        .select((key_refusals::key_id, key_refusals::minute, key_refusals::reason));
+    let old: Vec<(Vec<u8>, i64, String)> = old.load(db)?;
+    for (key, minute, reason) in &old {
+        diesel::delete(key_refusals::table.find((key, minute, reason))).execute(db)?;
+    }
+    Ok(old.len())
 }

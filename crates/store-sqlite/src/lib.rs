@@ -57,6 +57,7 @@ mod schema;
 mod sessions;
 mod shares;
 mod usage;
+mod usage_register;
 mod writer;
 
 #[cfg(test)]

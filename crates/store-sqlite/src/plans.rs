@@ -7,7 +7,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::MigrationHarness as _;
 use latchkey_domain::{
     ApiKeyId, Candidates, Creator, Digest, KeyCursor, KeyPrefix, KeySearch, KeyedDigest, OwnerId,
-    OwnerPattern, PepperId, Selection, Timestamp, TrailSearch,
+    OwnerPattern, PepperId, Selection, Timestamp, TrailSearch, UsagePeriod, UsageSpan,
 };
 
 use crate::management_tokens;
@@ -16,6 +16,7 @@ use crate::query;
 use crate::row::KeyRow;
 use crate::schema::api_keys;
 use crate::sessions;
+use crate::{housekeeping, usage_register};
 
 #[derive(QueryableByName)]
 struct Step {
@@ -164,6 +165,28 @@ fn a_digest_and_the_owner_and_budgets_of_its_key_are_looked_up_in_their_indexes(
     ];
     assert_eq!(plan(&query::key_with(&digest())), search);
     assert_eq!(plan(&query::key_with_one_of(&Candidates::new(digest(), [digest()]))), search);
+}
+
+#[test]
+fn calls_are_read_by_the_keys_and_removed_by_their_age() {
+    let period = UsagePeriod::last_days(Timestamp::UNIX_EPOCH);
+    let keys = [vec![1], vec![2]];
+    assert_eq!(
+        plan(&usage_register::kept(&keys, &period)),
+        ["SEARCH key_usage USING PRIMARY KEY (key_id=? AND span=? AND start>? AND start<?)"],
+    );
+    assert_eq!(
+        plan(&usage_register::of_this_hour(&keys, &period)),
+        ["SEARCH last_uses USING PRIMARY KEY (key_id=?)"],
+    );
+    assert_eq!(
+        plan(&usage_register::revoked_keys_of("owner")),
+        ["SEARCH api_keys USING COVERING INDEX api_keys_revoked (owner=? AND revoked_at>?)"],
+    );
+    assert_eq!(
+        plan(&housekeeping::old_counts(UsageSpan::Hour, 0, 10)),
+        ["SEARCH key_usage USING COVERING INDEX key_usage_eldest (span=? AND start<?)"],
+    );
 }
 
 #[test]

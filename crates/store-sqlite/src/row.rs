@@ -9,6 +9,7 @@ mod keys;
 mod owners;
 #[cfg(feature = "accounts")]
 mod tokens;
+mod usage;
 
 use latchkey_domain::{Digest, KeyedDigest, Limits, Metadata, PepperId, Timestamp};
 use serde_json::value::RawValue;
@@ -23,6 +24,7 @@ pub(crate) use owners::settings_from;
 pub(crate) use owners::{OwnerRow, settings_columns};
 #[cfg(feature = "accounts")]
 pub(crate) use tokens::TokenRow;
+pub(crate) use usage::{ACCEPTED, RefusalRow, UsageRow, integer};
 
 pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()

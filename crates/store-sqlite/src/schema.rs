@@ -134,6 +134,40 @@ diesel::table! {
     last_uses (key_id) {
         key_id -> Binary,
         used_at -> BigInt,
+        hour -> BigInt,
+        accepted -> BigInt,
+        cost -> BigInt,
+    }
+}
+
+diesel::table! {
+    key_refusals (key_id, minute, reason) {
+        key_id -> Binary,
+        minute -> BigInt,
+        reason -> Text,
+        at -> BigInt,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        required -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    key_usage (key_id, span, start, outcome) {
+        key_id -> Binary,
+        span -> Text,
+        start -> BigInt,
+        outcome -> Text,
+        calls -> BigInt,
+        cost -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_writers (id) {
+        id -> Binary,
+        batch -> BigInt,
+        at -> BigInt,
     }
 }
 
@@ -158,7 +192,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, budgets, key_owners, last_uses);
+diesel::allow_tables_to_appear_in_same_query!(api_keys, budgets, key_owners, key_usage, last_uses);
 diesel::allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
 diesel::joinable!(known_networks -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));

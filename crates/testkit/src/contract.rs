@@ -42,6 +42,7 @@ mod rotation;
 mod search;
 mod sessions;
 mod shares;
+mod usage;
 
 use std::any::Any;
 use std::ops::Deref;
@@ -52,7 +53,7 @@ use latchkey_accounts::ports::{
 };
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, BudgetShares, ChangeFeed, Housekeeping, KeyLookup, KeyRegister,
-    OwnerRepository, PepperRepository, UsageRepository,
+    OwnerRepository, PepperRepository, UsageRegister, UsageRepository,
 };
 
 /// The ports of one adapter for keys, over one empty store.
@@ -63,6 +64,7 @@ pub struct Ports {
     pub lookup: Arc<dyn KeyLookup>,
     pub register: Arc<dyn KeyRegister>,
     pub usage: Arc<dyn UsageRepository>,
+    pub usage_register: Arc<dyn UsageRegister>,
     pub peppers: Arc<dyn PepperRepository>,
     pub trail: Arc<dyn AuditTrail>,
     pub feed: Arc<dyn ChangeFeed>,
@@ -281,6 +283,20 @@ promises! { $
         each_window_begins_with_its_whole_limit
         a_limit_that_changes_leaves_what_was_used
         the_budgets_of_an_instance_are_settled_in_one_call
+    }
+    usage {
+        what_was_counted_is_added_and_read_by_hour_and_by_day
+        when_the_hour_turns_the_one_before_is_kept
+        what_comes_late_is_counted_for_its_own_hour
+        a_batch_that_was_added_is_not_added_again
+        counts_that_meet_are_all_added
+        the_usage_of_an_owner_is_that_of_all_its_keys
+        calls_are_read_of_the_asked_hours_and_days_alone
+        of_a_key_and_reason_one_refusal_a_minute_is_kept
+        of_a_key_the_last_20_refusals_are_kept
+        a_revoked_key_keeps_its_usage_and_a_forgotten_one_takes_it_along
+        old_usage_is_removed_in_batches
+        a_writer_that_was_removed_may_begin_again
     }
     last_uses {
         a_recorded_use_shows_wherever_the_key_does

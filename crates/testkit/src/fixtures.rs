@@ -10,8 +10,9 @@ use latchkey_accounts::{
 use latchkey_domain::ports::Replacement;
 use latchkey_domain::{
     Action, Actor, AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, AuditEvent, Caller, Creator,
-    Digest, Environment, EventId, Grants, KeyName, KeyPrefix, KeyState, KeyedDigest, Limits,
-    Metadata, OwnerId, OwnerPattern, PepperId, Restrictions, Timestamp, TokenId, UserAgent,
+    Digest, Environment, EventId, Grants, KeyName, KeyPrefix, KeyState, KeyUse, KeyedDigest,
+    Limits, Metadata, OwnerId, OwnerPattern, PepperId, Restrictions, Timestamp, TokenId,
+    UsageBatch, UsageWriterId, UserAgent,
 };
 use uuid::Uuid;
 
@@ -68,6 +69,22 @@ pub fn a_digest() -> KeyedDigest {
 /// An id that nothing else has; later ones are greater.
 pub fn an_id() -> ApiKeyId {
     ApiKeyId::new(a_uuid())
+}
+
+/// Somebody who writes usage and has written none yet.
+pub fn a_writer() -> UsageWriterId {
+    UsageWriterId::new(a_uuid())
+}
+
+/// The first batch of a writer: one accepted call for each.
+pub fn a_batch(uses: &[(ApiKeyId, Timestamp)]) -> UsageBatch {
+    let call = |(key, at): &(ApiKeyId, Timestamp)| KeyUse {
+        key: *key,
+        last_used_at: *at,
+        accepted: 1,
+        cost: 1,
+    };
+    UsageBatch::new(a_writer(), 1, uses.iter().map(call).collect(), Vec::new())
 }
 
 /// An active key called "ci" of the owner "owner", without expiry.

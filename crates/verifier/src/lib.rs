@@ -9,13 +9,15 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
+//! use latchkey_domain::UsageWriterId;
 //! use latchkey_domain::ports::{Barrier, KeyHasher};
 //! use latchkey_store_sqlite::SqliteStore;
-//! use latchkey_system::{BootClock, SystemClock};
+//! use latchkey_system::{BootClock, OsEntropy, SystemClock};
 //! use latchkey_verifier::{Answering, UsageWriter, Verifier, VerifierPorts};
 //!
 //! # async fn verify(store: Arc<SqliteStore>, hasher: Arc<dyn KeyHasher>, presented: &[u8]) {
-//! let usage = Arc::new(UsageWriter::new(Arc::<SqliteStore>::clone(&store)));
+//! let this_process = UsageWriterId::draw(&OsEntropy).expect("random bytes");
+//! let usage = Arc::new(UsageWriter::new(Arc::<SqliteStore>::clone(&store), this_process));
 //! let ports = VerifierPorts {
 //!     lookup: Arc::<SqliteStore>::clone(&store),
 //!     feed: Arc::<SqliteStore>::clone(&store),
@@ -46,8 +48,7 @@
 //!
 //! 1. Answer the requests that have begun, and take no others: a change waits for the barrier, and the
 //!    barrier needs this verifier.
-//! 2. [`UsageWriter::close`] ends [`UsageWriter::keep_writing`], and writes the last uses that are not yet
-//!    written.
+//! 2. [`UsageWriter::close`] ends [`UsageWriter::keep_writing`], and writes the usage that is not yet written.
 //! 3. [`Verifier::leave`] ends [`Verifier::keep`], and takes this instance off the list. Without this
 //!    call the next change waits for the lease of this instance, 3.3 seconds at most.
 //! 4. Close the store.

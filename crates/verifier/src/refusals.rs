@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use latchkey_domain::{ApiKeyId, RefusalReason, RefusedCall, Timestamp};
+use latchkey_domain::{ApiKeyId, KeptRefusal, KeyRefused, RefusalReason, RefusedCall, Timestamp};
 
 /// Pairs of a key and a reason of which refusals are kept until they are written.
 const MOST: usize = 10_000;
@@ -16,11 +16,11 @@ pub(crate) struct Refusals {
 }
 
 /// What is kept of a key and a reason.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) calls: u64,
-    pub(crate) last_at: Timestamp,
-    pub(crate) last: RefusedCall,
+#[derive(Debug)]
+struct Refusal {
+    calls: u64,
+    last_at: Timestamp,
+    last: RefusedCall,
 }
 
 impl Refusals {
@@ -32,7 +32,7 @@ impl Refusals {
         at: Timestamp,
         call: RefusedCall,
     ) {
-        let mut of_pairs = self.of_pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_pairs = self.lock();
         let has_room = of_pairs.len() < MOST;
         if let Some(known) = of_pairs.get_mut(&(key, reason)) {
             let calls = known.calls + 1;
@@ -48,6 +48,20 @@ impl Refusals {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Takes all that are not yet written.
+    pub(crate) fn take(&self) -> Vec<KeyRefused> {
+        let of_pairs = std::mem::take(&mut *self.lock());
+        let refused =
+            of_pairs.into_iter().map(|((key, reason), Refusal { calls, last_at, last })| {
+                KeyRefused { key, calls, last: KeptRefusal { at: last_at, reason, call: last } }
+            });
+        refused.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(ApiKeyId, RefusalReason), Refusal>> {
+        self.of_pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many calls found no room, by reason.

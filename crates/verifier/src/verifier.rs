@@ -19,7 +19,6 @@ use crate::cache::{ByDigest, KeyCache, Known};
 use crate::freshness::{Fill, Freshness};
 use crate::interned::Interned;
 use crate::keeper::{Heartbeats, Keeper};
-use crate::refusals::Refusals;
 use crate::renewals::Renewals;
 use crate::silent::keep_expelling;
 use crate::single_flight::{Role, SingleFlight, Verdict};
@@ -42,7 +41,6 @@ pub struct Verifier {
     pub(crate) lease_clock: Arc<dyn SteadyClock>,
     usage: Arc<UsageWriter>,
     pub(crate) treasury: Treasury,
-    refusals: Refusals,
     freshness: Arc<Freshness>,
     keeper: Arc<Keeper>,
     answering: Answering,
@@ -117,9 +115,9 @@ pub struct Status {
     pub instance: Option<InstanceId>,
     /// The last change that this instance has applied; `None` where it is not on the list of instances.
     pub applied: Option<ChangeNumber>,
-    /// Keys whose last use is waiting to be written.
+    /// Keys whose uses or refusals are waiting to be written.
     pub unwritten_uses: usize,
-    /// The time since every last use that was due had been written.
+    /// The time since all usage that was due had been written.
     pub last_use_lag: Duration,
     /// How often the store was found to have lost a part of its history.
     pub history_lost: u64,
@@ -147,7 +145,6 @@ impl Verifier {
             lease_clock,
             usage,
             treasury,
-            refusals: Refusals::default(),
             freshness,
             keeper,
             answering,
@@ -213,12 +210,12 @@ impl Verifier {
 
     /// Counts a call that was refused although its key is known.
     pub fn refused(&self, key: ApiKeyId, reason: RefusalReason, call: RefusedCall) {
-        self.refusals.add(key, reason, self.clock.now(), call);
+        self.usage.refused(key, reason, self.clock.now(), call);
     }
 
     /// Refused calls that were counted by reason alone, because too many keys were refused since the last write.
     pub fn refused_beyond(&self) -> impl Iterator<Item = (RefusalReason, u64)> {
-        self.refusals.beyond()
+        self.usage.refused_beyond()
     }
 
     /// What changes wait for, so that this verifier and all others have seen them.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{KeyInUse, StoreError};
+use super::{KeyInUse, OldUsage, StoreError};
 use crate::{
     ApiKeyId, ChangeNumber, KeyCursor, KeySearch, KeyedDigest, OwnerId, PepperId, Timestamp,
 };
@@ -55,7 +55,7 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
     async fn now(&self) -> Result<Timestamp, StoreError>;
 
     /// Looks at up to `limit` keys with ids after `after`, in id order, and removes those that were
-    /// revoked before `before`, with their last uses. This is not a change: their secrets did not work, and
+    /// revoked before `before`, with their last uses and their usage. This is not a change: their secrets did not work, and
     /// are unknown from now on. Returns the last id that it looked at; `None`: there are no more.
     async fn remove_revoked_keys(
         &self,
@@ -71,6 +71,14 @@ pub trait Housekeeping: Send + Sync + fmt::Debug {
         after: Option<ApiKeyId>,
         limit: u32,
     ) -> Result<Option<ApiKeyId>, StoreError>;
+
+    /// Removes up to `limit` rows of `old` that are from before `before`, and answers how many.
+    async fn remove_usage(
+        &self,
+        old: OldUsage,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u32, StoreError>;
 
     /// Looks at the `limit` events with the smallest ids, which are the eldest, and removes those
     /// from before `before`. Answers how many.

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{Position, StoreError};
-use crate::{ApiKeyId, Candidates, Digest, FoundKey, KeyedDigest, Secret, Timestamp};
+use crate::{ApiKeyId, Candidates, Digest, FoundKey, KeyedDigest, Secret};
 
 /// How the key of a presented secret is found.
 #[async_trait]
@@ -28,14 +28,6 @@ pub trait KeyLookup: Send + Sync + fmt::Debug {
         digests: &Candidates,
         since: Option<Position>,
     ) -> Result<Option<FoundKey>, StoreError>;
-}
-
-/// Where last uses are kept: apart from the keys, so that writing them never locks a row that a
-/// revoke needs.
-#[async_trait]
-pub trait UsageRepository: Send + Sync + fmt::Debug {
-    /// Records uses of keys; an instant never moves back, in any order of calls.
-    async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError>;
 }
 
 /// The keyed one-way function between a secret and what is stored.

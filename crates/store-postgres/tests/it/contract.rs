@@ -21,6 +21,7 @@ async fn fresh() -> AllPorts {
             lookup: Arc::<PostgresStore>::clone(&store),
             register: Arc::<PostgresStore>::clone(&store),
             usage: Arc::<PostgresStore>::clone(&store),
+            usage_register: Arc::<PostgresStore>::clone(&store),
             peppers: Arc::<PostgresStore>::clone(&store),
             trail: Arc::<PostgresStore>::clone(&store),
             housekeeping: Arc::<PostgresStore>::clone(&store),

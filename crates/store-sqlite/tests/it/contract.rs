@@ -20,6 +20,7 @@ async fn fresh() -> AllPorts {
             lookup: Arc::new(store.clone()),
             register: Arc::new(store.clone()),
             usage: Arc::new(store.clone()),
+            usage_register: Arc::new(store.clone()),
             peppers: Arc::new(store.clone()),
             trail: Arc::new(store.clone()),
             housekeeping: Arc::new(store.clone()),

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::steps::{Instance, added, begun, concurrently, find, registered, revoke, stored};
 use super::{AllPorts, Ports};
 use crate::fixtures::{
-    a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed, disabled,
-    disabled_account, enabled, moment, owner, renamed,
+    a_batch, a_digest, a_key, a_session, an_account, an_event, an_event_at, an_id, changed,
+    disabled, disabled_account, enabled, moment, owner, renamed,
 };
 
 pub async fn whatever_makes_a_verification_differ_is_told_to_every_instance(ports: &Ports) {
@@ -68,7 +68,7 @@ pub async fn nothing_else_is_told(ports: &Ports) {
     let mut instances = [Instance::joined(ports).await];
 
     added(ports, a_key()).await;
-    ports.usage.record(&[(key.parts().id, moment(5))]).await.expect("the store answers");
+    ports.usage.record(&a_batch(&[(key.parts().id, moment(5))])).await.expect("the store answers");
     let stored = key.parts().digest.digest;
     let renewed = ports.lookup.redigest(key.parts().id, &stored, &a_digest()).await;
     renewed.expect("the store answers");

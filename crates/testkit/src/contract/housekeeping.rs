@@ -3,13 +3,13 @@ use latchkey_domain::{ApiKey, ApiKeyId, AuditEvent, Timestamp};
 
 use super::Ports;
 use super::steps::{Instance, added, assert_revoked, assert_same_key, by_digest, find, revoke};
-use crate::fixtures::{a_key, an_event, an_event_at, an_id, moment};
+use crate::fixtures::{a_batch, a_key, an_event, an_event_at, an_id, moment};
 
 const BATCH: u32 = 100;
 
 async fn used(ports: &Ports, key: &ApiKey) {
     let uses = [(key.parts().id, moment(1))];
-    ports.usage.record(&uses).await.expect("the use is recorded");
+    ports.usage.record(&a_batch(&uses)).await.expect("the use is recorded");
 }
 
 async fn revoked(ports: &Ports, at: Timestamp) -> ApiKey {
@@ -94,7 +94,7 @@ pub async fn last_uses_of_keys_that_are_gone_are_forgotten(ports: &Ports) {
     used(ports, &key).await;
     let gone: Vec<ApiKeyId> = (0..5).map(|_| an_id()).collect();
     let uses: Vec<_> = gone.iter().map(|id| (*id, moment(1))).collect();
-    ports.usage.record(&uses).await.expect("the uses are recorded");
+    ports.usage.record(&a_batch(&uses)).await.expect("the uses are recorded");
     let mut after = None;
     loop {
         let page = ports.housekeeping.remove_uses_without_key(after, 2).await;

@@ -4,7 +4,7 @@ use latchkey_domain::{ApiKey, ApiKeyId, Timestamp};
 
 use super::Ports;
 use super::steps::{added, assert_same_key, concurrently, find, list, page, stored};
-use crate::fixtures::{a_key, an_id, disabled, moment};
+use crate::fixtures::{a_batch, a_key, an_id, disabled, moment};
 
 pub async fn a_recorded_use_shows_wherever_the_key_does(ports: &Ports) {
     let (used, other) = (added(ports, a_key()).await, added(ports, a_key()).await);
@@ -70,7 +70,7 @@ pub async fn parallel_calls_with_the_same_keys_all_succeed(ports: &Ports) {
         if n % 2 == 0 {
             uses.reverse();
         }
-        async move { last_uses.record(&uses).await }
+        async move { last_uses.record(&a_batch(&uses)).await }
     }))
     .await;
     for answer in answers {
@@ -90,7 +90,7 @@ pub async fn recording_a_use_leaves_the_key_as_it_is(ports: &Ports) {
 }
 
 async fn record(ports: &Ports, uses: &[(ApiKeyId, Timestamp)]) {
-    ports.usage.record(uses).await.expect("uses are recorded");
+    ports.usage.record(&a_batch(uses)).await.expect("uses are recorded");
 }
 
 async fn last_use(ports: &Ports, key: &ApiKey) -> Option<Timestamp> {

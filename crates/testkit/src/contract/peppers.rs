@@ -5,7 +5,7 @@ use latchkey_domain::{ApiKey, KeyedDigest, PepperId};
 
 use super::Ports;
 use super::steps::{added, concurrently, revoke, stored};
-use crate::fixtures::{a_digest, a_key, disabled, moment, pepper};
+use crate::fixtures::{a_batch, a_digest, a_key, disabled, moment, pepper};
 
 pub async fn the_first_check_of_a_pepper_is_cached(ports: &Ports) {
     let (right, wrong) = (a_digest(), a_digest());
@@ -87,7 +87,7 @@ pub async fn of_each_pepper_the_last_use_of_an_unrevoked_key_is_told(ports: &Por
     }
     added(ports, a_key().under_pepper(3)).await;
     let recorded: Vec<_> = uses.iter().map(|(key, at)| (key.parts().id, *at)).collect();
-    ports.usage.record(&recorded).await.expect("uses are recorded");
+    ports.usage.record(&a_batch(&recorded)).await.expect("uses are recorded");
     revoke(ports, &uses[1].0, moment(10)).await;
 
     let told = usage(ports).await.into_iter().map(|usage| (usage.keys, usage.last_used_at));

@@ -8,7 +8,7 @@ use super::steps::{
     find, goes_on, registered, session,
 };
 use crate::fixtures::{
-    a_caller, a_key, a_session, account_with_password, an_account, an_event, an_id,
+    a_batch, a_caller, a_key, a_session, account_with_password, an_account, an_event, an_id,
     disabled_account, enabled_account, moment,
 };
 
@@ -51,7 +51,7 @@ pub async fn a_deleted_account_is_gone_with_its_sessions_keys_and_last_uses(port
     let account = registered(ports, an_account()).await;
     let key = added(ports, a_key().owned_by_account(&account)).await;
     let used = [(key.parts().id, moment(1))];
-    ports.usage.record(&used).await.expect("the use is recorded");
+    ports.usage.record(&a_batch(&used)).await.expect("the use is recorded");
     let ended = begun(ports, a_session(&account)).await;
     deleted(ports, &account).await;
     assert!(by_email(ports, &account).await.is_none());
@@ -68,7 +68,7 @@ pub async fn deleting_touches_no_other_account(ports: &AllPorts) {
     added(ports, a_key().owned_by_account(&account)).await;
     let key = added(ports, a_key().owned_by_account(&bystander)).await;
     let used = [(key.parts().id, moment(1))];
-    ports.usage.record(&used).await.expect("the use is recorded");
+    ports.usage.record(&a_batch(&used)).await.expect("the use is recorded");
     let goes = begun(ports, a_session(&bystander)).await;
     let event = personal(&bystander);
     ports.trail.record(&event).await.expect("the store answers");

@@ -11,7 +11,7 @@ use latchkey_domain::{
 
 use super::Ports;
 use super::steps::{AMPLE, added, ids};
-use crate::fixtures::{a_key, an_event, an_id, moment, owner, scatter};
+use crate::fixtures::{a_batch, a_key, an_event, an_id, moment, owner, scatter};
 
 const KEYS: u64 = 240;
 const SEARCHES: u64 = 300;
@@ -104,7 +104,7 @@ async fn random_keys(ports: &Ports, dice: &mut Dice) -> Vec<KeyInUse> {
         let last_used_at = (dice.roll(2) == 0).then(|| dice.instant());
         if let Some(at) = last_used_at {
             let used = [(key.parts().id, at)];
-            ports.usage.record(&used).await.expect("the store answers");
+            ports.usage.record(&a_batch(&used)).await.expect("the store answers");
         }
         keys.push(KeyInUse { key, last_used_at, credits: None });
     }

@@ -11,7 +11,7 @@ use latchkey_domain::{
 use latchkey_hasher_hmac::{HmacHasher, Pepper, PepperRing};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fakes::{CountingEntropy, FakeClock};
-use latchkey_testkit::fixtures::{a_caller, an_event, owner, pepper};
+use latchkey_testkit::fixtures::{a_caller, a_writer, an_event, owner, pepper};
 use latchkey_verifier::{Answering, Principal, UsageWriter, Verifier, VerifierPorts};
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, yield_now};
@@ -91,7 +91,7 @@ impl Instance {
         let lease_clock = Arc::new(FakeSteadyClock::default());
         let hasher = HmacHasher::new(&PepperRing::of(Pepper::new(pepper(1), [7; 32])));
         let hasher = Arc::new(CountingHasher { hasher, hashed: AtomicU64::new(0) });
-        let usage = Arc::new(UsageWriter::new(repository(Arc::clone(&store))));
+        let usage = Arc::new(UsageWriter::new(repository(Arc::clone(&store)), a_writer()));
         let ports = VerifierPorts {
             lookup: Arc::<SqliteStore>::clone(&store),
             feed: Arc::<SqliteStore>::clone(&store),

@@ -1,11 +1,16 @@
 //! When a use is written. The runtime's time stands too, and moves when told.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use latchkey_domain::ports::{ApiKeyRepository as _, StoreError, UsageRepository};
-use latchkey_domain::{ApiKeyId, IssuedKey, Timestamp};
+use latchkey_domain::ports::{
+    ApiKeyRepository as _, Clock as _, StoreError, UsageRegister as _, UsageRepository,
+};
+use latchkey_domain::{
+    IssuedKey, RefusalReason, RefusedCall, Timestamp, UsageBatch, UsageCounts, UsagePeriod,
+};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fixtures::moment;
 use latchkey_verifier::Answering;
@@ -154,10 +159,10 @@ struct SlowStore {
 
 #[async_trait]
 impl UsageRepository for SlowStore {
-    async fn record(&self, uses: &[(ApiKeyId, Timestamp)]) -> Result<(), StoreError> {
+    async fn record(&self, batch: &UsageBatch) -> Result<(), StoreError> {
         self.begun.add_permits(1);
         self.let_through.acquire().await.expect("it is never closed").forget();
-        self.store.record(uses).await
+        self.store.record(batch).await
     }
 }
 
@@ -205,4 +210,102 @@ async fn closing_writes_what_a_task_that_was_aborted_had_begun_to_write() {
     slow.let_through.add_permits(2);
     instance.usage.close().await;
     assert_eq!(stored(&instance, &issued).await, Some(moment(1_000)));
+}
+
+/// A store whose answer to the next write gets lost: the write is done, and fails.
+#[derive(Debug)]
+struct ForgetfulStore {
+    store: Arc<SqliteStore>,
+    losses: AtomicUsize,
+}
+
+#[async_trait]
+impl UsageRepository for ForgetfulStore {
+    async fn record(&self, batch: &UsageBatch) -> Result<(), StoreError> {
+        self.store.record(batch).await?;
+        match self.losses.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => Err(StoreError::new("the answer got lost")),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+async fn losing(losses: usize) -> Instance {
+    Instance::writing_to(Answering::FromCache, |store| {
+        Arc::new(ForgetfulStore { store, losses: AtomicUsize::new(losses) })
+    })
+    .await
+}
+
+/// Accepted calls, their cost, and refused ones.
+async fn counted(instance: &Instance, issued: &IssuedKey) -> (u64, u64, u64) {
+    let period = UsagePeriod::last_days(instance.clock.now());
+    let key = issued.key.parts().id;
+    let calls = instance.store.of_keys(&[key], &period).await.expect("answered");
+    let mut all = UsageCounts::default();
+    for (_, counted) in &calls {
+        all.add(counted);
+    }
+    (all.accepted, all.cost, all.refused.values().sum())
+}
+
+#[tokio::test]
+async fn calls_are_counted_to_the_last_one_when_answers_of_the_store_get_lost() {
+    let instance = losing(3).await;
+    let issued = instance.issue().await;
+    let principal = instance.verify(&issued.secret).await.expect("it is good");
+    for closed in 1..=5 {
+        instance.verifier.accepted(&principal, 7);
+        let call = RefusedCall::default();
+        instance.verifier.refused(principal.key(), RefusalReason::Scope, call);
+        instance.usage.close().await;
+        let lost = u64::from(closed <= 3);
+        // The batch before is added; what came later waits while its answer is not known.
+        assert_eq!(instance.verifier.status().unwritten_uses > 0, lost == 1, "{closed}");
+    }
+    assert_eq!(counted(&instance, &issued).await, (6, 1 + 5 * 7, 5));
+    let kept = instance.store.refusals_of(principal.key()).await.expect("answered");
+    assert_eq!(kept.len(), 1);
+}
+
+#[tokio::test]
+async fn more_keys_than_fit_in_a_batch_are_counted_each() {
+    let instance = losing(1).await;
+    let mut keys = Vec::new();
+    for _ in 0..501 {
+        keys.push(instance.issue().await);
+    }
+    for issued in &keys {
+        let principal = instance.verify(&issued.secret).await.expect("it is good");
+        let call = RefusedCall::default();
+        instance.verifier.refused(principal.key(), RefusalReason::Rate, call);
+    }
+    for _ in 0..2 {
+        instance.usage.close().await;
+    }
+    for issued in &keys {
+        assert_eq!(counted(&instance, issued).await, (1, 1, 1));
+    }
+    assert_eq!(instance.verifier.status().unwritten_uses, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_written_once_a_minute() {
+    let writing = Writing::start().await;
+    let issued = writing.instance.issue().await;
+    let principal = writing.instance.verify(&issued.secret).await.expect("it is good");
+    let refuse = async |seconds| {
+        for _ in 0..seconds {
+            let call = RefusedCall::default();
+            writing.instance.verifier.refused(principal.key(), RefusalReason::Scope, call);
+            writing.pass(1).await;
+        }
+        counted(&writing.instance, &issued).await.2
+    };
+    assert_eq!(refuse(50).await, 0);
+    let written = refuse(10).await;
+    assert!((50..=60).contains(&written), "{written}");
+    assert_eq!(refuse(40).await, written);
+    let written = refuse(20).await;
+    assert!((100..=120).contains(&written), "{written}");
 }

@@ -1,0 +1,132 @@
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::query_dsl::methods::LoadQuery;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use latchkey_domain::ports::{StoreError, UsageRegister};
+use latchkey_domain::{
+    ApiKeyId, CountedCalls, KeptRefusal, OwnerId, RefusalReason, Timestamp, UsagePeriod,
+};
+
+use crate::fault::DbResult;
+use crate::row::{ACCEPTED, RefusalRow, UsageRow, id_bytes};
+use crate::schema::{api_keys, key_refusals, key_usage, last_uses};
+use crate::{SqliteStore, query};
+
+#[async_trait]
+impl UsageRegister for SqliteStore {
+    async fn of_keys(
+        &self,
+        keys: &[ApiKeyId],
+        period: &UsagePeriod,
+    ) -> Result<Vec<(ApiKeyId, CountedCalls)>, StoreError> {
+        let keys: Vec<Vec<u8>> = keys.iter().map(|key| id_bytes(key.as_uuid())).collect();
+        let period = *period;
+        self.read(move |db| of_keys(db, &keys, &period)).await
+    }
+
+    async fn of_owner(
+        &self,
+        owner: &OwnerId,
+        period: &UsagePeriod,
+    ) -> Result<Vec<CountedCalls>, StoreError> {
+        let (owner, period) = (owner.as_str().to_owned(), *period);
+        let calls = self.read(move |db| {
+            let mut keys: Vec<Vec<u8>> =
+                query::live_keys_of(&owner).select(api_keys::id).load(db)?;
+            keys.append(&mut revoked_keys_of(&owner).load(db)?);
+            of_keys(db, &keys, &period)
+        });
+        Ok(sums(calls.await?))
+    }
+
+    async fn refusals_of(&self, key: ApiKeyId) -> Result<Vec<KeptRefusal>, StoreError> {
+        self.read(move |db| {
+            let rows = key_refusals::table
+                .filter(key_refusals::key_id.eq(id_bytes(key.as_uuid())))
+                .order((key_refusals::at.desc(), key_refusals::reason.desc()))
+                .limit(KeptRefusal::MOST.into())
+                .load::<RefusalRow>(db)?;
+            rows.into_iter().map(|row| Ok(row.read()?.1)).collect()
+        })
+        .await
+    }
+}
+
+/// In pages, for one statement takes only so many arguments.
+fn of_keys(
+    db: &mut SqliteConnection,
+    keys: &[Vec<u8>],
+    period: &UsagePeriod,
+) -> DbResult<Vec<(ApiKeyId, CountedCalls)>> {
+    let mut calls = Vec::new();
+    for keys in keys.chunks(500) {
+        let kept = kept(keys, period).load::<UsageRow>(db)?;
+        let of_this_hour = of_this_hour(keys, period).load::<UsageRow>(db)?;
+        for row in kept.iter().chain(&of_this_hour) {
+            let (key, _, counted) = row.read()?;
+            calls.push((key, counted));
+        }
+    }
+    Ok(calls)
+}
+
+/// They have an index of their own.
+pub(crate) fn revoked_keys_of(
+    owner: &str,
+) -> impl LoadQuery<'_, SqliteConnection, Vec<u8>> + QueryFragment<Sqlite> {
+    api_keys::table
+        .filter(api_keys::owner.eq(owner))
+        .filter(api_keys::revoked_at.is_not_null())
+        .select(api_keys::id)
+}
+
+/// What is counted of keys but for the hours of their last uses.
+pub(crate) fn kept<'a>(
+    keys: &'a [Vec<u8>],
+    period: &UsagePeriod,
+) -> impl LoadQuery<'a, SqliteConnection, UsageRow> + QueryFragment<Sqlite> {
+    let (from, to) = (period.from().unix_millis(), period.to().unix_millis());
+    key_usage::table
+        .filter(key_usage::key_id.eq_any(keys))
+        .filter(key_usage::span.eq(period.span().as_str()))
+        .filter(key_usage::start.between(from, to))
+}
+
+/// What is counted of the hours of their last uses.
+pub(crate) fn of_this_hour<'a>(
+    keys: &'a [Vec<u8>],
+    period: &UsagePeriod,
+) -> impl LoadQuery<'a, SqliteConnection, UsageRow> + QueryFragment<Sqlite> {
+    let (from, to) = (period.from().unix_millis(), period.to().unix_millis());
+    last_uses::table
+        .filter(last_uses::key_id.eq_any(keys))
+        .filter(last_uses::hour.between(from, to))
+        .filter(last_uses::accepted.gt(0))
+        .select((
+            last_uses::key_id,
+            period.span().as_str().into_sql::<Text>(),
+            last_uses::hour,
+            ACCEPTED.into_sql::<Text>(),
+            last_uses::accepted,
+            last_uses::cost,
+        ))
+}
+
+/// The same of all keys together.
+fn sums(calls: Vec<(ApiKeyId, CountedCalls)>) -> Vec<CountedCalls> {
+    let mut sums = HashMap::<(Timestamp, Option<RefusalReason>), CountedCalls>::new();
+    for (_, counted) in calls {
+        let CountedCalls { start, refused, calls, cost } = counted;
+        sums.entry((start, refused))
+            .and_modify(|sum| {
+                sum.calls += calls;
+                sum.cost += cost;
+            })
+            .or_insert(counted);
+    }
+    sums.into_values().collect()
+}
