@@ -88,6 +88,23 @@ impl PartialSchema for WireLimits<'_> {
 
 impl ToSchema for WireLimits<'_> {}
 
+/// Describes a number of credits. Without a format: each is exact in JavaScript, and generators make no `BigInt` of it.
+#[derive(Debug)]
+pub(crate) struct CreditsSchema;
+
+impl PartialSchema for CreditsSchema {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::Integer))
+            .minimum(Some(0))
+            .maximum(Some(Credits::MAX.get()))
+            .examples([1000])
+            .into()
+    }
+}
+
+impl ToSchema for CreditsSchema {}
+
 /// The limits that a body names, if it names any.
 #[expect(clippy::option_option, reason = "left out and null are two things")]
 pub(crate) fn limits_in(given: Option<Option<Vec<LimitBody>>>) -> Result<Option<Limits>, ApiError> {

@@ -7,7 +7,7 @@ use crate::Http;
 use crate::api_keys::{ChangeBody, CreateBody, EnvironmentBody, RotateBody, present};
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
-use crate::wire_limits::{LimitBody, WireLimits};
+use crate::wire_limits::{CreditsSchema, LimitBody, WireLimits};
 use crate::wire_metadata::WireMetadata;
 use crate::wire_restrictions::{WireNetworks, WireScopes};
 use crate::wire_time::{ExpirySchema, WireTime};
@@ -50,7 +50,7 @@ pub(crate) struct CreateForOwnerBody {
     limits: Option<Option<Vec<LimitBody>>>,
     /// How many credits the key has for good. Null or left out: they are not counted.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<CreditsSchema>, required = false)]
     credits: Option<i64>,
 }
 

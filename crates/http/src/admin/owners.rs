@@ -11,7 +11,7 @@ use crate::acting::ActingFor;
 use crate::api_keys::present;
 use crate::body::{InOrder, JsonBody};
 use crate::error::{ApiError, ErrorBody};
-use crate::wire_limits::{CreditsBody, LimitBody, WireLimits, limits_in};
+use crate::wire_limits::{CreditsBody, CreditsSchema, LimitBody, WireLimits, limits_in};
 
 /// What is to hold for an owner.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -47,7 +47,7 @@ pub(crate) struct OwnerBody<'a> {
     limits: WireLimits<'a>,
     /// How many credits are left for all keys of the owner together. What instances hold in hand counts as spent. Null:
     /// not counted.
-    #[schema(required, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<CreditsSchema>, required)]
     credits: Option<u64>,
 }
 

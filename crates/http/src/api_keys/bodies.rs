@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::Http;
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
-use crate::wire_limits::{LimitBody, WireLimits, credits_in, limits_in};
+use crate::wire_limits::{CreditsSchema, LimitBody, WireLimits, credits_in, limits_in};
 use crate::wire_metadata::WireMetadata;
 use crate::wire_restrictions::{GivenRestrictions, WireNetworks, WireScopes};
 use crate::wire_time::{ExpirySchema, WireTime};
@@ -63,7 +63,7 @@ pub(crate) struct CreateBody {
     pub(crate) limits: Option<Option<Vec<LimitBody>>>,
     /// How many credits the key has for good. Null or left out: they are not counted.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<CreditsSchema>, required = false)]
     pub(crate) credits: Option<i64>,
 }
 
@@ -185,7 +185,7 @@ pub(crate) struct ItemBody<'a> {
     limits: WireLimits<'a>,
     /// How many credits are left for the key and those that it shares them with. What instances hold in hand counts as
     /// spent. Null: not counted.
-    #[schema(required, minimum = 0, maximum = 1_000_000_000_000_i64)]
+    #[schema(value_type = Option<CreditsSchema>, required)]
     credits: Option<u64>,
     /// When it was revoked; only in lists that hold revoked keys.
     #[serde(skip_serializing_if = "Option::is_none")]
