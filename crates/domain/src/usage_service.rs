@@ -27,9 +27,6 @@ pub enum UsageError {
     /// The owner has no such key.
     #[error("no such key")]
     NotFound,
-    /// What was asked for is no period.
-    #[error(transparent)]
-    Period(#[from] UsagePeriodError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -11,3 +11,4 @@ pub(crate) mod owners;
 pub(crate) mod proof;
 pub(crate) mod scopes;
 pub(crate) mod search;
+pub(crate) mod usage;

@@ -9,22 +9,21 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 pub(crate) use self::bodies::{
-    ChangeBody, CreateBody, EnvironmentBody, IssuedBody, ItemBody, KeyFilter, RotateBody,
-    RotatedBody, StatusFilter, present,
+    ChangeBody, CreateBody, EnvironmentBody, IncludeFilter, IssuedBody, ItemBody, KeyFilter,
+    RotateBody, RotatedBody, StatusFilter, present,
 };
 use super::Http;
 use super::accounts::Success;
 use super::acting::{ActingAfresh, ActingFor};
 use super::body::{InOrder, JsonBody, OptionalJsonBody};
 use super::error::{ApiError, ErrorBody};
-use super::query::query_in;
 use super::wire_limits::CreditsBody;
 
 /// List keys.
 ///
 /// Returns all keys of the account that are not revoked, newest first, including disabled, expired and
 /// replaced ones. With `status=revoked` it returns the keys revoked in the last 90 days instead, latest
-/// first, at most 200.
+/// first, at most 200. With `include=usage` each key tells how much it was used in the last 30 days.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
     params(KeyFilter),
@@ -39,7 +38,7 @@ pub(crate) async fn list(
     http: Data<Http>,
     ActingFor { owner, .. }: ActingFor,
 ) -> Result<HttpResponse, ApiError> {
-    listed(&req, &http, &owner).await
+    listed(&http, &owner, &KeyFilter::of(&req)?).await
 }
 
 /// Keys as the API answers them.
@@ -199,19 +198,26 @@ pub(crate) async fn revoke(
 // What the calls of sessions and of management tokens have in common.
 
 pub(crate) async fn listed(
-    req: &HttpRequest,
     http: &Http,
     owner: &OwnerId,
+    filter: &KeyFilter,
 ) -> Result<HttpResponse, ApiError> {
-    let filter: KeyFilter = query_in(req, "status must be \"revoked\"")?;
-    Ok(match filter.status {
-        None => HttpResponse::Ok().json(items(&http.services.api_keys.list(owner).await?)),
-        Some(StatusFilter::Revoked) => {
-            let keys = http.services.api_keys.revoked_lately(owner).await?;
-            HttpResponse::Ok()
-                .json(keys.iter().map(ItemBody::that_may_be_revoked).collect::<Vec<_>>())
+    let keys = match filter.status {
+        None => http.services.api_keys.list(owner).await?,
+        Some(StatusFilter::Revoked) => http.services.api_keys.revoked_lately(owner).await?,
+    };
+    let mut items = match filter.status {
+        None => items(&keys),
+        Some(StatusFilter::Revoked) => keys.iter().map(ItemBody::that_may_be_revoked).collect(),
+    };
+    if filter.includes_usage() {
+        let ids: Vec<_> = keys.iter().map(|found| found.key.parts().id).collect();
+        let days = http.services.usage.last_days(&ids).await?;
+        for (item, days) in items.iter_mut().zip(days) {
+            item.usage = Some(days);
         }
-    })
+    }
+    Ok(HttpResponse::Ok().json(items))
 }
 
 pub(crate) async fn issued(
@@ -295,7 +301,7 @@ pub(crate) fn shown_once(body: &impl Serialize) -> Result<HttpResponse, ApiError
 
 /// A text that is not an id of ours names no key, and is answered as an id that names none: after
 /// what is wrong with the body.
-fn id_in(req: &HttpRequest) -> ApiKeyId {
+pub(crate) fn id_in(req: &HttpRequest) -> ApiKeyId {
     let text = req.match_info().get("id").unwrap_or_default();
     ApiKeyId::parse(text).unwrap_or(ApiKeyId::NONE)
 }

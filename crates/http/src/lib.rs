@@ -93,6 +93,7 @@ mod shared;
 pub mod spans;
 mod this_machine;
 mod trace_context;
+mod usage;
 mod verify;
 mod wire_limits;
 mod wire_metadata;

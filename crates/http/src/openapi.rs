@@ -6,7 +6,9 @@ use utoipa::openapi::{Content, Header, Object, Ref, RefOr, Required, Response, R
 use utoipa::{Modify, OpenApi};
 
 use super::error::ErrorCode;
-use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, scopes, verify};
+use super::{
+    accounts, admin, api_keys, audit, care, export, leaks, operations, scopes, usage, verify,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +21,7 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, s
     paths(
         api_keys::list, api_keys::create, api_keys::get, api_keys::change, api_keys::rotate,
         api_keys::revoke, api_keys::add_credits, scopes::list,
+        usage::of_key, usage::of_owner, usage::refusals,
         verify::verify, leaks::report,
         accounts::sign_up, accounts::sign_in, accounts::sign_out, accounts::session,
         accounts::change_password, care::change_email, care::confirm, care::delete_account,
@@ -27,12 +30,14 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, s
         admin::api_keys::list, admin::api_keys::create, admin::api_keys::get,
         admin::api_keys::change, admin::api_keys::rotate, admin::api_keys::revoke,
         admin::api_keys::add_credits, admin::owners::add_credits,
+        admin::usage::of_key, admin::usage::of_owner, admin::usage::refusals,
         admin::search::find, admin::search::revoke, admin::owners::get, admin::owners::put,
         admin::events::list, admin::scopes::list,
         operations::healthz, operations::readyz, operations::metrics,
     ),
     tags(
         (name = "API keys", description = "Create, list, change, rotate and revoke the keys of the signed-in account. These calls need a session, not an API key."),
+        (name = "Usage", description = "How much the keys of the signed-in account are used, and why calls with them were refused."),
         (name = "Verification", description = "Verify a key, and report a leaked one."),
         (name = "Accounts", description = "Sign up and in, and manage the account. Signing up or in sets the session cookie."),
         (name = "Audit trail", description = "Who did what, and when, to an account and its keys."),
@@ -41,7 +46,7 @@ use super::{accounts, admin, api_keys, audit, care, export, leaks, operations, s
     ),
     security(("session" = []), ("jwt" = [])),
     // What only a parameter names is not found by itself.
-    components(schemas(api_keys::StatusFilter, admin::search::StatusBody)),
+    components(schemas(api_keys::StatusFilter, api_keys::IncludeFilter, usage::SpanBody, admin::search::StatusBody)),
     modifiers(&Schemes, &CommonAnswers, &AnswerHeaders, &OptionalBody),
 )]
 struct Document;

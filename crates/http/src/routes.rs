@@ -18,7 +18,7 @@ use super::operator::Operating;
 use super::settings::HttpSettings;
 use super::{
     accounts, admin, api_keys, audit, care, dashboard, export, leaks, openapi, operations,
-    operator, scopes, verify,
+    operator, scopes, usage, verify,
 };
 
 /// The routes as an application of their own. It answers a verification with less work than
@@ -146,6 +146,9 @@ fn api(config: &mut ServiceConfig, has_accounts: bool) {
         )
         .service(resource(&v1("api-keys/{id}/rotate"), "POST").post(api_keys::rotate))
         .service(resource(&v1("api-keys/{id}/credits"), "POST").post(api_keys::add_credits))
+        .service(resource(&v1("api-keys/{id}/usage"), "GET, HEAD").get(usage::of_key))
+        .service(resource(&v1("api-keys/{id}/refusals"), "GET, HEAD").get(usage::refusals))
+        .service(resource(&v1("usage"), "GET, HEAD").get(usage::of_owner))
         .service(resource(&v1("scopes"), "GET, HEAD").get(scopes::list))
         .service(resource(&v1("leaks"), "POST").post(leaks::report))
         .service(resource(&v1("audit-events"), "GET, HEAD").get(audit::list))
@@ -197,6 +200,18 @@ fn management(config: &mut ServiceConfig) {
             not_for_pages(&admin("owners/{owner}/credits"), "POST")
                 .post(admin::owners::add_credits::<Backend>),
         )
+        .service(
+            not_for_pages(&admin("owners/{owner}/api-keys/{id}/usage"), "GET, HEAD")
+                .get(admin::usage::of_key::<Backend>),
+        )
+        .service(
+            not_for_pages(&admin("owners/{owner}/api-keys/{id}/refusals"), "GET, HEAD")
+                .get(admin::usage::refusals::<Backend>),
+        )
+        .service(
+            not_for_pages(&admin("owners/{owner}/usage"), "GET, HEAD")
+                .get(admin::usage::of_owner::<Backend>),
+        )
         .service(not_for_pages(&admin("api-keys"), "GET, HEAD").get(admin::search::find::<Backend>))
         .service(
             not_for_pages(&admin("api-keys/revoke"), "POST").post(admin::search::revoke::<Backend>),
@@ -240,6 +255,18 @@ fn operators(config: &mut ServiceConfig) {
         .service(
             for_operators(&api("owners/{owner}/credits"), "POST")
                 .post(admin::owners::add_credits::<Operator>),
+        )
+        .service(
+            for_operators(&api("owners/{owner}/api-keys/{id}/usage"), "GET, HEAD")
+                .get(admin::usage::of_key::<Operator>),
+        )
+        .service(
+            for_operators(&api("owners/{owner}/api-keys/{id}/refusals"), "GET, HEAD")
+                .get(admin::usage::refusals::<Operator>),
+        )
+        .service(
+            for_operators(&api("owners/{owner}/usage"), "GET, HEAD")
+                .get(admin::usage::of_owner::<Operator>),
         )
         .service(
             for_operators(&api("owners/{owner}"), "GET, HEAD, PUT")

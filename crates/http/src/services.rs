@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_accounts::{AccountService, PepperStanding, TokenService};
-use latchkey_domain::ApiKeyService;
 use latchkey_domain::ports::{AuditTrail, Clock, InstanceList, KeyRegister, StoreError};
+use latchkey_domain::{ApiKeyService, UsageService};
 use latchkey_jwt::ForeignSessions;
 use latchkey_verifier::Verifier;
 
@@ -24,6 +24,8 @@ pub struct Services {
     pub foreign_sessions: Option<ForeignSessions>,
     /// The keys of all owners, for calls with a management token.
     pub register: Arc<dyn KeyRegister>,
+    /// Tells how much keys are used, and why calls with them were refused.
+    pub usage: UsageService,
     /// Verifies keys.
     pub verifier: Verifier,
     /// Where the events are read.

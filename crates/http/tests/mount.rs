@@ -17,7 +17,9 @@ use latchkey_accounts::{
     AccountLimits, AccountPorts, AccountService, SessionLifetime, TokenPorts, TokenService,
 };
 use latchkey_domain::ports::{Clock, Entropy, SteadyClock};
-use latchkey_domain::{ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy, KeyLimits};
+use latchkey_domain::{
+    ApiKeyPorts, ApiKeyService, Brand, IdSequence, IssuePolicy, KeyLimits, UsageService,
+};
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_http::{Http, HttpSettings, Product, Services, SettingNames, SignUp, configure};
@@ -92,6 +94,7 @@ async fn services(dir: &Path, entropy: &Arc<dyn Entropy>) -> Services {
         accounts: AccountService::new(of_accounts, lifetime, AccountLimits::new(10, &steady_clock)),
         tokens: TokenService::new(of_tokens),
         foreign_sessions: None,
+        usage: UsageService::new(store.clone(), store.clone(), clock.clone()),
         verifier,
         register: store.clone(),
         trail: store,

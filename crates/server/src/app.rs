@@ -11,11 +11,11 @@ use latchkey_accounts::{
 use latchkey_domain::ports::{
     ApiKeyRepository, AuditTrail, BudgetShares, ChangeFeed, Clock, Entropy, Housekeeping,
     InstanceList, KeyLookup, KeyRegister, OwnerRepository, PepperRepository, SteadyClock,
-    StoreError, UsageRepository,
+    StoreError, UsageRegister, UsageRepository,
 };
 use latchkey_domain::{
-    ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, UsageWriterId,
-    error_chain,
+    ApiKeyPorts, ApiKeyService, IdSequence, KeyLimits, PepperId, Timestamp, UsageService,
+    UsageWriterId, error_chain,
 };
 use latchkey_hasher_argon2::Argon2Hasher;
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher};
@@ -94,6 +94,7 @@ struct Repositories {
     feed: Arc<dyn ChangeFeed>,
     shares: Arc<dyn BudgetShares>,
     usage: Arc<dyn UsageRepository>,
+    usage_register: Arc<dyn UsageRegister>,
     peppers: Arc<dyn PepperRepository>,
     accounts: Arc<dyn AccountRepository>,
     sessions: Arc<dyn SessionRepository>,
@@ -144,7 +145,7 @@ impl Store {
         fn all<S>(store: &Arc<S>) -> Repositories
         where
             S: ApiKeyRepository + OwnerRepository + KeyLookup + KeyRegister + ChangeFeed + 'static,
-            S: BudgetShares + UsageRepository + PepperRepository,
+            S: BudgetShares + UsageRepository + UsageRegister + PepperRepository,
             S: AccountRepository + SessionRepository + NetworkRepository,
             S: ManagementTokenRepository,
             S: AuditTrail + Housekeeping,
@@ -157,6 +158,7 @@ impl Store {
                 feed: Arc::<S>::clone(store),
                 shares: Arc::<S>::clone(store),
                 usage: Arc::<S>::clone(store),
+                usage_register: Arc::<S>::clone(store),
                 peppers: Arc::<S>::clone(store),
                 accounts: Arc::<S>::clone(store),
                 sessions: Arc::<S>::clone(store),
@@ -196,6 +198,7 @@ impl App {
             feed,
             shares,
             usage,
+            usage_register,
             peppers,
             accounts,
             sessions,
@@ -262,6 +265,7 @@ impl App {
             accounts: AccountService::new(of_accounts, settings.session_lifetime, account_limits),
             tokens: TokenService::new(of_tokens),
             foreign_sessions,
+            usage: UsageService::new(usage_register, Arc::clone(&register), Arc::clone(&clock)),
             register: Arc::clone(&register),
             verifier,
             trail,

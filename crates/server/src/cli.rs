@@ -49,6 +49,15 @@ pub(crate) enum Command {
     /// List and revoke keys of any owner
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Print how much each key was used in the last 30 days, and why calls were refused; revoked keys too
+    Usage {
+        /// Only keys of this owner; for an account of the dashboard, the account's id
+        #[arg(long)]
+        owner: Option<String>,
+        /// Print it for spreadsheets
+        #[arg(long)]
+        csv: bool,
+    },
     /// Read the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),

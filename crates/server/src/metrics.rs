@@ -88,6 +88,12 @@ fn write(out: &mut String, app: &App, counts: &Counts, asked: &Asked) -> fmt::Re
     let name = "latchkey_last_use_lag_seconds";
     let help = "Seconds since the writer of last uses was last caught up.";
     metric(out, name, "gauge", help, status.last_use_lag.as_secs_f64())?;
+    let name = "latchkey_usage_refusals_beyond_total";
+    let help = "Refused calls that no key's usage shows, by reason: too many keys were refused within a minute.";
+    head(out, name, "counter", help)?;
+    for (reason, calls) in app.services.verifier.refused_beyond() {
+        writeln!(out, "{name}{{reason=\"{}\"}} {calls}", reason.as_str())?;
+    }
     let name = "latchkey_log_lines_lost_total";
     let help = "Lines of the log that could not be written.";
     metric(out, name, "counter", help, telemetry::lost_lines())?;

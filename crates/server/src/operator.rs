@@ -6,7 +6,7 @@ pub(crate) mod commands;
 pub(crate) mod control;
 mod export;
 mod moving;
-
 mod scan;
+mod usage;
 
 pub(crate) use admin_command::{AdminCommand, Done};

@@ -1,8 +1,8 @@
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest as _, HttpRequest, HttpResponse};
 
 use super::bodies::{ChangeForOwnerBody, CreateForOwnerBody, RotateForOwnerBody};
-use super::proof::{For, KeysEnd, KeysRead, KeysWrite, Prover};
+use super::proof::{For, KeysEnd, KeysRead, KeysWrite, Prover, UsageRead};
 use crate::Http;
 use crate::accounts::Success;
 use crate::api_keys::{
@@ -16,7 +16,7 @@ use crate::wire_limits::CreditsBody;
 /// List an owner's keys.
 ///
 /// Returns all keys of the owner that are not revoked, newest first. With `status=revoked` it returns the
-/// keys revoked in the last 90 days instead.
+/// keys revoked in the last 90 days instead. `include=usage` needs the right `usage:read` too.
 #[utoipa::path(
     get, path = "/api/v1/admin/owners/{owner}/api-keys", operation_id = "listApiKeysOfOwner", tag = "Management",
     params(("owner" = String, Path, description = "Your ID of the owner, percent-encoded", example = "user_123"), KeyFilter),
@@ -25,7 +25,7 @@ use crate::wire_limits::CreditsBody;
         (status = 200, description = "The keys", body = Vec<ItemBody<'_>>),
         (status = 400, description = "A parameter is unknown, repeated or invalid", body = ErrorBody),
         (status = 401, description = "Missing or invalid management token", body = ErrorBody),
-        (status = 403, description = "The token lacks the right `keys:read`, or may not act for this owner", body = ErrorBody),
+        (status = 403, description = "The token lacks the right `keys:read` (or `usage:read`, where it is needed), or may not act for this owner", body = ErrorBody),
     ),
 )]
 pub(crate) async fn list<P: Prover>(
@@ -33,7 +33,11 @@ pub(crate) async fn list<P: Prover>(
     http: Data<Http>,
     by: For<KeysRead, P>,
 ) -> Result<HttpResponse, ApiError> {
-    listed(&req, &http, &by.acting.owner).await
+    let filter = KeyFilter::of(&req)?;
+    if filter.includes_usage() {
+        For::<UsageRead, P>::extract(&req).await?;
+    }
+    listed(&http, &by.acting.owner, &filter).await
 }
 
 /// Create a key for an owner.

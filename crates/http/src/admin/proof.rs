@@ -35,6 +35,9 @@ pub(crate) struct OwnersWrite;
 /// To read events.
 #[derive(Debug)]
 pub(crate) struct AuditRead;
+/// To see how much keys are used, and why calls with them were refused.
+#[derive(Debug)]
+pub(crate) struct UsageRead;
 /// To issue, change and rotate keys.
 #[derive(Debug)]
 pub(crate) struct KeysWrite;
@@ -65,6 +68,10 @@ impl Needs for OwnersWrite {
 
 impl Needs for AuditRead {
     const RIGHT: Option<Right> = Some(Right::AuditRead);
+}
+
+impl Needs for UsageRead {
+    const RIGHT: Option<Right> = Some(Right::UsageRead);
 }
 
 /// Who makes the calls of a group of routes, and how they prove it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
     ApiKeyId, Creator, Credits, Environment, IssuedKey, KeyChange, KeyName, KeyState, Limits,
@@ -13,6 +14,8 @@ use utoipa::ToSchema;
 use crate::Http;
 use crate::error::ApiError;
 use crate::name_schema::NameSchema;
+use crate::query::query_in;
+use crate::usage::CallsSchema;
 use crate::wire_limits::{CreditsSchema, LimitBody, WireLimits, credits_in, limits_in};
 use crate::wire_metadata::WireMetadata;
 use crate::wire_restrictions::{GivenRestrictions, WireNetworks, WireScopes};
@@ -25,6 +28,8 @@ use crate::wire_time::{ExpirySchema, WireTime};
 pub(crate) struct KeyFilter {
     /// `revoked` returns the keys revoked in the last 90 days instead.
     pub(super) status: Option<StatusFilter>,
+    /// `usage` adds to each key how much it was used.
+    include: Option<IncludeFilter>,
 }
 
 /// Which keys to list, by status.
@@ -32,6 +37,13 @@ pub(crate) struct KeyFilter {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StatusFilter {
     Revoked,
+}
+
+/// What else to tell of each key.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum IncludeFilter {
+    Usage,
 }
 
 /// A key to be issued.
@@ -192,6 +204,10 @@ pub(crate) struct ItemBody<'a> {
     #[schema(value_type = Option<WireTime>, required = false)]
     #[expect(clippy::option_option, reason = "left out and null are two things")]
     revoked_at: Option<Option<WireTime>>,
+    /// Accepted calls of each of the last 30 days in UTC, today last; only in lists with `include=usage`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<CallsSchema>, required = false, min_items = 30, max_items = 30)]
+    pub(super) usage: Option<[u64; 30]>,
 }
 
 /// For a member that may be left out but not be null.
@@ -201,6 +217,16 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+impl KeyFilter {
+    pub(crate) fn of(req: &HttpRequest) -> Result<Self, ApiError> {
+        query_in(req, "status must be \"revoked\", and include \"usage\"")
+    }
+
+    pub(crate) const fn includes_usage(&self) -> bool {
+        self.include.is_some()
+    }
 }
 
 impl CreateBody {
@@ -293,6 +319,7 @@ impl<'a> From<&'a KeyInUse> for ItemBody<'a> {
             limits: WireLimits(&key.limits),
             credits: found.credits.map(Credits::get),
             revoked_at: None,
+            usage: None,
         }
     }
 }

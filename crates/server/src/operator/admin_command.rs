@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::export;
+use super::{export, usage};
 use crate::app::App;
 
 /// Keys, accounts or events read at a time.
@@ -39,6 +39,7 @@ pub(crate) enum AdminCommand {
     ListTokens { after: Option<String> },
     RevokeToken { id: String },
     ListKeys { owner: Option<String>, after: Option<String> },
+    ReadUsage { owner: Option<String>, is_csv: bool, after: Option<String> },
     RevokeKey { id: String },
     RevokeKeysUnder { pepper: NonZeroU16 },
     PepperStatus,
@@ -57,7 +58,7 @@ pub(crate) struct Done {
     pub(crate) next: Option<AdminCommand>,
 }
 
-type CommandError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type CommandError = Box<dyn std::error::Error + Send + Sync>;
 type CommandResult = Result<Done, CommandError>;
 
 impl AdminCommand {
@@ -73,6 +74,7 @@ impl AdminCommand {
                 | Self::ListTokens { .. }
                 | Self::RevokeToken { .. }
                 | Self::ReadEvents { .. }
+                | Self::ReadUsage { .. }
                 | Self::BackUp { .. }
                 | Self::ExportAccounts { .. }
                 | Self::ExportKeys { .. }
@@ -123,6 +125,7 @@ impl AdminCommand {
             Self::ListTokens { after } => list_tokens(app, after).await,
             Self::RevokeToken { id } => revoke_token(app, &id).await,
             Self::ListKeys { owner, after } => list_keys(app, owner, after).await,
+            Self::ReadUsage { owner, is_csv, after } => read_usage(app, owner, is_csv, after).await,
             Self::RevokeKey { id } => revoke_key(app, &id).await,
             Self::RevokeKeysUnder { pepper } => revoke_keys_under(app, pepper).await,
             Self::PepperStatus => pepper_status(app).await,
@@ -237,7 +240,9 @@ async fn revoke_token(app: &App, id: &str) -> CommandResult {
 
 /// The keys after one that are not revoked, a row a line; those of one owner are a page.
 async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> CommandResult {
-    let head = "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME\tSCOPES\tNETWORKS".to_owned();
+    let head =
+        "ID\tOWNER\tPREFIX\tSTATE\tCREATED\tLAST USED\tNAME\tSCOPES\tNETWORKS\tLIMITS\tCREDITS"
+            .to_owned();
     let head = after.is_none().then_some(head);
     let is_whole = owner.is_some();
     let page = match owner {
@@ -265,7 +270,12 @@ fn key_row(found: &KeyInUse) -> String {
     let Restrictions { scopes, networks } = &key.restrictions;
     let scopes = listed(scopes.joined());
     let networks = listed(networks.joined().as_deref());
-    format!("{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}\t{scopes}\t{networks}")
+    let limits = Some(key.limits.to_string()).filter(|limits| !limits.is_empty());
+    let limits = limits.map_or("(none)".to_owned(), |limits| limits.replace(' ', ","));
+    let credits = found.credits.map_or("(not counted)".to_owned(), |left| left.get().to_string());
+    format!(
+        "{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}\t{scopes}\t{networks}\t{limits}\t{credits}"
+    )
 }
 
 /// What a key is restricted to, with commas between. Neither a scope nor a network has a parenthesis.
@@ -275,6 +285,25 @@ fn listed(joined: Option<&str>) -> String {
         Some("") => "(none)".to_owned(),
         Some(joined) => joined.replace(' ', ","),
     }
+}
+
+/// How much the keys after one were used, revoked or not; those of one owner are a page.
+async fn read_usage(
+    app: &App,
+    owner: Option<String>,
+    is_csv: bool,
+    after: Option<String>,
+) -> CommandResult {
+    let is_beginning = after.is_none();
+    let is_whole = owner.is_some();
+    let page = match owner {
+        Some(owner) => usage::keys_of(app, owner).await?,
+        None => app.register.page_of_all(key_id(after)?, PAGE).await?,
+    };
+    let next = page.last().filter(|_| !is_whole).map(key_place);
+    let next =
+        next.map(|place| AdminCommand::ReadUsage { owner: None, is_csv, after: Some(place) });
+    Ok(Done { text: usage::lines(app, &page, is_csv, is_beginning).await?, next })
 }
 
 async fn revoke_key(app: &App, id: &str) -> CommandResult {

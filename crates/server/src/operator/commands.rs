@@ -56,6 +56,9 @@ pub(crate) async fn run(command: Command, raw: &RawSettings) -> Result<(), Failu
         Command::Keys(KeysCommand::List { owner }) => {
             execute(logging(raw)?, AdminCommand::ListKeys { owner, after: None }).await?;
         }
+        Command::Usage { owner, csv: is_csv } => {
+            execute(logging(raw)?, AdminCommand::ReadUsage { owner, is_csv, after: None }).await?;
+        }
         Command::Keys(KeysCommand::Revoke { which }) => {
             execute(logging(raw)?, revoke_command(which)).await?;
         }

@@ -146,6 +146,7 @@ mod spans;
 mod strict;
 mod strict_changes;
 mod unix_socket;
+mod usage;
 mod verify;
 mod verify_changes;
 mod whose_page;
