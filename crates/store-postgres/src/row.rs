@@ -4,7 +4,6 @@
 #[cfg(feature = "accounts")]
 mod accounts;
 mod audit;
-mod changes;
 mod keys;
 mod owners;
 #[cfg(feature = "accounts")]
@@ -12,8 +11,7 @@ mod tokens;
 mod usage;
 
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{Digest, KeyedDigest, Limits, Metadata, PepperId};
-use serde_json::value::RawValue;
+use latchkey_domain::{Digest, KeyedDigest, PepperId};
 
 use crate::fault::Place;
 
@@ -39,15 +37,4 @@ pub(crate) fn digest_from(bytes: &[u8]) -> Option<Digest> {
 
 pub(crate) fn pepper_from(id: i32) -> Option<PepperId> {
     u16::try_from(id).ok().and_then(PepperId::new)
-}
-
-/// Null: there are none.
-pub(crate) fn limits_from(text: Option<&str>) -> Option<Limits> {
-    text.map_or(Some(Limits::NONE), |text| Limits::from_storage(text).ok())
-}
-
-/// Metadata must be JSON, which the domain can't tell.
-pub(crate) fn metadata_from(text: &str) -> Option<Metadata> {
-    let metadata = Metadata::parse(text).ok()?;
-    (metadata.is_empty() || serde_json::from_str::<&RawValue>(text).is_ok()).then_some(metadata)
 }

@@ -4,15 +4,13 @@
 #[cfg(feature = "accounts")]
 mod accounts;
 mod audit;
-mod changes;
 mod keys;
 mod owners;
 #[cfg(feature = "accounts")]
 mod tokens;
 mod usage;
 
-use latchkey_domain::{Digest, KeyedDigest, Limits, Metadata, PepperId, Timestamp};
-use serde_json::value::RawValue;
+use latchkey_domain::{Digest, KeyedDigest, PepperId, Timestamp};
 use uuid::Uuid;
 
 #[cfg(feature = "accounts")]
@@ -52,15 +50,4 @@ pub(crate) struct OutOfRange;
 
 pub(crate) fn instant_from(millis: Option<i64>) -> Result<Option<Timestamp>, OutOfRange> {
     millis.map(|millis| Timestamp::from_unix_millis(millis).ok_or(OutOfRange)).transpose()
-}
-
-/// Null: there are none.
-pub(crate) fn limits_from(text: Option<&str>) -> Option<Limits> {
-    text.map_or(Some(Limits::NONE), |text| Limits::from_storage(text).ok())
-}
-
-/// Metadata must be JSON, which the domain can't tell.
-pub(crate) fn metadata_from(text: &str) -> Option<Metadata> {
-    let metadata = Metadata::parse(text).ok()?;
-    (metadata.is_empty() || serde_json::from_str::<&RawValue>(text).is_ok()).then_some(metadata)
 }

@@ -5,10 +5,10 @@ use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyLabel, KeyName, KeyPrefix, OwnerId,
     TokenId, UserAgent,
 };
+use latchkey_store_texts::{changes_of, with_changes};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::changes::{changes_of, with_changes};
 use crate::fault::Place;
 use crate::schema::audit_events;
 

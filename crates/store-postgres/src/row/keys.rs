@@ -5,10 +5,11 @@ use latchkey_domain::{
     AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, Grants, KeyName,
     KeyPrefix, KeyState, OwnerId, Restrictions, Timestamp,
 };
+use latchkey_store_texts::{limits_from, metadata_from};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{keyed_digest, limits_from, metadata_from};
+use super::keyed_digest;
 use crate::budgets::credits_from;
 use crate::fault::Place;
 use crate::schema::api_keys;

@@ -2,10 +2,10 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{MaxKeys, OwnerSettings};
+use latchkey_store_texts::limits_from;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::limits_from;
 use crate::fault::Place;
 use crate::schema::key_owners;
 

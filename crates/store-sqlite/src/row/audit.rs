@@ -6,9 +6,9 @@ use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, Caller, EventId, KeyLabel, KeyName, KeyPrefix, OwnerId,
     Timestamp, TokenId, UserAgent,
 };
+use latchkey_store_texts::{changes_of, with_changes};
 use uuid::Uuid;
 
-use super::changes::{changes_of, with_changes};
 use super::{id_bytes, id_from};
 use crate::fault::{Corrupt, Place};
 use crate::schema::audit_events;

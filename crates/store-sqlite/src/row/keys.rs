@@ -5,12 +5,10 @@ use latchkey_domain::{
     AllowedNetworks, ApiKey, ApiKeyId, ApiKeyParts, Creator, Environment, Grants, KeyName,
     KeyPrefix, KeyState, KeyedDigest, OwnerId, Restrictions, Timestamp,
 };
+use latchkey_store_texts::{limits_from, metadata_from};
 use uuid::Uuid;
 
-use super::{
-    digest_columns, digest_from, id_bytes, id_from, instant_from, limits_from, metadata_from,
-    pepper_from,
-};
+use super::{digest_columns, digest_from, id_bytes, id_from, instant_from, pepper_from};
 use crate::budgets::credits_from;
 use crate::fault::{Corrupt, DbResult, Place};
 use crate::schema::api_keys;

@@ -1,9 +1,10 @@
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::{MaxKeys, OwnerSettings, Timestamp};
+use latchkey_store_texts::limits_from;
 use uuid::Uuid;
 
-use super::{instant_from, limits_from};
+use super::instant_from;
 use crate::fault::{Corrupt, Place};
 use crate::schema::key_owners;
 

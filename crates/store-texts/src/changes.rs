@@ -7,10 +7,10 @@ use latchkey_domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::limits_from;
+use crate::limits_from;
 
-/// What an action changed, as it is stored.
-pub(super) fn changes_of(action: &Action) -> Option<String> {
+/// What an action changed, as it is stored; `None` where it changed nothing that is kept.
+pub fn changes_of(action: &Action) -> Option<String> {
     match action {
         Action::KeyChanged { difference: Some(it), .. } => Some(Changes::written(it)),
         Action::OwnerChanged { difference: Some(it) } => Some(OwnerChanges::written(it)),
@@ -22,8 +22,8 @@ pub(super) fn changes_of(action: &Action) -> Option<String> {
     }
 }
 
-/// The action with what it changed.
-pub(super) fn with_changes(mut action: Action, json: &str) -> Option<Action> {
+/// The action with what it changed, as [`changes_of`] wrote it.
+pub fn with_changes(mut action: Action, json: &str) -> Option<Action> {
     match &mut action {
         Action::KeyChanged { difference, .. } => *difference = Some(Box::new(Changes::read(json)?)),
         Action::OwnerChanged { difference } => *difference = Some(OwnerChanges::read(json)?),
