@@ -37,7 +37,7 @@ const NEARLY = 0.8
 export class ApiKeysPanel extends HTMLElement {
   static observedAttributes = [
     'api-base', 'token-url', 'sign-in-url', 'docs-url', 'support-url', 'limit', 'without-pages', 'without-docs', 'hide-header', 'heading-level', 'per-page',
-    'environments', 'expiry', 'scopes', 'networks',
+    'environments', 'expiry', 'scopes', 'networks', 'budgets',
   ]
 
   view = viewFrom('')
@@ -181,6 +181,8 @@ export class ApiKeysPanel extends HTMLElement {
 
   get hasEnvironments() { return this.getAttribute('environments') !== 'off' }
   get hasExpiry() { return this.getAttribute('expiry') !== 'off' }
+  /** Whether people choose limits and credits of their keys. */
+  get hasBudgets() { return this.getAttribute('budgets') !== 'off' }
   get hasNetworks() { return this.getAttribute('networks') !== 'off' }
   /** What scopes a person chooses from, if people do. */
   get scopes() { return this.getAttribute('scopes') === 'off' ? null : this.catalogue }

@@ -38,6 +38,8 @@ export class Api {
   create(body) { return this.#call('POST', 'api-keys', wanted.issued, body) }
   /** @param {string} id @param {KeyChange} body */
   change(id, body) { return this.#call('PATCH', `api-keys/${id}`, wanted.item(id), body) }
+  /** @param {string} id @param {CreditsChange} body */
+  addCredits(id, body) { return this.#call('POST', `api-keys/${id}/credits`, wanted.item(id), body) }
   /** @param {string} id @param {number} overlapSeconds */
   rotate(id, overlapSeconds) { return this.#call('POST', `api-keys/${id}/rotate`, wanted.replacementOf(id), { overlapSeconds }) }
   /** @param {string} id */

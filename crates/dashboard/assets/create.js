@@ -2,6 +2,7 @@
 import { accessFields } from './access.js'
 import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
+import { creditsField, limitsFields } from './budgets.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { find, h } from './dom.js'
 import { expiryField } from './expiry.js'
@@ -24,19 +25,21 @@ export function openCreate(panel, named = '', chosen = 'live') {
   const name = nameField(panel, named)
   const environment = panel.hasEnvironments && environmentField(chosen === 'test' ? 'test' : 'live')
   const expiry = panel.hasExpiry && expiryField()
-  const access = accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks })
+  const budgets = panel.hasBudgets ? [limitsFields(), creditsField()] : []
+  const access = accessFields({ scopes: panel.scopes, hasNetworks: panel.hasNetworks }, ...budgets.map(it => it.field))
+  const more = [access, ...budgets]
   const problem = problemPlace(panel, 'create-problem')
   const { buttons, submit } = formButtons(dialog, text.create)
   const form = h('form', { novalidate: true }, name.field, environment && environment.field, expiry && expiry.field, access.field, problem.place, buttons)
 
   onSubmit(dialog, form, submit, text.creating, async () => {
     problem.clear()
-    access.clear()
-    if (!name.check() || !access.check()) return
+    for (const fields of more) fields.clear()
+    if (!name.check() || !more.every(fields => fields.check())) return
     if (expiry && expiry.value() === undefined) return expiry.complain()
     const asked = () => {
       const expiresAt = expiry && expiry.value()
-      return { ...name.value(), ...(environment && { environment: environment.value() }), ...(expiresAt && { expiresAt }), ...access.value() }
+      return { ...name.value(), ...(environment && { environment: environment.value() }), ...(expiresAt && { expiresAt }), ...Object.assign({}, ...more.map(fields => fields.value())) }
     }
     // A page that takes its time may have taken the panel away.
     if (!await mayDo(panel, 'create', asked()) || !form.isConnected) return
@@ -50,7 +53,7 @@ export function openCreate(panel, named = '', chosen = 'live') {
     } catch (thrown) {
       const error = ApiError.of(thrown)
       panel.guard(false)
-      if (access.took(error)) return
+      if (more.some(fields => fields.took(error))) return
       name.input.focus()
       name.invalid(error.status === 400)
       problem.show(error, ...(error.isUncertain ? [text.maybeCreated] : []))

@@ -32,6 +32,13 @@ export function find(root, selector, kind) {
   throw new Error(`${selector} is missing`)
 }
 
+/** Focuses a field, which may be folded away. @param {HTMLElement} field */
+export function focusUnfolded(field) {
+  const folded = field.closest('details')
+  if (folded) folded.open = true
+  field.focus()
+}
+
 /**
  * Replaces those rows of `body` that look different in `fresh`, so that the others keep their state.
  * @param {HTMLTableSectionElement} body @param {HTMLTableRowElement[]} fresh

@@ -1,13 +1,10 @@
 // @ts-check
-import { h } from './dom.js'
+import { focusUnfolded, h } from './dom.js'
 import { networksIn } from './scopes.js'
 import { text } from './strings.js'
 
-/**
- * The networks that a key may be used from, folded away until somebody wants them. `held` are those that it has now.
- * @param {string[]?} held
- */
-export function networksField(held, isOpen = false) {
+/** The networks that a key may be used from. `held` are those that it has now. @param {string[]?} held */
+export function networksField(held) {
   const input = h('textarea', {
     id: 'networks', class: 'input mono', rows: 3, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off', 'aria-describedby': 'networks-hint networks-problem',
   })
@@ -18,18 +15,15 @@ export function networksField(held, isOpen = false) {
     input.setAttribute('aria-invalid', String(message !== ''))
   }
   input.addEventListener('input', () => say(''))
-  const field = h('details', { class: 'advanced', open: isOpen || held !== null }, h('summary', {}, text.advanced),
-    h('div', { class: 'field' }, h('label', { for: 'networks' }, text.networks.title), input,
-      h('p', { id: 'networks-hint', class: 'hint' }, text.networks.hint), problem))
   return {
-    field,
+    field: h('div', { class: 'field' }, h('label', { for: 'networks' }, text.networks.title), input,
+      h('p', { id: 'networks-hint', class: 'hint' }, text.networks.hint), problem),
     value: () => networksIn(input.value),
     clear: () => say(''),
     /** @param {string} message */
     complain(message) {
-      field.open = true
       say(message)
-      input.focus()
+      focusUnfolded(input)
     },
   }
 }

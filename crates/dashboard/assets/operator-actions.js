@@ -3,8 +3,8 @@ import { afresh } from './afresh.js'
 import { ApiError } from './answer.js'
 import { Dialog, formButtons, onSubmit } from './dialog.js'
 import { h } from './dom.js'
-import { editAccess } from './operator-access.js'
 import { operator } from './operator-api.js'
+import { addCredits, editAccess, editLimits, settingsOf } from './operator-changes.js'
 import { saveEvents } from './operator-events.js'
 import { failed } from './operator-notes.js'
 import { text } from './operator-strings.js'
@@ -24,6 +24,8 @@ export const ACTIONS = {
   'disable-key': act => directly(act, () => operator.changeKey(act.subject, { enabled: false }), fill(text.keyDisabled, act.subject)),
   'enable-key': act => directly(act, () => operator.changeKey(act.subject, { enabled: true }), fill(text.keyEnabled, act.subject)),
   'edit-access': acting => editAccess(acting, showAgain),
+  'edit-limits': acting => editLimits(acting, showAgain),
+  'add-credits': acting => addCredits(acting, showAgain),
   'edit-metadata': ({ subject }) => editMetadata(subject),
 
   'revoke-of-creator': ({ subject: { creator } }) => decide({
@@ -41,10 +43,10 @@ export const ACTIONS = {
   'suspend-owner': ({ subject }) => decide({
     title: text.suspendTitle, why: text.suspendWhy, label: text.suspend, progress: text.suspending,
     lines: [[subject.owner]],
-    run: () => operator.changeOwner(subject.owner, { maxKeys: limitOf(subject), suspended: true }),
+    run: () => operator.changeOwner(subject.owner, { ...settingsOf(subject), suspended: true }),
     said: text.suspended,
   }),
-  'resume-owner': act => directly(act, () => operator.changeOwner(act.subject.owner, { maxKeys: limitOf(act.subject), suspended: false }), text.resumed),
+  'resume-owner': act => directly(act, () => operator.changeOwner(act.subject.owner, { ...settingsOf(act.subject), suspended: false }), text.resumed),
   'limit-owner': ({ subject }) => changeLimit(subject),
 
   'disable-account': ({ subject: { id, email } }) => decide({
@@ -71,9 +73,6 @@ export const ACTIONS = {
 
   export: acting => saveEvents(acting),
 }
-
-/** The owner's own limit, which a change of the owner repeats. @param {Subject} subject */
-const limitOf = ({ limit }) => limit === '' ? null : Number(limit)
 
 /** Loads the page again, which then says what was done. @param {string} said */
 function showAgain(said) {
@@ -153,7 +152,7 @@ function changeLimit(subject) {
     try {
       if (!field.validity.valid) throw new Error(text.limitWrong)
       const maxKeys = typed === '' ? null : Number(typed)
-      await afresh(stage, () => operator.changeOwner(subject.owner, { maxKeys, suspended: subject.suspended === 'true' }))
+      await afresh(stage, () => operator.changeOwner(subject.owner, { ...settingsOf(subject), maxKeys }))
       showAgain(text.limitSaved)
     } catch (thrown) {
       problem.replaceChildren(errorNotice(stage, ApiError.of(thrown), []))

@@ -33,6 +33,8 @@ async function call(method, path, wants, body) {
 
 /** @param {OfOwner} key */
 const keyPath = ({ owner, id }) => `${ownerPath(owner)}/api-keys/${id}`
+/** @param {string} owner @returns {Wanted<object>} */
+const isOwner = owner => ({ status: 200, fits: answer => answer?.owner === owner })
 const ownerPath = (/** @type {string} */ owner) => `owners/${encodeURIComponent(owner)}`
 
 /** The calls of the pages of operators. */
@@ -43,8 +45,12 @@ export const operator = {
   changeKey: (key, body) => call('PATCH', keyPath(key), wanted.item(key.id), body),
   /** @param {{ owner?: string, createdBy?: string }} whose @returns {Promise<{ revoked: string[] }>} */
   revokeAll: whose => call('POST', 'api-keys/revoke', revoked, whose),
-  /** @param {string} owner @param {{ maxKeys: number?, suspended: boolean }} body */
-  changeOwner: (owner, body) => call('PUT', ownerPath(owner), { status: 200, fits: answer => answer?.owner === owner }, body),
+  /** @param {OfOwner} key @param {CreditsChange} body */
+  addCredits: (key, body) => call('POST', `${keyPath(key)}/credits`, wanted.item(key.id), body),
+  /** @param {string} owner @param {OwnerSettings} body */
+  changeOwner: (owner, body) => call('PUT', ownerPath(owner), isOwner(owner), body),
+  /** @param {string} owner @param {CreditsChange} body */
+  addCreditsOfOwner: (owner, body) => call('POST', `${ownerPath(owner)}/credits`, isOwner(owner), body),
   disableAccount: (/** @type {string} */ id) => doIt('POST', `accounts/${id}/disable`),
   enableAccount: (/** @type {string} */ id) => doIt('POST', `accounts/${id}/enable`),
   deleteAccount: (/** @type {string} */ id) => doIt('DELETE', `accounts/${id}`),

@@ -1,6 +1,7 @@
 // @ts-check
 import { openAccess } from './access.js'
 import { ApiError } from './answer.js'
+import { openCredits, openLimits } from './budgets.js'
 import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
 import { openDetails } from './detail.js'
@@ -168,6 +169,8 @@ function itemsFor(panel, key) {
     { label: text.rename, run: () => startRename(panel, key.id, `menu:${key.id}`) },
     panel.hasExpiry && { label: text.changeExpiry, run: () => openExpiry(panel, key) },
     (panel.hasNetworks || panel.scopes?.list?.length) && { label: text.changeAccess, run: () => openAccess(panel, key) },
+    panel.hasBudgets && { label: text.changeLimits, run: () => openLimits(panel, key) },
+    panel.hasBudgets && { label: text.addCredits, run: () => openCredits(panel, key) },
     { label: text.rotate, reason: is === 'active' ? undefined : text.rotateOff[is], run: () => openRotate(panel, key) },
     old && { label: text.revokeOld, kind: 'danger', run: () => openRevoke(panel, [old]) },
     { label: text.revoke, kind: 'danger', run: () => openRevoke(panel, [key]) },

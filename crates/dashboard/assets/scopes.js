@@ -46,7 +46,7 @@ export function inOrder(held, ticked) {
 /** The grant among `grants` that makes another one of `scope` needless. @param {string[]} grants @param {string} scope */
 export const coveredBy = (grants, scope) => grants.find(grant => isWildcard(grant) && grant !== scope && covers(grant, scope))
 
-/** @param {string[] | null} one @param {string[] | null} other */
+/** @param {readonly unknown[] | null} one @param {readonly unknown[] | null} other */
 export const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other)
 
 /** The networks that were typed, one a line or with commas; null for none. @param {string} typed */
@@ -58,5 +58,7 @@ export function networksIn(typed) {
 /** Which member of a key a refusal of the API is about, if it is one of these. @param {string} message */
 export function memberOf(message) {
   if (message.startsWith('allowedNetworks')) return 'allowedNetworks'
+  if (message.startsWith('limits')) return 'limits'
+  if (/^(credits|add) must/.test(message)) return 'credits'
   return /^(scopes\b|There is no scope )/.test(message) ? 'scopes' : null
 }

@@ -9,8 +9,10 @@ use latchkey_domain::ports::{FoundOwner, InstanceId, InstanceStatus, KeyInUse};
 use latchkey_domain::uuid::Uuid;
 use latchkey_domain::{
     Action, Actor, ApiKeyId, AuditEvent, CataloguedScope, ChangeNumber, Creator, Environment,
-    EventId, KeyState, KeyStatus, OwnerId, ScopeCatalogue, Timestamp, TokenId,
+    EventId, KeyState, KeyStatus, Limit, Limits, OwnerId, ScopeCatalogue, Timestamp, TokenId,
+    Window,
 };
+use serde_json::json;
 
 use crate::activity::{Part, Teller};
 use crate::words::{Segment, segments};
@@ -330,6 +332,12 @@ fn around(text: &str) -> (&str, &str) {
 /// A list for a script, null where there is none.
 fn json(list: Option<Vec<String>>) -> serde_json::Value {
     list.into()
+}
+
+/// Limits for a script, as the API answers them.
+fn limits_json(limits: &Limits) -> serde_json::Value {
+    let limit = |(window, limit): (Window, Limit)| json!({ "limit": limit.get(), "every": window.as_str() });
+    if limits.is_empty() { serde_json::Value::Null } else { limits.iter().map(limit).collect() }
 }
 
 /// When a key was revoked.

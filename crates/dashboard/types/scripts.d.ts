@@ -18,6 +18,7 @@ type EmailChange = import('./api').EmailChange
 type Proof = import('./api').Proof
 type Ended = import('./api').Ended
 type KeyChange = import('./api').ChangeBody
+type CreditsChange = Partial<import('./api').CreditsBody>
 type AuditEvent = import('./api').EventBody
 /** With LATCHKEY_KEY_NAMES=optional the name may be left out. */
 type KeyRequest = Partial<import('./api').CreateBody>
@@ -159,7 +160,6 @@ type Ask = (stage: Stage, question: { title: string, why: string, yes: string, n
 type FormButtons = (dialog: Dialog, label: string, kind?: string, cancel?: Attributes) => { buttons: HTMLElement, submit: HTMLButtonElement }
 type OnSubmit = (dialog: Dialog, form: HTMLFormElement, submit: HTMLButtonElement, progress: string, work: () => Promise<void>) => void
 
-type Access = ReturnType<typeof import('../assets/access.js').accessFields>
 interface AccessFields {
   scopes?: Pick<import('../assets/catalogue.js').Catalogue, 'list' | 'load' | 'forget'> | null
   hasNetworks?: boolean
@@ -167,12 +167,22 @@ interface AccessFields {
   key?: Pick<Key, 'scopes' | 'allowedNetworks'> | null
   mayGiveAll?: boolean
 }
-type OpenAccessOf = (stage: Stage, key: { name: string }, access: Access, how: {
+/** Fields of which `value()` says what they change; with no member, nothing. */
+interface ChangeFields<C> {
+  field: HTMLElement
+  value(): C
+  check(): boolean
+  clear(): void
+  /** Shows an error beside the field that it is about; false where it is about none of these. */
+  took(error: ApiError): boolean
+}
+interface HowToChange<C> {
   problem: { place: HTMLElement, clear(): void, show(error: ApiError): void }
-  save: (change: KeyChange) => Promise<unknown>
-  saved: () => void
-  isGone: (error: ApiError) => boolean
-}) => void
+  save(change: C): Promise<unknown>
+  saved(): void
+  isGone(error: ApiError): boolean
+}
+type OpenChange = <C extends object>(stage: Stage, title: string, name: string, fields: ChangeFields<C>, how: HowToChange<C>) => void
 
 interface MenuItem {
   label: string
@@ -235,9 +245,11 @@ interface Subject extends OfOwner {
   email: string
   limit: string
   suspended: string
-  /** Both as JSON. */
+  /** These as JSON. */
   scopes: string
   networks: string
+  limits: string
+  credits: string
   key?: string
   action?: string
 }
@@ -246,6 +258,9 @@ interface Acting {
   subject: Subject
 }
 type Act = (acting: Acting) => unknown
+/** Shows the page again, which then says what was done. */
+type Done = (said: string) => void
+type OwnerSettings = import('./api').OwnerSettingsBody
 /** A question, and what is done at yes. `typed` has to be typed before. */
 interface Decision {
   title: string

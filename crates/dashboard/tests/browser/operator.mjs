@@ -125,7 +125,7 @@ item(67, 'an owner is suspended, limited, and all its keys are revoked when its 
   await button(question(page), 'Suspend').click()
   await toast(page, 'Suspended. No key of this owner works.').waitFor()
   assert.equal(await ada.verify(key.key), 401)
-  await button(page, 'Change limit').click()
+  await button(page, 'Change key limit').click()
   await page.getByLabel('Most keys').fill('7')
   await page.keyboard.press('Enter')
   await toast(page, 'Limit saved.').waitFor()

@@ -22,6 +22,7 @@ import './care.mjs'
 import './reference.mjs'
 import './operator.mjs'
 import './scopes.mjs'
+import './budgets.mjs'
 import './views.mjs'
 import './policy.mjs'
 

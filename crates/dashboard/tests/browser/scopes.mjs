@@ -434,7 +434,7 @@ item(80, 'at a Latchkey without that call the panel works without scopes, and sa
 }, { site: {}, settings: trusted({}), expected: [/404 \(Not Found\)/] })
 
 item(80, 'a page leaves scopes and networks out', async ({ page, person, server, site }) => {
-  await openPanel(page, server, site, 'scopes="off" networks="off"')
+  await openPanel(page, server, site, 'scopes="off" networks="off" budgets="off"')
   await openCreate(page)
   await nameField(page).waitFor()
   assert.equal(await dialog(page).getByRole('checkbox').count(), 0)

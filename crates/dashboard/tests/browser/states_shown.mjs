@@ -167,6 +167,27 @@ export const states = [
     },
   },
   {
+    name: 'the create dialog, with limits',
+    async reach({ page }) {
+      await openKeys(page)
+      await openCreate(page)
+      await nameField(page).fill('Production')
+      await dialog(page).getByText('Advanced').click()
+      await dialog(page).getByRole('spinbutton', { name: 'Each hour' }).fill('0.5')
+      await page.keyboard.press('Enter')
+      await dialog(page).getByText('Enter a whole number').waitFor()
+    },
+  },
+  {
+    name: 'adding credits',
+    async reach({ page, person }) {
+      await person.hasKey('Server-side app', { credits: 1000 })
+      await openKeys(page)
+      await chooseAction(page, 'Server-side app', 'Add credits…')
+      await dialog(page).getByRole('checkbox').waitFor()
+    },
+  },
+  {
     name: 'the create dialog, with many scopes', settings: many,
     async reach({ page }) {
       await openKeys(page)

@@ -1,0 +1,178 @@
+// How much keys may be used, as people and operators set it.
+import { strict as assert } from 'node:assert'
+
+import { item } from './harness.mjs'
+import { operatorAndAda } from './states_shown.mjs'
+import { button, chooseAction, createButton, description, dialog, isFocused, nameField, openCreate, openKeys, said, theKey } from './steps.mjs'
+
+const field = (page, name) => dialog(page).getByRole('spinbutton', { name, exact: true })
+const save = page => button(dialog(page), 'Save').click()
+const closed = page => dialog(page).waitFor({ state: 'detached' })
+const fact = (page, term) => page.locator('.facts > div', { has: page.getByText(term, { exact: true }) }).locator('dd')
+const only = async person => (await person.keys())[0]
+
+item(81, 'a key is created with limits and credits, and works within them', async ({ page, person }) => {
+  await openKeys(page)
+  await openCreate(page)
+  await nameField(page).fill('Production')
+  assert.ok(!await field(page, 'Each minute').isVisible(), 'folded away')
+  await dialog(page).getByText('Advanced').click()
+  await field(page, 'Each month').fill('1000')
+  await field(page, 'Each day').fill('2')
+  await field(page, 'Credits').fill('0')
+  await page.keyboard.press('Enter')
+  const key = await theKey(page).inputValue()
+  const { limits, credits } = await only(person)
+  assert.deepEqual([limits, credits], [[{ limit: 2, every: 'day' }, { limit: 1000, every: 'month' }], 0])
+  assert.equal(await person.verify(key), 429)
+})
+
+item(81, 'a key that nobody limits has neither limits nor counted credits', async ({ page, person }) => {
+  await openKeys(page)
+  await openCreate(page)
+  await nameField(page).fill('Production')
+  await page.keyboard.press('Enter')
+  await theKey(page).waitFor()
+  const { limits, credits } = await only(person)
+  assert.deepEqual([limits, credits], [null, null])
+})
+
+item(81, 'a limit that is no number is said at its field, which unfolds, and nothing is created', async ({ page, person }) => {
+  await openKeys(page)
+  await openCreate(page)
+  await nameField(page).fill('Production')
+  const advanced = dialog(page).getByText('Advanced')
+  await advanced.click()
+  await field(page, 'Each hour').fill('0.5')
+  await advanced.click()
+  await button(dialog(page), 'Create API key').click()
+  assert.ok(await isFocused(field(page, 'Each hour')))
+  assert.equal(await field(page, 'Each hour').getAttribute('aria-invalid'), 'true')
+  assert.equal(await field(page, 'Each day').getAttribute('aria-invalid'), 'false')
+  assert.match(await description(field(page, 'Each hour')), /whole number from 1 to 1,000,000,000/)
+  await field(page, 'Each hour').fill('5')
+  await field(page, 'Credits').fill('-1')
+  await button(dialog(page), 'Create API key').click()
+  assert.match(await description(field(page, 'Credits')), /from 0 to 1,000,000,000,000/)
+  assert.deepEqual(await person.keys(), [])
+})
+
+item(81, 'limits are changed and taken away, and details say them', async ({ page, person }) => {
+  await person.hasKey('Production', { limits: [{ limit: 5, every: 'minute' }] })
+  await openKeys(page)
+  await chooseAction(page, 'Production', 'Change limits…')
+  assert.equal(await field(page, 'Each minute').inputValue(), '5')
+  assert.ok(await button(dialog(page), 'Save').isDisabled(), 'nothing to save')
+  await field(page, 'Each minute').fill('7')
+  await field(page, 'Each day').fill('100')
+  await save(page)
+  await closed(page)
+  assert.match(await said(page), /The limits of Production were changed/)
+  assert.deepEqual((await only(person)).limits, [{ limit: 7, every: 'minute' }, { limit: 100, every: 'day' }])
+  await chooseAction(page, 'Production', 'Details')
+  assert.equal(await fact(page, 'Limits').textContent(), '7 a minute, 100 a day')
+  await page.keyboard.press('Escape')
+  await closed(page)
+  await chooseAction(page, 'Production', 'Change limits…')
+  for (const name of ['Each minute', 'Each day']) await field(page, name).fill('')
+  await save(page)
+  await closed(page)
+  assert.equal((await only(person)).limits, null)
+})
+
+item(81, 'credits are counted, added and taken, and no longer counted', async ({ page, person }) => {
+  await person.hasKey('Production')
+  await openKeys(page)
+  const add = async number => {
+    await chooseAction(page, 'Production', 'Add credits…')
+    await field(page, 'Credits to add').fill(number)
+    await save(page)
+  }
+  await add('500')
+  await closed(page)
+  assert.match(await said(page), /The credits of Production were changed/)
+  await add('-20')
+  await closed(page)
+  assert.equal((await only(person)).credits, 480)
+  await chooseAction(page, 'Production', 'Add credits…')
+  await dialog(page).getByText('480 credits are left.').waitFor()
+  await dialog(page).getByRole('checkbox', { name: 'Stop counting' }).check()
+  assert.ok(await field(page, 'Credits to add').isDisabled())
+  await save(page)
+  await closed(page)
+  assert.equal((await only(person)).credits, null)
+})
+
+item(81, 'more credits than are left can’t be taken: the field says so, and nothing changes', async ({ page, person }) => {
+  await person.hasKey('Production', { credits: 10 })
+  await openKeys(page)
+  await chooseAction(page, 'Production', 'Add credits…')
+  for (const [typed, why] of [['-11', /Fewer credits are left/], ['0', /other than 0/], ['1000000000000', /Nothing was changed/]]) {
+    await field(page, 'Credits to add').fill(typed)
+    await save(page)
+    await dialog(page).getByText(why).waitFor()
+    assert.match(await description(field(page, 'Credits to add')), why)
+    assert.ok(await isFocused(field(page, 'Credits to add')))
+  }
+  assert.equal((await only(person)).credits, 10)
+}, { expected: [/409 \(Conflict\)/] })
+
+item(81, 'another dashboard leaves limits and credits out', async ({ page, server, site }) => {
+  site.pages['/'] = `<!doctype html><title>Keys</title><api-keys-panel api-base="${server.url}" budgets="off" networks="off"></api-keys-panel>
+    <script type="module" src="${server.url}/embed/api-keys-panel.js"></script>`
+  await page.goto(site.url)
+  await createButton(page).first().waitFor()
+  await openCreate(page)
+  await nameField(page).waitFor()
+  assert.equal(await dialog(page).getByText('Advanced').count(), 0)
+  assert.equal(await dialog(page).getByRole('spinbutton').count(), 0)
+}, { site: {}, settings: site => ({ LATCHKEY_TRUSTED_ORIGINS: site.url }) })
+
+item(82, 'an operator limits a key, adds credits to it, and its page says so', async window => {
+  const { page } = window
+  const { ada, key } = await operatorAndAda(window)
+  await page.goto(`/operator/keys/${key.id}`)
+  await button(page, 'Change limits').click()
+  await field(page, 'Each day').fill('1')
+  await save(page)
+  await page.locator('.toast').getByText('Limits changed.').waitFor()
+  assert.equal(await fact(page, 'Limits').textContent(), '1 a day')
+  await button(page, 'Add credits').click()
+  await field(page, 'Credits to add').fill('40')
+  await save(page)
+  await page.locator('.toast').getByText('Credits changed.').waitFor()
+  assert.equal(await fact(page, 'Credits left').textContent(), '40')
+  assert.deepEqual([await ada.verify(key.key), await ada.verify(key.key)], [200, 429])
+  await button(page, 'Add credits').click()
+  await field(page, 'Credits to add').fill('-50')
+  await save(page)
+  await dialog(page).getByText('Fewer credits are left').waitFor()
+}, { expected: [/409 \(Conflict\)/] })
+
+item(82, 'an operator limits all keys of an owner together, whose other settings stay', async window => {
+  const { page } = window
+  const { ada, key, owner } = await operatorAndAda(window)
+  await page.goto(`/operator/owners/${owner}`)
+  await button(page, 'Change key limit').click()
+  await page.getByLabel('Most keys').fill('7')
+  await page.keyboard.press('Enter')
+  await page.locator('.toast').getByText('Limit saved.').waitFor()
+  await button(page, 'Change limits').click()
+  await dialog(page).getByText('all keys of the owner together').waitFor()
+  await field(page, 'Each hour').fill('1')
+  await save(page)
+  await page.locator('.toast').getByText('Limits changed.').waitFor()
+  assert.equal(await fact(page, 'Limits').textContent(), '1 an hour')
+  await page.getByText('1 of 7').waitFor()
+  const another = await ada.hasKey('Another')
+  assert.deepEqual([await ada.verify(key.key), await ada.verify(another.key)], [200, 429])
+  await button(page, 'Suspend').click()
+  await button(page.getByRole('alertdialog'), 'Suspend').click()
+  await page.locator('.toast').getByText('Suspended').waitFor()
+  assert.equal(await fact(page, 'Limits').textContent(), '1 an hour')
+  await button(page, 'Add credits').click()
+  await field(page, 'Credits to add').fill('12')
+  await save(page)
+  await page.locator('.toast').getByText('Credits changed.').waitFor()
+  assert.equal(await fact(page, 'Credits left').textContent(), '12')
+})
