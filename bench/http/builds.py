@@ -4,7 +4,7 @@
     bench/http/builds.py BEFORE AFTER [WHAT ...] [--pairs 20]
 
 BEFORE and AFTER are release binaries; each has a Postgres of its own. WHAT is any of cached, uncached,
-revokes, required, metered; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
+revokes, required, metered, listed; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
 the median of the ratios in 95 of 100 measurements.
 """
 
@@ -20,14 +20,17 @@ from functools import partial
 from pathlib import Path
 
 from bench import Bench
-from calls import Calls
-from load import Unexpected, open_loop
+from calls import PEOPLE, Calls, new_ids
+from load import Load, Unexpected, open_loop
 from run import RELEASE, machine
 
 MOST_CPU, MOST_REQUIRED, LEAST_REVOKES = 1.02, 1.05, 1.0
 MOST_METERED, MOST_METERED_P99 = 1.10, 1.30
 INSTANCES = 3
 METERED = 20  # keys that share the load
+WARM_UP = 2  # seconds in which budgets come to hand
+MOST_LISTED = 1.5
+LISTED = 100  # keys of each person
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
@@ -82,15 +85,35 @@ def metering(benches: list[Bench]) -> str:
                       for name, side in (("plain", some[:METERED]), ("metered", some[METERED:])))
     with bench.latchkey(DATABASE_URL=bench.postgres.url) as server:
         cpu = bench.rounds(*(partial(bench.verifications, server, keys) for keys in (plain, metered)), warm=True)
-        at_rate = [partial(open_loop, RELEASE / "open_loop", server.port, keys, 1000, bench.options.seconds, 64)
-                   for keys in (plain, metered)]
-        slow = bench.rounds(*at_rate, warm=True)
+        slow = bench.rounds(*(partial(at_rate, server.port, keys, bench.options.seconds) for keys in (plain, metered)))
     return "\n".join([
         row(f"CPU for each verification, without budgets and with two: at most {MOST_METERED}", "us",
             [(without.cpu, with_two.cpu) for without, with_two in cpu], lambda low, _: low > MOST_METERED),
         row(f"p99 of 1,000 verifications/s, open loop, the same: at most {MOST_METERED_P99}", "ms",
             [(without.p99, with_two.p99) for without, with_two in slow], lambda low, _: low > MOST_METERED_P99),
     ])
+
+
+def at_rate(port: int, keys: Path, seconds: int) -> Load:
+    """What was not used for a second was given back: the first calls of each key are asked of the store, and not measured."""
+    open_loop(RELEASE / "open_loop", port, keys, 1000, WARM_UP, 64)
+    return open_loop(RELEASE / "open_loop", port, keys, 1000, seconds, 64)
+
+
+def listing(benches: list[Bench]) -> str:
+    """AFTER alone: 100 keys, all of which were used on each of 30 days."""
+    bench = benches[-1]
+    with bench.latchkey(DATABASE_URL=bench.postgres.url, LATCHKEY_MAX_KEYS_PER_OWNER="1000000") as server:
+        calls = Calls(bench, server.port)
+        calls.add_keys(LISTED * PEOPLE, new_ids())
+        use_each_day(bench, calls.owners)
+        sides = [partial(bench.calls, server, bench.file(f"list{number}", [
+            f"GET\t/api/v1/api-keys{query}\t{session}" for session in calls.people.values()
+        ])) for number, query in enumerate(("", "?include=usage"))]
+        rounds = bench.rounds(*sides, warm=True)
+    return row(f"a list of {LISTED} keys, without and with their usage: at most {MOST_LISTED}", "ms",
+               [(1000 / without.per_second, 1000 / with_usage.per_second) for without, with_usage in rounds],
+               lambda low, _: low > MOST_LISTED)
 
 
 def revoking(benches: list[Bench]) -> str:
@@ -113,6 +136,7 @@ MEASURED = {
     "revokes": revoking,
     "required": requiring,
     "metered": metering,
+    "listed": listing,
 }
 
 

@@ -5,13 +5,12 @@ use thiserror::Error;
 
 use crate::ports::{Clock, KeyRegister, StoreError, UsageRegister};
 use crate::{
-    ApiKeyId, KeptRefusal, OwnerId, Timestamp, UsageCounts, UsagePeriod, UsagePeriodError,
-    UsageSpan,
+    ApiKeyId, KeptRefusal, OwnerId, RecentUsage, Timestamp, UsageCounts, UsagePeriod,
+    UsagePeriodError, UsageSpan,
 };
 
 /// Keys in one question.
 const PAGE: usize = 500;
-const DAYS: usize = 30;
 
 /// Reads how much keys are used, and why calls with them were refused. Revoked keys keep their usage.
 #[derive(Debug)]
@@ -86,13 +85,19 @@ impl UsageService {
     }
 
     /// Of each of `keys`, the accepted calls of the last 30 days, today last.
-    pub async fn last_days(&self, keys: &[ApiKeyId]) -> Result<Vec<[u64; DAYS]>, StoreError> {
-        let period = UsagePeriod::last_days(self.clock.now());
-        let mut days = vec![[0; DAYS]; keys.len()];
+    pub async fn last_days(
+        &self,
+        keys: &[ApiKeyId],
+    ) -> Result<Vec<[u64; RecentUsage::DAYS]>, StoreError> {
+        let today = self.clock.now();
+        let mut days = vec![[0; RecentUsage::DAYS]; keys.len()];
         for (keys, days) in keys.chunks(PAGE).zip(days.chunks_mut(PAGE)) {
-            let places: HashMap<_, _> = keys.iter().copied().zip(days).collect();
-            let calls = self.usage.of_keys(keys, &period).await?;
-            add_accepted(places, &period, calls);
+            let mut places: HashMap<_, _> = keys.iter().copied().zip(days).collect();
+            for (key, recent) in self.usage.recent_of_keys(keys).await? {
+                if let Some(place) = places.get_mut(&key) {
+                    **place = recent.until(today);
+                }
+            }
         }
         Ok(days)
     }
@@ -115,21 +120,5 @@ impl UsageService {
     async fn find(&self, owner: &OwnerId, key: ApiKeyId) -> Result<(), UsageError> {
         let its_owner = self.register.owner_of(key).await?;
         if its_owner.as_ref() == Some(owner) { Ok(()) } else { Err(UsageError::NotFound) }
-    }
-}
-
-fn add_accepted(
-    mut places: HashMap<ApiKeyId, &mut [u64; DAYS]>,
-    period: &UsagePeriod,
-    calls: Vec<(ApiKeyId, crate::CountedCalls)>,
-) {
-    const DAY: u128 = 24 * 60 * 60 * 1_000;
-    for (key, counted) in calls.into_iter().filter(|(_, counted)| counted.refused.is_none()) {
-        let day = counted.start.since(period.from()).as_millis() / DAY;
-        let day = usize::try_from(day).ok();
-        if let Some(place) = day.zip(places.get_mut(&key)).and_then(|(day, days)| days.get_mut(day))
-        {
-            *place += counted.calls;
-        }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) const SERVING: &[Need] = &[
     ("key_usage", ALL),
     ("known_networks", ALL),
     ("last_uses", ALL),
+    ("recent_usage", ALL),
     ("management_tokens", &["select", "insert", "update"]),
     ("peppers", &["select", "insert", "update"]),
     ("schema_compat", &["select"]),
@@ -53,6 +54,7 @@ pub(crate) const VERIFYING: &[Need] = &[
     ("key_refusals", ALL),
     ("key_usage", &["select", "insert", "update"]),
     ("last_uses", &["select", "insert", "update"]),
+    ("recent_usage", &["select", "insert", "update"]),
     ("peppers", &["select", "insert", "update"]),
     ("usage_writers", &["select", "insert", "update"]),
 ];

@@ -43,6 +43,8 @@ with page as materialized ( \
     order by key_id for update skip locked \
 ), gone as ( \
     delete from last_uses using old where last_uses.key_id = old.key_id \
+), forgotten as ( \
+    delete from recent_usage using old where recent_usage.key_id = old.key_id \
 ) \
 select id from page order by id desc limit 1";
 

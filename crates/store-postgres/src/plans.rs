@@ -119,6 +119,7 @@ async fn ask_everything(store: &PostgresStore) {
     UsageRepository::record(store, &a_batch(&[(an_id(), moment(0))])).await.unwrap();
     let period = UsagePeriod::last_days(moment(0));
     assert_eq!(store.of_keys(&[an_id()], &period).await.unwrap(), []);
+    assert_eq!(store.recent_of_keys(&[an_id()]).await.unwrap(), []);
     assert_eq!(store.of_owner(&owner("owner7"), &period).await.unwrap(), []);
     assert_eq!(store.refusals_of(an_id()).await.unwrap(), []);
     assert_eq!(store.events_of(&owner("owner7"), None, None, 50).await.unwrap().len(), 50);
@@ -200,6 +201,7 @@ async fn frequent_statements_are_prepared_once_and_walk_an_index() {
         ("from \"sessions\" where (\"sessions\".\"digest\" = $1)", "sessions_pkey"),
         ("with fresh as", "key_refusals_pkey"),
         ("key_id, hour, 'accepted', accepted", "key_usage_pkey, last_uses_pkey"),
+        ("select key_id, last_day, calls", "last_uses_pkey, recent_usage_pkey"),
         ("with of_owner as", "api_keys_of_owner, api_keys_revoked, key_usage_pkey, last_uses_pkey"),
         ("from \"key_refusals\"", "key_refusals_pkey"),
         ("with recursive", "api_keys_pepper"),

@@ -24,7 +24,7 @@ pub(crate) use owners::OwnerRow;
 pub(crate) use tokens::TokenRow;
 #[cfg(feature = "accounts")]
 pub(crate) use usage::UsageRow;
-pub(crate) use usage::{RefusalRow, counted};
+pub(crate) use usage::{RecentRow, RefusalRow, counted};
 
 fn keyed_digest(place: Place, pepper: i32, digest: &[u8]) -> Result<KeyedDigest, StoreError> {
     let pepper = place.read("pepper_id", pepper_from(pepper))?;

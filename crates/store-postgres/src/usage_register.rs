@@ -1,17 +1,17 @@
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use latchkey_domain::ports::{StoreError, UsageRegister};
-use latchkey_domain::{ApiKeyId, CountedCalls, KeptRefusal, OwnerId, UsagePeriod};
+use latchkey_domain::{ApiKeyId, CountedCalls, KeptRefusal, OwnerId, RecentUsage, UsagePeriod};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::cached_sql::cached;
 use crate::fault::failed;
-use crate::row::{RefusalRow, counted};
+use crate::row::{RecentRow, RefusalRow, counted};
 use crate::schema::key_refusals;
 
 /// Accepted calls of the hour of a key's last use are not with the others yet.
@@ -21,6 +21,11 @@ where key_id = any($1) and span = $2 and start between $3 and $4 \
 union all \
 select key_id, hour, 'accepted', accepted, cost from last_uses \
 where key_id = any($1) and hour between $3 and $4 and accepted > 0";
+
+/// The days up to the last hour that is over, and the hour that is not.
+const RECENT_OF_KEYS: &str = "\
+select key_id, last_day, calls, hour, accepted \
+from last_uses left join recent_usage using (key_id) where key_id = any($1)";
 
 /// Revoked keys have an index of their own.
 const OF_OWNER: &str = "\
@@ -36,6 +41,7 @@ with of_owner as materialized ( \
 ) \
 select start, outcome, sum(calls)::bigint, sum(cost)::bigint from every group by start, outcome";
 
+type Recent = (SqlUuid, Nullable<Timestamptz>, Nullable<Array<BigInt>>, Timestamptz, BigInt);
 type OfKey = (SqlUuid, Timestamptz, Text, BigInt, BigInt);
 type OfOwner = (Timestamptz, Text, BigInt, BigInt);
 
@@ -61,6 +67,20 @@ impl UsageRegister for PostgresStore {
             Ok((ApiKeyId::new(key), counted(key, start, &outcome, calls, cost)?))
         };
         rows.into_iter().map(read).collect()
+    }
+
+    async fn recent_of_keys(
+        &self,
+        keys: &[ApiKeyId],
+    ) -> Result<Vec<(ApiKeyId, RecentUsage)>, StoreError> {
+        let keys: Vec<Uuid> = keys.iter().map(|key| key.as_uuid()).collect();
+        let ask = sql_query(RECENT_OF_KEYS).bind::<Array<SqlUuid>, _>(keys);
+        let rows: Vec<RecentRow> = cached(ask)
+            .answering::<Recent>()
+            .load(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(RecentRow::read).collect()
     }
 
     async fn of_owner(

@@ -11,7 +11,9 @@ use latchkey_domain::{ApiKeyId, Timestamp, UsageSpan};
 use crate::SqliteStore;
 use crate::budget_changes::forget;
 use crate::row::{id_bytes, id_from};
-use crate::schema::{api_keys, audit_events, key_refusals, key_usage, last_uses, usage_writers};
+use crate::schema::{
+    api_keys, audit_events, key_refusals, key_usage, last_uses, recent_usage, usage_writers,
+};
 use crate::usage::NOW;
 
 /// Every id comes after no bytes at all.
@@ -87,6 +89,8 @@ impl Housekeeping for SqliteStore {
         let old = old.await?;
         if !old.is_empty() {
             self.write::<_, StoreError>(move |db| {
+                diesel::delete(recent_usage::table.filter(recent_usage::key_id.eq_any(&old)))
+                    .execute(db)?;
                 diesel::delete(last_uses::table.filter(last_uses::key_id.eq_any(old)))
                     .execute(db)?;
                 Ok(())

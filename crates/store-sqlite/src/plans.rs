@@ -180,6 +180,10 @@ fn calls_are_read_by_the_keys_and_removed_by_their_age() {
         ["SEARCH last_uses USING PRIMARY KEY (key_id=?)"],
     );
     assert_eq!(
+        plan(&usage_register::recent(&keys)),
+        ["SEARCH recent_usage USING PRIMARY KEY (key_id=?)"],
+    );
+    assert_eq!(
         plan(&usage_register::revoked_keys_of("owner")),
         ["SEARCH api_keys USING COVERING INDEX api_keys_revoked (owner=? AND revoked_at>?)"],
     );

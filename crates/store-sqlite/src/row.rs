@@ -22,7 +22,7 @@ pub(crate) use owners::settings_from;
 pub(crate) use owners::{OwnerRow, settings_columns};
 #[cfg(feature = "accounts")]
 pub(crate) use tokens::TokenRow;
-pub(crate) use usage::{ACCEPTED, RefusalRow, UsageRow, integer};
+pub(crate) use usage::{ACCEPTED, RecentRow, RefusalRow, UsageRow, integer};
 
 pub(crate) fn id_bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()

@@ -164,6 +164,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    recent_usage (key_id) {
+        key_id -> Binary,
+        last_day -> BigInt,
+        calls -> Text,
+    }
+}
+
+diesel::table! {
     usage_writers (id) {
         id -> Binary,
         batch -> BigInt,
@@ -192,7 +200,14 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, budgets, key_owners, key_usage, last_uses);
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
+    budgets,
+    key_owners,
+    key_usage,
+    last_uses,
+    recent_usage
+);
 diesel::allow_tables_to_appear_in_same_query!(accounts, known_networks, sessions);
 diesel::joinable!(known_networks -> accounts (account_id));
 diesel::joinable!(sessions -> accounts (account_id));

@@ -5,12 +5,14 @@ use diesel::query_dsl::methods::FilterDsl as _;
 use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 use latchkey_domain::ports::{StoreError, UsageRepository};
-use latchkey_domain::{KeptRefusal, KeyRefused, KeyUse, UsageBatch, UsageSpan};
+use latchkey_domain::{
+    CountedCalls, KeptRefusal, KeyRefused, KeyUse, RecentUsage, UsageBatch, UsageSpan,
+};
 
 use crate::SqliteStore;
 use crate::fault::DbResult;
-use crate::row::{RefusalRow, UsageRow, id_bytes, integer};
-use crate::schema::{key_refusals, key_usage, last_uses, usage_writers};
+use crate::row::{RecentRow, RefusalRow, UsageRow, id_bytes, integer};
+use crate::schema::{key_refusals, key_usage, last_uses, recent_usage, usage_writers};
 
 /// Milliseconds since the Unix epoch, by the clock of the machine that the file is on.
 pub(crate) const NOW: &str = "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)";
@@ -98,7 +100,25 @@ fn close_hour(db: &mut SqliteConnection, of: &HourRow) -> DbResult<()> {
         return Ok(());
     }
     let rows = UsageRow::of_accepted(&of.key_id, of.hour, of.accepted, of.cost)?;
-    rows.iter().try_for_each(|row| add(db, row))
+    rows.iter().try_for_each(|row| add(db, row))?;
+    let [of_hour, _] = &rows;
+    add_recent(db, of_hour)
+}
+
+fn add_recent(db: &mut SqliteConnection, of: &UsageRow) -> DbResult<()> {
+    let (key, _, CountedCalls { start, calls, .. }) = of.read()?;
+    let known = recent_usage::table.find(id_bytes(key.as_uuid()));
+    let known = known.get_result::<RecentRow>(db).optional()?.map(|row| row.read()).transpose()?;
+    let mut recent = known.map_or_else(|| RecentUsage::none(start), |(_, recent)| recent);
+    recent.add(start, calls);
+    let row = RecentRow::of(key, &recent);
+    diesel::insert_into(recent_usage::table)
+        .values(&row)
+        .on_conflict(recent_usage::key_id)
+        .do_update()
+        .set(&row)
+        .execute(db)?;
+    Ok(())
 }
 
 fn add(db: &mut SqliteConnection, row: &UsageRow) -> DbResult<()> {

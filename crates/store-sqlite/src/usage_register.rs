@@ -8,12 +8,13 @@ use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use latchkey_domain::ports::{StoreError, UsageRegister};
 use latchkey_domain::{
-    ApiKeyId, CountedCalls, KeptRefusal, OwnerId, RefusalReason, Timestamp, UsagePeriod,
+    ApiKeyId, CountedCalls, KeptRefusal, OwnerId, RecentUsage, RefusalReason, Timestamp,
+    UsagePeriod,
 };
 
 use crate::fault::DbResult;
-use crate::row::{ACCEPTED, RefusalRow, UsageRow, id_bytes};
-use crate::schema::{api_keys, key_refusals, key_usage, last_uses};
+use crate::row::{ACCEPTED, RecentRow, RefusalRow, UsageRow, id_bytes};
+use crate::schema::{api_keys, key_refusals, key_usage, last_uses, recent_usage};
 use crate::{SqliteStore, query};
 
 #[async_trait]
@@ -26,6 +27,14 @@ impl UsageRegister for SqliteStore {
         let keys: Vec<Vec<u8>> = keys.iter().map(|key| id_bytes(key.as_uuid())).collect();
         let period = *period;
         self.read(move |db| of_keys(db, &keys, &period)).await
+    }
+
+    async fn recent_of_keys(
+        &self,
+        keys: &[ApiKeyId],
+    ) -> Result<Vec<(ApiKeyId, RecentUsage)>, StoreError> {
+        let keys: Vec<Vec<u8>> = keys.iter().map(|key| id_bytes(key.as_uuid())).collect();
+        self.read(move |db| recent_of_keys(db, &keys)).await
     }
 
     async fn of_owner(
@@ -72,6 +81,33 @@ fn of_keys(
         }
     }
     Ok(calls)
+}
+
+fn recent_of_keys(
+    db: &mut SqliteConnection,
+    keys: &[Vec<u8>],
+) -> DbResult<Vec<(ApiKeyId, RecentUsage)>> {
+    let mut all = HashMap::new();
+    for keys in keys.chunks(500) {
+        for row in recent(keys).load::<RecentRow>(db)? {
+            all.extend([row.read()?]);
+        }
+        // The hour that is not over.
+        let hours = last_uses::table.filter(last_uses::key_id.eq_any(keys));
+        let hours = hours.select((last_uses::key_id, last_uses::hour, last_uses::accepted));
+        for (key, hour, accepted) in hours.load::<(Vec<u8>, i64, i64)>(db)? {
+            let [of_hour, _] = UsageRow::of_accepted(&key, hour, accepted, 0)?;
+            let (key, _, CountedCalls { start, calls, .. }) = of_hour.read()?;
+            all.entry(key).or_insert_with(|| RecentUsage::none(start)).add(start, calls);
+        }
+    }
+    Ok(all.into_iter().collect())
+}
+
+pub(crate) fn recent(
+    keys: &[Vec<u8>],
+) -> impl LoadQuery<'_, SqliteConnection, RecentRow> + QueryFragment<Sqlite> {
+    recent_usage::table.filter(recent_usage::key_id.eq_any(keys))
 }
 
 /// They have an index of their own.

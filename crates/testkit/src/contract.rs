@@ -288,6 +288,7 @@ promises! { $
         what_was_counted_is_added_and_read_by_hour_and_by_day
         when_the_hour_turns_the_one_before_is_kept
         what_comes_late_is_counted_for_its_own_hour
+        the_recent_days_of_keys_are_those_of_their_calls
         a_batch_that_was_added_is_not_added_again
         counts_that_meet_are_all_added
         the_usage_of_an_owner_is_that_of_all_its_keys

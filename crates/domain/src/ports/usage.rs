@@ -5,7 +5,9 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::{ApiKeyId, CountedCalls, KeptRefusal, OwnerId, UsageBatch, UsagePeriod, UsageSpan};
+use crate::{
+    ApiKeyId, CountedCalls, KeptRefusal, OwnerId, RecentUsage, UsageBatch, UsagePeriod, UsageSpan,
+};
 
 /// Where last uses and counts are written: apart from the keys, so that writing them never locks a row that a
 /// revoke needs.
@@ -25,6 +27,13 @@ pub trait UsageRegister: Send + Sync + fmt::Debug {
         keys: &[ApiKeyId],
         period: &UsagePeriod,
     ) -> Result<Vec<(ApiKeyId, CountedCalls)>, StoreError>;
+
+    /// The accepted calls of each of `keys` that was ever used, by the day, in any order. A line of a list is drawn of them, so that
+    /// reading them costs about what reading the keys costs.
+    async fn recent_of_keys(
+        &self,
+        keys: &[ApiKeyId],
+    ) -> Result<Vec<(ApiKeyId, RecentUsage)>, StoreError>;
 
     /// The calls of all keys of `owner` together, revoked or not.
     async fn of_owner(

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{
     ApiKeyId, Creator, Credits, Environment, IssuedKey, KeyChange, KeyName, KeyState, Limits,
-    NewKey, Overlap, Rotation,
+    NewKey, Overlap, RecentUsage, Rotation,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -207,7 +207,7 @@ pub(crate) struct ItemBody<'a> {
     /// Accepted calls of each of the last 30 days in UTC, today last; only in lists with `include=usage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<CallsSchema>, required = false, min_items = 30, max_items = 30)]
-    pub(super) usage: Option<[u64; 30]>,
+    pub(super) usage: Option<[u64; RecentUsage::DAYS]>,
 }
 
 /// For a member that may be left out but not be null.

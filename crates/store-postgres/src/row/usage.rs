@@ -1,8 +1,10 @@
 use diesel::prelude::*;
-use latchkey_domain::ports::StoreError;
 #[cfg(feature = "accounts")]
-use latchkey_domain::{ApiKeyId, UsageSpan};
-use latchkey_domain::{CountedCalls, KeptRefusal, RefusalReason, RefusedCall};
+use latchkey_domain::UsageSpan;
+use latchkey_domain::ports::StoreError;
+use latchkey_domain::{
+    ApiKeyId, CountedCalls, KeptRefusal, RecentUsage, RefusalReason, RefusedCall,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -53,6 +55,34 @@ impl UsageRow {
             calls: i64::try_from(*calls).ok()?,
             cost: i64::try_from(*cost).ok()?,
         })
+    }
+}
+
+/// The accepted calls of the days up to the last hour that is over, and of the hour that is not.
+#[derive(Queryable)]
+pub(crate) struct RecentRow {
+    key_id: Uuid,
+    last_day: Option<OffsetDateTime>,
+    calls: Option<Vec<i64>>,
+    hour: OffsetDateTime,
+    accepted: i64,
+}
+
+impl RecentRow {
+    pub(crate) fn read(self) -> Result<(ApiKeyId, RecentUsage), StoreError> {
+        let place = Place { table: "recent_usage", row: self.key_id };
+        let hour = self.hour.into();
+        let mut recent = match (self.last_day, self.calls) {
+            (Some(last_day), Some(calls)) => {
+                let calls: Result<Vec<u64>, _> = calls.into_iter().map(u64::try_from).collect();
+                let calls = calls.ok().and_then(|calls| calls.try_into().ok());
+                RecentUsage::new(last_day.into(), place.read("calls", calls)?)
+            }
+            _ => RecentUsage::none(hour),
+        };
+        let accepted = u64::try_from(self.accepted).ok();
+        recent.add(hour, Place { table: "last_uses", ..place }.read("accepted", accepted)?);
+        Ok((ApiKeyId::new(self.key_id), recent))
     }
 }
 

@@ -1,14 +1,14 @@
 use diesel::prelude::*;
 use latchkey_domain::ports::StoreError;
 use latchkey_domain::{
-    ApiKeyId, CountedCalls, KeptRefusal, KeyRefused, RefusalReason, RefusedCall, Timestamp,
-    UsageSpan,
+    ApiKeyId, CountedCalls, KeptRefusal, KeyRefused, RecentUsage, RefusalReason, RefusedCall,
+    Timestamp, UsageSpan,
 };
 use uuid::Uuid;
 
 use super::{id_bytes, id_from};
 use crate::fault::{Corrupt, DbResult, Fault, Place};
-use crate::schema::{key_refusals, key_usage};
+use crate::schema::{key_refusals, key_usage, recent_usage};
 
 /// The outcome of calls that were accepted.
 pub(crate) const ACCEPTED: &str = "accepted";
@@ -36,6 +36,16 @@ pub(crate) struct RefusalRow {
     address: Option<String>,
     request_id: Option<String>,
     required: Option<String>,
+}
+
+/// The accepted calls of the days up to the last hour that is over.
+#[derive(Insertable, AsChangeset, Queryable)]
+#[diesel(table_name = recent_usage)]
+pub(crate) struct RecentRow {
+    key_id: Vec<u8>,
+    last_day: i64,
+    /// A list in JSON.
+    calls: String,
 }
 
 /// A number as SQLite keeps it.
@@ -104,6 +114,24 @@ impl UsageRow {
         };
         let key = ApiKeyId::new(place.read("key_id", id_from(&self.key_id))?);
         Ok((key, place.read("span", UsageSpan::parse(&self.span).ok())?, counted))
+    }
+}
+
+impl RecentRow {
+    pub(crate) fn of(key: ApiKeyId, recent: &RecentUsage) -> Self {
+        Self {
+            key_id: id_bytes(key.as_uuid()),
+            last_day: recent.last_day().unix_millis(),
+            calls: serde_json::to_string(recent.calls()).expect("numbers are JSON"),
+        }
+    }
+
+    pub(crate) fn read(&self) -> DbResult<(ApiKeyId, RecentUsage)> {
+        let place = place("recent_usage", &self.key_id);
+        let last_day = place.read("last_day", Timestamp::from_unix_millis(self.last_day))?;
+        let calls = serde_json::from_str(&self.calls).ok();
+        let recent = RecentUsage::new(last_day, place.read("calls", calls)?);
+        Ok((ApiKeyId::new(place.read("key_id", id_from(&self.key_id))?), recent))
     }
 }
 

@@ -134,6 +134,37 @@ pub async fn what_comes_late_is_counted_for_its_own_hour(ports: &Ports) {
     assert_eq!(last, Some(at(DAY + HOUR)));
 }
 
+async fn recent(ports: &Ports, keys: &[ApiKeyId], until: i64) -> Vec<Option<Vec<u64>>> {
+    let recent = ports.usage_register.recent_of_keys(keys).await.expect("the store answers");
+    let mut recent: BTreeMap<_, _> = recent.into_iter().collect();
+    keys.iter().map(|key| Some(recent.remove(key)?.until(at(until)).to_vec())).collect()
+}
+
+pub async fn the_recent_days_of_keys_are_those_of_their_calls(ports: &Ports) {
+    let (_, unused) = a_stored_key(ports).await;
+    let (_, key) = a_stored_key(ports).await;
+    let (_, late) = a_stored_key(ports).await;
+    let mut all = BTreeMap::<i64, u64>::new();
+    // Days, as they are told: in their order, late, after a gap, after one of more than 30 days.
+    for (calls, day) in (1..).zip([0, 1, 1, 0, 5, 3, 33, 34, 30, 4, 34, 90, 89, 60, 91]) {
+        let hour = i64::try_from(calls % 20).expect("few");
+        record(ports, vec![used(key, day * DAY + hour * HOUR, calls, 7)], vec![]).await;
+        *all.entry(day).or_default() += calls;
+        let last = *all.keys().max().expect("there is one");
+        let days = (last - 29..=last).map(|day| all.get(&day).copied().unwrap_or_default());
+        let days: Vec<_> = days.collect();
+        assert_eq!(recent(ports, &[unused, key], last * DAY).await, [None, Some(days.clone())]);
+        let moved = days.into_iter().skip(3).chain([0; 3]).collect();
+        assert_eq!(recent(ports, &[key], (last + 3) * DAY).await, [Some(moved)]);
+    }
+    // Refused calls are none, and a use that cost nothing is one.
+    record(ports, vec![], vec![refused(late, RefusalReason::Scope, 3, kept(0, "r"))]).await;
+    assert_eq!(recent(ports, &[late], 0).await, [None]);
+    record(ports, vec![used(late, HOUR, 2, 0)], vec![]).await;
+    let [Some(days)] = &recent(ports, &[late], 0).await[..] else { panic!("it was used") };
+    assert_eq!((days[29], days[..29].iter().sum::<u64>()), (2, 0));
+}
+
 pub async fn a_batch_that_was_added_is_not_added_again(ports: &Ports) {
     let (_, key) = a_stored_key(ports).await;
     let (writer, another) = (a_writer(), a_writer());

@@ -1,0 +1,66 @@
+-- The accepted calls of each key on the 30 days up to that of its last hour that is over, in one row: a list of keys shows them,
+-- and 30 rows for each key cost it many times what the keys cost.
+create table recent_usage (
+    key_id uuid primary key,
+    last_day timestamptz not null,
+    calls bigint[] not null check (array_length(calls, 1) = 30)
+);
+
+-- They follow the rows of days, by whatever these are written. Those are written one after the other for a key: under the lock on
+-- its row of `last_uses`.
+create function keep_recent_usage() returns trigger language plpgsql as $$
+declare
+    known recent_usage;
+    later int;
+begin
+    select * into known from recent_usage where key_id = new.key_id for update;
+    if not found then
+        insert into recent_usage (key_id, last_day, calls)
+            values (new.key_id, new.start, array_fill(0::bigint, array[29]) || new.calls);
+        return null;
+    end if;
+    later := extract(epoch from new.start - known.last_day)::bigint / 86400;
+    if later > 0 then
+        known.calls := (known.calls || array_fill(0::bigint, array[least(later, 30)]))
+            [1 + least(later, 30) : 30 + least(later, 30)];
+        known.last_day := new.start;
+        later := 0;
+    end if;
+    if later > -30 then
+        known.calls[30 + later] := new.calls;
+        update recent_usage set last_day = known.last_day, calls = known.calls
+            where key_id = new.key_id;
+    end if;
+    return null;
+end $$;
+
+create trigger keep_recent_usage_of_new_day after insert on key_usage for each row
+    when (new.span = 'day' and new.outcome = 'accepted')
+    execute function keep_recent_usage();
+create trigger keep_recent_usage_of_day after update on key_usage for each row
+    when (new.span = 'day' and new.outcome = 'accepted')
+    execute function keep_recent_usage();
+
+insert into recent_usage (key_id, last_day, calls)
+select key_id, last_day, array(
+    select coalesce((
+        select calls from key_usage as day
+        where day.key_id = latest.key_id and span = 'day' and outcome = 'accepted'
+            and start = last_day - ago * interval '24 hours'
+    ), 0)
+    from generate_series(29, 0, -1) as ago order by ago desc
+)
+from (
+    select key_id, max(start) as last_day from key_usage
+    where span = 'day' and outcome = 'accepted' group by key_id
+) as latest;
+
+create or replace function forget_usage_of_keys() returns trigger language plpgsql as $$
+begin
+    delete from key_usage using gone where key_usage.key_id = gone.id;
+    delete from recent_usage using gone where recent_usage.key_id = gone.id;
+    delete from key_refusals using gone where key_refusals.key_id = gone.id;
+    return null;
+end $$;
+
+insert into schema_compat (version, oldest_reader) values ('20261201000030', '20261129000001');
