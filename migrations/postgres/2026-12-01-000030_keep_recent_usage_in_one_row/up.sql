@@ -6,33 +6,30 @@ create table recent_usage (
     calls bigint[] not null check (array_length(calls, 1) = 30)
 );
 
--- They follow the rows of days, by whatever these are written. Those are written one after the other for a key: under the lock on
--- its row of `last_uses`.
+-- They follow the rows of days, by whatever these are written. One statement, which takes the index whatever the planner thinks of
+-- the size of the table.
 create function keep_recent_usage() returns trigger language plpgsql as $$
-declare
-    known recent_usage;
-    later int;
 begin
-    select * into known from recent_usage where key_id = new.key_id for update;
-    if not found then
-        insert into recent_usage (key_id, last_day, calls)
-            values (new.key_id, new.start, array_fill(0::bigint, array[29]) || new.calls);
-        return null;
-    end if;
-    later := extract(epoch from new.start - known.last_day)::bigint / 86400;
-    if later > 0 then
-        known.calls := (known.calls || array_fill(0::bigint, array[least(later, 30)]))
-            [1 + least(later, 30) : 30 + least(later, 30)];
-        known.last_day := new.start;
-        later := 0;
-    end if;
-    if later > -30 then
-        known.calls[30 + later] := new.calls;
-        update recent_usage set last_day = known.last_day, calls = known.calls
-            where key_id = new.key_id;
-    end if;
+    insert into recent_usage as known (key_id, last_day, calls)
+        values (new.key_id, new.start, array_fill(0::bigint, array[29]) || new.calls)
+    on conflict (key_id) do update set
+        last_day = greatest(known.last_day, excluded.last_day),
+        calls = with_calls_of_day(
+            known.calls, (extract(epoch from excluded.last_day - known.last_day) / 86400)::int, new.calls);
     return null;
 end $$;
+
+-- Numbers of 30 days, in which `number` is that of the day that is so many days later than the last, or earlier.
+create function with_calls_of_day(numbers bigint[], later int, number bigint) returns bigint[]
+language sql immutable as $$
+    select case
+        when later >= 0 then
+            (numbers || array_fill(0::bigint, array[least(later, 30)]))
+                [1 + least(later, 30) : 29 + least(later, 30)] || number
+        when later > -30 then numbers[: 29 + later] || number || numbers[31 + later :]
+        else numbers
+    end
+$$;
 
 create trigger keep_recent_usage_of_new_day after insert on key_usage for each row
     when (new.span = 'day' and new.outcome = 'accepted')
