@@ -82,6 +82,7 @@ mod budget;
 mod change;
 mod characters;
 mod checked_text;
+mod cost;
 mod creator;
 mod credits;
 mod digest;
@@ -99,6 +100,7 @@ mod management_token;
 mod metadata;
 mod name;
 mod network;
+mod over_budget;
 mod owner;
 mod owner_pattern;
 mod owner_settings;
@@ -138,6 +140,7 @@ pub use brand::{Brand, BrandError};
 pub use budget::{BudgetHolder, BudgetId, BudgetKind, KeyBudget};
 pub use change::{ChangeError, ChangeNumber, KeyChange};
 pub use characters::is_plain;
+pub use cost::{Cost, CostTooHigh};
 pub use creator::Creator;
 pub use credits::{
     Addition, CreditChange, Credits, CreditsRefused, MalformedAddition, TooManyCredits,
@@ -157,6 +160,7 @@ pub use management_token::{MalformedManagementToken, ManagementTokenText, TokenI
 pub use metadata::{Metadata, MetadataError};
 pub use name::{KeyName, NameError};
 pub use network::Network;
+pub use over_budget::{OverBudget, seconds_up};
 pub use owner::{OwnerError, OwnerId};
 pub use owner_pattern::{OwnerPattern, OwnerPatternError};
 pub use owner_settings::{ChangeOwnerError, MaxKeys, OwnerChange, OwnerSettings, TooManyKeys};

@@ -2,7 +2,8 @@
 //!
 //! Put a [`Guard`] into the application's data. Then a handler that takes an [`ApiKeyPrincipal`]
 //! runs only for a good key and learns whose it is; [`require_key`] asks the same of a whole scope of routes,
-//! [`require_scope`] asks for a scope of the key too, and no request is verified twice.
+//! [`require_scope`] asks for a scope of the key too, and no request is verified twice. [`require_key_at_cost`] says what a
+//! request costs of the limits and credits of its key.
 //!
 //! ```no_run
 //! use actix_web::middleware::from_fn;
@@ -42,10 +43,11 @@ mod principal;
 
 pub use error::GuardError;
 pub use latchkey_guard::{
-    ApiKeyId, Environment, Guard, Hops, KeyName, KeyPrefix, NotVerified, OwnerId, Principal,
-    Refusal, Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
+    ApiKeyId, Cost, CostTooHigh, Environment, Guard, Hops, KeyName, KeyPrefix, NotVerified,
+    OverBudget, OwnerId, Principal, Refusal, Remote, RemoteError, Secret, Timestamp, Unavailable,
+    Verify,
 };
 #[cfg(feature = "embedded")]
 pub use latchkey_guard::{Embedded, EmbeddedError};
-pub use middleware::{require_key, require_scope};
+pub use middleware::{require_key, require_key_at_cost, require_scope};
 pub use principal::ApiKeyPrincipal;

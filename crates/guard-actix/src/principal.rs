@@ -46,18 +46,40 @@ impl FromRequest for ApiKeyPrincipal {
 }
 
 async fn admit(req: &HttpRequest) -> Result<ApiKeyPrincipal, Refusal> {
-    let Some(guard) = req.app_data::<Guard>() else {
-        tracing::error!("no Guard in the application's data: call App::app_data(guard)");
-        return Err(Refusal::internal());
-    };
+    let guard = guard_of(req)?;
     if let Some(admitted) = req.extensions().get::<Admitted>()
         && admitted.by.is(guard)
     {
         return Ok(admitted.principal.clone());
     }
+    verified(req, guard, guard).await
+}
+
+/// By the same guard at another cost. A handler that asks who calls takes its word.
+pub(crate) async fn admit_at(req: &HttpRequest, cost: u32) -> Result<ApiKeyPrincipal, Refusal> {
+    let guard = guard_of(req)?;
+    let Ok(costly) = guard.at_cost(cost) else {
+        tracing::error!(cost, "not a cost: 0 to 1000000");
+        return Err(Refusal::internal());
+    };
+    verified(req, guard, &costly).await
+}
+
+fn guard_of(req: &HttpRequest) -> Result<&Guard, Refusal> {
+    req.app_data::<Guard>().ok_or_else(|| {
+        tracing::error!("no Guard in the application's data: call App::app_data(guard)");
+        Refusal::internal()
+    })
+}
+
+async fn verified(
+    req: &HttpRequest,
+    for_guard: &Guard,
+    by: &Guard,
+) -> Result<ApiKeyPrincipal, Refusal> {
     let peer = req.peer_addr().map(|peer| peer.ip());
-    let principal = ApiKeyPrincipal(guard.admit(&headers(req.headers()), peer).await?);
-    let admitted = Admitted { by: guard.clone(), principal: principal.clone() };
+    let principal = ApiKeyPrincipal(by.admit(&headers(req.headers()), peer).await?);
+    let admitted = Admitted { by: for_guard.clone(), principal: principal.clone() };
     req.extensions_mut().insert(admitted);
     Ok(principal)
 }

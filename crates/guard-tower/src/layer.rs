@@ -9,7 +9,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 /// The layer that lets requests with a good key pass, with the [`Principal`](crate::Principal) in their extensions, and
-/// answers all others itself.
+/// answers all others itself. Answers get the `RateLimit` headers of the key.
+///
+/// What requests cost, the guard says: `RequireKey::by(guard.at_cost(5)?)`. Each layer around a route verifies, and charges
+/// its own cost.
 ///
 /// In axum, `Router::route_layer` asks a key for the routes that are there, and `Router::layer` for every path. The layer
 /// asks a key of preflights too, which browsers send without one: put the layer for CORS around it.
@@ -76,8 +79,14 @@ where
             let admitted = guard.admit(request.headers(), peer(request.extensions())).await;
             match admitted {
                 Ok(principal) => {
+                    let limits = principal.headers.clone();
                     request.extensions_mut().insert(principal);
-                    inner.call(request).await
+                    let mut response = inner.call(request).await?;
+                    for (name, value) in &limits {
+                        // What the service says itself stays, and what another layer inside said after this one.
+                        response.headers_mut().entry(name).or_insert_with(|| value.clone());
+                    }
+                    Ok(response)
                 }
                 Err(refusal) => Ok(refusal.into_response()),
             }

@@ -2,7 +2,8 @@
 //!
 //! The layer [`RequireKey`] lets requests with a good key pass and answers all others itself. Behind it a handler of axum
 //! takes an `ApiKeyPrincipal` (feature `axum`) and learns whose the key is; another service finds the [`Principal`] in
-//! the request's extensions. [`require_scope`] asks for a scope of the key too.
+//! the request's extensions. [`require_scope`] asks for a scope of the key too, and [`Guard::at_cost`] says what a request costs
+//! of the limits and credits of its key: `RequireKey::by(guard.at_cost(5)?)`.
 //!
 //! ```no_run
 //! use std::net::SocketAddr;
@@ -49,8 +50,9 @@ pub use error::GuardError;
 #[cfg(feature = "axum")]
 pub use extractor::ApiKeyPrincipal;
 pub use latchkey_guard::{
-    ApiKeyId, Environment, Guard, Hops, KeyName, KeyPrefix, NotVerified, OwnerId, Principal,
-    Refusal, Remote, RemoteError, Secret, Timestamp, Unavailable, Verify,
+    ApiKeyId, Cost, CostTooHigh, Environment, Guard, Hops, KeyName, KeyPrefix, NotVerified,
+    OverBudget, OwnerId, Principal, Refusal, Remote, RemoteError, Secret, Timestamp, Unavailable,
+    Verify,
 };
 #[cfg(feature = "embedded")]
 pub use latchkey_guard::{Embedded, EmbeddedError};

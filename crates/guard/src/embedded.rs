@@ -1,19 +1,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::header::{HeaderMap, HeaderValue, InvalidHeaderValue};
 use latchkey_domain::ports::{Clock, EntropyError, StoreError};
 use latchkey_domain::{
-    ApiKeyId, Metadata, RefusalReason, RefusedCall, Secret, UsageWriterId, VerifyError,
+    ApiKeyId, Cost, Metadata, RefusalReason, RefusedCall, Secret, UsageWriterId, VerifyError,
 };
 use latchkey_hasher_hmac::{ConfirmError, HmacHasher, PepperRing, RingError};
 use latchkey_store_postgres::{ConnectError, PostgresSettings, PostgresStore, PostgresUrlError};
 use latchkey_system::{BootClock, OsEntropy, SystemClock};
 use latchkey_verifier::{
-    Answering, ChargeError, Principal as Verified, UsageWriter, Verifier, VerifierPorts,
-    other_instances_alive,
+    Answering, ChargeError, LimitTexts, Principal as Verified, UsageWriter, Verifier,
+    VerifierPorts, other_instances_alive,
 };
 use thiserror::Error;
 
+use crate::refusal::LIMITS;
 use crate::{
     Hops, KeyName, KeyPrefix, NotVerified, OwnerId, Principal, Refusal, Unavailable, Verify,
 };
@@ -52,9 +54,6 @@ pub enum EmbeddedError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// Each call costs the same.
-const COST: u32 = 1;
 
 impl Embedded {
     /// Opens a database that Latchkey has migrated, by its own settings `DATABASE_URL` and
@@ -103,7 +102,12 @@ impl Embedded {
 
 #[async_trait]
 impl Verify for Embedded {
-    async fn verify(&self, secret: &Secret, _hops: &Hops) -> Result<Principal, NotVerified> {
+    async fn verify(
+        &self,
+        secret: &Secret,
+        _hops: &Hops,
+        cost: Cost,
+    ) -> Result<Principal, NotVerified> {
         match self.verifier.verify_secret(secret).await {
             // Which proxies the hops may be believed from is not known here, and so no address.
             Ok(verified) if !verified.restrictions().networks.contain(None) => {
@@ -112,16 +116,18 @@ impl Verify for Embedded {
             }
             Ok(verified) => {
                 let principal = principal(&verified)?;
-                match self.verifier.charge(&verified, COST).await {
+                match self.verifier.charge(&verified, cost.get()).await {
                     Ok(()) => {}
                     Err(ChargeError::Store(error)) => return Err(Unavailable::new(error).into()),
                     Err(ChargeError::Over(over)) => {
                         self.refused(verified.key(), over.reason());
-                        return Err(Refusal::over_budget(over).into());
+                        return Err(Refusal::of_budget(over).into());
                     }
                 }
-                self.verifier.accepted(&verified, COST);
-                Ok(principal)
+                self.verifier.accepted(&verified, cost.get());
+                let limits = LimitTexts::of(self.verifier.limits(&verified));
+                let headers = limits.map(headers).transpose()?.unwrap_or_default();
+                Ok(Principal { headers, ..principal })
             }
             Err(VerifyError::Refused(refused)) => {
                 if let Some((key, reason)) = refused.of_key() {
@@ -144,5 +150,12 @@ fn principal(verified: &Verified) -> Result<Principal, Unavailable> {
         expires_at: verified.expires_at(),
         metadata: Metadata::parse(verified.metadata()).map_err(Unavailable::new)?,
         scopes: verified.restrictions().scopes.clone(),
+        headers: HeaderMap::new(),
     })
+}
+
+fn headers(LimitTexts { policy, state }: LimitTexts) -> Result<HeaderMap, Unavailable> {
+    let values = [policy, state].map(HeaderValue::try_from);
+    let headers = LIMITS.into_iter().zip(values).map(|(name, value)| Ok((name, value?)));
+    headers.collect::<Result<_, _>>().map_err(|error: InvalidHeaderValue| Unavailable::new(error))
 }

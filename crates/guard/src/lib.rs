@@ -44,7 +44,10 @@ mod remote;
 pub use embedded::{Embedded, EmbeddedError};
 pub use guard::{Guard, NotVerified, Unavailable, Verify};
 pub use hops::Hops;
-pub use latchkey_domain::{ApiKeyId, Environment, KeyName, KeyPrefix, OwnerId, Secret, Timestamp};
+pub use latchkey_domain::{
+    ApiKeyId, Cost, CostTooHigh, Environment, KeyName, KeyPrefix, OverBudget, OwnerId, Secret,
+    Timestamp,
+};
 pub use principal::Principal;
 pub use refusal::Refusal;
 pub use remote::{Remote, RemoteError};

@@ -1,3 +1,4 @@
+use http::HeaderMap;
 use latchkey_domain::{
     ApiKeyId, Environment, Grants, KeyName, KeyPrefix, Metadata, OwnerId, Requirement, Timestamp,
 };
@@ -24,6 +25,8 @@ pub struct Principal {
     pub metadata: Metadata,
     /// What the key may be used for.
     pub scopes: Grants,
+    /// For the answer to the caller: `RateLimit-Policy` and `RateLimit`, where the key or its owner has limits.
+    pub headers: HeaderMap,
 }
 
 impl Principal {
@@ -35,8 +38,17 @@ impl Principal {
         key_prefix: KeyPrefix,
         environment: Environment,
     ) -> Self {
-        let (expires_at, metadata, scopes) = (None, Metadata::default(), Grants::UNRESTRICTED);
-        Self { key_id, owner_id, name, key_prefix, environment, expires_at, metadata, scopes }
+        Self {
+            key_id,
+            owner_id,
+            name,
+            key_prefix,
+            environment,
+            expires_at: None,
+            metadata: Metadata::default(),
+            scopes: Grants::UNRESTRICTED,
+            headers: HeaderMap::new(),
+        }
     }
 
     /// Asks for a scope, or for one of several: `"docs:read"`, `"docs:read|admin"`. Where the key lacks them, the

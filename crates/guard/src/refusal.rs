@@ -1,20 +1,23 @@
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
-use latchkey_domain::Requirement;
+use latchkey_domain::{OverBudget, Requirement};
 use serde_json::json;
 use thiserror::Error;
 
 pub(crate) const X_API_KEY_REFUSAL: HeaderName = HeaderName::from_static("x-api-key-refusal");
 const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+/// What an answer says of the limits of a key.
+pub(crate) const LIMITS: [HeaderName; 2] =
+    [HeaderName::from_static("ratelimit-policy"), HeaderName::from_static("ratelimit")];
 /// What a refusal of Latchkey's says beside its sentence.
-const PASSED_ON: [HeaderName; 7] = [
+const PASSED_ON: [HeaderName; 5] = [
     WWW_AUTHENTICATE,
     RETRY_AFTER,
     X_API_KEY_REFUSAL,
     X_ERROR_CODE,
     HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("ratelimit-policy"),
-    HeaderName::from_static("ratelimit"),
 ];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Both ways to present a key.
@@ -63,17 +66,15 @@ impl Refusal {
 
     /// The key is good, and a budget has no room. 429, with `X-Api-Key-Refusal: rate` and `Retry-After`, or `credits`.
     #[cfg(feature = "embedded")]
-    pub(crate) fn over_budget(over: latchkey_verifier::OverBudget) -> Self {
-        use latchkey_verifier::OverBudget;
+    pub(crate) fn of_budget(over: OverBudget) -> Self {
         let refused = |code, sentence, budget| {
             Self::of(StatusCode::TOO_MANY_REQUESTS, code, sentence)
                 .with(X_API_KEY_REFUSAL, HeaderValue::from_static(budget))
         };
         match over {
             OverBudget::Rate { retry_after } => {
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                refused("rate_limited", "Rate limit exceeded", "rate")
-                    .with(RETRY_AFTER, HeaderValue::from(seconds))
+                let seconds = HeaderValue::from(latchkey_domain::seconds_up(retry_after));
+                refused("rate_limited", "Rate limit exceeded", "rate").with(RETRY_AFTER, seconds)
             }
             OverBudget::Credits => refused("no_credits", "No credits left", "credits"),
         }
@@ -95,12 +96,26 @@ impl Refusal {
     /// What Latchkey refused with, as it is.
     pub(crate) fn passed_on(status: StatusCode, headers: &HeaderMap, sentence: &str) -> Self {
         let mut refusal = Self::saying(status, sentence);
-        for name in PASSED_ON {
+        for name in PASSED_ON.into_iter().chain(LIMITS) {
             for value in headers.get_all(&name) {
                 refusal = refusal.with(name.clone(), value.clone());
             }
         }
         refusal
+    }
+
+    /// Which budget of the key has no room, where that is why the request is refused.
+    pub fn over_budget(&self) -> Option<OverBudget> {
+        let headers = self.0.headers();
+        match headers.get(X_API_KEY_REFUSAL)?.as_bytes() {
+            b"rate" => {
+                let told = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                let seconds = told.and_then(|text| text.parse().ok()).unwrap_or(1);
+                Some(OverBudget::Rate { retry_after: Duration::from_secs(seconds) })
+            }
+            b"credits" => Some(OverBudget::Credits),
+            _ => None,
+        }
     }
 
     /// The answer: status, headers and body.
@@ -126,5 +141,32 @@ impl Refusal {
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers_mut().append(name, value);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn over(headers: &[(HeaderName, &'static str)]) -> Option<OverBudget> {
+        let value = HeaderValue::from_static;
+        let headers = headers.iter().map(|(name, text)| (name.clone(), value(text))).collect();
+        Refusal::passed_on(StatusCode::TOO_MANY_REQUESTS, &headers, "No").over_budget()
+    }
+
+    #[test]
+    fn a_refusal_says_which_budget_has_no_room_and_how_long_to_wait() {
+        let rate = |seconds| OverBudget::Rate { retry_after: Duration::from_secs(seconds) };
+        let refused = |why| (X_API_KEY_REFUSAL, why);
+        let told = over(&[refused("rate"), (RETRY_AFTER, "18")]);
+        assert_eq!(told, Some(rate(18)));
+        for unreadable in [&[refused("rate")][..], &[refused("rate"), (RETRY_AFTER, "soon")]] {
+            assert_eq!(over(unreadable), Some(rate(1)));
+        }
+        assert_eq!(over(&[refused("credits")]), Some(OverBudget::Credits));
+        for other in [&[][..], &[refused("scope")], &[(RETRY_AFTER, "18")]] {
+            assert_eq!(over(other), None);
+        }
+        assert_eq!(Refusal::unavailable().over_budget(), None);
     }
 }

@@ -12,7 +12,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client, Error as SendError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use latchkey_domain::Secret;
+use latchkey_domain::{Cost, Secret};
 use thiserror::Error;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -185,8 +185,14 @@ enum AskError {
 
 #[async_trait]
 impl Verify for RemoteClient {
-    async fn verify(&self, secret: &Secret, hops: &Hops) -> Result<Principal, NotVerified> {
-        let answer = match timeout(self.time_limit, self.ask(secret, hops)).await {
+    async fn verify(
+        &self,
+        secret: &Secret,
+        hops: &Hops,
+        cost: Cost,
+    ) -> Result<Principal, NotVerified> {
+        let question = self.question(secret, hops, cost);
+        let answer = match timeout(self.time_limit, self.ask(&question, secret)).await {
             Ok(answer) => answer,
             Err(elapsed) => Err(AskError::Late(elapsed)),
         };
@@ -197,13 +203,13 @@ impl Verify for RemoteClient {
 impl RemoteClient {
     async fn ask(
         &self,
+        question: &Request<Empty<Bytes>>,
         secret: &Secret,
-        hops: &Hops,
     ) -> Result<Result<Principal, Refusal>, AskError> {
-        let sent = match self.send(secret, hops).await {
-            // A connection that was kept may be closed in the moment it is used. Asking changes
-            // nothing, so it is done once more.
-            Err(error) if !error.is_connect() => self.send(secret, hops).await,
+        let sent = match self.send(question.clone()).await {
+            // A connection that was kept may be closed in the moment it is used, so Latchkey is asked once more. If
+            // it had charged the key already and its answer was lost, the key is charged twice.
+            Err(error) if !error.is_connect() => self.send(question.clone()).await,
             sent => sent,
         };
         let (head, body) = sent?.into_parts();
@@ -211,13 +217,23 @@ impl RemoteClient {
         answer::read(&head, &body.to_bytes(), secret)
     }
 
-    async fn send(&self, secret: &Secret, hops: &Hops) -> Result<Response<Incoming>, SendError> {
+    fn question(&self, secret: &Secret, hops: &Hops, cost: Cost) -> Request<Empty<Bytes>> {
         let mut key = HeaderValue::from_str(secret.expose()).expect("a secret is visible ASCII");
         key.set_sensitive(true);
         let mut request = Request::new(Empty::new());
-        *request.uri_mut() = self.verify_url.clone();
+        *request.uri_mut() = match cost {
+            Cost::ONE => self.verify_url.clone(),
+            other => {
+                let costly = format!("{}?cost={}", self.verify_url, other.get());
+                costly.parse().expect("the address of a Latchkey takes a query")
+            }
+        };
         request.headers_mut().insert("x-api-key", key);
         request.headers_mut().insert(X_FORWARDED_FOR, hops.as_header().clone());
+        request
+    }
+
+    async fn send(&self, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, SendError> {
         match &self.http {
             Http::Network(http) => http.request(request).await,
             Http::Unix(http) => http.request(request).await,

@@ -10,12 +10,12 @@ use latchkey_domain::{
     ApiKeyPorts, ApiKeyService, Brand, Credits, Environment, IdSequence, IssuePolicy, IssuedKey,
     KeyChange, KeyLimits, KeyName, NewKey,
 };
-use latchkey_guard::{Embedded, EmbeddedError, Guard};
+use latchkey_guard::{Embedded, EmbeddedError, Guard, OverBudget};
 use latchkey_hasher_hmac::{HmacHasher, PepperRing};
 use latchkey_store_postgres::{PostgresSettings, PostgresStore};
 use latchkey_system::{BootClock, SystemClock};
 use latchkey_testkit::fakes::CountingEntropy;
-use latchkey_testkit::fixtures::{a_caller, networks_of, owner};
+use latchkey_testkit::fixtures::{a_caller, limits_of, networks_of, owner};
 use latchkey_testkit::postgres::{Database, empty_database};
 use latchkey_verifier::FeedBarrier;
 use tokio_postgres::NoTls;
@@ -61,12 +61,16 @@ impl Latchkey {
     }
 
     async fn issue(&self) -> IssuedKey {
-        self.issue_with_credits(None).await
+        self.issue_with(|new| new).await
     }
 
-    async fn issue_with_credits(&self, credits: Option<Credits>) -> IssuedKey {
+    async fn issue_with_credits(&self, credits: u64) -> IssuedKey {
+        self.issue_with(|new| new.with_credits(Credits::new(credits).ok())).await
+    }
+
+    async fn issue_with(&self, more: impl FnOnce(NewKey) -> NewKey) -> IssuedKey {
         let name = KeyName::parse("Production").expect("a name");
-        let new = NewKey::new(name, Environment::Live).with_credits(credits);
+        let new = more(NewKey::new(name, Environment::Live));
         self.service.issue(owner("ada"), new, &a_caller()).await.expect("it is issued")
     }
 
@@ -75,10 +79,13 @@ impl Latchkey {
     }
 }
 
-async fn ask(latchkey: &Embedded, key: &str) -> StatusCode {
+fn presenting(key: &str) -> HeaderMap {
     let key = HeaderValue::from_str(key).expect("visible ASCII");
-    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), key)]);
-    match Guard::embedded(latchkey).admit(&headers, None).await {
+    HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), key)])
+}
+
+async fn ask(latchkey: &Embedded, key: &str) -> StatusCode {
+    match Guard::embedded(latchkey).admit(&presenting(key), None).await {
         Ok(principal) => {
             assert_eq!(principal.owner_id, owner("ada"));
             StatusCode::OK
@@ -125,7 +132,7 @@ async fn a_key_of_some_networks_is_refused_where_no_address_is_known() {
 async fn a_key_is_charged_until_no_credits_are_left() {
     let latchkey = Latchkey::new().await;
     let (one, other) = (latchkey.embedded().await, latchkey.embedded().await);
-    let IssuedKey { secret, .. } = latchkey.issue_with_credits(Credits::new(3).ok()).await;
+    let IssuedKey { secret, .. } = latchkey.issue_with_credits(3).await;
     for embedded in [&one, &other, &one] {
         assert_eq!(ask(embedded, secret.expose()).await, StatusCode::OK);
     }
@@ -134,9 +141,32 @@ async fn a_key_is_charged_until_no_credits_are_left() {
     }
     // What it would charge, it can't ask for any more.
     one.close().await;
-    let IssuedKey { secret, .. } = latchkey.issue_with_credits(Credits::new(3).ok()).await;
+    let IssuedKey { secret, .. } = latchkey.issue_with_credits(3).await;
     assert_eq!(ask(&one, secret.expose()).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ask(&other, secret.expose()).await, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_charged_what_the_service_says_and_told_what_is_left() {
+    let latchkey = Latchkey::new().await;
+    let embedded = latchkey.embedded().await;
+    let guard = Guard::embedded(&embedded);
+    let IssuedKey { secret, .. } =
+        latchkey.issue_with(|new| new.limited(limits_of("day=10"))).await;
+    let headers = presenting(secret.expose());
+    for (cost, left) in [(4, 6), (0, 6), (1, 5)] {
+        let principal = guard.at_cost(cost).expect("a cost").admit(&headers, None).await;
+        let told = principal.expect("there is room").headers;
+        assert_eq!(told["ratelimit-policy"], "\"day\";q=10;w=86400");
+        let state = told["ratelimit"].to_str().expect("a text");
+        assert!(state.starts_with(&format!("\"day\";r={left};t=")), "{state}");
+    }
+    let refused = guard.at_cost(6).expect("a cost").admit(&headers, None).await;
+    let over = refused.expect_err("there is no room for 6").over_budget();
+    assert!(matches!(over, Some(OverBudget::Rate { .. })), "{over:?}");
+    let left = guard.at_cost(5).expect("a cost").admit(&headers, None).await;
+    left.expect("a refused call costs nothing");
+    embedded.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use latchkey_domain::{NotNow, error_chain};
-use latchkey_verifier::OverBudget;
+use latchkey_domain::{NotNow, OverBudget, error_chain, seconds_up};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -168,11 +167,6 @@ impl ApiError {
         let challenge = HeaderValue::from_static("ApiKey realm=\"api\", Bearer realm=\"api\"");
         self.with(header::WWW_AUTHENTICATE, challenge)
     }
-}
-
-/// Whole seconds, rounded up.
-pub(crate) fn seconds_up(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 impl fmt::Display for ApiError {

@@ -70,7 +70,6 @@ pub mod exposition;
 mod head;
 mod hints;
 mod leaks;
-mod limit_headers;
 mod middleware;
 mod mount;
 mod name_schema;

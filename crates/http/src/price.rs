@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use latchkey_domain::Cost;
 use url::form_urlencoded;
 
 use crate::required::VerifyPath;
 
 const X_LATCHKEY_COST: HeaderName = HeaderName::from_static("x-latchkey-cost");
-/// The most that a call costs.
-const MOST: u32 = 1_000_000;
 
 /// What a call asks for besides what the key must be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +77,7 @@ fn text(line: &HeaderValue) -> Result<&str, Unreadable> {
 fn read(text: &str) -> Result<u32, Unreadable> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if is_number { text.parse().ok() } else { None };
-    number.filter(|cost| *cost <= MOST).ok_or(Unreadable)
+    number.and_then(|cost| Cost::new(cost).ok()).map(Cost::get).ok_or(Unreadable)
 }
 
 #[cfg(test)]

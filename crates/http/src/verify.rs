@@ -3,8 +3,8 @@ use std::time::Instant;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
-use latchkey_domain::{ApiKeyId, RefusalReason, RefusedCall, VerifyError};
-use latchkey_verifier::{ChargeError, Missed, OverBudget, Principal};
+use latchkey_domain::{ApiKeyId, OverBudget, RefusalReason, RefusedCall, VerifyError};
+use latchkey_verifier::{ChargeError, LimitTexts, Missed, Principal};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +15,6 @@ use super::caller::RequestId;
 use super::client_address::client_address;
 use super::counts::Outcome;
 use super::error::{ApiError, ErrorBody};
-use super::limit_headers::limit_headers;
 use super::price::Price;
 use super::required::{VerifyPath, judge, required_text};
 use super::wire_metadata::WireMetadata;
@@ -27,6 +26,8 @@ const X_API_KEY_ID: HeaderName = HeaderName::from_static("x-api-key-id");
 const X_API_KEY_OWNER: HeaderName = HeaderName::from_static("x-api-key-owner");
 const X_API_KEY_SCOPES: HeaderName = HeaderName::from_static("x-api-key-scopes");
 const X_API_KEY_ENVIRONMENT: HeaderName = HeaderName::from_static("x-api-key-environment");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// A valid key, and its owner.
 #[derive(Debug, Serialize, ToSchema)]
@@ -158,7 +159,7 @@ impl Asked<'_> {
             Ok(()) => {
                 verifier.accepted(principal, price.cost);
                 let limits = self.http.settings.limit_headers.then(|| verifier.limits(principal));
-                return Ok(good(principal, limits.and_then(limit_headers)));
+                return Ok(good(principal, limits.and_then(LimitTexts::of)));
             }
             Err(ChargeError::Store(error)) => {
                 return Err((Outcome::Unavailable, ApiError::unavailable(error)));
@@ -260,7 +261,7 @@ pub(crate) fn from_cache(
     Some(asked.answer(finished))
 }
 
-fn good(principal: &Principal, limits: Option<[(HeaderName, HeaderValue); 2]>) -> HttpResponse {
+fn good(principal: &Principal, limits: Option<LimitTexts>) -> HttpResponse {
     let mut buffer = Uuid::encode_buffer();
     let id: &str = principal.key().as_uuid().hyphenated().encode_lower(&mut buffer);
     let scopes = &principal.restrictions().scopes;
@@ -278,8 +279,8 @@ fn good(principal: &Principal, limits: Option<[(HeaderName, HeaderValue); 2]>) -
     if let Some(scopes) = scopes.joined() {
         response.insert_header((X_API_KEY_SCOPES, scopes));
     }
-    for header in limits.into_iter().flatten() {
-        response.insert_header(header);
+    if let Some(LimitTexts { policy, state }) = limits {
+        response.insert_header((RATELIMIT_POLICY, policy)).insert_header((RATELIMIT, state));
     }
     response
         .insert_header((X_API_KEY_ID, id))

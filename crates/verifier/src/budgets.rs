@@ -11,35 +11,11 @@ mod treasury;
 use std::time::Duration;
 
 use latchkey_domain::ports::StoreError;
-use latchkey_domain::{RefusalReason, Window};
+use latchkey_domain::{OverBudget, Window};
 use thiserror::Error;
 
 pub(crate) use budget::{Budget, Now, Paid, Room};
 pub(crate) use treasury::Treasury;
-
-/// Why a good key is refused: the budget that has no room. Nothing was charged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum OverBudget {
-    /// A limit is reached.
-    #[error("a limit is reached")]
-    Rate {
-        /// When its window ends: the longest of them, where several limits are reached.
-        retry_after: Duration,
-    },
-    /// There are too few credits.
-    #[error("there are too few credits")]
-    Credits,
-}
-
-impl OverBudget {
-    /// As it is counted for the key.
-    pub const fn reason(self) -> RefusalReason {
-        match self {
-            Self::Rate { .. } => RefusalReason::Rate,
-            Self::Credits => RefusalReason::Credits,
-        }
-    }
-}
 
 /// Why a call was not charged.
 #[derive(Debug, Error)]

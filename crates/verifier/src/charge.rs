@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use latchkey_domain::BudgetKind;
 use latchkey_domain::ports::StoreError;
+use latchkey_domain::{BudgetKind, OverBudget};
 use tokio::time::timeout;
 
-use crate::budgets::{Budget, ChargeError, LimitState, Now, OverBudget, Paid, Room};
+use crate::budgets::{Budget, ChargeError, LimitState, Now, Paid, Room};
 use crate::{Principal, Verifier};
 
 /// How long a call waits for slices of its budgets.

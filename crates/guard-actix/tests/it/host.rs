@@ -1,9 +1,10 @@
 use std::sync::mpsc::Sender;
 
 use actix_web::middleware::from_fn;
+use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, HttpServer, rt, web};
 use latchkey_guard_actix::{
-    ApiKeyPrincipal, Guard, GuardError, Remote, require_key, require_scope,
+    ApiKeyPrincipal, Guard, GuardError, Remote, require_key, require_key_at_cost, require_scope,
 };
 
 use crate::suite::service::{self, Started};
@@ -20,9 +21,11 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
             .app_data(Guard::remote(&inner))
             .wrap(from_fn(require_key))
             .route("/who", web::get().to(who));
+        let briefly = web::resource(service::BRIEF).wrap(from_fn(require_key));
         let guarded = web::scope("")
             .app_data(Guard::remote(&remote))
-            .route(service::BRIEF, web::get().to(brief))
+            .service(briefly.route(web::get().to(brief)))
+            .configure(costly)
             .route(service::WHO, web::get().to(who))
             .service(scoped)
             .route(service::WRITES, web::get().to(writes))
@@ -47,6 +50,14 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
         started.send((address, stop)).expect("somebody waits");
         server.await.expect("it runs until it is stopped");
     });
+}
+
+fn costly(config: &mut ServiceConfig) {
+    for cost in service::COSTS {
+        let resource = web::resource(format!("{}/{cost}", service::COSTLY));
+        let resource = resource.wrap(from_fn(require_key_at_cost(cost)));
+        config.service(resource.route(web::get().to(brief)));
+    }
 }
 
 async fn who(caller: ApiKeyPrincipal) -> HttpResponse {

@@ -18,11 +18,17 @@ use crate::suite::service::{self, Started};
 pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let require = |remote| {
-            let require_key = RequireKey::by(Guard::remote(remote));
+        let by = |guard| {
+            let require_key = RequireKey::by(guard);
             require_key
                 .with_peer(|it| it.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(it)| it.ip()))
         };
+        let require = |remote| by(Guard::remote(remote));
+        let guard = Guard::remote(remote);
+        let costly = service::COSTS.into_iter().fold(Router::new(), |costly, cost| {
+            let costs = by(guard.at_cost(cost).expect("a cost"));
+            costly.route(&format!("{}/{cost}", service::COSTLY), get(brief).route_layer(costs))
+        });
         let narrow = get(async || StatusCode::OK).route_layer(require_scope(service::SCOPE));
         let app = Router::new()
             .route(service::BRIEF, get(brief))
@@ -32,7 +38,8 @@ pub(crate) fn run(remote: &Remote, inner: &Remote, started: &Sender<Started>) {
             .route(service::WRITES, get(writes))
             .route(service::NARROW, narrow.clone())
             .route(service::INNER, get(who).route_layer(require(inner)))
-            .route_layer(require(remote))
+            .route_layer(by(guard))
+            .merge(costly)
             .route(service::UNGUARDED, get(who))
             .route(service::UNGUARDED_NARROW, narrow)
             .into_make_service_with_connect_info::<SocketAddr>();

@@ -1,6 +1,6 @@
 use http::header::WWW_AUTHENTICATE;
 use http::response::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use latchkey_domain::{
     ApiKeyId, Environment, Grants, KeyName, KeyPrefix, Metadata, OwnerId, Secret,
 };
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::AskError;
-use crate::refusal::X_API_KEY_REFUSAL;
+use crate::refusal::{LIMITS, X_API_KEY_REFUSAL};
 use crate::{Principal, Refusal};
 
 /// What Latchkey says of a good key.
@@ -46,7 +46,7 @@ pub(super) fn read(
 ) -> Result<Result<Principal, Refusal>, AskError> {
     let challenge = head.headers.get(WWW_AUTHENTICATE);
     match head.status {
-        StatusCode::OK => principal(body, secret).map(Ok),
+        StatusCode::OK => principal(head, body, secret).map(Ok),
         StatusCode::UNAUTHORIZED
             if challenge.is_some_and(|it| it.as_bytes().starts_with(b"ApiKey ")) =>
         {
@@ -86,7 +86,7 @@ fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AskError> {
         .map_err(|error| AskError::Unreadable { line: error.line(), column: error.column() })
 }
 
-fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
+fn principal(head: &Parts, body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
     let body: VerifiedBody = parsed(body)?;
     // An answer that was cached or mixed up on its way must not lend its owner to another key.
     if body.key_prefix != secret.prefix().as_str() {
@@ -97,8 +97,10 @@ fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
     let metadata = metadata.map_err(|_no_metadata| wrong("metadata"))?.unwrap_or_default();
     let scopes = body.scopes.map(|texts| Grants::parse(texts.iter().map(String::as_str)));
     let scopes = scopes.transpose().map_err(|_no_scopes| wrong("scopes"))?.unwrap_or_default();
-    for text in [&*body.owner_id, &body.name, metadata.as_str()] {
-        expect_no_key(text.as_bytes(), secret)?;
+    let headers = limits(&head.headers);
+    let texts = [&*body.owner_id, &body.name, metadata.as_str()].map(str::as_bytes);
+    for text in texts.into_iter().chain(headers.values().map(HeaderValue::as_bytes)) {
+        expect_no_key(text, secret)?;
     }
     let expires_at = body.expires_at.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
     Ok(Principal {
@@ -111,5 +113,10 @@ fn principal(body: &[u8], secret: &Secret) -> Result<Principal, AskError> {
         expires_at: expires_at.map_err(|_not_rfc_3339| wrong("expiresAt"))?.map(Into::into),
         metadata,
         scopes,
+        headers,
     })
+}
+
+fn limits(told: &HeaderMap) -> HeaderMap {
+    LIMITS.into_iter().filter_map(|name| Some((name.clone(), told.get(name)?.clone()))).collect()
 }

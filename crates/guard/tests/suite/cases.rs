@@ -14,7 +14,7 @@ use super::http::{Response, exchange};
 use super::imposter::Imposter;
 use super::latchkey::Latchkey;
 use super::logs;
-use super::service::{BRIEF, Service};
+use super::service::{BRIEF, COSTLY, Service};
 
 const TABLE: &str = include_str!("../../../../clients/cases.json");
 /// What is allowed for an answer on a busy machine.
@@ -34,9 +34,11 @@ fn the_service_answers_as_the_table_of_all_clients_says() {
             let upstream = case["upstream"].as_str().unwrap_or("latchkey");
             let service = &services[upstream];
             let expected = expected(&case["expect"], &table["answers"], keys);
-            let headers = request_headers(&case["headers"], &texts);
+            let request = request(case, &texts);
             let name = case["name"].clone();
-            scope.spawn(move || fault(service, &headers, &expected, keys).map(|it| (name, it)))
+            let times = case["times"].as_u64().unwrap_or(1);
+            let ask = move || (0..times).find_map(|_| fault(service, &request, &expected, keys));
+            scope.spawn(move || ask().map(|it| (name, it)))
         };
         let asked: Vec<_> = cases.iter().map(ask).collect();
         let faults = asked.into_iter().filter_map(|it| it.join().expect("it says its fault"));
@@ -60,18 +62,26 @@ fn keys(latchkey: &Latchkey, wanted: &Value) -> BTreeMap<String, Key> {
 }
 
 fn key(latchkey: &Latchkey, wanted: &Value) -> Key {
-    let mut body = json!({ "name": wanted["name"], "environment": wanted["environment"] });
-    let then = wanted["then"].as_str();
+    let mut body = wanted.clone();
+    let then = body.as_object_mut().expect("an object").remove("then");
+    let then = then.as_ref().and_then(Value::as_str);
     if then == Some("expire") {
         let now = OffsetDateTime::parse(&latchkey.now(), &Rfc3339).expect("a time");
         let soon = (now + Duration::from_millis(1500)).format(&Rfc3339).expect("a time");
         body["expiresAt"] = json!(soon);
     }
     let key = latchkey.create_key(&body);
-    let told = latchkey.verify(&key.text).expect_status(200).json();
+    let told = json!({
+        "keyId": key.id,
+        "ownerId": latchkey.owner(),
+        "name": key.body["name"],
+        "keyPrefix": key.body["keyPrefix"],
+        "environment": key.body["environment"],
+    });
     match then {
         Some("disable") => latchkey.disable(&key),
         Some("revoke") => latchkey.revoke(&key),
+        Some("use") => drop(latchkey.verify(&key.text).expect_status(200)),
         Some("expire") => thread::sleep(Duration::from_millis(1600)),
         _ => {}
     }
@@ -150,30 +160,33 @@ fn expected(expect: &Value, answers: &Value, keys: &BTreeMap<String, Key>) -> Va
         "name": told["name"],
         "environment": told["environment"],
     });
-    json!({ "status": 200, "headers": {}, "body": body })
+    json!({ "status": 200, "headers": expect["headers"], "body": body })
 }
 
-fn request_headers(headers: &Value, texts: &[(String, String)]) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for header in headers.as_array().expect("a list") {
+fn request(case: &Value, texts: &[(String, String)]) -> Vec<u8> {
+    let path = case["cost"].as_u64().map(|cost| format!("{COSTLY}/{cost}"));
+    let path = path.unwrap_or_else(|| BRIEF.to_owned());
+    let head = format!("GET {path} HTTP/1.1\r\nHost: service\r\nConnection: close\r\n");
+    let mut lines = head.into_bytes();
+    for header in case["headers"].as_array().expect("a list") {
         lines.extend(filled(&header[0], texts));
         lines.extend(b": ");
         lines.extend(filled(&header[1], texts));
         lines.extend(b"\r\n");
     }
+    lines.extend(b"\r\n");
     lines
 }
 
 /// What is wrong with the service's answer, if anything.
 fn fault(
     service: &Service,
-    headers: &[u8],
+    request: &[u8],
     expected: &Value,
     keys: &BTreeMap<String, Key>,
 ) -> Option<String> {
-    let host = format!("GET {BRIEF} HTTP/1.1\r\nHost: service\r\nConnection: close\r\n");
     let began = Instant::now();
-    let answer = exchange(service.address, &[host.as_bytes(), headers, b"\r\n"].concat());
+    let answer = exchange(service.address, request);
     let took = began.elapsed();
     let printed = format!("{answer:?}");
     let is_json =
@@ -199,6 +212,7 @@ fn wrong_header(answer: &Response, expected: &Value) -> Option<String> {
     headers.find_map(|(name, value)| {
         let lines = answer.lines(name);
         let found = if lines.is_empty() { Value::Null } else { json!(lines.join(", ")) };
-        (found != *value).then(|| format!("{name} is not {value}"))
+        let is_so = if *value == true { found.is_string() } else { found == *value };
+        (!is_so).then(|| format!("{name} is not {value}"))
     })
 }

@@ -19,6 +19,7 @@ pub(crate) struct Latchkey {
     pub(crate) address: SocketAddr,
     directory: TempDir,
     cookie: String,
+    owner: String,
 }
 
 #[derive(Debug)]
@@ -33,16 +34,23 @@ impl Latchkey {
         let directory = tempfile::Builder::new().prefix("latchkey-guard-").tempdir();
         let directory = directory.expect("a temporary directory can be made");
         let (process, address) = spawn(directory.path(), "127.0.0.1:0");
-        let mut this = Self { process, address, directory, cookie: String::new() };
+        let mut this =
+            Self { process, address, directory, cookie: String::new(), owner: String::new() };
         let person = r#"{"email":"ada@example.com","password":"correct horse battery"}"#;
         let signed_up = this.call("POST", "auth/sign-up", person).expect_status(201);
         let cookie = signed_up.header("set-cookie").expect("a session");
         this.cookie = cookie.split(';').take(1).collect();
+        signed_up.json()["id"].as_str().expect("an account").clone_into(&mut this.owner);
         this
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Whose its keys are.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// Its address by its Unix socket.

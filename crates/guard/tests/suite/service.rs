@@ -15,8 +15,12 @@ use crate::host;
 /// The limit of a service under test that is given none.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_millis(700);
 
-/// Answers [`brief`].
+/// Answers [`brief`], behind what asks for a key.
 pub(crate) const BRIEF: &str = "/";
+/// The same, below which are the [`COSTS`] of requests: `/costs/5`.
+pub(crate) const COSTLY: &str = "/costs";
+/// What requests of the table of all clients cost, where they don't cost 1.
+pub(crate) const COSTS: [u32; 2] = [0, 5];
 /// A handler that asks for nothing, in a scope that needs a key.
 pub(crate) const SCOPED: &str = "/scoped/plain";
 /// A handler that answers [`who`], in a scope that needs a key.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use latchkey_domain::{Credits, IssuedKey, NewKey};
+use latchkey_domain::{Credits, IssuedKey, NewKey, OverBudget};
 use latchkey_testkit::fixtures::{limits_of, owner};
-use latchkey_verifier::{ChargeError, OverBudget, Principal};
+use latchkey_verifier::{ChargeError, Principal};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
