@@ -2,6 +2,9 @@ package latchkey
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"reflect"
 	"regexp"
@@ -12,11 +15,14 @@ import (
 )
 
 type table struct {
-	Keys      map[string]struct{ Name, Environment, Then string }
+	Keys      map[string]Members
+	Costs     struct{ Taken, Refused []int }
 	Upstreams map[string]any
 	Answers   map[string]expected
 	Cases     []struct {
 		Name, Upstream string
+		Cost           *int
+		Times          int
 		Headers        [][2]string
 		Expect         json.RawMessage
 	}
@@ -24,15 +30,35 @@ type table struct {
 
 type expected struct {
 	Status  int
-	Headers map[string]*string
+	Headers map[string]any
 	Body    map[string]any
+	Over    string
 }
 
-func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
-	var cases table
+func readTable(t *testing.T) (cases table) {
 	if err := json.Unmarshal(must(os.ReadFile("../cases.json")), &cases); err != nil {
 		t.Fatal(err)
 	}
+	return cases
+}
+
+func TestNoOtherCostIsTaken(t *testing.T) {
+	taken := func(cost int) (taken bool) {
+		defer func() { taken = recover() == nil }()
+		Cost(cost)
+		return
+	}
+	costs := readTable(t).Costs
+	for _, cost := range costs.Taken {
+		expect(t, taken(cost), cost)
+	}
+	for _, cost := range costs.Refused {
+		expect(t, !taken(cost), cost)
+	}
+}
+
+func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
+	cases := readTable(t)
 	latchkey := startServer(t)
 	keys, group, mutex := map[string]issued{}, sync.WaitGroup{}, sync.Mutex{}
 	for name, wanted := range cases.Keys {
@@ -40,7 +66,7 @@ func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			key := latchkey.makeKey(wanted.Name, wanted.Environment, wanted.Then)
+			key := latchkey.makeKeyOf(wanted)
 			mutex.Lock()
 			keys[name] = key
 			mutex.Unlock()
@@ -62,7 +88,7 @@ func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
 			return keys[name][member].(string)
 		})
 	}
-	services := map[string]string{"": startService(t, latchkey.url)}
+	urls := map[string]string{"": latchkey.url}
 	for name, upstream := range cases.Upstreams {
 		url := nobody()
 		if script, scripted := upstream.([]any); scripted {
@@ -74,7 +100,7 @@ func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
 			url = startImposter(t, script, false).url
 		}
 		if name != "latchkey" {
-			services[name] = startService(t, url)
+			urls[name] = url
 		}
 	}
 	t.Run("case", func(t *testing.T) {
@@ -82,17 +108,21 @@ func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
 			each := each
 			t.Run(each.Name, func(t *testing.T) {
 				t.Parallel()
+				sent := http.Header{}
 				for i, header := range each.Headers {
 					each.Headers[i][1] = filled(header[1])
+					sent.Add(header[0], each.Headers[i][1])
 				}
-				began := time.Now()
-				response, body := rawGet(services[each.Upstream], each.Headers)
-				if took := time.Since(began); took > 10*time.Second {
-					t.Error("took", took)
+				var options []Option
+				if each.Cost != nil {
+					options = append(options, Cost(*each.Cost))
 				}
 				var (
-					name   string
-					of     struct{ Key string }
+					name string
+					of   struct {
+						Key     string
+						Headers map[string]any
+					}
 					expect expected
 				)
 				if json.Unmarshal(each.Expect, &name) == nil {
@@ -105,25 +135,15 @@ func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
 					for _, same := range []string{"keyId", "name", "environment"} {
 						told[same] = key[same]
 					}
-					expect = expected{200, nil, told}
+					expect = expected{200, of.Headers, told, ""}
 				}
-				var told map[string]any
-				if err := json.Unmarshal(body, &told); err != nil || !reflect.DeepEqual(told, expect.Body) {
-					t.Errorf("body %s, expected %v", body, expect.Body)
+				service := startService(t, urls[each.Upstream], options...)
+				for i := 0; i == 0 || i < each.Times; i++ {
+					answersAs(t, service, each.Headers, expect, keys)
 				}
-				if response.StatusCode != expect.Status || !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
-					t.Error(response.Status, response.Header)
-				}
-				for name, value := range expect.Headers {
-					lines := response.Header.Values(name)
-					if got := strings.Join(lines, ", "); (value == nil) != (lines == nil) || value != nil && got != *value {
-						t.Errorf("%s: %q", name, lines)
-					}
-				}
-				for _, key := range keys {
-					if strings.Contains(string(body), key.text()) {
-						t.Error("the answer holds a key")
-					}
+				if expect.Over != "" {
+					_, err := must(New(urls[each.Upstream])).Verify(ctx, sent, options...)
+					isOver(t, err, expect.Over)
 				}
 			})
 		}
@@ -135,5 +155,48 @@ func TestTheServiceAnswersAsTheTableSays(t *testing.T) {
 	}
 	if !strings.Contains(logged.text(), "refused a request with 503") {
 		t.Error("no cause of a 503 is in the log")
+	}
+}
+
+func answersAs(t *testing.T, service string, headers [][2]string, expect expected, keys map[string]issued) {
+	began := time.Now()
+	response, body := rawGet(service, headers)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Error("took", took)
+	}
+	var told map[string]any
+	if err := json.Unmarshal(body, &told); err != nil || !reflect.DeepEqual(told, expect.Body) {
+		t.Errorf("body %s, expected %v", body, expect.Body)
+	}
+	if response.StatusCode != expect.Status || !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
+		t.Error(response.Status, response.Header)
+	}
+	for name, value := range expect.Headers {
+		lines := response.Header.Values(name)
+		got := any(strings.Join(lines, ", "))
+		if lines == nil {
+			got = nil
+		} else if value == true {
+			got = true
+		}
+		if got != value {
+			t.Errorf("%s: %q", name, lines)
+		}
+	}
+	for _, key := range keys {
+		if strings.Contains(string(body), key.text()) {
+			t.Error("the answer holds a key")
+		}
+	}
+}
+
+func isOver(t *testing.T, err error, budget string) {
+	var limited RateLimited
+	header := err.(*Refusal).Header
+	switch budget {
+	case "rate":
+		expect(t, errors.As(err, &limited) && fmt.Sprint(int64(limited.RetryAfter/time.Second)) == header.Get("Retry-After"), err, header)
+	default:
+		expect(t, errors.Is(err, NoCredits{}) && !errors.As(err, &limited), err, header)
 	}
 }

@@ -77,6 +77,35 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Message }
 
+// RateLimited is why a call is refused where a limit of the key, or of its owner, is used up: errors.As finds it in an error of
+// Verify. Nothing was charged.
+type RateLimited struct {
+	RetryAfter time.Duration // until there is room again
+}
+
+func (RateLimited) Error() string { return "latchkey: a limit is used up" }
+
+// NoCredits is why a call is refused where too few credits of the key, or of its owner, are left: errors.As finds it in an error
+// of Verify. Nothing was charged.
+type NoCredits struct{}
+
+func (NoCredits) Error() string { return "latchkey: too few credits are left" }
+
+// Unwrap is a RateLimited or a NoCredits where a budget has no room, and otherwise nil.
+func (r *Refusal) Unwrap() error {
+	switch r.Header.Get("X-Api-Key-Refusal") {
+	case "rate":
+		seconds, err := strconv.Atoi(r.Header.Get("Retry-After"))
+		if err != nil || seconds < 1 {
+			seconds = 1
+		}
+		return RateLimited{time.Duration(seconds) * time.Second}
+	case "credits":
+		return NoCredits{}
+	}
+	return nil
+}
+
 // ServeHTTP answers a request with the refusal; the body is {"error": …}.
 func (r *Refusal) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	for name, values := range r.Header {
@@ -129,8 +158,12 @@ func Scope(requirement string) Option {
 	return func(q *question) { q.query.Add("scope", requirement) }
 }
 
-// Cost is what the call takes from the budgets of the key and its owner; 1 without this option.
+// Cost is what the call takes from the budgets of the key and its owner: 0 to 1,000,000, and 1 without this option. 0 asks
+// whether there is any room. It panics where the number is another.
 func Cost(cost int) Option {
+	if cost < 0 || cost > 1_000_000 {
+		panic(fmt.Sprintf("latchkey: not a cost, which is 0 to 1000000: %d", cost))
+	}
 	return func(q *question) { q.query.Set("cost", strconv.Itoa(cost)) }
 }
 
@@ -140,7 +173,8 @@ func From(address string) Option {
 	return func(q *question) { q.address = address }
 }
 
-// Verify says whose the key of a request is, if it is good and allows what is asked of it. The error is a *Refusal.
+// Verify says whose the key of a request is, if it is good and allows what is asked of it. The error is a *Refusal; where a budget
+// has no room it wraps a RateLimited or a NoCredits.
 func (l *Latchkey) Verify(ctx context.Context, header http.Header, options ...Option) (*Principal, error) {
 	q := question{key: presented(header), query: url.Values{}, address: "unknown"}
 	for _, option := range options {

@@ -54,8 +54,8 @@ func must[T any](value T, err error) T {
 
 // server is a real Latchkey on an embedded database of its own, with a session.
 type server struct {
-	url, socket, cookie string
-	environment         []string
+	url, socket, cookie, owner string
+	environment                []string
 }
 
 // issued is what Latchkey says of a key, and its text.
@@ -93,7 +93,8 @@ func startServer(t *testing.T) *server {
 			t.Fatalf("the server did not start:\n%s", text)
 		}
 	}
-	header, _ := s.call("POST", "/api/v1/auth/sign-up", Members{"email": "ada@example.com", "password": "correct horse battery"}, "")
+	header, account := s.call("POST", "/api/v1/auth/sign-up", Members{"email": "ada@example.com", "password": "correct horse battery"}, "")
+	s.owner = account["id"].(string)
 	s.cookie, _, _ = strings.Cut(header.Get("Set-Cookie"), ";")
 	return s
 }
@@ -115,20 +116,34 @@ func (s *server) call(method, path string, body Members, key string) (http.Heade
 }
 
 func (s *server) makeKey(name, environment, then string) issued {
-	members := Members{"name": name, "environment": environment}
+	return s.makeKeyOf(Members{"name": name, "environment": environment, "then": then})
+}
+
+// makeKeyOf makes a key of the table.
+func (s *server) makeKeyOf(wanted Members) issued {
+	members := Members{}
+	for name, value := range wanted {
+		members[name] = value
+	}
+	then := members["then"]
+	delete(members, "then")
 	soon := time.Now().Add(1500 * time.Millisecond)
 	if then == "expire" {
 		members["expiresAt"] = soon.UTC().Format(time.RFC3339Nano)
 	}
 	_, made := s.call("POST", "/api/v1/api-keys", members, "")
-	_, told := s.call("GET", "/api/v1/verify", nil, made["key"].(string))
-	told["text"] = made["key"]
+	told := issued{"keyId": made["id"], "ownerId": s.owner, "text": made["key"]}
+	for _, same := range []string{"name", "keyPrefix", "environment"} {
+		told[same] = made[same]
+	}
 	one := "/api/v1/api-keys/" + made["id"].(string)
 	switch then {
 	case "disable":
 		s.call("PATCH", one, Members{"enabled": false}, "")
 	case "revoke":
 		s.call("DELETE", one, nil, "")
+	case "use":
+		s.call("GET", "/api/v1/verify", nil, told.text())
 	case "expire":
 		time.Sleep(time.Until(soon.Add(100 * time.Millisecond)))
 	}
@@ -221,7 +236,7 @@ func nobody() string {
 }
 
 // startService is the service under test of clients/README.md.
-func startService(t *testing.T, url string) string {
+func startService(t *testing.T, url string, options ...Option) string {
 	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := PrincipalFrom(r.Context())
 		w.Header().Set("Content-Type", "application/json")
@@ -229,7 +244,7 @@ func startService(t *testing.T, url string) string {
 			"keyId": key.KeyID, "owner": key.OwnerID, "name": key.Name, "environment": key.Environment,
 		})
 	})
-	running := httptest.NewServer(must(New(url)).Middleware(service))
+	running := httptest.NewServer(must(New(url)).Require(options...)(service))
 	t.Cleanup(running.Close)
 	return running.Listener.Addr().String()
 }

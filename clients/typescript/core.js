@@ -42,5 +42,15 @@ function json(text) {
   }
 }
 
-/** What a middleware asks for: the same for each request, or what a function makes of the request. */
-export const demandOf = (demand, request) => (typeof demand === 'function' ? demand(request) : demand)
+/** What a middleware asks for of a request: the same for each, or what a function makes of the request. */
+export function demandOf(demand) {
+  if (typeof demand === 'function') return demand
+  expectCost(demand) // where the service is set up, and not with its first request
+  return () => demand
+}
+
+export function expectCost({ cost = 1 } = {}) {
+  if (!Number.isInteger(cost) || cost < 0 || cost > 1_000_000) {
+    throw new RangeError(`a cost must be a whole number from 0 to 1000000, not ${typeof cost === 'number' ? cost : `a ${typeof cost}`}`)
+  }
+}

@@ -26,12 +26,16 @@ export interface Refused {
   error: string
   /** Among them `x-error-code`, for programs. */
   headers: Record<string, string>
+  /** Which budget of the key has no room, where that is why: a limit, or its credits. */
+  over?: 'rate' | 'credits'
+  /** Where a limit is used up: in how many seconds there is room again. */
+  retryAfter?: number
 }
 
 export interface Demand {
   /** All of these scopes; `'a|b'` is met by either. */
   scope?: string | string[]
-  /** What the call costs of the key's budgets; 1 unless told otherwise. */
+  /** What the call costs of the key's budgets: 0 to 1,000,000, and 1 unless told otherwise. 0 asks whether there is any room. */
   cost?: number
   /**
    * The caller's address as your service knows it, for keys of certain networks; an `X-Forwarded-For` of the request goes before it.
@@ -45,7 +49,10 @@ export interface Demand {
 export type Presented = { get(name: string): string | null } | string[] | Record<string, string | string[] | undefined>
 
 export interface Client {
-  /** Never rejects, and keeps no answer: a revoked key is refused by the next call. @param from headers, or a key alone */
+  /**
+   * Keeps no answer: a revoked key is refused by the next call. Never rejects, unless the demand names a cost that is none: a RangeError.
+   * @param from headers, or a key alone
+   */
   verify(from: Presented | string, demand?: Demand): Promise<Verified | Refused>
 }
 

@@ -1,4 +1,4 @@
-import { answerOf, endpoint } from './core.js'
+import { answerOf, endpoint, expectCost } from './core.js'
 
 const CHALLENGE = { 'www-authenticate': 'ApiKey realm="api", Bearer realm="api"' }
 const BUDGETS = ['ratelimit', 'ratelimit-policy']
@@ -15,11 +15,13 @@ export function latchkey(url, { timeout = 2000, fetch: given, onUnavailable = lo
   const { at, fetch } = endpoint(url, 'api/v1/verify', given)
   return {
     async verify(from, demand = {}) {
+      expectCost(demand)
       const key = typeof from === 'string' ? from : presented(from)
       if (key === '') return refusal(401, 'API key required', 'key_required', CHALLENGE)
       if (!KEY.test(key)) return refusal(401, 'Invalid API key', 'invalid_key', CHALLENGE)
       try {
-        // A connection that was kept may be closed in the moment it is used. So it is tried twice.
+        // A connection that was kept may be closed in the moment it is used. So it is tried twice. Where only the answer was
+        // lost, the key is charged twice.
         return judged(await answerOf(fetch, target(at, demand), { headers: sent(from, key, demand) }, timeout, 2), key)
       } catch (error) {
         onUnavailable(error)
@@ -67,7 +69,8 @@ function judged({ status, headers, body }, key) {
   // A proxy in between has 401, 403 and 429 of its own, which say nothing about the key.
   const isRefusal = status === 401 ? headers.get('www-authenticate')?.startsWith('ApiKey ') : headers.has('x-api-key-refusal')
   if ([401, 403, 429].includes(status) && isRefusal && isText(body?.error)) {
-    return { ok: false, status, error: body.error, headers: { 'content-type': 'application/json', ...pick(OF_A_REFUSAL) } }
+    const sent = { 'content-type': 'application/json', ...pick(OF_A_REFUSAL) }
+    return { ok: false, status, error: body.error, headers: sent, ...overBudget(headers) }
   }
   const { keyId, ownerId: owner, name, keyPrefix, environment, expiresAt = null, metadata = {}, scopes = null } = body ?? {}
   if (status !== 200 || ![keyId, owner, name, keyPrefix, environment].every(isText)) {
@@ -76,6 +79,12 @@ function judged({ status, headers, body }, key) {
   // An answer that was cached or mixed up on its way must not lend its owner to another key.
   if (!key.startsWith(keyPrefix)) throw new Error('the answer is about another key')
   return { ok: true, keyId, owner, name, keyPrefix, environment, expiresAt, metadata, scopes, headers: pick(BUDGETS) }
+}
+
+function overBudget(headers) {
+  const over = headers.get('x-api-key-refusal')
+  if (over === 'rate') return { over, retryAfter: Number(headers.get('retry-after')) || 1 }
+  return over === 'credits' ? { over } : {}
 }
 
 const isText = value => typeof value === 'string' && value !== ''

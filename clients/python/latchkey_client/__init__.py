@@ -6,6 +6,6 @@ passed on as it is; on any doubt the answer is 503. Nothing is cached, no redire
 read, and no key is in an error, a repr or a log.
 """
 
-from ._client import AsyncLatchkey, Headers, Latchkey, Refused, Verified
+from ._client import AsyncLatchkey, Headers, Latchkey, NoCredits, RateLimited, Refused, Verified
 
-__all__ = ["AsyncLatchkey", "Headers", "Latchkey", "Refused", "Verified"]
+__all__ = ["AsyncLatchkey", "Headers", "Latchkey", "NoCredits", "RateLimited", "Refused", "Verified"]

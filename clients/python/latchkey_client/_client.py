@@ -74,6 +74,23 @@ class Refused:
         return json.dumps({"error": self.error}, ensure_ascii=False).encode()
 
 
+@dataclass(frozen=True)
+class RateLimited(Refused):
+    """A limit of the key, or of its owner, is used up. Nothing was charged."""
+
+    @property
+    def retry_after(self) -> int:
+        """In how many seconds there is room again."""
+        told = self.headers.get("Retry-After", "")
+        return int(told) if told.isdecimal() else 1
+
+
+@dataclass(frozen=True)
+class NoCredits(Refused):
+    """Too few credits of the key, or of its owner, are left. Nothing was charged."""
+
+
+_BY_REFUSAL = {"rate": RateLimited, "credits": NoCredits}
 _SCOPE = re.compile(r"[a-z0-9_.-]+(:[a-z0-9_.-]+)*")
 
 
@@ -120,9 +137,16 @@ class _Question(NamedTuple):
     scoped: bool
 
 
+def expect_cost(cost: int) -> None:
+    """ValueError for what is no cost of a call."""
+    if type(cost) is not int or not 0 <= cost <= 1_000_000:
+        raise ValueError(f"a cost must be an int from 0 to 1000000, not {cost!r}")
+
+
 def _question(
     presented: Headers | str, scope: str | Iterable[str], cost: int, address: str | None
 ) -> _Question | Refused:
+    expect_cost(cost)
     lines = [] if isinstance(presented, str) else _lines(presented)
     key = presented.strip(" \t") if isinstance(presented, str) else _presented(lines)
     if not key:
@@ -150,7 +174,8 @@ def _read(answer: Answer, question: _Question) -> Verified | Refused:
     try:
         told = json.loads(body)
         if refused:
-            result: Verified | Refused = Refused(status, _member(told, "error", str), passed)
+            kind = _BY_REFUSAL.get(passed.get("X-Api-Key-Refusal", ""), Refused)
+            result: Verified | Refused = kind(status, _member(told, "error", str), passed)
         else:
             result = _verified(told, question, {name: passed[name] for name in _LIMITS if name in passed})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -209,10 +234,11 @@ class Latchkey:
         address: str | None = None,
     ) -> Verified | Refused:
         """Whether the key of a request is good, and allows what is asked of it; never an exception for what the
-        client sent or Latchkey does.
+        client sent or Latchkey does. Where a budget has no room the answer is `RateLimited` or `NoCredits`.
 
         `scope`: one requirement or several, which must all be met; one may name alternatives: "docs:read|docs:write".
-        `cost`: what the call takes from the budgets of the key and its owner. `address`: the client's, as your service
+        `cost`: what the call takes from the budgets of the key and its owner: 0 to 1,000,000; 0 asks whether there is any
+        room. ValueError for another. `address`: the client's, as your service
         knows it, for keys with allowed networks; an `X-Forwarded-For` of the request goes before it. Without an
         address such keys are refused.
         """

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from ._client import Latchkey, Refused, Verified
+from ._client import Latchkey, Refused, Verified, expect_cost
 
 View = Callable[..., HttpResponse]
 
@@ -20,6 +20,7 @@ def verify(latchkey: Latchkey, request: HttpRequest, **asked: Any) -> Verified |
 
 def require_key(latchkey: Latchkey, *, scope: str | Iterable[str] = (), cost: int = 1) -> Callable[[View], View]:
     """A decorator of views that are not async: one runs for a good key alone, whose `Verified` is `request.api_key`."""
+    expect_cost(cost)
     scopes = scope if isinstance(scope, str) else tuple(scope)
 
     def decorate(view: View) -> View:
@@ -40,14 +41,16 @@ def require_key(latchkey: Latchkey, *, scope: str | Iterable[str] = (), cost: in
 
 
 class LatchkeyMiddleware:
-    """Asks for a key where the path begins with one of `paths`. Give both members in a class of your own, and name
+    """Asks for a key where the path begins with one of `paths`. Give these members in a class of your own, and name
     that class in `MIDDLEWARE`."""
 
     latchkey: Latchkey
     paths: Sequence[str]
+    cost = 1
+    """Of each such request."""
 
     def __init__(self, get_response: View) -> None:
-        self._open, self._guarded = get_response, require_key(self.latchkey)(get_response)
+        self._open, self._guarded = get_response, require_key(self.latchkey, cost=self.cost)(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         guarded = request.path_info.startswith(tuple(self.paths))

@@ -70,3 +70,14 @@ class LatchkeyAuthentication(BaseAuthentication):  # type: ignore[misc]
     def authenticate_header(self, _request: Request) -> str:
         """Without it DRF answers 403 where 401 is right."""
         return 'ApiKey realm="api", Bearer realm="api"'
+
+
+class LimitHeaders(views.APIView):  # type: ignore[misc]
+    """A view whose answers to a good key carry `RateLimit` and `RateLimit-Policy`, where the key has limits."""
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        finalized = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(getattr(request, "auth", None), Verified):
+            for name, value in request.auth.headers.items():
+                finalized[name] = value
+        return finalized

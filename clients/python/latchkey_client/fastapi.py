@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from ._client import AsyncLatchkey, Refused, Verified
+from ._client import AsyncLatchkey, Refused, Verified, expect_cost
 
 _documented = APIKeyHeader(name="x-api-key", auto_error=False)
 
@@ -37,6 +37,7 @@ def require_key(
 ) -> Callable[..., Awaitable[Verified]]:
     """A dependency that gives the `Verified` of a good key, and otherwise ends the request. Make it once and share it:
     FastAPI asks each dependency once a request."""
+    expect_cost(cost)
     scopes = scope if isinstance(scope, str) else tuple(scope)
 
     async def key(

@@ -9,7 +9,7 @@ from typing import ParamSpec
 from flask import Response, current_app, g, make_response, request
 from flask.typing import ResponseReturnValue
 
-from ._client import Latchkey, Refused
+from ._client import Latchkey, Refused, expect_cost
 
 P = ParamSpec("P")
 
@@ -18,6 +18,7 @@ def require_key(
     latchkey: Latchkey, *, scope: str | Iterable[str] = (), cost: int = 1
 ) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, Response]]:
     """A decorator, below `@app.route`: the view runs for a good key alone, whose `Verified` is `flask.g.api_key`."""
+    expect_cost(cost)
     scopes = scope if isinstance(scope, str) else tuple(scope)
 
     def decorate(view: Callable[P, ResponseReturnValue]) -> Callable[P, Response]:

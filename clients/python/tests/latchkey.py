@@ -37,7 +37,8 @@ class Server:
         self.url = found[1]
         self._cookie = ""
         credentials = {"email": "ada@example.com", "password": "correct horse battery"}
-        _, headers, _ = self.call("POST", "/api/v1/auth/sign-up", credentials)
+        _, headers, account = self.call("POST", "/api/v1/auth/sign-up", credentials)
+        self._owner = account["id"]
         self._cookie = headers["set-cookie"].split(";")[0]
 
     def call(self, method, path, body=None, headers=()):
@@ -51,19 +52,22 @@ class Server:
         connection.close()
         return answer.status, answer.headers, json.loads(text)
 
-    def make_key(self, name, environment="live", then=None):
+    def make_key(self, name, environment="live", then=None, **budgets):
         """What Latchkey says of a new key, and its `text`."""
-        members = {"name": name, "environment": environment}
+        members = {"name": name, "environment": environment, **budgets}
         if then == "expire":
             soon = time.time() + 1.5
             members["expiresAt"] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(soon)) + f".{int(soon % 1 * 1000):03}Z"
         _, _, made = self.call("POST", "/api/v1/api-keys", members)
-        _, _, told = self.call("GET", "/api/v1/verify", headers={"x-api-key": made["key"]})
+        told = {"keyId": made["id"], "ownerId": self._owner}
+        told |= {member: made[member] for member in ("name", "keyPrefix", "environment")}
         one = f"/api/v1/api-keys/{made['id']}"
         if then == "disable":
             self.call("PATCH", one, {"enabled": False})
         elif then == "revoke":
             self.call("DELETE", one)
+        elif then == "use":
+            self.call("GET", "/api/v1/verify", headers={"x-api-key": made["key"]})
         elif then == "expire":
             time.sleep(max(0, soon + 0.1 - time.time()))
         return {"text": made["key"], **told}

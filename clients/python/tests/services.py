@@ -39,12 +39,11 @@ from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.urls import path  # noqa: E402
 from rest_framework.permissions import IsAuthenticated  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
-from rest_framework.views import APIView  # noqa: E402
 
 import latchkey_client.fastapi  # noqa: E402
 import latchkey_client.flask  # noqa: E402
 from latchkey_client.django import LatchkeyMiddleware, require_key  # noqa: E402
-from latchkey_client.drf import LatchkeyAuthentication  # noqa: E402
+from latchkey_client.drf import LatchkeyAuthentication, LimitHeaders  # noqa: E402
 
 
 def told(key: Verified):
@@ -66,8 +65,8 @@ def _asgi(app):
     return listener.getsockname()[1]
 
 
-def fastapi(url):
-    require_key = latchkey_client.fastapi.require_key(AsyncLatchkey(url))
+def fastapi(url, cost=1):
+    require_key = latchkey_client.fastapi.require_key(AsyncLatchkey(url), cost=cost)
     app = FastAPI()
     latchkey_client.fastapi.install(app)
 
@@ -78,11 +77,11 @@ def fastapi(url):
     return _asgi(app)
 
 
-def flask(url):
+def flask(url, cost=1):
     app = Flask("service")
 
     @app.route("/")
-    @latchkey_client.flask.require_key(Latchkey(url))
+    @latchkey_client.flask.require_key(Latchkey(url), cost=cost)
     def service():
         return told(g.api_key)
 
@@ -118,22 +117,22 @@ def _plain(request):
     return JsonResponse(told(request.api_key))
 
 
-def django_decorator(url):
-    return _django(require_key(Latchkey(url))(_plain))
+def django_decorator(url, cost=1):
+    return _django(require_key(Latchkey(url), cost=cost)(_plain))
 
 
-def django_middleware(url):
-    return _django(_plain, middleware={"latchkey": Latchkey(url)})
+def django_middleware(url, cost=1):
+    return _django(_plain, middleware={"latchkey": Latchkey(url), "cost": cost})
 
 
-def django_middleware_asgi(url):
-    return _django(_plain, ASGIHandler, {"latchkey": Latchkey(url)})
+def django_middleware_asgi(url, cost=1):
+    return _django(_plain, ASGIHandler, {"latchkey": Latchkey(url), "cost": cost})
 
 
 def rest_framework(url, **members):
     authentication = type("Chosen", (LatchkeyAuthentication,), {"latchkey": Latchkey(url), **members})
 
-    class Service(APIView):
+    class Service(LimitHeaders):
         authentication_classes = [authentication]
         permission_classes = [IsAuthenticated]
 

@@ -2,6 +2,11 @@
 import { strict as assert } from 'node:assert'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { latchkey as client } from 'latchkey-client'
+import { apiKey as express } from 'latchkey-client/express'
+import { apiKey as fastify } from 'latchkey-client/fastify'
+import { withApiKey } from 'latchkey-client/fetch'
+import { apiKey as hono } from 'latchkey-client/hono'
 import { away, filled, get, makeKeys, start, startLatchkey, startUpstream, table } from './world.js'
 
 const binary = process.env.LATCHKEY ?? assert.fail('LATCHKEY names no binary')
@@ -41,22 +46,54 @@ for (const [service, [command, args, options, unseen]] of Object.entries(service
     const running = await start(command, args, { cwd: at('.'), env, ...options })
     after(() => running.stop())
     await get(running.port, `/${names.indexOf('latchkey')}`, [['x-api-key', keys.live.text]]) // what is loaded late is loaded
-    for (const { name, headers, upstream = 'latchkey', expect: expectation } of table.cases) {
+    for (const { name, headers, upstream = 'latchkey', cost, times = 1, expect: expectation } of table.cases) {
       it(name, async () => {
         const expect = unseen?.[name] ?? expectation
-        const sent = headers.map(([header, value]) => [header, filled(value, keys, latchkey.url)])
-        const began = performance.now()
-        const got = await get(running.port, `/${names.indexOf(upstream)}`, sent)
-        assert.ok(performance.now() - began < 10_000, 'answered within 10 s')
-        const { status, headers: expected, body } = expect.key ? admitted(keys[expect.key]) : table.answers[expect]
-        assert.equal(got.status, status, got.text)
-        for (const [header, value] of Object.entries(expected)) assert.equal(got.headers[header] ?? null, value, header)
-        assert.match(got.headers['content-type'], /^application\/json/)
-        assert.deepEqual(JSON.parse(got.body), body)
-        for (const { text } of Object.values(keys)) assert.ok(![got.text, ...running.log].some(line => line.includes(text)))
+        const path = [`/${names.indexOf(upstream)}`, cost].filter(part => part !== undefined).join('/')
+        for (let i = 0; i < times; i++) {
+          const began = performance.now()
+          const got = await get(running.port, path, sent(headers))
+          assert.ok(performance.now() - began < 10_000, 'answered within 10 s')
+          const { status, headers: expected, body } = expect.key ? admitted(expect) : table.answers[expect]
+          assert.equal(got.status, status, got.text)
+          for (const [header, value] of Object.entries(expected)) assert.ok(isAs(got.headers[header], value), `${header}: ${got.text}`)
+          assert.match(got.headers['content-type'], /^application\/json/)
+          assert.deepEqual(JSON.parse(got.body), body)
+          for (const { text } of Object.values(keys)) assert.ok(![got.text, ...running.log].some(line => line.includes(text)))
+        }
       })
     }
   })
 }
 
-const admitted = ({ keyId, ownerId, name, environment }) => ({ status: 200, headers: {}, body: { keyId, owner: ownerId, name, environment } })
+describe('a client', () => {
+  for (const { name, headers, upstream = 'latchkey', cost, expect } of table.cases.filter(({ expect }) => table.answers[expect]?.over)) {
+    it(`says which budget is empty: ${name}`, async () => {
+      const found = await client(upstreams[names.indexOf(upstream)]).verify(sent(headers).flat(), { cost })
+      assert.equal(found.over, table.answers[expect].over)
+      assert.equal(found.retryAfter, found.over === 'rate' ? Number(found.headers['retry-after']) : undefined)
+    })
+  }
+
+  it('takes the costs that a call may have, and refuses all others before it asks', async () => {
+    const asked = []
+    const ask = cost => client(latchkey.url, { fetch: (...of) => asked.push(of) && fetch(...of) }).verify(keys.none.text, { cost })
+    for (const cost of table.costs.taken) assert.equal((await ask(cost)).over, 'credits')
+    assert.equal(asked.length, table.costs.taken.length)
+    for (const cost of [...table.costs.refused, 1.5, NaN, '5', null, 5n]) {
+      await assert.rejects(ask(cost), { name: 'RangeError' }, String(cost))
+      for (const apiKey of [express, fastify, hono]) assert.throws(() => apiKey(client(latchkey.url), { cost }), RangeError)
+      assert.throws(() => withApiKey(client(latchkey.url), () => {}, { cost }), RangeError)
+    }
+    assert.equal(asked.length, table.costs.taken.length)
+  })
+})
+
+const sent = headers => headers.map(([header, value]) => [header, filled(value, keys, latchkey.url)])
+/** Null says that a header is absent, and true that it is there. */
+const isAs = (found, value) => (value === true ? Boolean(found) : (found ?? null) === value)
+
+function admitted({ key, headers = {} }) {
+  const { keyId, ownerId, name, environment } = keys[key]
+  return { status: 200, headers, body: { keyId, owner: ownerId, name, environment } }
+}

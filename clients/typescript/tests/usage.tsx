@@ -19,6 +19,8 @@ const found = await client.verify(new Headers())
 if (found.ok) {
   const { owner, environment, scopes }: Verified = found
   console.log(owner, environment === 'live', scopes?.includes('docs:read'))
+} else if (found.over === 'rate') {
+  console.log(found.retryAfter?.toFixed())
 } else if (found.status === 503) {
   console.log(found.error, found.headers['retry-after'])
 }

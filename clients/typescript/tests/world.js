@@ -57,12 +57,13 @@ export async function makeKeys(url) {
   }
   const { id: ownerId } = await call('POST', 'auth/sign-up', { email: 'ada@example.com', password: 'correct horse battery staple' })
   const keys = {}
-  for (const [word, { name, environment, then }] of Object.entries(table.keys)) {
+  for (const [word, { then, ...members }] of Object.entries(table.keys)) {
     const expiresAt = then === 'expire' ? new Date(Date.now() + 1000).toISOString() : null
-    const { id, key, keyPrefix } = await call('POST', 'api-keys', { name, environment, expiresAt })
-    keys[word] = { text: key, keyId: id, ownerId, keyPrefix, name, environment }
+    const { id, key, keyPrefix } = await call('POST', 'api-keys', { ...members, expiresAt })
+    keys[word] = { text: key, keyId: id, ownerId, keyPrefix, ...members }
     if (then === 'disable') await call('PATCH', `api-keys/${id}`, { enabled: false })
     if (then === 'revoke') await call('DELETE', `api-keys/${id}`)
+    if (then === 'use') await fetch(`${url}/api/v1/verify`, { headers: { 'x-api-key': key } })
   }
   await pause(1100)
   const extra = async () => {

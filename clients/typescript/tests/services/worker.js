@@ -5,7 +5,8 @@ const said = ({ keyId, owner, name, environment }) => ({ keyId, owner, name, env
 
 export default {
   fetch(request, env) {
-    const client = latchkey(JSON.parse(env.UPSTREAMS)[new URL(request.url).pathname.slice(1)])
-    return withApiKey(client, (_request, apiKey) => Response.json(said(apiKey)))(request)
+    const [, upstream, cost] = new URL(request.url).pathname.split('/')
+    const client = latchkey(JSON.parse(env.UPSTREAMS)[upstream])
+    return withApiKey(client, (_request, apiKey) => Response.json(said(apiKey)), cost && { cost: Number(cost) })(request)
   },
 }
