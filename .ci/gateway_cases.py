@@ -213,6 +213,58 @@ class Cases:
                     expect((told is not None) == waits, f"{self.name}: Retry-After {told}", budgets)
             expect(self.service.requests == before, f"{self.name}: a refused request reached the service", budgets)
 
+    def a_location_has_a_cost(self):
+        key = ("x-api-key", self.latchkey.issue(credits=7)["key"])
+        for path, passes in (("/reports/1", True), ("/reports/1", False), ("/", True), ("/reports/1", False), ("/", True), ("/", False)):
+            before = self.service.requests
+            status, _, body = self._get([key], path=path)
+            expect(status == (200 if passes else 429), f"{self.name}: {path} was answered with {status}", body)
+            expect(self.service.requests == before + passes, f"{self.name}: a refused request reached the service")
+
+    def no_client_makes_a_request_cheaper_or_dearer(self):
+        for sent in (("X-Latchkey-Cost", "0"), ("x-latchkey-COST", "1000"), ("X-Latchkey-Cost", "many"), ("Connection", "close, X-Latchkey-Cost")):
+            for query in ("", "?cost=0", "?cost=1000", "?cost=0&refusals=403", "?cost=many&refusals=429"):
+                key = ("x-api-key", self.latchkey.issue(credits=6)["key"])
+                for path in ("/", "/reports/1"):
+                    told = self._passes([key, sent], path=path + query)
+                    kept = [name for name, _ in told["headers"] if name == "x-latchkey-cost"]
+                    expect(not kept, f"{self.name}: X-Latchkey-Cost reached the service", sent)
+                for path in ("/", "/reports/1"):
+                    status, headers, body = self._get([key, sent], path=path + query)
+                    refused = status, headers["X-Api-Key-Refusal"]
+                    expect(refused == (429, "credits"), f"{self.name}: answered {refused}", path, sent, query, body)
+
+    def answers_say_how_far_a_key_is_from_its_limits(self):
+        limited, free = self.latchkey.issue(limits=[{"limit": 1000, "every": "month"}, {"limit": 100, "every": "day"}]), self._key()
+        names = ("RateLimit-Policy", "RateLimit")
+        for path, status, day, month in (("/", 200, 99, 999), ("/404", 404, 98, 998), ("/reports/1", 200, 93, 993)):
+            seen, headers, body = self._get([("x-api-key", limited["key"])], path=path)
+            expect(seen == status, f"{self.name}: {path} was answered with {seen}", body)
+            told = [headers.get_all(name) for name in names]
+            if not self.gateway.shows_limits:
+                expect(told == [None, None], f"{self.name}: it hands limits on, and its recipe does not say so", told)
+                continue
+            expect(all(told) and [len(lines) for lines in told] == [1, 1], f"{self.name}: told {told}", path)
+            policies, states = (lines[0].split(", ") for lines in told)
+            expect('"day";q=100;w=86400' in policies and len(policies) == 2, f"{self.name}: told {policies}")
+            left = {name: int(r) for name, r in re.findall(r'"(\w+)";r=(\d+);t=\d+', ", ".join(states))}
+            expect(left == {"day": day, "month": month}, f"{self.name}: told {states}", path)
+        for headers in ([free], [("x-api-key", UNKNOWN)], []):
+            told = [self._get(headers)[1][name] for name in names]
+            expect(told == [None, None], f"{self.name}: told {told} of no limits")
+
+    def a_late_answer_is_charged_once(self):
+        key = ("x-api-key", self.latchkey.issue(credits=9)["key"])
+        self._passes([key])
+        self.relay.targets.clear()
+        self.relay.delay = 1.2
+        try:
+            self._passes([key])
+        finally:
+            self.relay.delay = 0
+        asked = len(self.relay.targets)
+        expect(asked == 1, f"{self.name}: Latchkey was asked {asked} times about one request")
+
     def the_services_own_answers_pass(self):
         headers = [self._key()]
         for status in (204, 401, 403, 404, 500, 502, 503):

@@ -153,7 +153,7 @@ class Answer(BaseHTTPRequestHandler):
 
 
 class Relay:
-    """Passes connections on to Latchkey, or answers each request with `instead`.
+    """Passes connections on to Latchkey, or answers each request with `instead`. Answers take `delay` seconds longer.
 
     `targets` are the addresses that were asked for: those calls have no body.
     """
@@ -161,6 +161,7 @@ class Relay:
     def __init__(self, to, at):
         """Both are ports, or both the paths of sockets."""
         self.to, self.at, self.instead, self.connections, self.targets = to, at, None, 0, []
+        self.delay = 0
         self.listener, self.open = None, []
         self.listen()
 
@@ -216,6 +217,8 @@ class Relay:
                     heads += data
                     note(heads)
                 if self.instead is None:
+                    if note is None:
+                        time.sleep(self.delay)
                     target.sendall(data)
                 else:
                     source.sendall(self.instead)

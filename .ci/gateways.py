@@ -44,6 +44,8 @@ class Gateway:
     """Whether its own 503 has a sentence."""
     tells_too_large: bool = True
     """Whether a refusal of a head beyond Latchkey's limits has one."""
+    shows_limits: bool = True
+    """Whether it can hand the headers about a key's limits on."""
     by_socket: bool = False
     """Whether Latchkey is at a Unix socket, by the line that the document has for that."""
 
@@ -103,7 +105,7 @@ TCP = (
     Gateway("haproxy", "HAProxy", haproxy, "haproxy", tells_too_large=False),
     Gateway("caddy-2.6", "Caddy", old_caddy, "caddy", drops_underscores=False),
     Gateway("caddy", "Caddy", caddy, "bin/caddy", from_pypi=True, drops_underscores=False),
-    Gateway("traefik", "Traefik", traefik, "bin/traefik", from_pypi=True, drops_underscores=False, tells_unavailable=False, tells_too_large=False),
+    Gateway("traefik", "Traefik", traefik, "bin/traefik", from_pypi=True, drops_underscores=False, tells_unavailable=False, tells_too_large=False, shows_limits=False),
     Gateway("envoy", "Envoy", envoy, "lib/python*/site-packages/envoy/_bin/envoy", from_pypi=True, tells_too_large=False),
 )
 BY_SOCKET = [replace(it, name=f"{it.name}-socket", by_socket=True) for it in TCP if it.section != "Traefik"]
@@ -156,7 +158,7 @@ def places(section, folder, gateway, latchkey, service):
         by_socket = {written: instead, "/run/latchkey/latchkey.sock": str(latchkey)}
     own = {
         "Caddy": {":8000": f":{gateway}"},
-        "HAProxy": {here(8000): here(gateway), "/etc/haproxy": str(folder)},
+        "HAProxy": {here(8000): here(gateway), here(8001): here(free_port()), "/etc/haproxy": str(folder)},
         "Traefik": {here(8000): here(gateway), here(8001): here(free_port()), "/etc/traefik": str(folder)},
         "Envoy": {
             "port_value: 8000": f"port_value: {gateway}",
