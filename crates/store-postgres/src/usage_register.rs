@@ -41,7 +41,7 @@ with of_owner as materialized ( \
 ) \
 select start, outcome, sum(calls)::bigint, sum(cost)::bigint from every group by start, outcome";
 
-type Recent = (SqlUuid, Nullable<Timestamptz>, Nullable<Array<BigInt>>, Timestamptz, BigInt);
+type Recent = (SqlUuid, Nullable<Timestamptz>, Nullable<Text>, Timestamptz, BigInt);
 type OfKey = (SqlUuid, Timestamptz, Text, BigInt, BigInt);
 type OfOwner = (Timestamptz, Text, BigInt, BigInt);
 

@@ -8,5 +8,5 @@ end $$;
 drop trigger keep_recent_usage_of_day on key_usage;
 drop trigger keep_recent_usage_of_new_day on key_usage;
 drop function keep_recent_usage();
-drop function with_calls_of_day(bigint[], int, bigint);
+drop function with_calls_of_day(text, int, bigint);
 drop table recent_usage;

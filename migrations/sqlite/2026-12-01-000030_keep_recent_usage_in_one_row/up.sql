@@ -1,5 +1,5 @@
 -- The accepted calls of each key on the 30 days up to that of its last hour that is over, in one row: a list of keys shows them,
--- and 30 rows for each key cost it many times what the keys cost. `calls` is a list in JSON.
+-- and 30 rows for each key cost it many times what the keys cost. `calls` is a number for each day.
 create table recent_usage (
     key_id   blob primary key,
     last_day integer not null,
@@ -14,7 +14,7 @@ with recursive days (ago) as (
 )
 insert into recent_usage (key_id, last_day, calls)
 select key_id, last_day, (
-    select json_group_array(calls) from (
+    select group_concat(calls, ' ') from (
         select coalesce((
             select calls from key_usage as day
             where day.key_id = latest.key_id and span = 'day' and outcome = 'accepted'

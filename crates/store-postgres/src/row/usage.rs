@@ -63,7 +63,7 @@ impl UsageRow {
 pub(crate) struct RecentRow {
     key_id: Uuid,
     last_day: Option<OffsetDateTime>,
-    calls: Option<Vec<i64>>,
+    calls: Option<String>,
     hour: OffsetDateTime,
     accepted: i64,
 }
@@ -74,9 +74,8 @@ impl RecentRow {
         let hour = self.hour.into();
         let mut recent = match (self.last_day, self.calls) {
             (Some(last_day), Some(calls)) => {
-                let calls: Result<Vec<u64>, _> = calls.into_iter().map(u64::try_from).collect();
-                let calls = calls.ok().and_then(|calls| calls.try_into().ok());
-                RecentUsage::new(last_day.into(), place.read("calls", calls)?)
+                let recent = RecentUsage::from_storage(last_day.into(), &calls);
+                place.read("calls", recent)?
             }
             _ => RecentUsage::none(hour),
         };

@@ -44,7 +44,6 @@ pub(crate) struct RefusalRow {
 pub(crate) struct RecentRow {
     key_id: Vec<u8>,
     last_day: i64,
-    /// A list in JSON.
     calls: String,
 }
 
@@ -122,15 +121,14 @@ impl RecentRow {
         Self {
             key_id: id_bytes(key.as_uuid()),
             last_day: recent.last_day().unix_millis(),
-            calls: serde_json::to_string(recent.calls()).expect("numbers are JSON"),
+            calls: recent.written(),
         }
     }
 
     pub(crate) fn read(&self) -> DbResult<(ApiKeyId, RecentUsage)> {
         let place = place("recent_usage", &self.key_id);
         let last_day = place.read("last_day", Timestamp::from_unix_millis(self.last_day))?;
-        let calls = serde_json::from_str(&self.calls).ok();
-        let recent = RecentUsage::new(last_day, place.read("calls", calls)?);
+        let recent = place.read("calls", RecentUsage::from_storage(last_day, &self.calls))?;
         Ok((ApiKeyId::new(place.read("key_id", id_from(&self.key_id))?), recent))
     }
 }
