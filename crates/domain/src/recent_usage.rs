@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn what_is_not_thirty_numbers_is_not_read() {
         let text = RecentUsage::none(day(0)).written();
-        for bad in ["", "1", &text[2..], &format!("{text} 0"), &text.replacen('0', "x", 1)] {
+        let less = text.replacen("0 ", "", 1);
+        for bad in ["", "1", &less, &format!("{text} 0"), &text.replacen('0', "x", 1)] {
             assert_eq!(RecentUsage::from_storage(day(0), bad), None, "{bad}");
         }
     }
