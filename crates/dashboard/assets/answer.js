@@ -80,6 +80,8 @@ export const wanted = {
   signedUp: { status: 201, fits: isAccount, isAnonymous: true },
   items: { status: 200, fits: body => Array.isArray(body) && body.every(isItem) },
   scopes: { status: 200, fits: body => Array.isArray(body) && body.every(isScope), isQuiet: true },
+  usage: { status: 200, fits: body => Array.isArray(body?.items) },
+  refusals: { status: 200, fits: body => Array.isArray(body) && body.every(has('at', 'reason')) },
   events: { status: 200, fits: body => Array.isArray(body) && body.every(isEvent) },
   issued: { status: 201, fits: isIssued },
   item: id => ({ status: 200, fits: body => isItem(body) && body?.id === id }),

@@ -25,6 +25,8 @@ import { createToolbar } from './toolbar.js'
 import { emptyView, failedView, loadingView, noMatchesView, signedOutView } from './views.js'
 
 const HIGHLIGHTED = 4_000
+/** For so long after somebody moved or pressed something, the list is read again each minute. */
+const WATCHED = 5 * MINUTE
 /** The part of the limit from which on the list says how many keys there are; src/pages.rs has the same. */
 const NEARLY = 0.8
 
@@ -248,7 +250,13 @@ export class ApiKeysPanel extends HTMLElement {
       }, { signal })
     }
     listenForShortcuts(this, this.#hasAddress, signal)
-    const timer = setInterval(() => this.render(), MINUTE)
+    let acted = performance.now()
+    for (const kind of ['pointermove', 'pointerdown', 'keydown']) addEventListener(kind, () => { acted = performance.now() }, { signal, passive: true })
+    // A list that nobody looks at is not asked for: that would keep the session alive.
+    const timer = setInterval(() => {
+      this.render()
+      if (!document.hidden && performance.now() - acted < WATCHED) this.keyring.refresh()
+    }, MINUTE)
     signal.addEventListener('abort', () => clearInterval(timer))
   }
 

@@ -32,7 +32,13 @@ export class Api {
     this.prove = prove
   }
 
-  list() { return this.#call('GET', 'api-keys', wanted.items) }
+  list() { return this.#call('GET', 'api-keys?include=usage', wanted.items) }
+  /** @param {string} id */
+  key(id) { return this.#call('GET', `api-keys/${id}`, { ...wanted.item(id), isQuiet: true }) }
+  /** @param {string} id @param {string} query */
+  usage(id, query) { return this.#call('GET', `api-keys/${id}/usage?${query}`, wanted.usage) }
+  /** @param {string} id */
+  refusals(id) { return this.#call('GET', `api-keys/${id}/refusals`, wanted.refusals) }
   scopes() { return this.#call('GET', 'scopes', wanted.scopes) }
   /** @param {KeyRequest} body */
   create(body) { return this.#call('POST', 'api-keys', wanted.issued, body) }

@@ -1,6 +1,7 @@
 // @ts-check
 import { accessFacts } from './access-facts.js'
 import { ApiError } from './answer.js'
+import { silenceIn } from './calls.js'
 import { serverNow } from './clock.js'
 import { copyButton } from './copy.js'
 import { Dialog } from './dialog.js'
@@ -11,6 +12,7 @@ import { program } from './program.js'
 import { fill, parts, text } from './strings.js'
 import { exact, relative } from './times.js'
 import { told } from './told.js'
+import { usageOf } from './usage.js'
 
 /** @type {OnKey} */
 export function openDetails(panel, key) {
@@ -25,7 +27,7 @@ export function openDetails(panel, key) {
   /** @param {string} term @param {Leaf[]} value */
   const fact = (term, ...value) => h('div', {}, h('dt', {}, term), h('dd', {}, value))
   const id = h('code', {}, key.id)
-  const old = panel.keyring.replacedByThis(key)
+  const [old, successor] = [panel.keyring.replacedByThis(key), panel.keyring.find(key.replacedBy)]
   dialog.show(
     h('dl', { class: 'facts' },
       fact(text.id, id, copyButton({ label: text.copyId, iconOnly: true, kind: 'quiet icon-only', what: () => key.id, shown: () => id, say: panel.say })),
@@ -37,8 +39,9 @@ export function openDetails(panel, key) {
       fact(text.columns.used, time(key.lastUsedAt), h('span', { class: 'hint' }, ` ${text.mayLag}`)),
       fact(text.columns.expires, time(key.expiresAt)),
       accessFacts(key, panel.catalogue.list ?? []).map(([term, value]) => fact(term, value)),
-      key.replacedBy && fact(text.replacedBy, h('code', {}, panel.keyring.find(key.replacedBy)?.keyPrefix ?? key.replacedBy)),
+      key.replacedBy && fact(text.replacedBy, h('code', {}, successor?.keyPrefix ?? key.replacedBy), silenceIn(key, successor, now)),
       old && fact(text.replaces, h('code', {}, old.keyPrefix))),
+    h('h3', {}, text.usage.title), usageOf(panel, { usage: query => panel.api.usage(key.id, query), refusals: () => panel.api.refusals(key.id), credits: key.credits }),
     h('h3', { id: 'history' }, text.history), history,
     h('div', { class: 'buttons' },
       panel.hasPages && h('a', { class: 'button quiet', href: `${panel.api.base}/account/activity?key=${key.id}`, ...panel.elsewhere }, text.allActivity),

@@ -1,5 +1,5 @@
 // @ts-check
-const SVG = 'http://www.w3.org/2000/svg'
+import { svg } from './svg.js'
 
 const PATHS = {
   check: 'M4 10.5l4 4 8-9',
@@ -14,13 +14,4 @@ const PATHS = {
 }
 
 /** Screen readers skip it: a text beside it says the same. @param {keyof typeof PATHS} name */
-export function icon(name) {
-  const svg = document.createElementNS(SVG, 'svg')
-  svg.setAttribute('class', `icon ${name}`)
-  svg.setAttribute('viewBox', '0 0 20 20')
-  svg.setAttribute('aria-hidden', 'true')
-  const path = document.createElementNS(SVG, 'path')
-  path.setAttribute('d', PATHS[name])
-  svg.append(path)
-  return svg
-}
+export const icon = name => svg('svg', { class: `icon ${name}`, viewBox: '0 0 20 20', 'aria-hidden': 'true' }, svg('path', { d: PATHS[name] }))

@@ -158,8 +158,8 @@ export class Keyring {
     tell(this.#panel, 'revoked', about(gone))
   }
 
-  /** @param {Key} key */
-  #with(key) { return this.keys?.map(other => other.id === key.id ? key : other) ?? null }
+  /** Only lists say how much keys are used. @param {Key} key */
+  #with(key) { return this.keys?.map(other => other.id === key.id ? { usage: other.usage, ...key } : other) ?? null }
 
   /** @param {Key[] | null | undefined} keys @param {string} action @param {Pick<Key, 'id' | 'name' | 'keyPrefix'>} key */
   #become(keys, action, key) {
@@ -174,6 +174,6 @@ export class Keyring {
  * @param {Issued} issued @param {Pick<Key, 'scopes' | 'allowedNetworks' | 'limits' | 'credits'>} like @returns {Key}
  */
 function itemOf({ id, name, keyPrefix, createdAt, environment, expiresAt }, { scopes, allowedNetworks, limits, credits }) {
-  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes, allowedNetworks, limits, credits }
+  const later = { lastUsedAt: null, enabled: true, replacedBy: null, createdBy: null, metadata: {}, scopes, allowedNetworks, limits, credits, usage: Array(30).fill(0) }
   return { id, name, keyPrefix, createdAt, environment, expiresAt, ...later }
 }

@@ -1,11 +1,12 @@
 // @ts-check
-import { DAY } from './times.js'
+import { sum } from './figures.js'
+import { DAY, HOUR } from './times.js'
 
 /** A search of fewer characters looks for no id: some id holds each of them. */
 const LEAST_OF_ID = 8
 export const STATUSES = /** @type {const} */ (['active', 'disabled', 'expiring', 'expired', 'replaced', 'unused'])
 export const ENVIRONMENTS = /** @type {const} */ (['live', 'test'])
-export const SORTS = /** @type {const} */ (['created', 'name', 'used', 'expires'])
+export const SORTS = /** @type {const} */ (['created', 'name', 'used', 'expires', 'calls'])
 const ORDERS = /** @type {const} */ (['asc', 'desc'])
 
 /** @type {OfKey<number>} */
@@ -23,6 +24,18 @@ export const isActive = (key, now) => key.enabled && !key.replacedBy && !isExpir
 
 /** For 90 days, from its creation if it was never used. @type {OfKey<boolean>} */
 export const isUnused = (key, now) => now - Date.parse(key.lastUsedAt ?? key.createdAt) >= 90 * DAY
+
+/**
+ * Of a replaced key that still works, whether programs still use it: it is silent when no call came for an hour and it was
+ * replaced before that. src/key_row.rs says the same.
+ * @param {Key} key @param {Key | undefined} successor @param {number} now @returns {'used' | 'silent' | null}
+ */
+export function silence(key, successor, now) {
+  const isOver = (/** @type {string} */ at) => now - Date.parse(at) >= HOUR
+  if (state(key, now) !== 'replaced') return null
+  if (key.lastUsedAt && !isOver(key.lastUsedAt)) return 'used'
+  return successor && isOver(successor.createdAt) ? 'silent' : null
+}
 
 /** @type {OfKey<boolean>} */
 export const wasUsedLately = (key, now) =>
@@ -115,11 +128,12 @@ export function matching(keys, view, now) {
   return by.sort((a, b) => sign * (Number(a.is > b.is) - Number(a.is < b.is))).map(({ key }) => key)
 }
 
-/** What a sort compares: texts, or times that are texts of one length. A key without an end comes after all ends. @type {Compared} */
+/** What a sort compares: texts, times that are texts of one length, or numbers. A key without an end comes after all ends. @type {Compared} */
 const COMPARED = {
   name: ({ name }) => sortKey(name),
   used: ({ lastUsedAt }) => lastUsedAt ?? '',
   expires: ({ expiresAt }) => expiresAt ?? '~',
+  calls: ({ usage }) => sum(usage ?? []),
 }
 
 /** One page of `found`: its keys, its number, and the numbers of its first and last key. @param {Key[]} found @param {number} page @param {number} size */

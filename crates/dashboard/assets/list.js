@@ -5,7 +5,7 @@ import { openRevoke } from './revoke.js'
 import { rowOf } from './row.js'
 import { fill, plural, text } from './strings.js'
 
-const COLUMNS = /** @type {const} */ (['name', 'key', 'created', 'used', 'expires', 'status', 'actions'])
+const COLUMNS = /** @type {const} */ (['name', 'key', 'created', 'used', 'calls', 'expires', 'status', 'actions'])
 
 /** @param {Panel} panel */
 export function createList(panel) {

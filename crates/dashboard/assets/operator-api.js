@@ -47,6 +47,12 @@ export const operator = {
   revokeAll: whose => call('POST', 'api-keys/revoke', revoked, whose),
   /** @param {OfOwner} key @param {CreditsChange} body */
   addCredits: (key, body) => call('POST', `${keyPath(key)}/credits`, wanted.item(key.id), body),
+  /** @param {OfOwner} key @param {string} query */
+  usage: (key, query) => call('GET', `${keyPath(key)}/usage?${query}`, wanted.usage),
+  /** @param {OfOwner} key */
+  refusals: key => call('GET', `${keyPath(key)}/refusals`, wanted.refusals),
+  /** @param {string} owner @param {string} query */
+  usageOfOwner: (owner, query) => call('GET', `${ownerPath(owner)}/usage?${query}`, wanted.usage),
   /** @param {string} owner @param {OwnerSettings} body */
   changeOwner: (owner, body) => call('PUT', ownerPath(owner), isOwner(owner), body),
   /** @param {string} owner @param {CreditsChange} body */

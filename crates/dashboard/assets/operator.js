@@ -7,6 +7,7 @@ import { ACTIONS } from './operator-actions.js'
 import { watchInstances } from './operator-instances.js'
 import { told } from './operator-notes.js'
 import { text } from './operator-strings.js'
+import { showUsage } from './operator-usage.js'
 import { MINUTE, exact, relative } from './times.js'
 
 showTimes()
@@ -22,6 +23,9 @@ for (const button of buttons) {
 const search = document.querySelector('form.seek')
 if (search instanceof HTMLFormElement) listenTo(search)
 
+/** @type {HTMLElement?} */
+const usage = document.querySelector('.usage-place')
+if (usage) showUsage(usage)
 const instances = document.querySelector('#instance-table')
 if (instances instanceof HTMLTableElement) watchInstances(instances)
 

@@ -2,6 +2,7 @@
 import { copyButton } from './copy.js'
 import { ask } from './dialog.js'
 import { h } from './dom.js'
+import { firstRequest } from './first-request.js'
 import { icon } from './icons.js'
 import { snippets } from './snippets.js'
 import { text } from './strings.js'
@@ -19,6 +20,7 @@ export function reveal(panel, dialog, created, ...notes) {
     panel.guard(false)
   }
   const field = keyField(created.key)
+  const first = firstRequest(panel, created)
   const question = { title: text.notCopied, why: text.notCopiedWhy, yes: text.closeAnyway, no: text.goBack }
   dialog.outlivesSession = true
   /** @type {Promise<boolean>?} */
@@ -29,6 +31,7 @@ export function reveal(panel, dialog, created, ...notes) {
     return asking
   }
   const forget = () => {
+    first.end()
     field.value = ''
     created.key = ''
     panel.guard(false)
@@ -53,6 +56,7 @@ export function reveal(panel, dialog, created, ...notes) {
     h('div', { class: 'copy-row' }, field,
       copyButton({ label: text.copyKey, kind: 'primary', what: () => field.value, shown: () => field, say: panel.say, done: onKeyCopied })),
     snippets(panel, created, onKeyCopied),
+    first.place,
     h('slot', { name: 'reveal-extra' }),
     h('div', { class: 'buttons' }, done))
   panel.say(text.revealSay)

@@ -3,6 +3,7 @@ import { openAccess } from './access.js'
 import { ApiError } from './answer.js'
 import { openCredits, openLimits } from './budgets.js'
 import { serverNow } from './clock.js'
+import { callsOf, silenceIn } from './calls.js'
 import { copyButton } from './copy.js'
 import { openDetails } from './detail.js'
 import { h } from './dom.js'
@@ -28,10 +29,11 @@ export function rowOf(panel, key, now) {
   }
   return h('tr', { role: 'row', part: 'row', tabindex: -1, 'data-id': key.id, 'data-focus': `row:${key.id}`, onclick: open, class: [key.enabled ? '' : 'off', panel.isFresh(key) ? 'fresh' : ''].join(' ').trim() },
     h('td', { role: 'cell', class: 'select' }, selectBox(panel, key)),
-    h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key)),
+    h('th', { role: 'rowheader', scope: 'row', class: 'name' }, nameOf(panel, key), relationOf(panel, key, now)),
     cell('key', prefixOf(panel, key)),
     cell('created', timeOf(key.createdAt, now)),
     noted('used', isUnused(key, now), usedOf(key, now)),
+    cell('calls', key.usage && callsOf(key.usage)),
     noted('expires', expiresSoon(key, now) || stops(key, now), endOf(key, now)),
     cell('status', stateOf(key, now)),
     // An expired key works as little when it is enabled.
@@ -99,10 +101,12 @@ function stateOf(key, now) {
   return h('span', { class: `state ${TONES[is]}` }, text.statuses[is])
 }
 
-/** How a key belongs to another that it replaces, or that replaces it. @param {Panel} panel @param {Key} key */
-function relationOf(panel, key) {
+/** How a key belongs to another that it replaces, or that replaces it. @param {Panel} panel @param {Key} key @param {number} now */
+function relationOf(panel, key, now) {
   const [old, successor] = [panel.keyring.replacedByThis(key), panel.keyring.find(key.replacedBy)]
-  return (old || successor) && h('div', { class: 'relation' },
+  const still = silenceIn(key, successor, now)
+  return (old || successor || still) && h('div', { class: 'relation' },
+    still && [still, ' '],
     old && [text.replaces, ' ', linkTo(panel, old), ' '],
     successor && [text.replacedBy, ' ', linkTo(panel, successor), ' '])
 }

@@ -38,7 +38,7 @@ export function reword(own, ours = text) {
 }
 
 const forms = new Intl.PluralRules(locale)
-const numbers = new Intl.NumberFormat(locale)
+export const numbers = new Intl.NumberFormat(locale)
 
 /** The form for `number` in this language. @param {{ one: string, other: string }} words @param {number} number */
 export const plural = (words, number) =>

@@ -4,7 +4,7 @@
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{KeyState, Timestamp, has_expired};
 
-use crate::words::DAY;
+use crate::words::{DAY, HOUR};
 
 /// What can hold of a key; several can. The list is filtered by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,15 @@ impl State {
     }
 }
 
+/// Whether programs still use a key that was replaced and still works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// The last call was within the last hour.
+    Used(Timestamp),
+    /// No call came for an hour, and it was replaced before that.
+    Silent,
+}
+
 /// What the list says of a key beside its fields.
 #[derive(Debug)]
 pub(crate) struct About {
@@ -100,6 +109,24 @@ impl About {
 
     pub(crate) fn has(&self, status: Status) -> bool {
         self.statuses.contains(&status)
+    }
+
+    /// Whether programs still use it; `None` unless it was replaced and still works, or while nobody can say.
+    pub(crate) fn silence(
+        &self,
+        used: &KeyInUse,
+        successor: Option<&KeyInUse>,
+        now: Timestamp,
+    ) -> Option<Silence> {
+        let is_over = |at: Timestamp| away(now, at) >= HOUR;
+        let last = used.last_used_at.filter(|at| !is_over(*at));
+        match (self.state, last) {
+            (State::Replaced, Some(at)) => Some(Silence::Used(at)),
+            (State::Replaced, None) => successor
+                .filter(|successor| is_over(successor.key.parts().created_at))
+                .map(|_| Silence::Silent),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_enabled(&self) -> bool {

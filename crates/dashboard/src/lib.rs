@@ -11,6 +11,7 @@
 
 mod activity;
 mod assets;
+mod calls;
 mod error_page;
 mod example_call;
 mod key_row;
@@ -29,6 +30,7 @@ use assets::asset;
 
 pub use activity::ActivityPage;
 pub use assets::{Asset, VERSION};
+pub use calls::Days;
 pub use error_page::ErrorPage;
 pub use operator::{
     Barrier, Instances, OperatorAccountsPage, OperatorActivityPage, OperatorKeyPage,

@@ -8,13 +8,15 @@ use latchkey_accounts::{Account, AccountId, Email, ManagementToken, PepperRole, 
 use latchkey_domain::ports::{FoundOwner, InstanceId, InstanceStatus, KeyInUse};
 use latchkey_domain::uuid::Uuid;
 use latchkey_domain::{
-    Action, Actor, ApiKeyId, AuditEvent, CataloguedScope, ChangeNumber, Creator, Environment,
-    EventId, KeyState, KeyStatus, Limit, Limits, OwnerId, ScopeCatalogue, Timestamp, TokenId,
-    Window,
+    Action, Actor, ApiKeyId, AuditEvent, CataloguedScope, ChangeNumber, Creator, Credits,
+    Environment, EventId, KeyState, KeyStatus, Limit, Limits, OwnerId, ScopeCatalogue, Timestamp,
+    TokenId, Window,
 };
 use serde_json::json;
 
 use crate::activity::{Part, Teller};
+use crate::calls::Days;
+use crate::key_row::{About, Silence};
 use crate::words::{Segment, segments};
 use crate::{Language, Product, Reader, Who};
 
@@ -38,6 +40,8 @@ pub struct OperatorKeysPage<'a> {
     pub owner: Option<(&'a OwnerId, Option<&'a Email>)>,
     /// The keys that were found, the newest first.
     pub keys: &'a [KeyInUse],
+    /// How much these are used.
+    pub days: &'a Days,
     /// Where the next page begins, if there is one.
     pub next: Option<&'a str>,
     /// Whether there are more keys than are shown, and no next page.
@@ -58,6 +62,8 @@ pub struct OperatorKeyPage<'a> {
     pub now: Timestamp,
     /// The key.
     pub key: &'a KeyInUse,
+    /// The key that replaces it, if there is one.
+    pub successor: Option<&'a KeyInUse>,
     /// What holds for its owner.
     pub owner: &'a FoundOwner,
     /// The address of its owner, if that is an account.
@@ -90,6 +96,8 @@ pub struct OperatorOwnerPage<'a> {
     pub limit: u32,
     /// Its keys: those that are not revoked, and then those that were revoked lately.
     pub keys: &'a [KeyInUse],
+    /// How much these are used.
+    pub days: &'a Days,
     /// The latest events of its trail.
     pub events: &'a [AuditEvent],
 }
@@ -220,6 +228,15 @@ impl OperatorKeyPage<'_> {
         Teller { language: self.language, key: Some(self.key.key.parts().id) }
     }
 
+    /// Whether programs still use it after it was replaced.
+    fn silence(&self) -> Option<Silence> {
+        let successor = self.successor.filter(|it| revoked_at(it).is_none());
+        revoked_at(self.key).map_or_else(
+            || About::of(self.key, self.now).silence(self.key, successor, self.now),
+            |_revoked| None,
+        )
+    }
+
     /// What the key may be used for, if it is restricted.
     fn scopes(&self) -> Option<Vec<String>> {
         let list = self.key.key.parts().restrictions.scopes.list()?;
@@ -338,6 +355,11 @@ fn json(list: Option<Vec<String>>) -> serde_json::Value {
 fn limits_json(limits: &Limits) -> serde_json::Value {
     let limit = |(window, limit): (Window, Limit)| json!({ "limit": limit.get(), "every": window.as_str() });
     if limits.is_empty() { serde_json::Value::Null } else { limits.iter().map(limit).collect() }
+}
+
+/// Credits for a script, null where they are not counted.
+fn credits_json(credits: Option<&Credits>) -> serde_json::Value {
+    credits.copied().map(Credits::get).into()
 }
 
 /// When a key was revoked.

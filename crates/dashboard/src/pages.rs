@@ -6,6 +6,7 @@ use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use crate::calls::Days;
 use crate::key_row::{About, State, Status};
 use crate::view::{Order, Shown, Sort, View};
 use crate::words::Segment;
@@ -103,6 +104,8 @@ pub struct ApiKeysPage<'a> {
     pub view: &'a View,
     /// The keys of the page that it asks for.
     pub shown: &'a Shown<'a>,
+    /// How much the keys of the page are used.
+    pub days: &'a Days,
     /// [`Shown::embedded`], as the API answers keys.
     pub keys_json: &'a str,
     /// The catalogue of scopes, as the API answers it.

@@ -23,6 +23,12 @@ pub struct StyleGuidePage<'a> {
 }
 
 impl StyleGuidePage<'_> {
+    /// Calls of 30 days.
+    const DAYS: [u64; 30] = [
+        0, 0, 3, 4, 9, 0, 0, 5, 8, 12, 11, 14, 2, 1, 13, 15, 14, 17, 16, 4, 3, 18, 21, 19, 24, 22,
+        5, 6, 25, 12,
+    ];
+
     /// A catalogue with each kind of scope, as the API answers it.
     fn catalogue() -> String {
         let scope = |name: &str, description: &str, group: Option<&str>, more: [bool; 2]| {
@@ -54,7 +60,8 @@ impl StyleGuidePage<'_> {
             let mut all = json!({
                 "id": format!("019d1fb2-5b00-7c4e-a2d1-{:012x}", name.len()), "name": name, "keyPrefix": "sk_live_mCD5",
                 "createdAt": created, "lastUsedAt": used, "environment": "live", "enabled": true, "expiresAt": expires,
-                "replacedBy": null, "createdBy": null, "metadata": {}, "scopes": null, "allowedNetworks": null
+                "replacedBy": null, "createdBy": null, "metadata": {}, "scopes": null, "allowedNetworks": null,
+                "limits": null, "credits": null, "usage": (0..30).map(|day| day * day % (name.len() + 1)).collect::<Vec<_>>(),
             });
             if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
                 all.extend(more);

@@ -12,7 +12,8 @@ use serde_json::json;
 use unicode_normalization::UnicodeNormalization as _;
 use url::form_urlencoded;
 
-use crate::key_row::{About, Status};
+use crate::calls::{Days, calls};
+use crate::key_row::{About, Silence, Status};
 
 const LIST: &str = "/account/api-keys";
 const PAGE_SIZE: usize = 25;
@@ -38,6 +39,7 @@ pub(crate) enum Sort {
     Name,
     Used,
     Expires,
+    Calls,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,18 +49,19 @@ pub(crate) enum Order {
 }
 
 impl Sort {
-    const ALL: [(&str, Self); 4] = [
+    const ALL: [(&str, Self); 5] = [
         ("created", Self::Created),
         ("name", Self::Name),
         ("used", Self::Used),
         ("expires", Self::Expires),
+        ("calls", Self::Calls),
     ];
 
     /// Names from A, ends from the nearest, other times from the newest.
     const fn first_order(self) -> Order {
         match self {
             Self::Name | Self::Expires => Order::Ascending,
-            Self::Created | Self::Used => Order::Descending,
+            Self::Created | Self::Used | Self::Calls => Order::Descending,
         }
     }
 }
@@ -86,6 +89,11 @@ impl View {
             order: one_of(&Order::ALL, value("order").as_deref()).unwrap_or(sort.first_order()),
             page: value("page").as_deref().and_then(page_number).unwrap_or(1),
         }
+    }
+
+    /// Whether its order takes the calls of all keys.
+    pub fn is_by_calls(&self) -> bool {
+        self.sort == Sort::Calls
     }
 
     /// The address of another page of the same view.
@@ -180,9 +188,10 @@ pub struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// The page of `view` of all `keys`, which are in the order of the API: it breaks ties.
-    pub fn of(keys: &'a [KeyInUse], view: &View, now: Timestamp) -> Self {
-        let found = matching(keys, view, now);
+    /// The page of `view` of all `keys`, which are in the order of the API: it breaks ties. `days` are those of all keys
+    /// where the view [is by calls](View::is_by_calls).
+    pub fn of(keys: &'a [KeyInUse], days: &Days, view: &View, now: Timestamp) -> Self {
+        let found = matching(keys, days, view, now);
         let total = found.len();
         let pages = total.div_ceil(PAGE_SIZE).max(1);
         let page = view.page.min(pages);
@@ -271,12 +280,22 @@ pub(crate) struct Row<'a> {
 }
 
 impl Row<'_> {
-    pub(crate) fn has_relation(&self) -> bool {
-        self.replaces.is_some() || self.replaced_by.is_some()
+    pub(crate) fn has_relation(&self, now: Timestamp) -> bool {
+        self.replaces.is_some() || self.replaced_by.is_some() || self.silence(now).is_some()
+    }
+
+    /// Whether programs still use a key that was replaced.
+    pub(crate) fn silence(&self, now: Timestamp) -> Option<Silence> {
+        self.about.silence(self.used, self.replaced_by, now)
     }
 }
 
-fn matching<'a>(keys: &'a [KeyInUse], view: &View, now: Timestamp) -> Vec<&'a KeyInUse> {
+fn matching<'a>(
+    keys: &'a [KeyInUse],
+    days: &Days,
+    view: &View,
+    now: Timestamp,
+) -> Vec<&'a KeyInUse> {
     let sought = sought(&view.q);
     let mut found: Vec<_> = keys.iter().filter(|used| is_found(used, &sought, view, now)).collect();
     let ordered = |ordering: Ordering| match view.order {
@@ -295,6 +314,10 @@ fn matching<'a>(keys: &'a [KeyInUse], view: &View, now: Timestamp) -> Vec<&'a Ke
             found = named.into_iter().map(|(_, used)| used).collect();
         }
         (Sort::Used, _) => found.sort_by(|a, b| ordered(a.last_used_at.cmp(&b.last_used_at))),
+        (Sort::Calls, _) => {
+            let of = |used: &KeyInUse| calls(days, used.key.parts().id);
+            found.sort_by(|a, b| ordered(of(a).cmp(&of(b))));
+        }
         (Sort::Expires, _) => found.sort_by(|a, b| ordered(end_of(a).cmp(&end_of(b)))),
     }
     found

@@ -3,7 +3,11 @@
 
 // The API
 
-type Key = import('./api').ItemBody
+/** With its calls of the last 30 days, today last, as lists have them. */
+type Key = Omit<import('./api').ItemBody, 'usage'> & { usage?: readonly number[] }
+type UsageBody = import('./api').UsageBody
+type Refusal = import('./api').RefusalBody
+type Reason = import('./api').ReasonName
 type Issued = import('./api').IssuedBody
 type Rotated = import('./api').RotatedBody
 type Success = import('./api').Success
@@ -81,6 +85,8 @@ interface AllWanted {
   signedUp: Wanted<Account>
   items: Wanted<Key[]>
   scopes: Wanted<ScopeOf[]>
+  usage: Wanted<UsageBody>
+  refusals: Wanted<Refusal[]>
   events: Wanted<AuditEvent[]>
   issued: Wanted<Issued>
   item(id: string): Wanted<Key>
@@ -122,7 +128,7 @@ type OfKey<T> = (key: Key, now: number) => T
 type View = ReturnType<typeof import('../assets/keys.js').viewFrom>
 type Sort = (typeof import('../assets/keys.js').SORTS)[number]
 type Order = 'asc' | 'desc'
-type Compared = Record<Exclude<Sort, 'created'>, (key: Key) => string>
+type Compared = Record<Exclude<Sort, 'created'>, (key: Key) => string | number>
 type Page = ReturnType<typeof import('../assets/keys.js').pageOf>
 /** What a page says of keys when it holds only those of one view: of that view, as a query string, and of all. */
 interface Rest {
@@ -133,6 +139,21 @@ interface Rest {
   counted: number
 }
 type Column = keyof English['columns']
+
+/** The calls of an hour or a day, which begins at `start`, in milliseconds. */
+interface Bucket {
+  start: number
+  accepted: number
+  cost: number
+  refused: number
+  reasons: UsageBody['items'][number]['refused']
+}
+/** Where usage comes from: `usage` gets a query string. */
+interface UsageSource {
+  usage: (query: string) => Promise<UsageBody>
+  refusals?: () => Promise<Refusal[]>
+  credits?: number | null
+}
 
 type Told = Pick<AuditEvent, 'action' | 'keyId' | 'keyName' | 'changes'>
 /** A part of a sentence: words, the name of a key, or an instant. */

@@ -3,6 +3,7 @@ mod bodies;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
+use latchkey_dashboard::Days;
 use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{ApiKeyId, CreditChange, KeyChange, NewKey, OwnerId, Rotation};
 use serde::Serialize;
@@ -42,8 +43,17 @@ pub(crate) async fn list(
 }
 
 /// Keys as the API answers them.
-pub(crate) fn items<'a>(keys: impl IntoIterator<Item = &'a KeyInUse>) -> Vec<ItemBody<'a>> {
+fn items<'a>(keys: impl IntoIterator<Item = &'a KeyInUse>) -> Vec<ItemBody<'a>> {
     keys.into_iter().map(ItemBody::from).collect()
+}
+
+/// The same with their calls of the last 30 days.
+pub(crate) fn used_items<'a>(keys: &[&'a KeyInUse], days: &Days) -> Vec<ItemBody<'a>> {
+    let mut items = items(keys.iter().copied());
+    for (item, found) in items.iter_mut().zip(keys) {
+        item.usage = days.get(&found.key.parts().id).copied();
+    }
+    items
 }
 
 /// Create a key.

@@ -1,6 +1,7 @@
 mod activity;
 mod reference;
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use actix_web::http::header::{
@@ -10,9 +11,10 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _};
 use latchkey_dashboard::{
-    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Page, ProfilePage, Reader, Shown, SignInPage,
-    SignUpPage, VERSION, View, Who,
+    ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Days, Page, ProfilePage, Reader, Shown,
+    SignInPage, SignUpPage, VERSION, View, Who,
 };
+use latchkey_domain::ports::{KeyInUse, StoreError};
 use latchkey_domain::{Action, AuditEvent, OwnerId, Timestamp};
 use latchkey_jwt::ForeignSessions;
 use serde::Serialize;
@@ -117,7 +119,15 @@ pub(crate) async fn api_keys(
     let settings = http.services.api_keys.owner(&whose).await?.settings;
     let now = http.services.clock.now();
     let view = View::of_query(req.query_string());
-    let shown = Shown::of(&keys, &view, now);
+    let mut days = Days::new();
+    if view.is_by_calls() {
+        days = last_days(&http, &keys).await?;
+    }
+    let shown = Shown::of(&keys, &days, &view, now);
+    let embedded = shown.embedded();
+    if !view.is_by_calls() {
+        days = last_days(&http, embedded.iter().copied()).await?;
+    }
     let policy = http.services.api_keys.policy();
     let leaked = leaked_lately(&http, &whose, now).await?;
     let place = sign_in_place(&http);
@@ -127,7 +137,8 @@ pub(crate) async fn api_keys(
         reader: reader(&session, place.as_deref(), &http),
         view: &view,
         shown: &shown,
-        keys_json: &json(&api_keys::items(shown.embedded()))?,
+        days: &days,
+        keys_json: &json(&api_keys::used_items(&embedded, &days))?,
         catalogue_json: &json(&scopes::bodies(&http.services.api_keys.scope_catalogue()))?,
         leaked: &leaked,
         leaked_json: &json(&leaked.iter().map(EventBody::from).collect::<Vec<_>>())?,
@@ -137,6 +148,16 @@ pub(crate) async fn api_keys(
         origin: our_origin(req.headers(), &http).map(|origin| origin.to_string()),
         now,
     }))
+}
+
+/// How much keys were used in the last 30 days.
+pub(crate) async fn last_days(
+    http: &Http,
+    keys: impl IntoIterator<Item = impl Borrow<KeyInUse>>,
+) -> Result<Days, StoreError> {
+    let ids: Vec<_> = keys.into_iter().map(|found| found.borrow().key.parts().id).collect();
+    let days = http.services.usage.last_days(&ids).await?;
+    Ok(ids.into_iter().zip(days).collect())
 }
 
 /// The reports of leaked keys among the latest events of `owner`, newest first.

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 
 import { eventually, item, test } from './harness.mjs'
-import { button, chooseAction, copyAndClose, create, createButton, dialog, nameField, openCreate, question, row, rows } from './steps.mjs'
+import { ALL_KEYS, button, chooseAction, copyAndClose, create, createButton, dialog, nameField, openCreate, question, row, rows } from './steps.mjs'
 
 const trusted = site => ({ LATCHKEY_TRUSTED_ORIGINS: site.url })
 const options = { site: {}, settings: trusted }
@@ -143,7 +143,7 @@ item(57, 'the page hears of each change, with name and prefix and never a key', 
   assert.deepEqual([rotated[0], rotated[1].replaces, rotated[1].name], ['rotated', created[1].id, name])
   assert.deepEqual(revoked, ['revoked', { id: rotated[1].id, name, keyPrefix: rotated[1].keyPrefix }])
   assert.doesNotMatch(JSON.stringify(await heard(page)), new RegExp(key.slice(12)))
-  await page.route('**/api/v1/api-keys', route => route.fulfill({ status: 503, json: { error: 'Away' } }))
+  await page.route(ALL_KEYS, route => route.fulfill({ status: 503, json: { error: 'Away' } }))
   await page.evaluate(() => globalThis.panel.refresh())
   await eventually(async () => assert.equal((await heard(page)).at(-1)[0], 'error'))
 }, { ...options, expected: [/503/, /CORS/, /ERR_FAILED/, /\[api-keys-panel\]/] })
@@ -239,7 +239,7 @@ item(58, 'signed out, nobody is offered to create a key', async ({ page, server,
 test('help and documentation of the product are the ones that the page names', async ({ page, server, site }) => {
   await open(page, server, site, { attributes: 'docs-url="https://docs.example.com/" support-url="https://help.example.com/"' })
   assert.equal(await page.getByRole('link', { name: 'View docs' }).getAttribute('href'), 'https://docs.example.com/')
-  await page.route('**/api/v1/api-keys', route => route.abort())
+  await page.route(ALL_KEYS, route => route.abort())
   await create(page, 'Production').catch(() => null)
   const link = dialog(page).getByRole('link', { name: /Contact support/ })
   assert.equal(await link.getAttribute('href'), 'https://help.example.com/')

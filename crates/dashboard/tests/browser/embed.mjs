@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 import { eventually, item, test } from './harness.mjs'
-import { button, chooseAction, copyAndClose, create, createButton, dialog, everythingIn, everythingStored, question, row, rows } from './steps.mjs'
+import { ALL_KEYS, button, chooseAction, copyAndClose, create, createButton, dialog, everythingIn, everythingStored, question, row, rows } from './steps.mjs'
 
 const EXAMPLE = new URL('../../../../examples/embedded-panel/', import.meta.url)
 const read = name => readFileSync(new URL(name, EXAMPLE), 'utf8')
@@ -68,7 +68,7 @@ item(18, 'while the list is loaded, a skeleton stands for it', async ({ page, pe
   await person.hasKey('Production')
   let answer
   const answered = new Promise(resolve => { answer = resolve })
-  await page.route('**/api/v1/api-keys', async route => {
+  await page.route(ALL_KEYS, async route => {
     await answered
     await route.continue()
   })
@@ -82,12 +82,12 @@ item(18, 'while the list is loaded, a skeleton stands for it', async ({ page, pe
 
 item(18, 'a list that can’t be loaded says so, and Retry tries again', async ({ page, person, server, site }) => {
   await person.hasKey('Production')
-  await page.route('**/api/v1/api-keys', route => route.abort())
+  await page.route(ALL_KEYS, route => route.abort())
   await openExample(page, site.url, site, server)
   await page.getByText('We couldn’t load your keys.').waitFor()
   await button(page, 'Retry').click()
   await eventually(async () => assert.equal(await page.getByText('We couldn’t load your keys.').count(), 1))
-  await page.unroute('**/api/v1/api-keys')
+  await page.unroute(ALL_KEYS)
   await button(page, 'Retry').click()
   await row(page, 'Production').waitFor()
   // The panel asks again, without a session, to find out whether its origin is trusted.

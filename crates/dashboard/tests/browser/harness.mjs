@@ -131,7 +131,9 @@ async function inWindow(body, options) {
 /** @param {Browser} browser @param {Server} own @param {BrowserContextOptions} [options] */
 async function newWindow(browser, own, options) {
   const permissions = ['clipboard-read', 'clipboard-write']
-  const context = await browser.newContext({ baseURL: own.url, permissions, ...options })
+  // Wide enough for every column.
+  const viewport = { width: 1400, height: 800 }
+  const context = await browser.newContext({ baseURL: own.url, permissions, viewport, ...options })
   context.setDefaultTimeout(5_000)
   context.setDefaultNavigationTimeout(20_000)
   return context

@@ -23,6 +23,7 @@ import './reference.mjs'
 import './operator.mjs'
 import './scopes.mjs'
 import './budgets.mjs'
+import './usage.mjs'
 import './views.mjs'
 import './policy.mjs'
 

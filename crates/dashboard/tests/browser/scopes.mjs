@@ -276,7 +276,7 @@ item(78, 'details say what a key may be used for, with the descriptions', async 
   const open = async name => {
     await page.keyboard.press('Escape')
     await chooseAction(page, name, 'Details')
-    await dialog(page).getByRole('heading', { name }).waitFor()
+    await dialog(page).getByRole('heading', { name, exact: true }).waitFor()
   }
   await open('Two')
   const chips = fact(page, 'Scopes').getByRole('listitem')

@@ -265,6 +265,28 @@ export const states = [
       await dialog(window.page).locator('tbody').getByRole('row').first().waitFor()
     },
   },
+  {
+    name: 'the details, with usage',
+    async reach({ page, person }) {
+      await person.uses(await person.hasKey('Server-side app', { credits: 100, limits: [{ limit: 1000, every: 'day' }] }))
+      await openKeys(page)
+      await chooseAction(page, 'Server-side app', 'Details')
+      await dialog(page).getByText('Show as a table').click()
+      await dialog(page).getByRole('textbox').fill('019d2070-9a3f-7a02-9d6b-3e5f7a9c1b2d')
+      await button(dialog(page), 'Explain').click()
+      await dialog(page).getByText('This request is not among').waitFor()
+    },
+  },
+  {
+    name: 'an old key that is still used',
+    async reach({ page, person }) {
+      const old = await person.hasKey('Server-side app')
+      await person.json('POST', `/api/v1/api-keys/${old.id}/rotate`, {})
+      await person.uses(old)
+      await openKeys(page)
+      await page.getByText('Still used').first().waitFor()
+    },
+  },
   ...[
     ['find a key', () => '/operator'],
     ['a key', ({ key }) => `/operator/keys/${key.id}`],

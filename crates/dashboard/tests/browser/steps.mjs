@@ -5,6 +5,8 @@ import { strict as assert } from 'node:assert'
 /** @import { Locator, Page } from 'playwright-core' */
 
 export const KEYS = '/account/api-keys'
+/** The call that lists all keys. */
+export const ALL_KEYS = /\/api\/v1\/api-keys(\?include=usage)?$/
 
 /** @param {Page} page */
 export async function openKeys(page, query = '') {

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 
 import { eventually, item, test } from './harness.mjs'
-import { KEYS, button, copyAndClose, create, dialog, openCreate, openKeys, rows } from './steps.mjs'
+import { ALL_KEYS, KEYS, button, copyAndClose, create, dialog, openCreate, openKeys, rows } from './steps.mjs'
 
 const DAY = 24 * 60 * 60_000
 const inDays = days => new Date(Date.now() + days * DAY + 30_000).toISOString()
@@ -14,7 +14,7 @@ const NAMES = [
   '\uff46\uff55\uff4c\uff4c', 'a  b', '\u{10400}', '\ue000', 'Production', 'production',
 ]
 const QUERIES = ['', '?page=2', '?page=3', '?page=99', '?page=0', '?sort=nonsense&order=up&status=x&environment=y', '?theirs=1&q=',
-  ...['created', 'name', 'used', 'expires'].flatMap(sort => ['', '&order=asc', '&order=desc', '&page=2'].map(rest => `?sort=${sort}${rest}`)),
+  ...['created', 'name', 'used', 'expires', 'calls'].flatMap(sort => ['', '&order=asc', '&order=desc', '&page=2'].map(rest => `?sort=${sort}${rest}`)),
   ...['active', 'disabled', 'expiring', 'expired', 'replaced', 'unused'].map(status => `?status=${status}`),
   '?environment=test', '?environment=live&sort=name', '?environment=test&status=disabled',
   ...['zur', 'ZÜRICH', 'strasse', 'key', ' key 1 ', 'fin', 'σισυφοσ', '²', '2', 'full', 'e', 'i', '<b>', '&', '%', '日本', 'sk_live', 'SK_TEST_', 'nothing', 'a b', 'й', '\u3000', '\u0308']
@@ -36,7 +36,7 @@ function seen(root) {
   const cell = it => [it.classList[0], it.classList.contains('soon'), it.getAttribute('data-label'), words(it)]
   const row = it => ({
     isOff: it.classList.contains('off'),
-    cells: [...it.querySelectorAll(':scope > :is(.name, .key, .created, .used, .expires, .status)')].map(cell),
+    cells: [...it.querySelectorAll(':scope > :is(.name, .key, .created, .used, .calls, .expires, .status)')].map(cell),
     tone: it.querySelector('.state')?.className.trim(),
     switch: [...it.querySelectorAll('.switch')].map(it => it.classList.contains('on') || it.getAttribute('aria-checked') === 'true'),
     times: [...it.querySelectorAll('time')].map(it => Date.parse(it.dateTime)),
@@ -79,6 +79,7 @@ async function hasKeys(person) {
   const { id } = await person.json('POST', `/api/v1/api-keys/${e.id}/rotate`, { overlapSeconds: 3_600 })
   await person.json('DELETE', `/api/v1/api-keys/${id}`)
   await person.uses(f)
+  assert.equal(await person.verify(made[30].key), 200)
   await person.uses(made[20])
   await person.hadKey('Gone')
   await person.leaks(await person.hasKey('Leaked <b>'))
@@ -113,7 +114,7 @@ item(72, 'of many keys a page brings those of its view, works with them, and ask
   assert.ok(!html.includes('Key 60'), 'a key of another page')
   let release
   const held = new Promise(done => { release = done })
-  await page.route('**/api/v1/api-keys', async route => {
+  await page.route(ALL_KEYS, async route => {
     if (route.request().method() === 'GET') await held
     return route.continue()
   })

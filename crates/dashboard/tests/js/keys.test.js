@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import {
-  counted, cutSecrets, expiresSoon, folded, isExpired, isUnused, matching, pageOf, queryOf, soughtIn, statuses, variableFor, viewFrom, wasUsedLately,
+  counted, cutSecrets, expiresSoon, folded, isExpired, isUnused, matching, pageOf, queryOf, silence, soughtIn, statuses, variableFor, viewFrom, wasUsedLately,
 } from '../../assets/keys.js'
 
 const NOW = Date.parse('2026-03-24T15:30:00.000Z')
@@ -51,6 +51,25 @@ test('a use lies lately within seven days', () => {
   assert.ok(wasUsedLately(key({ lastUsedAt: at(-7) }), NOW))
   assert.ok(!wasUsedLately(key({ lastUsedAt: at(-7.01) }), NOW))
   assert.ok(!wasUsedLately(key(), NOW))
+})
+
+test('a replaced key is used while calls come, and silent an hour after the last one and after it was replaced', () => {
+  const hours = (/** @type {number} */ number) => at(-number / 24)
+  const old = (/** @type {string | null} */ lastUsedAt) => key({ replacedBy: 'b', expiresAt: at(1), lastUsedAt })
+  const successor = (/** @type {string} */ createdAt) => key({ id: 'b', createdAt })
+  assert.equal(silence(old(hours(0.9)), successor(hours(3)), NOW), 'used')
+  assert.equal(silence(old(hours(1)), successor(hours(3)), NOW), 'silent')
+  assert.equal(silence(old(null), successor(hours(3)), NOW), 'silent')
+  assert.equal(silence(old(hours(5)), successor(hours(0.5)), NOW), null, 'a program may not have called yet')
+  assert.equal(silence(old(hours(5)), undefined, NOW), null, 'its successor was revoked')
+  assert.equal(silence({ ...old(hours(5)), enabled: false }, successor(hours(3)), NOW), null)
+  assert.equal(silence(key({ lastUsedAt: hours(0.1) }), undefined, NOW), null)
+})
+
+test('keys are sorted by their calls, the most used first; others know none', () => {
+  const keys = [key({ id: 'a', usage: [0, 5] }), key({ id: 'b' }), key({ id: 'c', usage: [10, 0] })]
+  assert.deepEqual(matching(keys, viewFrom('?sort=calls'), NOW).map(({ id }) => id), ['c', 'a', 'b'])
+  assert.deepEqual(matching(keys, viewFrom('?sort=calls&order=asc'), NOW).map(({ id }) => id), ['b', 'a', 'c'])
 })
 
 test('replaced keys do not count towards the limit', () => {

@@ -18,7 +18,7 @@ use crate::Http;
 use crate::admin::events::named_action;
 use crate::admin::proof::owner_in_path;
 use crate::admin::search::{cursor, named_owner, written};
-use crate::dashboard::page;
+use crate::dashboard::{last_days, page};
 use crate::error::ApiError;
 use crate::error_page::language;
 use crate::query::query_in;
@@ -70,6 +70,7 @@ pub(crate) async fn keys(
         created_by: created_by.as_ref(),
         owner: owner.as_ref().map(|(owner, email)| (*owner, email.as_ref())),
         keys: &found.keys,
+        days: &last_days(&http, &found.keys).await?,
         next: next.as_deref(),
         is_cut: found.is_cut,
     }))
@@ -100,6 +101,10 @@ pub(crate) async fn key(
     let id = id.map_err(|_no_id| ApiError::not_found())?;
     let found = http.services.register.key(id).await?.ok_or_else(ApiError::not_found)?;
     let whose = &found.key.parts().owner;
+    let successor = match found.key.parts().replaced_by {
+        Some(id) => http.services.register.key(id).await?,
+        None => None,
+    };
     let owner = http.services.api_keys.owner(whose).await?;
     let account = find::account_that_is(&http, whose).await?;
     let mut of_key = TrailSearch::new(vec![OwnerPattern::any()]);
@@ -111,6 +116,7 @@ pub(crate) async fn key(
         reader: reader(&operating, &http),
         now: http.services.clock.now(),
         key: &found,
+        successor: successor.as_ref(),
         owner: &owner,
         email: account.as_ref().map(|it| &it.parts().email),
         catalogue: &http.services.api_keys.scope_catalogue(),
@@ -142,6 +148,7 @@ pub(crate) async fn owner(
         found: &found,
         limit: services.api_keys.policy().max_keys_per_owner,
         keys: &keys,
+        days: &last_days(&http, &keys).await?,
         events: &events,
     }))
 }
