@@ -327,7 +327,7 @@ func backend(t *testing.T, needed ...string) (*Manage, func(text string) int) {
 		}
 	}
 	command := exec.Command(binary, "token", "create", "--name", "backend",
-		"--allow", "keys:write,audit:read,owners:write", "--owners", "org_*")
+		"--allow", "keys:write,audit:read,owners:write,usage:read", "--owners", "org_*")
 	command.Env, command.Stderr = server.environment, os.Stderr
 	made := must(command.Output())
 	latchkey := must(New(server.url))
@@ -402,6 +402,22 @@ func TestLimitsAndCreditsAreSetAndShown(t *testing.T) {
 	expect(t, must(manage.AddOwnerCredits(ctx, "org_6", nil)).Credits == nil)
 	events := must(manage.AuditEvents(ctx, Filters{"owner": "org_6", "limit": "1"}))
 	expect(t, len(events) == 1 && events[0].Action == "credits.added" && events[0].Changes["credits"] != nil, events)
+}
+
+func TestUsageIsTold(t *testing.T) {
+	manage, statusWith := backend(t, `"/api/v1/admin/owners/{owner}/usage"`)
+	key := must(manage.CreateKey(ctx, "org_9", Members{"name": "a"}))
+	expect(t, statusWith(key.Key) == 200)
+	expect(t, len(must(manage.KeyRefusals(ctx, "org_9", key.ID))) == 0)
+	usage := Usage{}
+	for tries := 0; len(usage.Items) == 0 && tries < 100; tries++ {
+		time.Sleep(200 * time.Millisecond) // a first use is shown within seconds
+		usage = must(manage.KeyUsage(ctx, "org_9", key.ID, Filters{"by": "hour"}))
+	}
+	expect(t, len(usage.Items) == 1 && usage.By == "hour" && usage.Items[0].Accepted == 1 && usage.Items[0].Cost == 1, usage)
+	expect(t, len(must(manage.OwnerUsage(ctx, "org_9", nil)).Items) == 1)
+	listed := must(manage.ListKeys(ctx, "org_9", Filters{"include": "usage"}))
+	expect(t, len(listed) == 1 && len(listed[0].Usage) == 30, listed)
 }
 
 func TestAnOwnerIsSuspendedAndComesBack(t *testing.T) {

@@ -45,7 +45,24 @@ type Key struct {
 	Metadata                                    map[string]any
 	Scopes, AllowedNetworks                     []string
 	Limits                                      []Limit
-	Credits                                     *int64 // nil: not counted
+	Credits                                     *int64  // nil: not counted
+	Usage                                       []int64 // accepted calls of the last 30 days, today last, with "include": "usage"
+}
+
+// Usage is how much a key or an owner used: the hours or days in UTC, as By says, that have something, ascending.
+type Usage struct {
+	By    string
+	Items []struct {
+		Start          time.Time
+		Accepted, Cost int64
+		Refused        map[string]int64 // by reason
+	}
+}
+
+// KeyRefusal is a call with a key that was refused. Required are the scopes that the call required, if any.
+type KeyRefusal struct {
+	At                                   time.Time
+	Reason, Address, RequestID, Required string
 }
 
 type page struct {
@@ -98,7 +115,8 @@ func NewManage(address, token string) (*Manage, error) {
 	return &Manage{Timeout: 10 * time.Second, token: token, peer: peer}, nil
 }
 
-// ListKeys are the owner's, newest first. With "status": "revoked", those revoked lately.
+// ListKeys are the owner's, newest first. With "status": "revoked", those revoked lately; with
+// "include": "usage", and the right usage:read too, how much each is used.
 func (m *Manage) ListKeys(ctx context.Context, owner string, filters Filters) ([]Key, error) {
 	return call[[]Key](ctx, m, "GET", below(owner, "api-keys"), filters, nil)
 }
@@ -127,6 +145,22 @@ func (m *Manage) RotateKey(ctx context.Context, owner, id string, members Member
 // any more.
 func (m *Manage) AddCredits(ctx context.Context, owner, id string, add *int64) (Key, error) {
 	return call[Key](ctx, m, "POST", below(owner, "api-keys", id, "credits"), nil, Members{"add": add})
+}
+
+// KeyUsage is that of a key, revoked or not, with the right usage:read. Filters are "by" ("hour" or "day"), "from" and "to"; by
+// default the last 30 days by the day.
+func (m *Manage) KeyUsage(ctx context.Context, owner, id string, filters Filters) (Usage, error) {
+	return call[Usage](ctx, m, "GET", below(owner, "api-keys", id, "usage"), filters, nil)
+}
+
+// KeyRefusals are the last 20 refused calls with a key, newest first, with the right usage:read.
+func (m *Manage) KeyRefusals(ctx context.Context, owner, id string) ([]KeyRefusal, error) {
+	return call[[]KeyRefusal](ctx, m, "GET", below(owner, "api-keys", id, "refusals"), nil, nil)
+}
+
+// OwnerUsage is KeyUsage of all keys of an owner together.
+func (m *Manage) OwnerUsage(ctx context.Context, owner string, filters Filters) (Usage, error) {
+	return call[Usage](ctx, m, "GET", below(owner, "usage"), filters, nil)
 }
 
 // RevokeKey ends a key permanently.

@@ -50,6 +50,8 @@ export interface Key {
   limits?: Limit[] | null
   /** How many are left, as the database has it; null: they are not counted. */
   credits?: number | null
+  /** Accepted calls of each of the last 30 days in UTC, today last; where `include` asks for it. */
+  usage?: number[]
 }
 
 export type Changes = Partial<Pick<Key, 'name' | 'enabled' | 'expiresAt' | 'metadata' | 'scopes' | 'allowedNetworks' | 'limits'>>
@@ -90,6 +92,31 @@ export interface OwnerState extends OwnerSettings {
   credits?: number | null
 }
 
+/** By default the last 30 days, by the day. */
+export interface Period {
+  by?: 'hour' | 'day'
+  from?: string
+  to?: string
+}
+
+export type RefusalReason = 'disabled' | 'expired' | 'revoked' | 'suspended' | 'network' | 'scope' | 'rate' | 'credits'
+
+/** The hours or days in UTC that have something, ascending. */
+export interface Usage {
+  by: 'hour' | 'day'
+  items: { start: string; accepted: number; cost: number; refused: Partial<Record<RefusalReason, number>> }[]
+}
+
+/** A refused call. */
+export interface KeyRefusal {
+  at: string
+  reason: RefusalReason
+  address: string | null
+  requestId: string | null
+  /** The scopes that the call required. */
+  required: string | null
+}
+
 /** A scope that keys may be given. */
 export interface CataloguedScope {
   name: string
@@ -121,7 +148,8 @@ export interface AuditEvent {
 /** The keys of one owner: visible ASCII of your choice, 1 to 255 characters. */
 export interface Owner {
   create(key: NewKey): Promise<IssuedKey>
-  list(query?: { status?: 'revoked' }): Promise<Key[]>
+  /** `include: 'usage'` takes the right `usage:read` too. */
+  list(query?: { status?: 'revoked'; include?: 'usage' }): Promise<Key[]>
   get(keyId: string): Promise<Key>
   change(keyId: string, changes: Changes): Promise<Key>
   rotate(keyId: string, how?: { overlapSeconds?: number; createdBy?: string }): Promise<IssuedKey & { replaces: string }>
@@ -129,6 +157,12 @@ export interface Owner {
   revoke(keyId: string): Promise<void>
   /** Adds credits, or takes them where the number is negative; with null they are not counted any more. */
   addCredits(keyId: string, add: number | null): Promise<Key>
+  /** Of a key, revoked or not; with the right `usage:read`, as the next two. */
+  usage(keyId: string, period?: Period): Promise<Usage>
+  /** The last 20, newest first. */
+  refusals(keyId: string): Promise<KeyRefusal[]>
+  /** Of all keys together. */
+  usageOfAll(period?: Period): Promise<Usage>
   settings(): Promise<OwnerState>
   set(settings: OwnerSettings): Promise<OwnerState>
   /** The same for the credits that all keys share. */

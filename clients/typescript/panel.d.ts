@@ -22,6 +22,8 @@ export interface ApiKeysPanelAttributes {
   scopes?: 'on' | 'off'
   /** Where nobody chooses from which networks. */
   networks?: 'on' | 'off'
+  /** Where nobody sets limits and credits. */
+  budgets?: 'on' | 'off'
   /** Where your page has a heading of its own. */
   'hide-header'?: boolean | ''
   /** The level of the panel's heading; 2 by default. */

@@ -15,7 +15,7 @@ const token = (name, ...flags) => {
   const settings = { cwd: server.folder, env: server.env, encoding: 'utf8' }
   return execFileSync(binary, ['token', 'create', '--name', name, ...flags], settings).trim()
 }
-const secret = token('all', '--allow', 'keys:read,keys:write,owners:write,audit:read')
+const secret = token('all', '--allow', 'keys:read,keys:write,owners:write,audit:read,usage:read')
 const keys = management(server.url, secret)
 const client = latchkey(server.url)
 
@@ -110,6 +110,24 @@ describe('a backend', () => {
     assert.deepEqual((await owner.set({ maxKeys: null, suspended: false, limits: daily })).limits, daily)
     assert.equal((await owner.addSharedCredits(9)).credits, 9)
     assert.equal((await owner.addSharedCredits(null)).credits, null)
+  })
+
+  it('tells how much keys are used', async () => {
+    const owner = keys.owner('org_9')
+    const { id, key } = await owner.create({ name: 'x' })
+    assert.equal((await client.verify(key)).ok, true)
+    assert.deepEqual(await owner.refusals(id), [])
+    const used = async () => (await owner.usage(id, { by: 'hour' })).items
+    for (let tries = 0; (await used()).length === 0; tries++) {
+      assert.ok(tries < 100, 'a first use is shown within seconds')
+      await new Promise(done => setTimeout(done, 200))
+    }
+    const [{ accepted, cost, refused }] = await used()
+    assert.deepEqual([accepted, cost, refused], [1, 1, {}])
+    assert.equal((await owner.usageOfAll()).items.length, 1)
+    const [{ usage }] = await owner.list({ include: 'usage' })
+    assert.equal(usage.length, 30)
+    assert.deepEqual(await failure(owner.usage(id, { by: 'week' })), [400, 'invalid_request'])
   })
 
   it('reads the audit trail', async () => {
