@@ -75,11 +75,10 @@ impl UsageRegister for PostgresStore {
     ) -> Result<Vec<(ApiKeyId, RecentUsage)>, StoreError> {
         let keys: Vec<Uuid> = keys.iter().map(|key| key.as_uuid()).collect();
         let ask = sql_query(RECENT_OF_KEYS).bind::<Array<SqlUuid>, _>(keys);
-        let rows: Vec<RecentRow> = cached(ask)
-            .answering::<Recent>()
-            .load(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
+        let reader = self.readers.get().await?;
+        let mut connection = reader.connection();
+        let rows = cached(ask).answering::<Recent>().load(&mut connection);
+        let rows: Vec<RecentRow> = reader.answer(rows).await?.map_err(failed)?;
         rows.into_iter().map(RecentRow::read).collect()
     }
 
