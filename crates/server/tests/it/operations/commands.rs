@@ -152,7 +152,9 @@ fn keys_list_shows_every_key_and_no_secret(setup: Setup) {
     ada.change(&adas.id, &restrictions).expect_status(200);
     let none = ada.create_key_with(&json!({ "name": "None", "scopes": [] }));
     let gone = ada.create_key("gone");
-    let bobs = server.sign_up(BOB).create_key_with(&json!({ "name": "Bob's" }));
+    let limits = json!([{ "limit": 100, "every": "minute" }, { "limit": 9, "every": "day" }]);
+    let bobs = json!({ "name": "Bob's", "limits": limits, "credits": 20 });
+    let bobs = server.sign_up(BOB).create_key_with(&bobs);
     ada.revoke(&gone.id).expect_status(200);
     let owner = text(&server.verify(&adas.key).json(), "ownerId");
     let lists = |setup: &Setup| {
@@ -162,9 +164,9 @@ fn keys_list_shows_every_key_and_no_secret(setup: Setup) {
         assert!(of_ada.contains(&adas.id) && !of_ada.contains(&bobs.id), "{of_ada}");
         assert!(!all.contains(&gone.id), "{all}");
         for (key, end) in [
-            (&adas, "Ada's\tdocs:read,org:*\t127.0.0.0/8"),
-            (&bobs, "Bob's\t(all)\t(all)"),
-            (&none, "None\t(none)\t(all)"),
+            (&adas, "Ada's\tdocs:read,org:*\t127.0.0.0/8\t(none)\t(not counted)"),
+            (&bobs, "Bob's\t(all)\t(all)\tminute=100,day=9\t20"),
+            (&none, "None\t(none)\t(all)\t(none)\t(not counted)"),
         ] {
             let row = all.lines().find(|row| row.starts_with(&key.id)).expect("a row");
             assert!(row.ends_with(end), "{row}");
