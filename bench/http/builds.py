@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compares two builds of Latchkey in alternating pairs: CPU for each verification, and revokes/s.
+"""Compares two builds of Latchkey in alternating pairs: CPU for each verification, and revokes/s. Of AFTER alone: what a
+requirement, budgets, and the usage in a list cost.
 
     bench/http/builds.py BEFORE AFTER [WHAT ...] [--pairs 20]
 

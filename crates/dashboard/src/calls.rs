@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use latchkey_domain::{ApiKeyId, Timestamp};
+use latchkey_domain::{ApiKeyId, RecentUsage, Timestamp};
 
 use crate::Language;
 use crate::key_row::Silence;
 
 /// Accepted calls of keys on each of the last 30 days, today last. Of a key that is absent there were none.
-pub type Days = HashMap<ApiKeyId, [u64; 30]>;
+pub type Days = HashMap<ApiKeyId, [u64; RecentUsage::DAYS]>;
 
 /// All calls of a key.
 pub(crate) fn calls(days: &Days, key: ApiKeyId) -> u64 {
@@ -19,11 +19,11 @@ pub(crate) fn calls(days: &Days, key: ApiKeyId) -> u64 {
 impl Language {
     /// The last 30 days of a key as a line, and the calls of today, as markup.
     pub(crate) fn calls(self, days: &Days, key: &ApiKeyId) -> String {
-        self.line_and_today(&days.get(key).copied().unwrap_or([0; 30]))
+        self.line_and_today(&days.get(key).copied().unwrap_or([0; RecentUsage::DAYS]))
     }
 
     /// The same of a key with these days.
-    pub(crate) fn line_and_today(self, days: &[u64; 30]) -> String {
+    pub(crate) fn line_and_today(self, days: &[u64; RecentUsage::DAYS]) -> String {
         let [.., today] = *days;
         let number = |number| self.number(number);
         let all = self.fill("callsAll", &number(days.iter().sum()));
@@ -70,7 +70,7 @@ impl Language {
 }
 
 /// The line in a box of 116 by 20.
-fn line(days: &[u64; 30]) -> String {
+fn line(days: &[u64; RecentUsage::DAYS]) -> String {
     let most = u128::from(days.iter().copied().max().unwrap_or_default()).max(1);
     let mut path = String::new();
     for (x, calls) in (0..).step_by(4).zip(days) {

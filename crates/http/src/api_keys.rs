@@ -18,6 +18,7 @@ use super::accounts::Success;
 use super::acting::{ActingAfresh, ActingFor};
 use super::body::{InOrder, JsonBody, OptionalJsonBody};
 use super::error::{ApiError, ErrorBody};
+use super::usage::last_days;
 use super::wire_limits::CreditsBody;
 
 /// List keys.
@@ -49,7 +50,14 @@ fn items<'a>(keys: impl IntoIterator<Item = &'a KeyInUse>) -> Vec<ItemBody<'a>> 
 
 /// The same with their calls of the last 30 days.
 pub(crate) fn used_items<'a>(keys: &[&'a KeyInUse], days: &Days) -> Vec<ItemBody<'a>> {
-    let mut items = items(keys.iter().copied());
+    with_usage(items(keys.iter().copied()), keys.iter().copied(), days)
+}
+
+fn with_usage<'a>(
+    mut items: Vec<ItemBody<'a>>,
+    keys: impl IntoIterator<Item = &'a KeyInUse>,
+    days: &Days,
+) -> Vec<ItemBody<'a>> {
     for (item, found) in items.iter_mut().zip(keys) {
         item.usage = days.get(&found.key.parts().id).copied();
     }
@@ -216,17 +224,15 @@ pub(crate) async fn listed(
         None => http.services.api_keys.list(owner).await?,
         Some(StatusFilter::Revoked) => http.services.api_keys.revoked_lately(owner).await?,
     };
-    let mut items = match filter.status {
+    let items = match filter.status {
         None => items(&keys),
         Some(StatusFilter::Revoked) => keys.iter().map(ItemBody::that_may_be_revoked).collect(),
     };
-    if filter.includes_usage() {
-        let ids: Vec<_> = keys.iter().map(|found| found.key.parts().id).collect();
-        let days = http.services.usage.last_days(&ids).await?;
-        for (item, days) in items.iter_mut().zip(days) {
-            item.usage = Some(days);
-        }
-    }
+    let items = if filter.includes_usage() {
+        with_usage(items, &keys, &last_days(http, &keys).await?)
+    } else {
+        items
+    };
     Ok(HttpResponse::Ok().json(items))
 }
 

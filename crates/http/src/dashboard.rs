@@ -1,7 +1,6 @@
 mod activity;
 mod reference;
 
-use std::borrow::Borrow;
 use std::time::Duration;
 
 use actix_web::http::header::{
@@ -14,7 +13,6 @@ use latchkey_dashboard::{
     ApiKeysPage, Asset, CONTENT_SECURITY_POLICY, Days, Page, ProfilePage, Reader, Shown,
     SignInPage, SignUpPage, VERSION, View, Who,
 };
-use latchkey_domain::ports::{KeyInUse, StoreError};
 use latchkey_domain::{Action, AuditEvent, OwnerId, Timestamp};
 use latchkey_jwt::ForeignSessions;
 use serde::Serialize;
@@ -33,6 +31,7 @@ use super::middleware::CROSS_ORIGIN_RESOURCE_POLICY;
 use super::scopes;
 use super::session::Session;
 use super::settings::HttpSettings;
+use super::usage::last_days;
 
 const HOME: &str = "/account/api-keys";
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
@@ -148,16 +147,6 @@ pub(crate) async fn api_keys(
         origin: our_origin(req.headers(), &http).map(|origin| origin.to_string()),
         now,
     }))
-}
-
-/// How much keys were used in the last 30 days.
-pub(crate) async fn last_days(
-    http: &Http,
-    keys: impl IntoIterator<Item = impl Borrow<KeyInUse>>,
-) -> Result<Days, StoreError> {
-    let ids: Vec<_> = keys.into_iter().map(|found| found.borrow().key.parts().id).collect();
-    let days = http.services.usage.last_days(&ids).await?;
-    Ok(ids.into_iter().zip(days).collect())
 }
 
 /// The reports of leaked keys among the latest events of `owner`, newest first.

@@ -2,8 +2,12 @@
 
 mod bodies;
 
+use std::borrow::Borrow;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use latchkey_dashboard::Days;
+use latchkey_domain::ports::{KeyInUse, StoreError};
 use latchkey_domain::{OwnerId, UsageError, UsagePeriod, UsagePeriodError};
 
 pub(crate) use self::bodies::{CallsSchema, PeriodQuery, RefusalBody, SpanBody, UsageBody};
@@ -80,7 +84,17 @@ pub(crate) async fn refusals(
     refused_key(&req, &http, &owner).await
 }
 
-// What the calls of sessions and of management tokens have in common.
+// What the calls of sessions and of management tokens, and the pages, have in common.
+
+/// How much keys were used in the last 30 days.
+pub(crate) async fn last_days(
+    http: &Http,
+    keys: impl IntoIterator<Item = impl Borrow<KeyInUse>>,
+) -> Result<Days, StoreError> {
+    let ids: Vec<_> = keys.into_iter().map(|found| found.borrow().key.parts().id).collect();
+    let days = http.services.usage.last_days(&ids).await?;
+    Ok(ids.into_iter().zip(days).collect())
+}
 
 pub(crate) async fn used_key(
     req: &HttpRequest,

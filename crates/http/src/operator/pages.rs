@@ -18,10 +18,11 @@ use crate::Http;
 use crate::admin::events::named_action;
 use crate::admin::proof::owner_in_path;
 use crate::admin::search::{cursor, named_owner, written};
-use crate::dashboard::{last_days, page};
+use crate::dashboard::page;
 use crate::error::ApiError;
 use crate::error_page::language;
 use crate::query::query_in;
+use crate::usage::last_days;
 
 /// Which keys the first page shows.
 #[derive(Debug, Deserialize)]

@@ -259,11 +259,7 @@ async fn list_keys(app: &App, owner: Option<String>, after: Option<String>) -> C
 
 fn key_row(found: &KeyInUse) -> String {
     let key = found.key.parts();
-    let state = match key.state {
-        KeyState::Active => "active",
-        KeyState::Disabled { .. } => "disabled",
-        KeyState::Revoked { .. } => "revoked",
-    };
+    let state = named(key.state);
     let created = WireTime(key.created_at);
     let used = used(found.last_used_at);
     let (id, owner, prefix, name) = (key.id, &key.owner, &key.prefix, &key.name);
@@ -276,6 +272,14 @@ fn key_row(found: &KeyInUse) -> String {
     format!(
         "{id}\t{owner}\t{prefix}\t{state}\t{created}\t{used}\t{name}\t{scopes}\t{networks}\t{limits}\t{credits}"
     )
+}
+
+pub(super) const fn named(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Active => "active",
+        KeyState::Disabled { .. } => "disabled",
+        KeyState::Revoked { .. } => "revoked",
+    }
 }
 
 /// What a key is restricted to, with commas between. Neither a scope nor a network has a parenthesis.
@@ -402,6 +406,6 @@ impl From<String> for Done {
     }
 }
 
-fn used(at: Option<Timestamp>) -> String {
+pub(super) fn used(at: Option<Timestamp>) -> String {
     at.map_or("never".to_owned(), |at| WireTime(at).to_string())
 }

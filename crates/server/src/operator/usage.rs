@@ -3,12 +3,10 @@
 use std::fmt::Write as _;
 
 use latchkey_domain::ports::KeyInUse;
-use latchkey_domain::{
-    KeySearch, KeyState, KeyStatus, OwnerId, OwnerPattern, RefusalReason, Timestamp, UsageCounts,
-};
+use latchkey_domain::{KeySearch, KeyStatus, OwnerId, OwnerPattern, RefusalReason, UsageCounts};
 use latchkey_http::WireTime;
 
-use super::admin_command::CommandError;
+use super::admin_command::{CommandError, named, used};
 use crate::app::App;
 
 /// More keys than an owner can have.
@@ -33,11 +31,11 @@ pub(super) async fn lines(
 ) -> Result<String, CommandError> {
     let ids: Vec<_> = keys.iter().map(|found| found.key.parts().id).collect();
     let counts = app.services.usage.totals(&ids).await?;
-    let used = keys.iter().zip(&counts);
+    let counted = keys.iter().zip(&counts);
     let (head, rows): (_, Vec<_>) = if is_csv {
-        (csv_head(), used.map(|(found, counts)| csv_row(found, counts)).collect())
+        (csv_head(), counted.map(|(found, counts)| csv_row(found, counts)).collect())
     } else {
-        (HEAD.to_owned(), used.map(|(found, counts)| row(found, counts)).collect())
+        (HEAD.to_owned(), counted.map(|(found, counts)| row(found, counts)).collect())
     };
     let head = is_beginning.then_some(head);
     Ok(head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"))
@@ -48,12 +46,12 @@ const HEAD: &str = "ID\tOWNER\tPREFIX\tSTATE\tACCEPTED\tCOST\tREFUSED\tLAST USED
 fn row(found: &KeyInUse, counts: &UsageCounts) -> String {
     let key = found.key.parts();
     let (id, owner, prefix, name) = (key.id, &key.owner, &key.prefix, &key.name);
-    let state = state(key.state);
+    let state = named(key.state);
     let UsageCounts { accepted, cost, refused } = counts;
     let refused: Vec<_> =
         refused.iter().map(|(why, calls)| format!("{}={calls}", why.as_str())).collect();
     let refused = if refused.is_empty() { "0".to_owned() } else { refused.join(",") };
-    let used = found.last_used_at.map_or("never".to_owned(), time);
+    let used = used(found.last_used_at);
     format!("{id}\t{owner}\t{prefix}\t{state}\t{accepted}\t{cost}\t{refused}\t{used}\t{name}")
 }
 
@@ -69,13 +67,13 @@ fn csv_head() -> String {
 fn csv_row(found: &KeyInUse, counts: &UsageCounts) -> String {
     let key = found.key.parts();
     let (id, owner, prefix) = (key.id, cell(key.owner.as_str()), &key.prefix);
-    let (state, accepted, cost) = (state(key.state), counts.accepted, counts.cost);
+    let (state, accepted, cost) = (named(key.state), counts.accepted, counts.cost);
     let mut row = format!("{id},{owner},{prefix},{state},{accepted},{cost}");
     for reason in RefusalReason::ALL {
         let calls = counts.refused.get(&reason).copied().unwrap_or_default();
         write!(row, ",{calls}").expect("a String takes all text");
     }
-    let used = found.last_used_at.map(time).unwrap_or_default();
+    let used = found.last_used_at.map(|at| WireTime(at).to_string()).unwrap_or_default();
     row + "," + &used + "," + &cell(key.name.as_str())
 }
 
@@ -94,18 +92,6 @@ fn cell(text: &str) -> String {
         harmless.push(character);
     }
     harmless + "\""
-}
-
-const fn state(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Active => "active",
-        KeyState::Disabled { .. } => "disabled",
-        KeyState::Revoked { .. } => "revoked",
-    }
-}
-
-fn time(at: Timestamp) -> String {
-    WireTime(at).to_string()
 }
 
 #[cfg(test)]
