@@ -50,6 +50,8 @@ struct State {
     waiting: Option<Wanted>,
     /// The highest cost of a call that waited, since the budget was not used for a second.
     cost: u64,
+    /// Since the last tick something came to hand. The call that waited for it may not have run yet.
+    has_come: bool,
 }
 
 /// Whether a budget has room for a call.
@@ -220,7 +222,8 @@ impl Budget {
         }
         let waiting = state.waiting.take();
         let own_use = self.own_use(&state);
-        let is_surplus = waiting.is_none() && self.hand.held() > 2 * own_use;
+        let is_needed = waiting.is_some() || state.has_come;
+        let is_surplus = !is_needed && self.hand.held() > 2 * own_use;
         match occasion {
             Occasion::Closing => state.holding.let_go(&self.hand, 0),
             // What was not used for a second is not needed here.
@@ -267,6 +270,7 @@ impl Budget {
         }
         if !self.is_by_second() {
             state.holding.answered(&self.hand, sent, answer);
+            state.has_come = true;
         }
         drop(state);
         let believed_until = if self.is_by_second() {
@@ -290,6 +294,7 @@ impl Budget {
         let own_use = self.own_use(&state);
         let [_, later] = state.marks;
         state.marks = [later, self.total(&state)];
+        state.has_come = false;
         if own_use == 0 {
             state.cost = 0;
         }

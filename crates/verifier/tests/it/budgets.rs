@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allocation_counter::measure;
+use async_trait::async_trait;
+use latchkey_domain::ports::budgets::{Answer, Statement};
+use latchkey_domain::ports::{BudgetShares, InstanceId, StoreError};
 use latchkey_domain::{Credits, IssuedKey, NewKey, OverBudget};
+use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fixtures::{limits_of, owner};
-use latchkey_verifier::{ChargeError, Principal};
-use tokio::task::JoinSet;
+use latchkey_verifier::{Answering, ChargeError, Principal};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
 use crate::instance::Instance;
@@ -142,6 +146,35 @@ async fn what_nobody_uses_is_given_back() {
     })
     .await
     .expect("it is given back");
+}
+
+/// The store, where each answer takes longer than it is to the next look at what is not needed.
+#[derive(Debug)]
+struct FarStore(Arc<SqliteStore>);
+
+#[async_trait]
+impl BudgetShares for FarStore {
+    async fn settle(
+        &self,
+        instance: InstanceId,
+        statements: &[Statement],
+    ) -> Result<Option<Vec<Option<Answer>>>, StoreError> {
+        sleep(Duration::from_millis(500)).await;
+        self.0.settle(instance, statements).await
+    }
+}
+
+#[tokio::test]
+async fn a_call_spends_what_it_waited_for_also_where_the_store_answers_slowly() {
+    let far = |store| Arc::new(FarStore(store));
+    let instance = Instance::with_stores(Answering::FromCache, |store| store, far).await;
+    while instance.verifier.status().lease_left.is_none() {
+        yield_now().await;
+    }
+    let key = principal(&instance, |new| new.with_credits(Some(credits(10)))).await;
+    for _ in 0..3 {
+        assert_eq!(charge(&instance, &key, 1).await, Ok(()));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, Barrier, KeyHasher, SteadyClock, UsageRepository};
+use latchkey_domain::ports::{ApiKeyRepository, Barrier, BudgetShares, KeyHasher, SteadyClock, UsageRepository};
 use latchkey_domain::{
     ApiKey, ApiKeyPorts, ApiKeyService, BootTime, Brand, Candidates, Environment, IdSequence,
     IssuePolicy, IssuedKey, KeyLimits, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp,
@@ -83,6 +83,15 @@ impl Instance {
         answering: Answering,
         repository: impl FnOnce(Arc<SqliteStore>) -> Arc<R>,
     ) -> Self {
+        Self::with_stores(answering, repository, |store| store).await
+    }
+
+    /// One that also asks for its budgets what `shares` makes of the store.
+    pub(crate) async fn with_stores<R: UsageRepository + 'static, S: BudgetShares + 'static>(
+        answering: Answering,
+        repository: impl FnOnce(Arc<SqliteStore>) -> Arc<R>,
+        shares: impl FnOnce(Arc<SqliteStore>) -> Arc<S>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = SqliteStore::open(&folder.path().join("latchkey.db")).expect("opens");
         store.migrate().await.expect("migrates");
@@ -95,7 +104,7 @@ impl Instance {
         let ports = VerifierPorts {
             lookup: Arc::<SqliteStore>::clone(&store),
             feed: Arc::<SqliteStore>::clone(&store),
-            shares: Arc::<SqliteStore>::clone(&store),
+            shares: shares(Arc::clone(&store)),
             hasher: Arc::<CountingHasher>::clone(&hasher),
             clock: Arc::<FakeClock>::clone(&clock),
             lease_clock: Arc::<FakeSteadyClock>::clone(&lease_clock),
