@@ -38,7 +38,7 @@ with mine as ( \
     select * from ( \
         select seq, nonce, key_id, revoked from key_changes where seq > $2 \
         order by seq fetch first 10000 rows with ties \
-    ) as whole limit 100001 \
+    ) as whole limit 20001 \
 ), reached as ( \
     select seq, nonce from page order by seq desc limit 1 \
 ) \
@@ -51,9 +51,9 @@ select coalesce(reached.seq, clock.seq) as seq, coalesce(reached.nonce, clock.no
     array(select key_id from page where revoked) as revoked \
 from change_clock as clock left join reached on true";
 
-/// Where one transaction changed more keys than this, instances void their whole cache: to be told would
-/// take longer than a heartbeat may.
-const MOST: usize = 100_000;
+/// Where one transaction changed more keys than this, instances void their whole cache: to read so many
+/// could take longer than a heartbeat may, again and again, until the lease ends.
+const MOST: usize = 20_000;
 
 const EXPEL: &str = "\
 delete from instances using unnest($1, $2) as silent (id, heartbeats) \
