@@ -192,7 +192,8 @@ impl Holding {
     }
 
     /// A statement that was sent at `sent` has been answered: puts in the hand what the answer is the first to tell of.
-    pub fn answered<C: Counter>(&mut self, hand: &Hand<C>, sent: BootTime, answer: Answer) {
+    /// Returns how much that is.
+    pub fn answered<C: Counter>(&mut self, hand: &Hand<C>, sent: BootTime, answer: Answer) -> u64 {
         let Answer { share, rest, .. } = answer;
         if share.period != self.known.period {
             // Before the time is extended, in which it might be spent.
@@ -205,8 +206,10 @@ impl Holding {
         let until = rest.map_or(BootTime::MAX, |rest| sent.after(safe_part_of(rest)));
         hand.until.write(until.nanos());
         // Less where the database has lost what it said: then nothing is new.
-        hand.add(share.granted.saturating_sub(self.known.granted));
+        let come = share.granted.saturating_sub(self.known.granted);
+        hand.add(come);
         self.known = share;
+        come
     }
 
     /// The share as the store told it last.

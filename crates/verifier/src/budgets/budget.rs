@@ -269,8 +269,7 @@ impl Budget {
             state.before += state.spent(&self.hand);
         }
         if !self.is_by_second() {
-            state.holding.answered(&self.hand, sent, answer);
-            state.has_come = true;
+            state.has_come |= state.holding.answered(&self.hand, sent, answer) > 0;
         }
         drop(state);
         let believed_until = if self.is_by_second() {
