@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compares two builds of Latchkey in alternating pairs: CPU for each verification, and revokes/s. Of AFTER alone: what a
-requirement, budgets, and the usage in a list cost.
+"""Compares two builds of Latchkey in alternating pairs: CPU for each verification, revokes/s, and what counting calls writes. Of
+AFTER alone: what a requirement, budgets, and the usage in a list cost.
 
     bench/http/builds.py BEFORE AFTER [WHAT ...] [--pairs 20]
 
 BEFORE and AFTER are release binaries; each has a Postgres of its own. WHAT is any of cached, uncached,
-revokes, required, metered, listed; without any, all. A limit is missed only where the whole interval is beyond it: the interval holds
-the median of the ratios in 95 of 100 measurements.
+revokes, written, required, metered, listed; without any, all. A limit is missed only where the whole interval is beyond it: the interval
+holds the median of the ratios in 95 of 100 measurements.
 """
 
 import argparse
@@ -15,7 +15,9 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -32,6 +34,9 @@ METERED = 20  # keys that share the load
 WARM_UP = 2  # seconds in which budgets come to hand
 MOST_LISTED = 1.5
 LISTED = 100  # keys of each person
+COUNTED = 100  # keys whose calls are counted
+COUNTED_FOR = 180  # seconds: uses are written each minute
+MOST_WRITTEN = 1.0
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
@@ -125,6 +130,30 @@ def listing(benches: list[Bench]) -> str:
                lambda low, _: low > MOST_LISTED)
 
 
+def counting(benches: list[Bench]) -> str:
+    """Both at the same time, each in its own database; nothing of this is a matter of speed."""
+    with ThreadPoolExecutor() as pool:
+        (rows_before, log_before), (rows_after, log_after) = pool.map(written, benches)
+    what, missed = f"of {COUNTED} keys, 300 calls/s for {COUNTED_FOR} s: at most {MOST_WRITTEN}", lambda low, _: low > MOST_WRITTEN
+    return "\n".join([row(f"rows written {what}", "rows", [(rows_before, rows_after)], missed),
+                      row(f"log written {what}", "kB", [(log_before, log_after)], lambda *_: False)])
+
+
+def written(bench: Bench) -> tuple[float, float]:
+    """Rows, without those of heartbeats, and kB of the write-ahead log."""
+    asked = ("select sum(n_tup_ins + n_tup_upd + n_tup_del), pg_current_wal_lsn() - '0/0' from pg_stat_user_tables "
+             "where relname <> 'instances'")
+    with bench.latchkey(DATABASE_URL=bench.postgres.url) as server:
+        time.sleep(2)  # until it has looked for what is to be removed
+        bench.postgres.ask("checkpoint")
+        rows, log = bench.postgres.ask(asked)[0]
+        keys = bench.file("counted", [key for key, *_ in bench.keys.rows[:COUNTED]])
+        open_loop(RELEASE / "open_loop", server.port, keys, 300, COUNTED_FOR, 8)
+    time.sleep(2)  # until Postgres has counted what was written at the stop
+    rows_then, log_then = bench.postgres.ask(asked)[0]
+    return float(rows_then) - float(rows), (float(log_then) - float(log)) / 1024
+
+
 def revoking(benches: list[Bench]) -> str:
     """All by one instance; each waits for the others."""
     with ExitStack() as stack:
@@ -143,6 +172,7 @@ MEASURED = {
     "cached": partial(verifying, what="cached"),
     "uncached": partial(verifying, what="cache off", LATCHKEY_VERIFY_CACHE="off"),
     "revokes": revoking,
+    "written": counting,
     "required": requiring,
     "metered": metering,
     "listed": listing,

@@ -10,3 +10,4 @@ drop trigger keep_recent_usage_of_new_day on key_usage;
 drop function keep_recent_usage();
 drop function with_calls_of_day(text, int, bigint);
 drop table recent_usage;
+alter table last_uses reset (fillfactor);

@@ -5,7 +5,10 @@ create table recent_usage (
     key_id uuid primary key,
     last_day timestamptz not null,
     calls text not null
-);
+) with (fillfactor = 50);
+
+-- A key in use writes its row of both each minute or each hour. Where a page has room, that leaves the index alone.
+alter table last_uses set (fillfactor = 50);
 
 -- They follow the rows of days, by whatever these are written. One statement, which takes the index whatever the planner thinks of
 -- the size of the table.
