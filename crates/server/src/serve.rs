@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::app::{App, NotPrepared, StartError};
-use crate::housekeeping;
+use crate::housekeeping::{self, Turns};
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
 use crate::settings::{SCOPES_FILE, Settings, read_scopes};
@@ -230,16 +230,17 @@ async fn keep_writing_uses_of_tokens(app: Arc<App>) {
 
 async fn keep_house(app: Arc<App>) {
     let Settings { keep_revoked, keep_audit, .. } = app.settings;
+    let turns = Turns::default();
     let remove_events = async {
         if let Some(keep) = keep_audit {
-            housekeeping::keep_removing_events(&app, keep).await;
+            housekeeping::keep_removing_events(&app, &turns, keep).await;
         }
     };
     tokio::join!(
         housekeeping::compare_clocks(&app.clocks),
-        housekeeping::keep_purging(&app),
-        housekeeping::keep_removing_usage(&app),
-        housekeeping::keep_removing_keys(&app, keep_revoked),
+        housekeeping::keep_purging(&app, &turns),
+        housekeeping::keep_removing_usage(&app, &turns),
+        housekeeping::keep_removing_keys(&app, &turns, keep_revoked),
         remove_events,
     );
 }
