@@ -169,7 +169,8 @@ impl Budget {
         let [sent, received] = minutes;
         if let Some(Refused { at, minute }) = seen.refused.take()
             && at < answer.sent
-            && (self.credits.is_some() || minute == sent)
+            // One that was under way when a minute ended may have been paid from the next one.
+            && (self.credits.is_some() || [minute; 2] == minutes)
         {
             seen.early = seen.early.max(answer.received - at);
             seen.early_refusals += seen.refusals_since;
