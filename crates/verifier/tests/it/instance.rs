@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use latchkey_domain::ports::{ApiKeyRepository, Barrier, BudgetShares, KeyHasher, SteadyClock, UsageRepository};
+use latchkey_domain::ports::{
+    ApiKeyRepository, Barrier, BudgetShares, KeyHasher, SteadyClock, UsageRepository,
+};
 use latchkey_domain::{
     ApiKey, ApiKeyPorts, ApiKeyService, BootTime, Brand, Candidates, Environment, IdSequence,
     IssuePolicy, IssuedKey, KeyLimits, KeyName, KeyedDigest, NewKey, Refusal, Secret, Timestamp,
