@@ -20,6 +20,8 @@ pub(crate) enum Flaw {
     ClosedShareReturns,
     /// An instance that comes back finds its share of before, and believes that it still holds all of that.
     ShareSurvives,
+    /// An instance that takes a forgotten budget up again finds its share of before, and believes that it still holds all of that.
+    ForgottenShareSurvives,
     /// Credits that are added overwrite what was handed out meanwhile.
     TopUpOverwrites,
     /// What was left of a period may be spent in the next.
@@ -37,7 +39,7 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    pub(crate) const OF_CREDITS: [Self; 10] = [
+    pub(crate) const OF_CREDITS: [Self; 11] = [
         Self::LookFirst,
         Self::UnknownIsGranted,
         Self::AllIsNew,
@@ -47,6 +49,7 @@ impl Flaw {
         Self::GuardByAmount,
         Self::ClosedShareReturns,
         Self::ShareSurvives,
+        Self::ForgottenShareSurvives,
         Self::TopUpOverwrites,
     ];
     pub(crate) const OF_WINDOWS: [Self; 6] = [

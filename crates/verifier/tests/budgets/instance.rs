@@ -14,6 +14,8 @@ pub(crate) struct Instance {
     pub(crate) hand: Hand<Number>,
     holding: Holding,
     pub(crate) registration: Registration,
+    /// Which holding this is.
+    number: u8,
     pub(crate) call: Option<Call>,
     /// Statements that nobody waits for any more, and that may yet run.
     pub(crate) late: Vec<Statement>,
@@ -46,6 +48,7 @@ impl Instance {
             hand: Hand::default(),
             holding: Holding::default(),
             registration,
+            number: 0,
             call: None,
             late: Vec::new(),
             statements: 0,
@@ -62,7 +65,8 @@ impl Instance {
 
     fn begin(&mut self, request: Request, sent: BootTime) {
         self.statements += 1;
-        let statement = Statement { registration: self.registration, request, looked: None };
+        let Self { registration, number, .. } = *self;
+        let statement = Statement { registration, number, request, looked: None };
         self.call = Some(Call { statement, sent, stage: Stage::Sent });
     }
 
@@ -154,6 +158,15 @@ impl Instance {
     pub(crate) fn come_back(&mut self, registration: Registration) {
         self.holding.closed();
         (self.registration, self.known) = (registration, Share::default());
+    }
+
+    /// No key has the budget any more, and then one has it again. A statement under way may yet run.
+    pub(crate) fn forget(&mut self) {
+        let sent = self.call.filter(|call| call.stage == Stage::Sent);
+        let Self { registration, number, statements, .. } = *self;
+        let mut late = std::mem::take(&mut self.late);
+        late.extend(sent.map(|call| call.statement));
+        *self = Self { late, statements, number: number + 1, ..Self::new(registration) };
     }
 
     /// The process ends, and another takes its place.

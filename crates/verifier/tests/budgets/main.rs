@@ -1,6 +1,6 @@
 //! The protocol of budgets, explored: every order in which statements are sent, run, are answered or are not, late ones run
-//! after all, credits are spent and given back, instances are taken off the list, come back or start again, credits are
-//! added, and time passes, within the bounds of each test.
+//! after all, credits are spent and given back, instances are taken off the list, come back, start again or forget the budget,
+//! credits are added, and time passes, within the bounds of each test.
 //!
 //! What decides is the crate's own code: [`Hand`](latchkey_verifier::slices::Hand) and
 //! [`Holding`](latchkey_verifier::slices::Holding). The model adds the world: a database with one budget and the shares of
@@ -40,6 +40,7 @@ const CREDITS: Protocol = Protocol {
     late: 1,
     removals: 1,
     restarts: 0,
+    forgets: 0,
     top_ups: 0,
     refusals: 0,
     windows: None,
@@ -81,6 +82,11 @@ fn nor_where_a_process_ends_and_another_takes_its_place() {
 }
 
 #[test]
+fn nor_where_an_instance_forgets_a_budget_and_takes_it_up_again() {
+    holds(Protocol { removals: 0, forgets: 1, ..CREDITS });
+}
+
+#[test]
 fn nor_where_credits_are_added_meanwhile() {
     holds(Protocol { removals: 0, top_ups: 1, limit: 1, ..CREDITS });
 }
@@ -105,6 +111,7 @@ fn each_flaw_is_found() {
     for flaw in Flaw::OF_CREDITS {
         let bounds = match flaw {
             Flaw::ShareSurvives => Protocol { restarts: 1, ..CREDITS },
+            Flaw::ForgottenShareSurvives => Protocol { removals: 0, forgets: 1, ..CREDITS },
             Flaw::TopUpOverwrites => Protocol { top_ups: 1, ..CREDITS },
             Flaw::NoGuard | Flaw::GuardByAmount => Protocol { statements: 4, ..CREDITS },
             _ => CREDITS,

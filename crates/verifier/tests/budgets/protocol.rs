@@ -21,6 +21,8 @@ pub(crate) struct Protocol {
     pub(crate) removals: u8,
     /// How often a process ends and another takes its place.
     pub(crate) restarts: u8,
+    /// How often an instance forgets the budget and takes it up again.
+    pub(crate) forgets: u8,
     pub(crate) top_ups: u8,
     /// Verifications that may be refused after they were charged.
     pub(crate) refusals: u8,
@@ -49,6 +51,7 @@ pub(crate) struct World {
     spent: Vec<u64>,
     removals: u8,
     restarts: u8,
+    forgets: u8,
     top_ups: u8,
     refusals: u8,
     /// An instance that is off the list went on with what it held.
@@ -74,6 +77,7 @@ pub(crate) enum Action {
     Remove(usize),
     ComeBack(usize),
     StartAgain(usize),
+    Forget(usize),
     TopUp,
 }
 
@@ -151,6 +155,9 @@ impl Protocol {
         if is_listed && instance.call.is_none() && world.restarts < self.restarts {
             actions.push(Action::StartAgain(at));
         }
+        if world.forgets < self.forgets && instance.late.len() < self.late {
+            actions.push(Action::Forget(at));
+        }
     }
 
     fn step(&self, world: &mut World, action: Action) -> Option<()> {
@@ -187,6 +194,10 @@ impl Protocol {
             Action::ComeBack(at) => {
                 let registration = world.store.register();
                 world.instances[at].come_back(registration);
+            }
+            Action::Forget(at) => {
+                world.forgets += 1;
+                world.instances[at].forget();
             }
             Action::StartAgain(at) => {
                 world.restarts += 1;
@@ -230,6 +241,7 @@ impl Model for Protocol {
             spent: Vec::new(),
             removals: 0,
             restarts: 0,
+            forgets: 0,
             top_ups: 0,
             refusals: 0,
             spent_off_the_list: false,

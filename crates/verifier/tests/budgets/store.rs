@@ -15,16 +15,25 @@ pub(crate) struct Store {
     pub(crate) handed_out: u64,
     period: u64,
     /// Of the instances on the list.
-    shares: Vec<(Registration, Share)>,
+    shares: Vec<Shared>,
     registrations: Registration,
     /// What a top-up has read: [`Flaw::TopUpOverwrites`].
     read: Option<u64>,
+}
+
+/// The share of an instance, and which of its holdings has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Shared {
+    registration: Registration,
+    number: u8,
+    share: Share,
 }
 
 /// What an instance asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Statement {
     pub(crate) registration: Registration,
+    pub(crate) number: u8,
     pub(crate) request: Request,
     /// What a look before it found to be left, if it does not go by what is left now.
     pub(crate) looked: Option<u64>,
@@ -46,18 +55,19 @@ impl Store {
 
     pub(crate) fn register(&mut self) -> Registration {
         self.registrations += 1;
-        self.shares.push((self.registrations, Share::default()));
+        let (registration, share) = (self.registrations, Share::default());
+        self.shares.push(Shared { registration, number: 0, share });
         self.registrations
     }
 
     pub(crate) fn has_listed(&self, registration: Registration) -> bool {
-        self.shares.iter().any(|it| it.0 == registration)
+        self.shares.iter().any(|it| it.registration == registration)
     }
 
     /// Takes an instance off the list. What its share had counts as spent.
     pub(crate) fn remove(&mut self, registration: Registration, flaw: Option<Flaw>) {
-        let at = self.shares.iter().position(|it| it.0 == registration).expect("it is listed");
-        let (_, share) = self.shares.remove(at);
+        let at = self.shares.iter().position(|it| it.registration == registration);
+        let Shared { share, .. } = self.shares.remove(at.expect("it is listed"));
         if flaw == Some(Flaw::ClosedShareReturns) && share.period == self.period {
             self.handed_out -= share.granted - share.returned;
         }
@@ -66,8 +76,8 @@ impl Store {
     /// The same share for an instance that comes back: [`Flaw::ShareSurvives`].
     pub(crate) fn rename(&mut self, registration: Registration) -> Registration {
         self.registrations += 1;
-        let share = self.shares.iter_mut().find(|it| it.0 == registration).expect("it is listed");
-        share.0 = self.registrations;
+        let found = self.shares.iter_mut().find(|it| it.registration == registration);
+        found.expect("it is listed").registration = self.registrations;
         self.registrations
     }
 
@@ -82,13 +92,23 @@ impl Store {
         Time { period, rest }: Time,
         flaw: Option<Flaw>,
     ) -> Option<Answer> {
-        let Statement { registration, request, looked } = statement;
+        let Statement { registration, number, request, looked } = statement;
         let period = self.period.max(period);
         if self.period != period {
             (self.period, self.handed_out) = (period, 0);
         }
         let left = looked.unwrap_or_else(|| self.left());
-        let share = &mut self.shares.iter_mut().find(|it| it.0 == registration)?.1;
+        let shared = self.shares.iter_mut().find(|it| it.registration == registration)?;
+        if number < shared.number {
+            return None;
+        }
+        if number > shared.number {
+            shared.number = number;
+            if flaw != Some(Flaw::ForgottenShareSurvives) {
+                shared.share = Share::default();
+            }
+        }
+        let share = &mut shared.share;
         if share.period != period {
             *share = Share { period, ..Share::default() };
         }
