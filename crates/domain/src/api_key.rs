@@ -237,7 +237,9 @@ impl ApiKey {
         self.check(now).map_err(|refusal| match refusal {
             Refusal::Disabled => TransitionError::Disabled,
             Refusal::Expired => TransitionError::Expired,
-            _ => TransitionError::Revoked,
+            Refusal::Malformed | Refusal::Unknown | Refusal::Revoked | Refusal::OwnerSuspended => {
+                TransitionError::Revoked
+            }
         })?;
         if self.0.replaced_by.is_some() {
             return Err(TransitionError::Replaced);

@@ -1,4 +1,4 @@
-use latchkey_domain::{AllowedNetworks, Grants, KeyChange, NewKey};
+use latchkey_domain::{AllowedNetworks, Grants, NewKey};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -80,13 +80,13 @@ pub(crate) struct GivenRestrictions {
 impl GivenRestrictions {
     /// A new key with these. Networks that were left out don't restrict it; scopes are then the service's to choose.
     pub(crate) fn restrict(&self, new: NewKey) -> Result<NewKey, ApiError> {
-        let (scopes, networks) = (self.scopes()?, self.networks()?);
+        let (scopes, networks) = self.read()?;
         Ok(new.with_scopes(scopes).from_networks(networks.unwrap_or_default()))
     }
 
-    /// The change with these: a member that was left out changes nothing.
-    pub(crate) fn add_to(&self, change: KeyChange) -> Result<KeyChange, ApiError> {
-        Ok(KeyChange { scopes: self.scopes()?, allowed_networks: self.networks()?, ..change })
+    /// What they are; none where the member was left out.
+    pub(crate) fn read(&self) -> Result<(Option<Grants>, Option<AllowedNetworks>), ApiError> {
+        Ok((self.scopes()?, self.networks()?))
     }
 
     fn scopes(&self) -> Result<Option<Grants>, ApiError> {

@@ -246,10 +246,12 @@ impl ChangeBody {
         let Self { name, enabled, expires_at, scopes, allowed_networks, limits } = self;
         let name = name.map(KeyName::parse).transpose()?;
         let expires_at = expires_at.map(|at| at.map(|WireTime(at)| at));
-        // Metadata is read only by session.
+        let (scopes, allowed_networks) = GivenRestrictions { scopes, allowed_networks }.read()?;
         let limits = limits_in(limits)?;
-        let change = KeyChange { name, enabled, expires_at, limits, ..KeyChange::default() };
-        GivenRestrictions { scopes, allowed_networks }.add_to(change)
+        // A session does not change metadata.
+        let metadata = None;
+        // In full, so that a new member is not forgotten here.
+        Ok(KeyChange { name, enabled, expires_at, metadata, scopes, allowed_networks, limits })
     }
 }
 
