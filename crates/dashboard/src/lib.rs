@@ -18,8 +18,10 @@ mod key_row;
 mod operator;
 mod pages;
 mod product;
+mod query;
 mod reader;
 mod reference;
+mod sorting;
 #[cfg(debug_assertions)]
 mod style_guide;
 mod user_agent;
@@ -40,6 +42,7 @@ pub use pages::{ApiKeysPage, CONTENT_SECURITY_POLICY, Page, ProfilePage, SignInP
 pub use product::{Accent, BadLook, Logo, Product};
 pub use reader::{Reader, Who};
 pub use reference::{Reference, ReferenceAt, WayIn};
+pub use sorting::Sorting;
 #[cfg(debug_assertions)]
 pub use style_guide::StyleGuidePage;
 pub use view::{Shown, View};

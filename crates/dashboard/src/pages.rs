@@ -8,7 +8,8 @@ use time::macros::format_description;
 
 use crate::calls::Days;
 use crate::key_row::{About, State, Status};
-use crate::view::{Order, Shown, Sort, View};
+use crate::sorting::Sort;
+use crate::view::{Shown, View};
 use crate::words::Segment;
 use crate::{Language, Product, Reader, Who, example_call, user_agent};
 
@@ -150,15 +151,6 @@ impl ApiKeysPage<'_> {
         let verify = || Some(format!("GET {}/api/v1/verify", self.origin.as_ref()?));
         let request = self.product.example_request.clone().or_else(verify);
         request.and_then(|request| example_call::curl(&request))
-    }
-
-    /// How the header of a column says that the list is sorted by it.
-    fn sorted(&self, sort: Sort) -> &'static str {
-        match self.view.order {
-            _ if self.view.sort != sort => "none",
-            Order::Ascending => "ascending",
-            Order::Descending => "descending",
-        }
     }
 
     /// When a key expires, or what is left of one that was replaced.

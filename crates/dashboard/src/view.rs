@@ -1,7 +1,6 @@
 //! Which keys the address of the list asks for, and which of these its page shows. `assets/keys.js` does the same once
 //! scripts run, and a browser test holds the two to each other.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -9,11 +8,12 @@ use latchkey_domain::ports::KeyInUse;
 use latchkey_domain::{Environment, Timestamp};
 use regex_lite::Regex;
 use serde_json::json;
-use unicode_normalization::UnicodeNormalization as _;
 use url::form_urlencoded;
 
-use crate::calls::{Days, calls};
+use crate::calls::Days;
 use crate::key_row::{About, Silence, Status};
+use crate::query::{choice, member, name_in};
+use crate::sorting::{Sorting, folded};
 
 const LIST: &str = "/account/api-keys";
 const PAGE_SIZE: usize = 25;
@@ -27,47 +27,8 @@ pub struct View {
     pub(crate) q: String,
     pub(crate) status: Option<Status>,
     pub(crate) environment: Option<Environment>,
-    pub(crate) sort: Sort,
-    pub(crate) order: Order,
+    pub(crate) sorting: Sorting,
     pub(crate) page: usize,
-}
-
-/// What the list is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
-    Created,
-    Name,
-    Used,
-    Expires,
-    Calls,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Ascending,
-    Descending,
-}
-
-impl Sort {
-    const ALL: [(&str, Self); 5] = [
-        ("created", Self::Created),
-        ("name", Self::Name),
-        ("used", Self::Used),
-        ("expires", Self::Expires),
-        ("calls", Self::Calls),
-    ];
-
-    /// Names from A, ends from the nearest, other times from the newest.
-    const fn first_order(self) -> Order {
-        match self {
-            Self::Name | Self::Expires => Order::Ascending,
-            Self::Created | Self::Used | Self::Calls => Order::Descending,
-        }
-    }
-}
-
-impl Order {
-    const ALL: [(&str, Self); 2] = [("asc", Self::Ascending), ("desc", Self::Descending)];
 }
 
 pub(crate) const ENVIRONMENTS: [(&str, Environment); 2] =
@@ -76,59 +37,39 @@ pub(crate) const ENVIRONMENTS: [(&str, Environment); 2] =
 impl View {
     /// The view that a query string asks for. What makes no sense in it, counts as left out.
     pub fn of_query(query: &str) -> Self {
-        let value = |wanted: &str| {
-            let mut members = form_urlencoded::parse(query.as_bytes());
-            members.find(|(name, _)| name == wanted).map(|(_, value)| value)
-        };
-        let sort = one_of(&Sort::ALL, value("sort").as_deref()).unwrap_or(Sort::Created);
         Self {
-            q: cut_secrets(&value("q").unwrap_or_default()),
-            status: one_of(&Status::ALL, value("status").as_deref()),
-            environment: one_of(&ENVIRONMENTS, value("environment").as_deref()),
-            sort,
-            order: one_of(&Order::ALL, value("order").as_deref()).unwrap_or(sort.first_order()),
-            page: value("page").as_deref().and_then(page_number).unwrap_or(1),
+            q: cut_secrets(&member(query, "q").unwrap_or_default()),
+            status: choice(query, "status", &Status::ALL),
+            environment: choice(query, "environment", &ENVIRONMENTS),
+            sorting: Sorting::of_query(query),
+            page: member(query, "page").as_deref().and_then(page_number).unwrap_or(1),
         }
     }
 
     /// Whether its order takes the calls of all keys.
     pub fn is_by_calls(&self) -> bool {
-        self.sort == Sort::Calls
+        self.sorting.is_by_calls()
     }
 
     /// The address of another page of the same view.
     pub(crate) fn address(&self, page: usize) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        let mut set = |name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        };
-        let page = page.to_string();
-        set("q", Some(self.q.as_str()).filter(|q| !q.is_empty()));
-        set("status", self.status.map(|status| name_in(&Status::ALL, status)));
-        set("environment", self.environment.map(|environment| name_in(&ENVIRONMENTS, environment)));
-        set("sort", Some(name_in(&Sort::ALL, self.sort)).filter(|_| self.sort != Sort::Created));
-        let order = Some(name_in(&Order::ALL, self.order));
-        set("order", order.filter(|_| self.order != self.sort.first_order()));
-        set("page", Some(page.as_str()).filter(|page| *page != "1"));
+        if !self.q.is_empty() {
+            query.append_pair("q", &self.q);
+        }
+        if let Some(status) = self.status {
+            query.append_pair("status", name_in(&Status::ALL, status));
+        }
+        if let Some(environment) = self.environment {
+            query.append_pair("environment", name_in(&ENVIRONMENTS, environment));
+        }
+        self.sorting.add_to(&mut query);
+        if page != 1 {
+            query.append_pair("page", &page.to_string());
+        }
         let query = query.finish();
         if query.is_empty() { LIST.to_owned() } else { format!("{LIST}?{query}") }
     }
-
-    /// The name of the text that says how the view is sorted.
-    pub(crate) fn sort_text(&self) -> String {
-        let (sort, order) = (name_in(&Sort::ALL, self.sort), name_in(&Order::ALL, self.order));
-        format!("sorts.{sort} {order}")
-    }
-}
-
-fn name_in<T: Copy + PartialEq>(values: &[(&'static str, T)], wanted: T) -> &'static str {
-    values.iter().find(|(_, value)| *value == wanted).map_or("", |(name, _)| *name)
-}
-
-fn one_of<T: Copy>(values: &[(&str, T)], name: Option<&str>) -> Option<T> {
-    values.iter().find(|(known, _)| Some(*known) == name).map(|(_, value)| *value)
 }
 
 /// 1 to 9999.
@@ -144,31 +85,6 @@ fn cut_secrets(text: &str) -> String {
             .expect("it is well-formed")
     });
     KEY.replace_all(text, "$1").into_owned()
-}
-
-/// A text as it is sought and sorted: without case, accents and forms of the same letter. What accents are is kept to those
-/// of Latin, Greek and Cyrillic, since marks of other scripts tell words apart.
-fn folded(text: &str) -> String {
-    let letters = text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c));
-    letters.flat_map(char::to_uppercase).collect()
-}
-
-/// What names are compared by: the folded name, in which each number begins with how long it is, so that 9 comes before
-/// 10. As UTF-16, which is how scripts compare texts.
-fn sort_key(name: &str) -> Vec<u16> {
-    let folded = folded(name);
-    let is_digit = |c: char| c.is_ascii_digit();
-    let (mut key, mut rest) = (String::new(), folded.as_str());
-    while let Some(start) = rest.find(is_digit) {
-        let (before, from) = rest.split_at(start);
-        let end = from.find(|c| !is_digit(c)).unwrap_or(from.len());
-        let (number, after) = from.split_at(end);
-        let digits = number.trim_start_matches('0');
-        let digits = if digits.is_empty() { "0" } else { digits };
-        key.extend([before, &format!("0{:04}", digits.len()), digits]);
-        rest = after;
-    }
-    (key + rest).encode_utf16().collect()
 }
 
 /// The keys that a page of the list shows, and what it says about the others.
@@ -297,40 +213,12 @@ fn matching<'a>(
     now: Timestamp,
 ) -> Vec<&'a KeyInUse> {
     let sought = sought(&view.q);
-    let mut found: Vec<_> = keys.iter().filter(|used| is_found(used, &sought, view, now)).collect();
-    let ordered = |ordering: Ordering| match view.order {
-        Order::Ascending => ordering,
-        Order::Descending => ordering.reverse(),
-    };
-    match (view.sort, view.order) {
-        (Sort::Created, Order::Descending) => {}
-        (Sort::Created, Order::Ascending) => found.reverse(),
-        (Sort::Name, _) => {
-            let mut named: Vec<_> = found
-                .into_iter()
-                .map(|used| (sort_key(used.key.parts().name.as_str()), used))
-                .collect();
-            named.sort_by(|(a, _), (b, _)| ordered(a.cmp(b)));
-            found = named.into_iter().map(|(_, used)| used).collect();
-        }
-        (Sort::Used, _) => found.sort_by(|a, b| ordered(a.last_used_at.cmp(&b.last_used_at))),
-        (Sort::Calls, _) => {
-            let of = |used: &KeyInUse| calls(days, used.key.parts().id);
-            found.sort_by(|a, b| ordered(of(a).cmp(&of(b))));
-        }
-        (Sort::Expires, _) => found.sort_by(|a, b| ordered(end_of(a).cmp(&end_of(b)))),
-    }
-    found
+    let found = keys.iter().filter(|used| is_found(used, &sought, view, now));
+    view.sorting.sort(found.collect(), days)
 }
 
 fn sought(q: &str) -> String {
     folded(q).trim_matches([' ', '\t', '\n', '\r']).to_owned()
-}
-
-/// What has no end comes after all ends.
-fn end_of(used: &KeyInUse) -> (bool, Option<Timestamp>) {
-    let end = used.key.parts().expires_at;
-    (end.is_none(), end)
 }
 
 fn is_found(used: &KeyInUse, sought: &str, view: &View, now: Timestamp) -> bool {
@@ -350,6 +238,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::sorting::sort_key;
 
     /// What the scripts are held to as well.
     #[derive(Deserialize)]
