@@ -4,10 +4,11 @@ import { api } from './account.js'
 import { ApiError } from './answer.js'
 import { serverNow } from './clock.js'
 import { csv } from './csv.js'
+import { showDistances } from './distances.js'
 import { find, h } from './dom.js'
 import { errorNotice } from './problem.js'
 import { plural, text } from './strings.js'
-import { MINUTE, exact, relative } from './times.js'
+import { MINUTE, exact } from './times.js'
 import { changesCell } from './told.js'
 
 /** @type {(keyof AuditEvent)[]} */
@@ -18,12 +19,7 @@ const ends = document.querySelectorAll('.trail .sentence time')
 for (const end of ends) end.textContent = exact(end.dateTime)
 /** @type {NodeListOf<HTMLTimeElement>} */
 const times = document.querySelectorAll('.trail .when time')
-const showDistances = () => {
-  for (const time of times) time.textContent = relative(time.dateTime, serverNow())
-}
-for (const time of times) time.after(h('span', { class: 'exact' }, exact(time.dateTime)))
-showDistances()
-setInterval(showDistances, MINUTE)
+showDistances(times)
 
 const button = find(document, '.export', HTMLButtonElement)
 const label = button.textContent

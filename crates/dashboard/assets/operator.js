@@ -1,14 +1,13 @@
 // @ts-check
 import './page.js'
-import { serverNow } from './clock.js'
-import { h } from './dom.js'
+import { showDistances } from './distances.js'
 import { cutSecrets } from './keys.js'
 import { ACTIONS } from './operator-actions.js'
 import { watchInstances } from './operator-instances.js'
 import { told } from './operator-notes.js'
 import { text } from './operator-strings.js'
 import { showUsage } from './operator-usage.js'
-import { MINUTE, exact, relative } from './times.js'
+import { exact } from './times.js'
 
 showTimes()
 showSaid()
@@ -69,13 +68,5 @@ function showTimes() {
   for (const time of exactly) time.textContent = exact(time.dateTime)
   /** @type {NodeListOf<HTMLTimeElement>} */
   const distances = document.querySelectorAll('#operator .when time, #operator time.time')
-  const show = () => {
-    for (const time of distances) time.textContent = relative(time.dateTime, serverNow())
-  }
-  for (const time of distances) {
-    if (time.closest('.when')) time.after(h('span', { class: 'exact' }, exact(time.dateTime)))
-    else time.title = exact(time.dateTime)
-  }
-  show()
-  setInterval(show, MINUTE)
+  showDistances(distances)
 }

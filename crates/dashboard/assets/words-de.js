@@ -428,6 +428,17 @@ export default /** @satisfies {Catalogue} */ (
       "credits": "Das Guthaben des Schlüssels oder des Kontos reichte nicht."
     }
   },
+  "usagePage": {
+    "what": "Aufrufe mit allen Ihren API-Schlüsseln zusammen, auch den widerrufenen. Ein Aufruf erscheint hier etwa eine Minute später.",
+    "emptyTitle": "Noch keine Aufrufe",
+    "empty": "Rufen Sie die API mit einem Ihrer API-Schlüssel auf. Der Aufruf erscheint hier etwa eine Minute später.",
+    "emptyNoKeys": "Erstellen Sie einen API-Schlüssel, und rufen Sie die API damit auf. Der Aufruf erscheint hier etwa eine Minute später.",
+    "toKeys": "Zu den API-Schlüsseln",
+    "byUse": "Schlüssel nach Nutzung",
+    "byUseWhat": "Ihre Schlüssel, die nicht widerrufen sind, die in den letzten 30 Tagen meistbenutzten zuerst.",
+    "month": "Letzte 30 Tage",
+    "all": "Alle Schlüssel nach Nutzung"
+  },
   "keysRevoked": { "one": "{number} Schlüssel widerrufen", "other": "{number} Schlüssel widerrufen" },
   "quoted": "„{name}“",
 
@@ -454,7 +465,7 @@ export default /** @satisfies {Catalogue} */ (
   "signOut": "Abmelden",
   "theme": "Farbschema",
   "themes": { "system": "System", "light": "Hell", "dark": "Dunkel" },
-  "tabs": { "profile": "Profil", "apiKeys": "API-Schlüssel", "activity": "Aktivität" },
+  "tabs": { "profile": "Profil", "apiKeys": "API-Schlüssel", "usage": "Nutzung", "activity": "Aktivität" },
 
   "email": "E-Mail",
   "password": "Passwort",

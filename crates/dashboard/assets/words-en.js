@@ -428,6 +428,17 @@ export default /** @type {const} */ (
       "credits": "Too few credits of the key or of the account were left."
     }
   },
+  "usagePage": {
+    "what": "Calls with all your API keys together, revoked ones included. A call shows here about a minute later.",
+    "emptyTitle": "No calls yet",
+    "empty": "Call the API with one of your API keys. The call shows here about a minute later.",
+    "emptyNoKeys": "Create an API key and call the API with it. The call shows here about a minute later.",
+    "toKeys": "Go to API keys",
+    "byUse": "Keys by use",
+    "byUseWhat": "Your keys that are not revoked, the most used of the last 30 days first.",
+    "month": "Last 30 days",
+    "all": "All keys by use"
+  },
   "keysRevoked": { "one": "{number} key revoked", "other": "{number} keys revoked" },
   "quoted": "“{name}”",
 
@@ -454,7 +465,7 @@ export default /** @type {const} */ (
   "signOut": "Sign out",
   "theme": "Theme",
   "themes": { "system": "System", "light": "Light", "dark": "Dark" },
-  "tabs": { "profile": "Profile", "apiKeys": "API Keys", "activity": "Activity" },
+  "tabs": { "profile": "Profile", "apiKeys": "API Keys", "usage": "Usage", "activity": "Activity" },
 
   "email": "Email",
   "password": "Password",
