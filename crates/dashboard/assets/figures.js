@@ -33,14 +33,14 @@ export function bucketsOf({ by, items }, count, now) {
 /** When the first of so many hours or days begins. @param {UsageBody['by']} by @param {number} count @param {number} now */
 export const beginOf = (by, count, now) => Math.floor(now / LENGTHS[by]) * LENGTHS[by] - (count - 1) * LENGTHS[by]
 
-/** How many calls were refused for each reason, the most frequent first. @param {Bucket[]} buckets @returns {[Reason, number][]} */
+/** How many calls were refused for each reason, the most frequent first, and else by their names. @param {Bucket[]} buckets @returns {[Reason, number][]} */
 export function reasonsOf(buckets) {
   /** @type {Map<Reason, number>} */
   const all = new Map()
   for (const { reasons } of buckets) {
     for (const [reason, calls] of /** @type {[Reason, number][]} */ (Object.entries(reasons))) all.set(reason, (all.get(reason) ?? 0) + calls)
   }
-  return [...all].sort(([, a], [, b]) => b - a)
+  return [...all].sort(([a, few], [b, many]) => many - few || (a < b ? -1 : 1))
 }
 
 /**

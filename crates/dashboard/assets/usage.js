@@ -20,6 +20,7 @@ export function usageOf(page, source) {
   const figures = h('div', { class: 'figures', 'aria-busy': 'true' }, h('p', { class: 'muted' }, words.loading))
   const select = h('select', { id: 'period', class: 'input', onchange: () => show() },
     Object.entries(words.periods).map(([value, label]) => h('option', { value }, label)))
+  let { first } = source
   const refusals = source.refusals && refusalsOf(page, source.refusals)
   async function show() {
     const chosen = /** @type {keyof typeof PERIODS} */ (select.value)
@@ -28,7 +29,9 @@ export function usageOf(page, source) {
     figures.setAttribute('aria-busy', 'true')
     try {
       const query = new URLSearchParams({ by, from: new Date(beginOf(by, count, now)).toISOString() })
-      const buckets = bucketsOf(await source.usage(`${query}`), count, now)
+      const usage = first ?? await source.usage(`${query}`)
+      first = undefined
+      const buckets = bucketsOf(usage, count, now)
       // Another period may be chosen by now.
       if (chosen !== select.value) return
       figures.replaceChildren(...drawn(buckets, by), ...creditsLeft(source.credits ?? null, sum(buckets.map(it => it.cost))))

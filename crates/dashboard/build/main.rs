@@ -19,7 +19,7 @@ use self::bundle::{Sources, bundle, modules_of};
 
 /// The modules that a page or another dashboard loads by name. Each becomes one file with all that it imports: of a
 /// file for each module, a browser would learn level by level, and HTTP/1.1 fetches six files concurrently.
-const ENTRIES: [&str; 8] = [
+const ENTRIES: [&str; 9] = [
     "activity.js",
     "api-keys-panel.js",
     "api-keys.js",
@@ -28,6 +28,7 @@ const ENTRIES: [&str; 8] = [
     "page.js",
     "profile.js",
     "reference.js",
+    "usage-page.js",
 ];
 /// What runs before the first paint, and no module; and the texts, of which a page loads one language.
 const BY_THEMSELVES: [&str; 5] =

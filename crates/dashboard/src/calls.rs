@@ -52,7 +52,7 @@ impl Language {
     }
 
     /// A number with its digits in groups of three.
-    fn number(self, number: u64) -> String {
+    pub(crate) fn number(self, number: u64) -> String {
         let digits = number.to_string();
         let separator = match self {
             Self::English => ',',

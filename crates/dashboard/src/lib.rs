@@ -14,6 +14,7 @@ mod assets;
 mod calls;
 mod error_page;
 mod example_call;
+mod figures;
 mod key_row;
 mod operator;
 mod pages;
@@ -24,6 +25,7 @@ mod reference;
 mod sorting;
 #[cfg(debug_assertions)]
 mod style_guide;
+mod usage_page;
 mod user_agent;
 mod view;
 mod words;
@@ -45,5 +47,6 @@ pub use reference::{Reference, ReferenceAt, WayIn};
 pub use sorting::Sorting;
 #[cfg(debug_assertions)]
 pub use style_guide::StyleGuidePage;
+pub use usage_page::UsagePage;
 pub use view::{Shown, View};
 pub use words::Language;

@@ -19,6 +19,8 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
      font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
+const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+
 /// A page that renders itself.
 pub trait Page {
     /// The whole document.
@@ -182,7 +184,12 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// The same without the time of day.
 pub(crate) fn day(at: Timestamp) -> String {
-    element(at, format_description!("[year]-[month]-[day]"))
+    element(at, DAY)
+}
+
+/// The day in UTC as a text, where no element can stand.
+pub(crate) fn date(at: Timestamp) -> String {
+    written(at, DAY)
 }
 
 /// The distance from now, with the exact time as a title.
@@ -197,8 +204,11 @@ fn moment(at: Timestamp, away: &str) -> String {
 
 fn element(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
     let exact = exact(at);
-    let short = OffsetDateTime::from(at).format(short).expect("every part of it is there");
-    format!("<time datetime=\"{exact}\">{short}</time>")
+    format!("<time datetime=\"{exact}\">{}</time>", written(at, short))
+}
+
+fn written(at: Timestamp, short: &[BorrowedFormatItem<'_>]) -> String {
+    OffsetDateTime::from(at).format(short).expect("every part of it is there")
 }
 
 /// An instant as the API writes it, but without zeros at the end of the fraction.

@@ -1,7 +1,10 @@
+use std::collections::BTreeMap;
+
 use askama::Template;
-use latchkey_domain::Timestamp;
+use latchkey_domain::{RefusalReason, Timestamp, UsageCounts, UsageSpan};
 use serde_json::{Value, json};
 
+use crate::figures::Figures;
 use crate::pages::exact;
 use crate::words::DAY;
 use crate::{Language, Product};
@@ -28,6 +31,19 @@ impl StyleGuidePage<'_> {
         0, 0, 3, 4, 9, 0, 0, 5, 8, 12, 11, 14, 2, 1, 13, 15, 14, 17, 16, 4, 3, 18, 21, 19, 24, 22,
         5, 6, 25, 12,
     ];
+
+    /// Calls of some days, some of them refused.
+    fn figures(&self) -> Figures {
+        let mut calls = BTreeMap::new();
+        for (back, accepted, refused) in [(28, 400, 0), (20, 780, 2), (9, 24, 0), (1, 0, 1)] {
+            let at = Timestamp::from_unix_millis(self.now.unix_millis() - back * DAY);
+            let refused = [(RefusalReason::Rate, refused), (RefusalReason::Network, refused / 2)];
+            let refused = refused.into_iter().filter(|(_, calls)| *calls > 0).collect();
+            let counts = UsageCounts { accepted, cost: accepted, refused };
+            calls.extend(at.map(|at| (UsageSpan::Day.start_of(at), counts)));
+        }
+        Figures::of(&calls, self.now)
+    }
 
     /// A catalogue with each kind of scope, as the API answers it.
     fn catalogue() -> String {

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use crate::calls::Days;
 use crate::key_row::{About, Silence, Status};
 use crate::query::{choice, member, name_in};
-use crate::sorting::{Sorting, folded};
+use crate::sorting::{Sort, Sorting, folded};
 
 const LIST: &str = "/account/api-keys";
 const PAGE_SIZE: usize = 25;
@@ -44,6 +44,12 @@ impl View {
             sorting: Sorting::of_query(query),
             page: member(query, "page").as_deref().and_then(page_number).unwrap_or(1),
         }
+    }
+
+    /// All keys, the most used first.
+    pub const fn most_used() -> Self {
+        let (status, environment, sorting) = (None, None, Sorting::by(Sort::Calls));
+        Self { q: String::new(), status, environment, sorting, page: 1 }
     }
 
     /// Whether its order takes the calls of all keys.

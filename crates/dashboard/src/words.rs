@@ -89,7 +89,7 @@ impl Language {
 
     /// The form for this number of the text of this name.
     pub(crate) fn plural(self, name: &str, number: u64) -> String {
-        self.fill(&format!("{name}.{}", self.form(number)), &number.to_string())
+        self.fill(&format!("{name}.{}", self.form(number)), &self.number(number))
     }
 
     /// The plural form (Unicode CLDR) that a whole number takes.

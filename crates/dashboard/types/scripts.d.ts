@@ -151,6 +151,8 @@ interface Bucket {
 /** Where usage comes from: `usage` gets a query string. */
 interface UsageSource {
   usage: (query: string) => Promise<UsageBody>
+  /** That of the days that are shown first, if it is known already. */
+  first?: UsageBody
   refusals?: () => Promise<Refusal[]>
   credits?: number | null
 }

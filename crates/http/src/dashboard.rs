@@ -1,5 +1,6 @@
 mod activity;
 mod reference;
+mod usage;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use url::{Url, form_urlencoded};
 
 pub(crate) use self::activity::activity;
 pub(crate) use self::reference::{reference, reference_as_text};
+pub(crate) use self::usage::usage;
 use super::Http;
 use super::accounts::SignUpOpen;
 use super::api_keys;

@@ -305,6 +305,7 @@ fn pages(config: &mut ServiceConfig, has_accounts: bool) {
         .service(page("/account").get(dashboard::account))
         .service(page("/account/profile").get(dashboard::profile))
         .service(page("/account/api-keys").get(dashboard::api_keys))
+        .service(page("/account/usage").get(dashboard::usage))
         .service(page("/account/activity").get(dashboard::activity));
     #[cfg(debug_assertions)]
     config.service(page("/styleguide").get(dashboard::style_guide));

@@ -210,7 +210,7 @@ item(37, 'nothing lies on something else, however narrow the window', async ({ p
   await later(page, 59)
   for (const width of [1200, 820, 640, 400, 320]) {
     await page.setViewportSize({ width, height: 700 })
-    for (const path of ['/account/profile', KEYS, '/account/activity', '/docs']) {
+    for (const path of ['/account/profile', KEYS, '/account/usage', '/account/activity', '/docs']) {
       await page.goto(path)
       await assertFits(page, `${path} at ${width} px`)
       await assertNothingOverlaps(page, `${path} at ${width} px`)

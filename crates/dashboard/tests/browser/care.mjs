@@ -161,7 +161,7 @@ item(53, 'a German reader reads German, from the first bytes to the dialogs and 
 
 item(53, 'nothing on a German page is left in English', async ({ page, person }) => {
   await person.hasKey('Server')
-  for (const path of ['/account/api-keys', PROFILE, '/account/activity', '/account/nowhere']) {
+  for (const path of ['/account/api-keys', PROFILE, '/account/usage', '/account/activity', '/account/nowhere']) {
     await page.goto(path)
     await eventually(async () => {
       const shown = await page.locator('main').innerText()

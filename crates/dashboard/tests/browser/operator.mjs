@@ -23,7 +23,7 @@ item(63, 'no script or style of the operators’ pages is loaded by the pages of
   await operatorAndAda(window)
   const loaded = []
   page.on('request', request => loaded.push(new URL(request.url()).pathname))
-  for (const path of ['/account/api-keys', '/account/profile', '/account/activity', '/docs']) await page.goto(path, { waitUntil: 'networkidle' })
+  for (const path of ['/account/api-keys', '/account/profile', '/account/usage', '/account/activity', '/docs']) await page.goto(path, { waitUntil: 'networkidle' })
   assert.deepEqual(loaded.filter(path => /operator/.test(path)), [])
 })
 

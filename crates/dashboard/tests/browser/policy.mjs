@@ -5,7 +5,7 @@ import { item, plainTest, test, tested } from './harness.mjs'
 import { fill, operatorAndAda } from './states_shown.mjs'
 import { openKeys, row } from './steps.mjs'
 
-const PAGES = ['/sign-in', '/sign-up', '/account/profile', '/account/api-keys', '/account/activity', '/docs']
+const PAGES = ['/sign-in', '/sign-up', '/account/profile', '/account/api-keys', '/account/usage', '/account/activity', '/docs']
 
 item(40, 'no page has a script or a style of its own, and the policy allows none', async ({ page, person }) => {
   await fill(person)

@@ -22,7 +22,7 @@ const settings = {
   LATCHKEY_BRAND_SUPPORT_URL: 'mailto:help@example.com',
   LATCHKEY_EXAMPLE_REQUEST: `POST https://api.example.com/v1/shots {"it's":"<b>&"}`,
 }
-const PAGES = ['/account/profile', '/account/api-keys', '/account/activity', '/docs', '/no-such-page']
+const PAGES = ['/account/profile', '/account/api-keys', '/account/usage', '/account/activity', '/docs', '/no-such-page']
 
 item(59, 'every page bears the product’s name, logo and colour', async ({ page }) => {
   const check = async path => {

@@ -58,6 +58,15 @@ export const states = [
   },
   { name: 'profile', reach: ({ page }) => page.goto('/account/profile') },
   { name: 'activity', reach: async ({ page, person }) => { await fill(person); await page.goto('/account/activity') } },
+  {
+    name: 'usage',
+    async reach({ page, person }) {
+      await person.uses(await fill(person))
+      await page.goto('/account/usage')
+      await page.getByText('Show as a table').click()
+    },
+  },
+  { name: 'usage, before the first call', reach: ({ page }) => page.goto('/account/usage') },
   { name: 'the API reference', signedIn: false, reach: ({ page }) => page.goto('/docs') },
   {
     name: 'the API reference, in use',

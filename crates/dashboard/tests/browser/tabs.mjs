@@ -30,7 +30,7 @@ async function secretlyBecomes(page, other) {
   await page.context().addCookies([other.cookie()])
 }
 
-const PAGES = { 'the list of keys': '/account/api-keys', activity: '/account/activity', profile: '/account/profile' }
+const PAGES = { 'the list of keys': '/account/api-keys', usage: '/account/usage', activity: '/account/activity', profile: '/account/profile' }
 
 /** The panel begins to listen only when its style sheet is there, which may be after the page has loaded. */
 const open = (page, path) => path === PAGES['the list of keys'] ? openKeys(page) : page.goto(path)

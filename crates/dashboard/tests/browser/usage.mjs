@@ -186,3 +186,76 @@ item(87, 'operators see the usage of a key and its refused calls, and the lines 
   await rows(page).filter({ hasText: 'Ada’s laptop' }).getByText('3 today').waitFor()
   assert.equal(await chart(page).locator('g').count(), 30)
 })
+
+const USAGE = '/account/usage'
+const keyNames = page => page.getByRole('table', { name: 'Keys by use' }).getByRole('rowheader').locator('bdi').allTextContents()
+
+item(88, 'a page shows the usage of all keys together, and the keys by use with a way to their details', async window => {
+  const { page } = window
+  await hasUsedKeys(window)
+  await page.goto(USAGE)
+  await page.getByText('7 accepted', { exact: true }).waitFor()
+  assert.equal(await chart(page).locator('g').count(), 30)
+  await page.getByText('Show as a table').click()
+  const cells = page.locator('.figures tbody').getByRole('row').first().getByRole('cell')
+  assert.deepEqual((await cells.allTextContents()).slice(1, 3), ['7', '7'])
+  await period(page).selectOption({ label: 'Last 48 hours' })
+  await eventually(async () => assert.equal(await chart(page).locator('g').count(), 48))
+  await page.getByText('7 accepted', { exact: true }).waitFor()
+  assert.deepEqual(await keyNames(page), ['Busy', 'Limited', 'Idle'])
+  const busy = rows(page).filter({ hasText: 'Busy' })
+  assert.equal(await busy.getByRole('cell').nth(2).textContent(), '5')
+  await busy.getByText('5 today').waitFor()
+  await page.getByRole('link', { name: 'Busy' }).click()
+  await dialog(page).getByRole('heading', { name: 'Busy' }).waitFor()
+  await page.goBack()
+  await page.getByRole('heading', { name: 'Keys by use' }).waitFor()
+})
+
+/** What the drawing of calls shows, but for how days are written. */
+function drawnIn(figures) {
+  for (const title of figures.querySelectorAll('title')) title.textContent = title.textContent.replace(/^[^:]*/, 'a day')
+  for (const day of figures.querySelectorAll('figcaption span:not(:nth-child(2)), td:first-child div')) day.textContent = 'a day'
+  // Names for the page around a panel.
+  for (const part of figures.querySelectorAll('[part]')) part.removeAttribute('part')
+  return figures.innerHTML.replace(/\s*\n\s*/g, '')
+}
+
+item([39, 88], 'what the server draws of usage is what scripts draw, without asking for it', async window => {
+  const { page, person, watch } = window
+  await hasUsedKeys(window, { refusals: true })
+  const { length } = watch.requests
+  await page.goto(USAGE)
+  await period(page).waitFor()
+  const byScripts = await page.evaluate(`(${drawnIn})(document.querySelector('.figures'))`)
+  assert.deepEqual(watch.requests.slice(length).filter(url => new URL(url).pathname.startsWith('/api/')), [])
+  const html = await (await person.call('GET', USAGE)).text()
+  const parser = await page.context().newPage()
+  await parser.goto('about:blank')
+  const byServer = await parser.evaluate(
+    ([drawn, html]) => new Function('figures', `return (${drawn})(figures)`)(new DOMParser().parseFromString(html, 'text/html').querySelector('.figures')), [`${drawnIn}`, html])
+  assert.equal(byScripts, byServer)
+  assert.match(byServer, /7 accepted.*1 refused.*class="refused".*Limit reached: 1.*<td.*Limit reached: 1/)
+})
+
+item([39, 88], 'without JavaScript the usage is read', async window => {
+  const { page } = window
+  await hasUsedKeys(window)
+  await page.goto(USAGE)
+  await page.getByText('7 accepted', { exact: true }).waitFor()
+  await chart(page).waitFor()
+  assert.deepEqual(await keyNames(page), ['Busy', 'Limited', 'Idle'])
+  assert.equal(await page.getByRole('combobox').count(), 0)
+}, { context: { javaScriptEnabled: false } })
+
+item(88, 'before the first call the page says what to do', async ({ page, person }) => {
+  await page.goto(USAGE)
+  await page.getByRole('heading', { name: 'No calls yet' }).waitFor()
+  await page.getByText(/^Create an API key and call the API with it/).waitFor()
+  await person.hasKey('Production')
+  await page.reload()
+  await page.getByText(/^Call the API with one of your API keys/).waitFor()
+  assert.equal(await page.getByRole('table').count(), 0)
+  await page.getByRole('link', { name: 'Go to API keys' }).click()
+  await row(page, 'Production').waitFor()
+})

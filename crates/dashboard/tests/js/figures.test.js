@@ -46,6 +46,7 @@ test('where there was no call there is no bar', () => {
 test('reasons are counted together, the most frequent first', () => {
   const buckets = [{ ...bucket(0, 3), reasons: { rate: 1, scope: 2 } }, { ...bucket(0, 4), reasons: { rate: 4 } }]
   assert.deepEqual(reasonsOf(buckets), [['rate', 5], ['scope', 2]])
+  assert.deepEqual(reasonsOf([{ ...bucket(0, 4), reasons: { scope: 2, rate: 2 } }]), [['rate', 2], ['scope', 2]])
 })
 
 test('a refusal is found by its request id, however that was pasted', () => {

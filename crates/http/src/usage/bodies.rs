@@ -89,7 +89,7 @@ pub(crate) struct RefusedSchema;
 pub(crate) struct ReasonName;
 
 impl UsageBody {
-    pub(super) fn new(period: &UsagePeriod, counts: BTreeMap<Timestamp, UsageCounts>) -> Self {
+    pub(crate) fn new(period: &UsagePeriod, counts: BTreeMap<Timestamp, UsageCounts>) -> Self {
         let items = counts.into_iter().map(|(start, counts)| {
             let UsageCounts { accepted, cost, refused } = counts;
             let refused = refused.into_iter().map(|(why, calls)| (why.as_str(), calls)).collect();

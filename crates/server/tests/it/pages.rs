@@ -12,7 +12,8 @@ use crate::server::{Server, Setup};
 
 const KEYS_PAGE: &str = "/account/api-keys";
 const ACTIVITY: &str = "/account/activity";
-const ACCOUNT_PAGES: [&str; 3] = ["/account/profile", KEYS_PAGE, ACTIVITY];
+const USAGE: &str = "/account/usage";
+const ACCOUNT_PAGES: [&str; 4] = ["/account/profile", KEYS_PAGE, USAGE, ACTIVITY];
 const STRANGERS_PAGES: [&str; 2] = ["/sign-in", "/sign-up"];
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
