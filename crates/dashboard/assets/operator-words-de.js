@@ -12,6 +12,7 @@ export default /** @type {OperatorCatalogue} */ (
   "caption": "API-Schlüssel",
   "owner": "Inhaber",
   "revoked": "Widerrufen",
+  "revokedLately": "In den letzten 90 Tagen widerrufen",
   "findTitle": "Schlüssel finden",
   "findWhat": "Alle Schlüssel aller Inhaber. Fügen Sie einen ganzen Schlüssel ein: Nur sein Anfang verlässt diese Seite.",
   "findHint": "Schlüssel, Präfix, ID, Inhaber, E-Mail oder Name",

@@ -12,6 +12,7 @@ export default /** @type {const} */ (
   "caption": "API keys",
   "owner": "Owner",
   "revoked": "Revoked",
+  "revokedLately": "Revoked in the last 90 days",
   "findTitle": "Find a key",
   "findWhat": "Every key of every owner. Paste a whole key: only its beginning leaves this page.",
   "findHint": "Key, prefix, id, owner, email or name",

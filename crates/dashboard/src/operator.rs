@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::activity::{Part, Teller};
 use crate::calls::Days;
 use crate::key_row::{About, Silence};
+use crate::sorting::{Sort, Sorting};
 use crate::words::{Segment, segments};
 use crate::{Language, Product, Reader, Who};
 
@@ -94,8 +95,12 @@ pub struct OperatorOwnerPage<'a> {
     pub found: &'a FoundOwner,
     /// The limit on keys for owners without one of their own.
     pub limit: u32,
-    /// Its keys: those that are not revoked, and then those that were revoked lately.
-    pub keys: &'a [KeyInUse],
+    /// Its keys that are not revoked.
+    pub keys: &'a [&'a KeyInUse],
+    /// How these are sorted.
+    pub sorting: Sorting,
+    /// Its keys that were revoked lately.
+    pub revoked: &'a [KeyInUse],
     /// How much these are used.
     pub days: &'a Days,
     /// The latest events of its trail.

@@ -53,6 +53,13 @@ impl Sort {
 
 impl Order {
     const ALL: [(&str, Self); 2] = [("asc", Self::Ascending), ("desc", Self::Descending)];
+
+    const fn reverse(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
 }
 
 impl Sorting {
@@ -65,6 +72,17 @@ impl Sorting {
     /// The order that readers expect first.
     pub(crate) const fn by(by: Sort) -> Self {
         Self { by, order: by.first_order() }
+    }
+
+    /// The query that asks for the order by `column`: the other one where the list is sorted by it already.
+    pub(crate) fn toward(self, column: Sort) -> String {
+        let mut next = Self::by(column);
+        if self == next {
+            next.order = self.order.reverse();
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        next.add_to(&mut query);
+        query.finish()
     }
 
     /// Whether it takes the calls of all keys.
@@ -153,4 +171,23 @@ pub(crate) fn sort_key(name: &str) -> Vec<u16> {
         rest = after;
     }
     (key + rest).encode_utf16().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_sorts_in_its_own_order_first_and_then_in_the_other() {
+        let plain = Sorting::of_query("");
+        assert_eq!(plain.toward(Sort::Calls), "sort=calls");
+        assert_eq!(plain.toward(Sort::Created), "order=asc");
+        let by_calls = Sorting::of_query("sort=calls");
+        assert_eq!(by_calls.toward(Sort::Calls), "sort=calls&order=asc");
+        assert_eq!(by_calls.toward(Sort::Created), "");
+        let fewest = Sorting::of_query("sort=calls&order=asc");
+        assert_eq!(fewest.toward(Sort::Calls), "sort=calls");
+        assert_eq!(fewest.aria_sort(Sort::Calls), "ascending");
+        assert_eq!(fewest.aria_sort(Sort::Created), "none");
+    }
 }

@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use latchkey_accounts::{Account, AccountId};
 use latchkey_dashboard::{
     OperatorAccountsPage, OperatorActivityPage, OperatorKeyPage, OperatorKeysPage,
-    OperatorOwnerPage, OperatorSystemPage, OperatorTokensPage, Reader, SoughtEvents, Who,
+    OperatorOwnerPage, OperatorSystemPage, OperatorTokensPage, Reader, Sorting, SoughtEvents, Who,
 };
 use latchkey_domain::uuid::Uuid;
 use latchkey_domain::{ApiKeyId, Creator, EventId, KeyCursor, OwnerPattern, TokenId, TrailSearch};
@@ -134,8 +134,10 @@ pub(crate) async fn owner(
     let services = &http.services;
     let found = services.api_keys.owner(&owner).await?;
     let account = find::account_that_is(&http, &owner).await?;
-    let mut keys = services.api_keys.list(&owner).await?;
-    keys.extend(services.api_keys.revoked_lately(&owner).await?);
+    let keys = services.api_keys.list(&owner).await?;
+    let revoked = services.api_keys.revoked_lately(&owner).await?;
+    let days = last_days(&http, keys.iter().chain(&revoked)).await?;
+    let sorting = Sorting::of_query(req.query_string());
     let mut of_owner = TrailSearch::new(vec![OwnerPattern::any()]);
     of_owner.owner = Some(owner.clone());
     let events = services.trail.search(&of_owner, None, EVENTS_OF_OWNER).await?;
@@ -148,8 +150,10 @@ pub(crate) async fn owner(
         account: account.as_ref(),
         found: &found,
         limit: services.api_keys.policy().max_keys_per_owner,
-        keys: &keys,
-        days: &last_days(&http, &keys).await?,
+        keys: &sorting.sort(keys.iter().collect(), &days),
+        sorting,
+        revoked: &revoked,
+        days: &days,
         events: &events,
     }))
 }
