@@ -49,7 +49,7 @@ browser pattern="":
     cargo build
     crates/dashboard/tests/browser/run.sh target/debug/latchkey '{{ pattern }}'
 
-# The pictures of the README; needs what `browser` needs, port 8080, and pngquant.
+# The pictures of the README and of docs/; needs what `browser` needs, port 8080, sqlite3 and pngquant.
 screenshots:
     cargo build
     npm ci --prefix crates/dashboard/tests/browser --ignore-scripts --no-audit --no-fund

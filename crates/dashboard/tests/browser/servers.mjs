@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 
 const binary = resolve(process.argv[2] ?? '')
 
-/** @typedef {{ url: string, log: string[], command(...words: string[]): Promise<void>, stop(): Promise<void> }} Server */
+/** @typedef {{ url: string, log: string[], command(...words: string[]): Promise<void>, sql(statements: string): Promise<void>, stop(): Promise<void> }} Server */
 
 /** A Latchkey of its own, on a free port and an empty database. @param {Record<string, string>} settings @returns {Promise<Server>} */
 export async function startLatchkey(settings = {}) {
@@ -47,6 +47,13 @@ export async function startLatchkey(settings = {}) {
       const command = spawn(binary, words, { cwd: folder, env, stdio: 'ignore' })
       const [code] = await once(command, 'exit')
       assert.equal(code, 0, words.join(' '))
+    },
+    /** Runs statements in its database. Needs sqlite3. @param {string} statements */
+    async sql(statements) {
+      const sqlite = spawn('sqlite3', ['-bail', '-cmd', '.timeout 5000', join(folder, 'data', 'latchkey.db')], { stdio: ['pipe', 'ignore', 'inherit'] })
+      sqlite.stdin.end(statements)
+      const [code] = await once(sqlite, 'exit')
+      assert.equal(code, 0, statements)
     },
     async stop() {
       child.kill('SIGTERM')
