@@ -10,7 +10,7 @@ use std::time::Duration;
 use latchkey_domain::ports::{Clock, Housekeeping, OldUsage, StoreError};
 use latchkey_domain::{ApiKeyId, Timestamp, UsageSpan, error_chain};
 use thiserror::Error;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::app::App;
@@ -45,10 +45,6 @@ pub(crate) struct Clocks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Skew(i64);
 
-/// What is removed takes turns: one connection is enough for it, and calls have the others.
-#[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<()>);
-
 /// Why nothing was removed.
 #[derive(Debug, Error)]
 enum UntidyError {
@@ -73,12 +69,6 @@ impl Skew {
 
     fn is_at_least(self, span: Duration) -> bool {
         self.size() >= span
-    }
-}
-
-impl Turns {
-    async fn mine(&self) -> MutexGuard<'_, ()> {
-        self.0.lock().await
     }
 }
 
@@ -138,35 +128,35 @@ pub(crate) async fn compare_clocks(clocks: &Clocks) {
 }
 
 /// Removes what is over, each hour.
-pub(crate) async fn keep_purging(app: &App, turns: &Turns) {
+pub(crate) async fn keep_purging(app: &App, turns: &Mutex<()>) {
     let mut hours = interval(PURGE_EVERY);
     hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         hours.tick().await;
-        let _turn = turns.mine().await;
+        let _turn = turns.lock().await;
         let purged = async { Ok(app.services.accounts.purge(app.clocks.agreed().await?).await?) };
         said(&purged.await, "sessions that are over were not removed");
     }
 }
 
 /// Removes what is no longer kept of how much keys were used, each hour.
-pub(crate) async fn keep_removing_usage(app: &App, turns: &Turns) {
+pub(crate) async fn keep_removing_usage(app: &App, turns: &Mutex<()>) {
     let mut hours = interval(PURGE_EVERY);
     hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         hours.tick().await;
-        let _turn = turns.mine().await;
+        let _turn = turns.lock().await;
         said(&remove_old_usage(app).await, "old usage was not removed");
     }
 }
 
 /// Removes keys that were revoked longer ago than `keep`, and last uses of keys that are gone.
-pub(crate) async fn keep_removing_keys(app: &App, turns: &Turns, keep: Option<Duration>) {
+pub(crate) async fn keep_removing_keys(app: &App, turns: &Mutex<()>, keep: Option<Duration>) {
     let mut looks = interval(often(keep));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let _turn = turns.mine().await;
+        let _turn = turns.lock().await;
         let mut done = true;
         if let Some(keep) = keep {
             done &= said(&remove_keys(app, keep).await, "old revoked keys were not removed");
@@ -179,12 +169,12 @@ pub(crate) async fn keep_removing_keys(app: &App, turns: &Turns, keep: Option<Du
 }
 
 /// Removes audit events that are older than `keep`.
-pub(crate) async fn keep_removing_events(app: &App, turns: &Turns, keep: Duration) {
+pub(crate) async fn keep_removing_events(app: &App, turns: &Mutex<()>, keep: Duration) {
     let mut looks = interval(often(Some(keep)));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let _turn = turns.mine().await;
+        let _turn = turns.lock().await;
         if !said(&remove_old_events(app, keep).await, "old audit events were not removed") {
             looks.reset_after(often(Some(keep)).min(RETRY));
         }

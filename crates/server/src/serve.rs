@@ -16,10 +16,11 @@ use latchkey_http::{
 };
 use latchkey_listener::{Address, Descriptors, Listener, Refusals, Room, Serving, SocketFile};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::app::{App, NotPrepared, StartError};
-use crate::housekeeping::{self, Turns};
+use crate::housekeeping;
 use crate::operator::control::{self, Control};
 use crate::recovery::{keep_recovering, keep_warning};
 use crate::settings::{SCOPES_FILE, Settings, read_scopes};
@@ -230,7 +231,8 @@ async fn keep_writing_uses_of_tokens(app: Arc<App>) {
 
 async fn keep_house(app: Arc<App>) {
     let Settings { keep_revoked, keep_audit, .. } = app.settings;
-    let turns = Turns::default();
+    // One connection is enough for what is removed; calls have the others.
+    let turns = Mutex::default();
     let remove_events = async {
         if let Some(keep) = keep_audit {
             housekeeping::keep_removing_events(&app, &turns, keep).await;

@@ -11,7 +11,7 @@ use latchkey_domain::{Credits, IssuedKey, NewKey, OverBudget};
 use latchkey_store_sqlite::SqliteStore;
 use latchkey_testkit::fixtures::{limits_of, owner};
 use latchkey_verifier::{Answering, ChargeError, Principal};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::instance::Instance;
@@ -148,7 +148,7 @@ async fn what_nobody_uses_is_given_back() {
     .expect("it is given back");
 }
 
-/// The store, where each answer takes longer than it is to the next look at what is not needed.
+/// A store whose answers take longer than the 400 ms after which unused slices are given back.
 #[derive(Debug)]
 struct FarStore(Arc<SqliteStore>);
 
@@ -168,9 +168,7 @@ impl BudgetShares for FarStore {
 async fn a_call_spends_what_it_waited_for_also_where_the_store_answers_slowly() {
     let far = |store| Arc::new(FarStore(store));
     let instance = Instance::with_stores(Answering::FromCache, |store| store, far).await;
-    while instance.verifier.status().lease_left.is_none() {
-        yield_now().await;
-    }
+    let instance = instance.leased().await;
     let key = principal(&instance, |new| new.with_credits(Some(credits(10)))).await;
     for _ in 0..3 {
         assert_eq!(charge(&instance, &key, 1).await, Ok(()));

@@ -69,11 +69,15 @@ pub(crate) struct Instance {
 impl Instance {
     /// One that answers from the cache and has its lease.
     pub(crate) async fn with_lease() -> Self {
-        let instance = Self::start(Answering::FromCache).await;
-        while instance.verifier.status().lease_left.is_none() {
+        Self::start(Answering::FromCache).await.leased().await
+    }
+
+    /// The instance, when it has its lease.
+    pub(crate) async fn leased(self) -> Self {
+        while self.verifier.status().lease_left.is_none() {
             yield_now().await;
         }
-        instance
+        self
     }
 
     pub(crate) async fn start(answering: Answering) -> Self {
